@@ -1,0 +1,1 @@
+"""Apps for one resident (purpose TREAT). Each is one folder."""

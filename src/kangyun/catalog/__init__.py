@@ -1,0 +1,1 @@
+"""Finds the apps and checks their declarations."""

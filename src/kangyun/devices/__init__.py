@@ -1,0 +1,1 @@
+"""Telemetry from devices. Empty until its own issue."""

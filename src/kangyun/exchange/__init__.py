@@ -1,0 +1,1 @@
+"""How others speak: one folder a format, in and out."""

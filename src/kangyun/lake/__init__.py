@@ -1,0 +1,1 @@
+"""Views over the record: SQL on FHIR, indicators, releases. Empty until its own issue."""

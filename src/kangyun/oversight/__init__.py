@@ -1,0 +1,1 @@
+"""Apps about many (purposes HPAYMT, PUBHLTH). Each is one folder."""

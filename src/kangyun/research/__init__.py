@@ -1,0 +1,1 @@
+"""Apps for secondary use (purpose HRESCH). Each is one folder."""

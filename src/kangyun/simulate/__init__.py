@@ -1,0 +1,1 @@
+"""A synthetic district: residents, institutions and what they write. Deterministic by seed."""

@@ -1,0 +1,1 @@
+"""The record on PostgreSQL: resources, versions, index, search, history and the change feed."""
