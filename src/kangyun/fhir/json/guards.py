@@ -57,7 +57,7 @@ def check(raw: bytes, value: Any) -> None:
     else:
         written = _write(value)
         if written != raw and written.count(b'"') != quotes:
-            raise _duplicate(raw)
+            raise duplicate(raw)
     # 41 digits in a row cover at least five multiples of eight.
     if b"00000" in raw[::8].translate(_digits_as_zero) and _too_many_zeros in raw.translate(_digits_as_zero):
         _check_integers(value)
@@ -87,7 +87,7 @@ def _check_escaped(raw: bytes, value: Any) -> None:
             if "\0" in text:
                 raise Invalid("fhir.json.nul")
     if _repeated_name(raw) is not None:
-        raise _duplicate(raw)
+        raise duplicate(raw)
 
 
 def _strings(value: Any) -> list[str]:
@@ -112,11 +112,15 @@ def _repeated_name(raw: bytes) -> str | None:
         if len(pairs) > 1:
             repeated.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
 
-    json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
+    try:
+        json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None  # a part of it that nobody has read yet is no JSON
     return repeated[0] if repeated else None
 
 
-def _duplicate(raw: bytes) -> Invalid:
+def duplicate(raw: bytes) -> Invalid:
+    """Returns the fault of a text in which a name stands twice in one object."""
     name = _repeated_name(raw)
     # What is no name of an element may be anything, a patient's name too: it is not said back.
     if name is None or not _element_name.fullmatch(name):
