@@ -1,0 +1,142 @@
+"""A pool of asyncpg connections that costs nothing per use.
+
+asyncpg's own pool resets a connection by a round trip each time it is given back. Ours does not: the store keeps
+no session state on a connection. The last connection given back is the next one taken, so that its caches
+are warm. A connection that broke, or whose transaction did not end, is closed and replaced.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+
+from kangyun.base.errors import Throttled, Unavailable
+
+# What an unreachable, stopping, starting or full server raises: the caller may try again later.
+LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InsufficientResourcesError,
+)
+# The plans of the store are chosen by the form of its statements (docs/search.md), so a plan is made once.
+SERVER_SETTINGS = {"application_name": "kangyun", "timezone": "UTC", "plan_cache_mode": "force_generic_plan"}
+
+
+class Pool:
+    """At most `size` connections to `url`; callers wait for one at most `patience` seconds."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 10,
+        patience: float = 10.0,
+        settings: dict[str, str] | None = None,
+        prepare: Callable[[asyncpg.Connection], Any] | None = None,
+    ) -> None:
+        self._url = url
+        self._settings = SERVER_SETTINGS | (settings or {})
+        self._prepare = prepare
+        self._patience = patience
+        self._size = size
+        self._idle: list[asyncpg.Connection] = []
+        self._free = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a connection."""
+        return len(self._waiting)
+
+    @property
+    def in_use(self) -> int:
+        return self._size - self._free
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lends a connection. Raises Throttled when none comes free in time, Unavailable when the server is lost."""
+        await self._take_place()
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._give_place()
+            raise
+        try:
+            yield connection
+        except LOST as error:
+            connection.terminate()
+            raise Unavailable from error
+        except asyncio.CancelledError:
+            # Half a statement may be on its way: its answer must not meet the next caller.
+            connection.terminate()
+            raise
+        finally:
+            if not connection.is_closed():
+                if connection.is_in_transaction():
+                    connection.terminate()
+                else:
+                    self._idle.append(connection)
+            self._give_place()
+
+    async def close(self) -> None:
+        """Closes the idle connections; those lent out close when they are given back."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            with contextlib.suppress(*LOST, asyncio.TimeoutError):
+                await connection.close(timeout=5)
+
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=self._patience,
+                command_timeout=None,
+                statement_cache_size=2000,
+                max_cached_statement_lifetime=0,
+                server_settings=self._settings,
+            )
+            if self._prepare:
+                await self._prepare(connection)
+        except (TimeoutError, *LOST, asyncpg.InvalidCatalogNameError) as error:
+            raise Unavailable from error
+        return connection
+
+    async def _take_place(self) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await asyncio.wait_for(place, self._patience)
+        except TimeoutError:
+            raise Throttled from None
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._give_place()
+            raise
+
+    def _give_place(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1

@@ -1,0 +1,79 @@
+"""The literal references of a resource: found, and rewritten in place to how the record keeps them.
+
+Own references are kept relative (`Patient/x`); what leads elsewhere stays as it was sent. Canonicals, identifiers and
+fragments of contained resources are not looked at.
+
+Source: https://hl7.org/fhir/R4/references.html#literal, https://hl7.org/fhir/R4/http.html#trules
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from kangyun.fhir import Resource
+from kangyun.store.model import TYPE_NUMBERS
+
+_SEARCH = re.compile(r"[A-Z][A-Za-z]+\?.")
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+
+
+def local_target(reference: str) -> tuple[str, str] | None:
+    """Returns (type, id) of a relative literal reference, None for any other."""
+    match = _LOCAL.fullmatch(reference)
+    return (match[1], match[2]) if match and match[1] in TYPE_NUMBERS else None
+
+
+def relative(reference: str, bases: tuple[str, ...]) -> str:
+    """Returns an own reference without its base; any other as it is. `bases` end with a slash."""
+    for base in bases:
+        if reference.startswith(base):
+            return reference[len(base) :]
+    return reference
+
+
+def rewrite(resource: Resource, to: Callable[[str], str], edits: list[tuple[Resource, str]]) -> set[str]:
+    """Rewrites each literal reference by `to`, in place, and returns those that stand after it.
+
+    What stood before is added to `edits`, element and text, so that it can be put back.
+    """
+    found: set[str] = set()
+    pending: list[Any] = [resource]
+    while pending:
+        node = pending.pop()
+        if type(node) is dict:
+            text = node.get("reference")
+            if type(text) is str:
+                written = to(text)
+                if written != text:
+                    edits.append((node, text))
+                    node["reference"] = written
+                found.add(written)
+            pending += [value for value in node.values() if type(value) is dict or type(value) is list]
+        else:
+            pending += [value for value in node if type(value) is dict or type(value) is list]
+    return found
+
+
+def conditional_references(resource: Resource) -> set[str]:
+    """Returns the references that are searches: `Practitioner?identifier=…`."""
+    found = rewrite(resource, lambda text: text, [])
+    return {text for text in found if _SEARCH.match(text) and text.partition("?")[0] in TYPE_NUMBERS}
+
+
+def rewrite_urns(resource: Resource, mapping: dict[str, str]) -> None:
+    """Rewrites every uri of a transaction's `urn:` full URLs, wherever it stands, also in the narrative's links."""
+    pending: list[Any] = [resource]
+    while pending:
+        node = pending.pop()
+        items = node.items() if type(node) is dict else enumerate(node)
+        for key, value in list(items):
+            if type(value) is str:
+                if value in mapping:
+                    node[key] = mapping[value]
+                elif key == "div" and "urn:" in value:
+                    node[key] = _LINK.sub(lambda match: match[1] + mapping.get(match[2], match[2]) + match[3], value)
+            elif type(value) is dict or type(value) is list:
+                pending.append(value)
+
+
+_LINK = re.compile(r"""((?:href|src)\s*=\s*["'])(urn:[^"']+)(["'])""")

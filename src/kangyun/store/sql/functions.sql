@@ -1,0 +1,152 @@
+-- The one way to write the record: one call is one transaction. See docs/store.md, "A write".
+--
+-- Locks come before anything that assigns a transaction id, so that the order of transaction ids is the order of
+-- events for each patient. `locks` are bucket numbers, sorted by the caller. Inside a transaction that has taken them
+-- already they are taken again for nothing.
+--
+-- Errors: KY001 when something that the caller read has changed since (read again, then retry).
+CREATE OR REPLACE FUNCTION record_commit(
+    locks int4[],
+    expected expectation[],         -- current version of what is written; 0: does not exist
+    names name_row[],
+    keys data_key_row[],
+    terms term_row[],
+    units unit_row[],
+    created resource_row[],
+    changed resource_row[],
+    bumped expectation[],           -- index row unchanged but for its version (the new one is given)
+    cleared int8[],                 -- narrow rows to remove before the new ones come
+    versions version_row[],
+    dates date_row[],
+    quantities quantity_row[],
+    strings string_row[],
+    institution int4,
+    historic bool,
+    depth int2,
+    actor text,
+    purpose text,
+    origin text,
+    request text,
+    digest bytea,
+    audit_action text,
+    audit_outcome int2,
+    audit_shape text,
+    audit_source text,
+    audit_patients int8[],
+    OUT commit_id int8,
+    OUT moment timestamptz
+) LANGUAGE plpgsql AS $$
+DECLARE
+    own_xid xid8;
+    stale int8;
+    latest timestamptz;
+    done int8;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1262638, bucket) FROM unnest(locks) AS bucket;
+    own_xid := pg_current_xact_id();
+    -- After the id is assigned, so that the sequencer can say up to which instant nothing can still arrive.
+    moment := date_trunc('milliseconds', clock_timestamp());
+
+    IF cardinality(expected) > 0 THEN
+        SELECT count(*) FILTER (WHERE coalesce(r.version, 0) <> e.version), max(v.instant) INTO stale, latest
+        FROM unnest(expected) AS e
+        LEFT JOIN resource AS r ON r.res = e.res
+        LEFT JOIN version AS v ON v.res = r.res AND v.version = r.version;
+        IF stale > 0 THEN
+            RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001';
+        END IF;
+        moment := greatest(moment, latest + interval '1 millisecond');
+    END IF;
+    IF cardinality(names) > 0 THEN
+        INSERT INTO name SELECT n.hash, n.res FROM unnest(names) AS n ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS done = ROW_COUNT;
+        IF done < cardinality(names) THEN
+            RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001';
+        END IF;
+    END IF;
+    IF cardinality(keys) > 0 THEN
+        INSERT INTO data_key SELECT k.* FROM unnest(keys) AS k ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS done = ROW_COUNT;
+        IF done < cardinality(keys) THEN
+            RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001';
+        END IF;
+    END IF;
+    IF cardinality(terms) > 0 THEN
+        INSERT INTO term SELECT t.* FROM unnest(terms) AS t
+        ON CONFLICT (token, parameter) DO UPDATE SET words = (
+            SELECT array_agg(DISTINCT w) FROM unnest(term.words || excluded.words) AS w
+        ) WHERE NOT term.words @> excluded.words;
+    END IF;
+    IF cardinality(units) > 0 THEN
+        INSERT INTO unit SELECT u.* FROM unnest(units) AS u ON CONFLICT DO NOTHING;
+    END IF;
+
+    commit_id := nextval('commit_id');
+    IF cardinality(created) > 0 THEN
+        INSERT INTO resource SELECT c.* FROM unnest(created) AS c;
+    END IF;
+    IF cardinality(changed) > 0 THEN
+        UPDATE resource AS r SET
+            patient = c.patient, at = c.at, until = c.until, labels = c.labels, present = c.present,
+            version = c.version, edition = c.edition, links = c.links, deleted = c.deleted, tok = c.tok
+        FROM unnest(changed) AS c WHERE r.res = c.res;
+    END IF;
+    IF cardinality(bumped) > 0 THEN
+        UPDATE resource AS r SET version = b.version FROM unnest(bumped) AS b WHERE r.res = b.res;
+    END IF;
+    INSERT INTO version (res, commit, instant, version, key, dictionary, edition, type, action, body)
+    SELECT v.res, commit_id, moment, v.version, v.key, v.dictionary, v.edition, v.type, v.action, v.body
+    FROM unnest(versions) AS v;
+
+    IF cardinality(cleared) > 0 THEN
+        DELETE FROM date_value WHERE res = ANY (cleared);
+        DELETE FROM quantity_value WHERE res = ANY (cleared);
+        DELETE FROM string_value WHERE res = ANY (cleared);
+    END IF;
+    IF cardinality(dates) > 0 THEN
+        INSERT INTO date_value SELECT d.* FROM unnest(dates) AS d;
+    END IF;
+    IF cardinality(quantities) > 0 THEN
+        INSERT INTO quantity_value SELECT q.* FROM unnest(quantities) AS q;
+    END IF;
+    IF cardinality(strings) > 0 THEN
+        INSERT INTO string_value SELECT s.* FROM unnest(strings) AS s;
+    END IF;
+
+    INSERT INTO commit (
+        id, xid, instant, institution, historic, depth, actor, purpose, origin, request, res, versions, digest
+    )
+    SELECT commit_id, own_xid, moment, institution, historic, depth, actor, purpose, origin, request,
+        coalesce(array_agg(v.res), '{}'), coalesce(array_agg(v.version), '{}'), digest
+    FROM unnest(versions) AS v;
+    INSERT INTO audit (
+        id, instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients
+    ) VALUES (
+        nextval('audit_id'), moment, commit_id, institution, audit_outcome, audit_action, actor, purpose,
+        audit_shape, audit_source, coalesce(request, ''), audit_patients
+    );
+END
+$$;
+
+-- Gives finished commits their dense positions. Only the sequencer calls it, under its lease.
+-- A commit whose xid is below the oldest running one can no longer be overtaken; the locks above make
+-- transaction ids rise along each patient's events.
+CREATE OR REPLACE FUNCTION sequence_commits(OUT given int8, OUT last int8) LANGUAGE plpgsql AS $$
+DECLARE
+    state sequencer;
+    horizon xid8;
+    before timestamptz := clock_timestamp();
+    up_to_now xid8;
+BEGIN
+    SELECT * INTO state FROM sequencer FOR UPDATE;
+    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    INSERT INTO feed (position, commit, instant, epoch)
+    SELECT state.position + row_number() OVER (ORDER BY c.xid, c.id), c.id, c.instant, state.epoch
+    FROM commit AS c WHERE c.xid >= state.upto AND c.xid < horizon;
+    GET DIAGNOSTICS given = ROW_COUNT;
+    last := state.position + given;
+    IF given > 0 OR horizon > state.upto THEN
+        UPDATE sequencer SET position = last, upto = horizon;
+    END IF;
+END
+$$;

@@ -1,0 +1,76 @@
+"""The store put together: one object a process, opened on a database.
+
+Only `identity`, `access`, `lake`, `cli` and `testing` may touch it; everybody else goes through `access.Record`.
+"""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from kangyun.base.crypto import CipherName
+from kangyun.base.settings import Settings
+from kangyun.database.pool import Pool
+from kangyun.fhir import Resource
+from kangyun.store.ids import IdPermutation
+from kangyun.store.index import Indexer
+from kangyun.store.keys import KeyRing, open_key_ring, root_key
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.reader import Reader
+from kangyun.store.segments import Numbers
+from kangyun.store.transaction import Transactor
+from kangyun.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything that reads and writes the record."""
+
+    pool: Pool
+    keys: KeyRing
+    ids: IdPermutation
+    indexer: Indexer
+    reader: Reader
+    writer: Writer
+    numbers: Numbers
+    transactor: Transactor
+    bases: tuple[str, ...]
+
+    @classmethod
+    async def open(cls, pool: Pool, settings: Settings, bases: tuple[str, ...] = ()) -> Self:
+        """Opens the store on a migrated database. Raises Unavailable when root key and data do not belong together."""
+        file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
+        cipher: CipherName = "aes" if settings.cipher == "aes" else "sm4"
+        async with pool.connection() as connection:
+            fresh = not await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)")
+            root = root_key(file, may_make=fresh)
+            keys = await open_key_ring(connection, root, cipher, file)
+            await _name_types(connection)
+        zone: tzinfo = ZoneInfo(settings.time_zone)
+        ids = IdPermutation(keys.index_key)
+        indexer = Indexer(keys.hasher, zone)
+        reader = Reader(keys, ids)
+        writer = Writer(indexer, keys)
+        numbers = Numbers()
+        transactor = Transactor(
+            pool, reader, writer, indexer, numbers, bases=bases, match=_no_match, check=_check
+        )  # fmt: skip
+        return cls(pool, keys, ids, indexer, reader, writer, numbers, transactor, bases)
+
+
+async def _name_types(connection: asyncpg.Connection) -> None:
+    await connection.executemany(
+        "INSERT INTO resource_type (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        [(number, name) for name, number in TYPE_NUMBERS.items()],
+    )
+
+
+async def _no_match(connection: asyncpg.Connection, type_: str, query: str) -> list[str]:
+    return []
+
+
+def _check(resource: Resource) -> None:
+    pass

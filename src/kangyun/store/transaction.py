@@ -1,0 +1,428 @@
+"""Interactions that write, as FHIR has them: one, or many as one transaction.
+
+`Transactor.apply` takes operations, finds out what they mean (which resource, which version, which references), and commits
+them together or not at all. What has changed in between is read again and tried again; conditions are decided under locks.
+
+Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, conditional interactions, transaction rules)
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+import asyncpg
+
+from kangyun.base.errors import (
+    Conflict,
+    Gone,
+    Invalid,
+    MultipleMatches,
+    NotFound,
+    VersionConflict,
+)
+from kangyun.database.pool import Pool
+from kangyun.fhir import Resource
+from kangyun.fhir.json import canonical
+from kangyun.store import body
+from kangyun.store.index import Indexer, IndexRow, Target
+from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
+from kangyun.store.reader import Current, Name, Reader
+from kangyun.store.references import conditional_references, local_target, relative, rewrite, rewrite_urns
+from kangyun.store.segments import Numbers
+from kangyun.store.writer import INDEX_EDITION, Change, Stale, Writer
+
+Method = Literal["create", "update", "patch", "delete"]
+Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
+ATTEMPTS = 8
+# So many entries are prepared before others get the processor.
+SLICE = 50
+
+
+@dataclass(slots=True)
+class Operation:
+    """One interaction.
+
+    resource:   of create and update, valid but for its references. patch: from the current resource to the next.
+    condition:  a search that must single out the resource (If-None-Exist for create).
+    if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
+    full_url:   what other entries of the bundle call it.
+    """
+
+    method: Method
+    type: str
+    id: str | None = None
+    resource: Resource | None = None
+    condition: str | None = None
+    if_match: int | None = None
+    only_new: bool = False
+    patch: Callable[[Resource], Resource] | None = None
+    full_url: str | None = None
+    at: str | None = None
+
+
+class Done(NamedTuple):
+    """What became of an operation. `stored` is None where there is nothing to show (nothing was deleted)."""
+
+    status: Status
+    stored: Stored | None
+
+
+# Finds the ids that match a condition, at most two: (connection, type, query) -> ids.
+Matcher = Callable[[asyncpg.Connection, str, str], Awaitable[list[str]]]
+Check = Callable[[Resource], None]
+
+
+class Transactor:
+    """Applies operations. One for a process."""
+
+    def __init__(
+        self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
+        bases: tuple[str, ...], match: Matcher, check: Check,
+    ) -> None:  # fmt: skip
+        self._pool = pool
+        self.reader = reader
+        self.writer = writer
+        self.indexer = indexer
+        self._numbers = numbers
+        self.bases = bases
+        self.match = match
+        self.check = check
+
+    async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
+        """Applies all operations in one transaction and returns what became of each, in order.
+
+        Raises the PlatformError of the first that cannot be done: then nothing is written.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._pool.connection() as connection:
+                    return await self._once(connection, operations, envelope)
+            except Stale:
+                # Others are writing the same: let them finish.
+                await asyncio.sleep(0.002 * 2**attempt)
+        raise Conflict
+
+    async def _once(
+        self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope
+    ) -> list[Done]:
+        # Numbers first: taking one inside the transaction would assign its id before its locks.
+        fresh = await self._numbers.take(
+            connection, sum(operation.method in ("create", "update") for operation in operations)
+        )
+        run = _Run(self, connection, operations, envelope, fresh)
+        locks = self._criteria(operations)
+        try:
+            if not locks:
+                return await run.carry_out()
+            async with connection.transaction():
+                await connection.execute(TAKE_LOCKS, locks)
+                return await run.carry_out()
+        except BaseException:
+            run.undo()
+            raise
+
+    async def numbers_apart(self, count: int) -> list[int]:
+        """Takes numbers on another connection."""
+        async with self._pool.connection() as connection:
+            return await self._numbers.take(connection, count)
+
+    def _criteria(self, operations: Sequence[Operation]) -> list[int]:
+        """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
+        hasher = self.indexer.hasher
+        return sorted(
+            {
+                hasher.bucket(f"{operation.type}?{name}={value}".encode())
+                for operation in operations
+                if operation.condition
+                for name, value in parse_qsl(operation.condition)
+            }
+        )
+
+
+TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one operation comes to."""
+
+    operation: Operation
+    index: int
+    current: Current | None = None
+    res: int = 0
+    id: str = ""
+    chosen: bool = False
+    resource: Resource | None = None
+    references: set[str] = field(default_factory=set)
+    old: Resource | None = None
+    done: Done | None = None
+    change: Change | None = None
+
+
+class _Run:
+    """One attempt to carry out a list of operations."""
+
+    def __init__(
+        self, parts: Transactor, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope,
+        fresh: list[int],
+    ) -> None:  # fmt: skip
+        self._parts = parts
+        self._connection = connection
+        self._envelope = envelope
+        self._fresh = fresh
+        self._plans = [_Plan(operation, index) for index, operation in enumerate(operations)]
+        self._edits: list[tuple[Resource, str]] = []
+        self._targets: dict[str, Target] = {}
+        self._new_names: list[tuple[str, str, int]] = []
+
+    def undo(self) -> None:
+        """Puts back the references that this attempt rewrote: the next one may give other ids."""
+        for node, text in reversed(self._edits):
+            node["reference"] = text
+
+    async def carry_out(self) -> list[Done]:
+        await self._find_targets()
+        self._settle_ids()
+        await self._rewrite_all()
+        await self._resolve()
+        return await self._commit()
+
+    # --- which resource each operation is about
+
+    async def _find_targets(self) -> None:
+        wanted: dict[int, Name] = {}
+        deleted = {
+            (plan.operation.type, plan.operation.id) for plan in self._plans if plan.operation.method == "delete"
+        }
+        for plan in self._plans:
+            operation = plan.operation
+            if operation.condition is not None:
+                ids = await self._parts.match(self._connection, operation.type, operation.condition)
+                ids = [id_ for id_ in ids if (operation.type, id_) not in deleted]
+                if len(ids) > 1:
+                    raise MultipleMatches("store.multiple-matches", at=operation.at)
+                if ids:
+                    wanted[plan.index] = (operation.type, ids[0])
+                elif operation.id:
+                    wanted[plan.index] = (operation.type, operation.id)
+            elif operation.id is not None and operation.method != "create":
+                wanted[plan.index] = (operation.type, operation.id)
+        if not wanted:
+            return
+        if len(set(wanted.values())) < len(wanted):
+            raise Invalid("store.same-resource-twice")
+        found = await self._parts.reader.locate(self._connection, wanted.values())
+        for index, name in wanted.items():
+            plan = self._plans[index]
+            plan.current = found.get(name)
+            plan.id = name[1]
+
+    def _settle_ids(self) -> None:
+        """Decides for each operation what it is: a creation, an update, a deletion, or nothing at all."""
+        ids = self._parts.reader.ids
+        fresh = iter(self._fresh)
+        for plan in self._plans:
+            operation, current = plan.operation, plan.current
+            stored = current.stored if current else None
+            alive = stored is not None and not stored.deleted
+            if operation.method in ("create", "update"):
+                number = next(fresh)
+            self._check_version(operation, stored if alive else None)
+            if operation.method == "create":
+                if alive:
+                    plan.done = Done("matched", stored)
+                else:
+                    plan.res, plan.id, plan.current = number, ids.id_of(number), None
+            elif operation.method == "update":
+                self._settle_update(plan, number, alive)
+            elif not alive:
+                self._settle_absent(plan, stored)
+            if current is not None and plan.current is not None:
+                plan.res, plan.chosen = current.res, current.chosen
+
+    def _settle_update(self, plan: _Plan, number: int, alive: bool) -> None:
+        operation, current = plan.operation, plan.current
+        if operation.condition is not None and operation.id and alive and plan.id != operation.id:
+            raise Invalid("store.id-of-another", at=operation.at)
+        if current is not None:
+            return
+        if not plan.id:
+            plan.res, plan.id = number, self._parts.reader.ids.id_of(number)
+        elif self._parts.reader.ids.res_of(plan.id) is not None:
+            raise Invalid("store.reserved-id", at=operation.at)
+        else:
+            plan.res, plan.chosen = number, True
+
+    def _settle_absent(self, plan: _Plan, stored: Stored | None) -> None:
+        operation = plan.operation
+        if operation.method == "delete":
+            plan.done = Done("absent", stored)
+        elif stored is not None:
+            raise Gone(at=operation.at)
+        else:
+            raise NotFound(at=operation.at)
+
+    @staticmethod
+    def _check_version(operation: Operation, alive: Stored | None) -> None:
+        if operation.only_new and alive is not None:
+            raise VersionConflict("store.exists-already", at=operation.at)
+        if operation.if_match is not None and (alive is None or alive.version != operation.if_match):
+            raise VersionConflict(at=operation.at)
+
+    # --- what is written
+
+    async def _rewrite_all(self) -> None:
+        mapping = {
+            plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
+            for plan in self._plans
+            if plan.operation.full_url
+        }
+        urns = {url: target for url, target in mapping.items() if url.startswith("urn:")}
+        conditional = await self._conditional_references()
+
+        def to(text: str) -> str:
+            found = mapping.get(text) or conditional.get(text)
+            return found or relative(text, self._parts.bases)
+
+        for count, plan in enumerate(self._plans):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            stored = plan.current.stored if plan.current else None
+            if stored is not None and not stored.deleted and plan.done is None:
+                plan.old = stored.resource
+            if plan.done is not None or plan.operation.method == "delete":
+                continue
+            if plan.operation.patch is not None:
+                assert plan.old is not None
+                plan.resource = self._patched(plan, plan.operation.patch, plan.old)
+            else:
+                plan.resource = plan.operation.resource
+            assert plan.resource is not None
+            plan.references = rewrite(plan.resource, to, self._edits)
+            if urns:
+                rewrite_urns(plan.resource, urns)
+
+    def _patched(self, plan: _Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
+        new = patch(old)
+        if new.get("resourceType") != plan.operation.type or new.get("id", plan.id) != plan.id:
+            raise Invalid("store.patch-moves", at=plan.operation.at)
+        self._parts.check(new)
+        return new
+
+    async def _conditional_references(self) -> dict[str, str]:
+        """Returns what `Practitioner?identifier=…` references lead to; each must match just one resource."""
+        wanted: set[str] = set()
+        for plan in self._plans:
+            if plan.operation.full_url is not None and plan.operation.resource is not None and plan.done is None:
+                wanted |= conditional_references(plan.operation.resource)
+        found = {}
+        for text in wanted:
+            type_, _, query = text.partition("?")
+            ids = await self._parts.match(self._connection, type_, query)
+            if len(ids) != 1:
+                raise MultipleMatches("store.conditional-reference", count=len(ids))
+            found[text] = f"{type_}/{ids[0]}"
+        return found
+
+    async def _resolve(self) -> None:
+        """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""
+        own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
+        ids = self._parts.reader.ids
+        unknown: dict[Name, list[str]] = {}
+        for plan in self._plans:
+            references = plan.references
+            if plan.old is not None:
+                references = references | rewrite(plan.old, lambda text: text, [])
+            for text in references:
+                if text in self._targets:
+                    continue
+                if text in own:
+                    self._targets[text] = own[text]
+                    continue
+                target = local_target(text)
+                if target is None:
+                    continue
+                res = own.get(f"{target[0]}/{target[1]}") or ids.res_of(target[1])
+                if res is not None:
+                    self._targets[text] = res
+                else:
+                    unknown.setdefault(target, []).append(text)
+        if not unknown:
+            return
+        known = await self._parts.reader.names(self._connection, list(unknown))
+        missing = [name for name in unknown if name not in known]
+        if missing:
+            # On a connection of their own: a number taken here would assign this transaction's id before its locks.
+            fresh = await self._parts.numbers_apart(len(missing))
+            for name, res in zip(missing, fresh, strict=True):
+                known[name] = res
+                self._new_names.append((*name, res))
+        for name, texts in unknown.items():
+            self._targets.update(dict.fromkeys(texts, known[name]))
+
+    async def _commit(self) -> list[Done]:
+        changes = []
+        for count, plan in enumerate(self._plans):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if plan.done is None:
+                self._make_change(plan)
+            if plan.change is not None:
+                changes.append(plan.change)
+        if changes:
+            committed = await self._parts.writer.commit(
+                self._connection, changes, self._envelope, names=self._new_names
+            )
+            for plan in self._plans:
+                if plan.change is not None:
+                    plan.done = _done(plan.change, committed.instant)
+        return [plan.done for plan in self._plans if plan.done is not None]
+
+    def _make_change(self, plan: _Plan) -> None:
+        stored = plan.current.stored if plan.current else None
+        if plan.resource is not None and plan.old is not None and _same(plan.old, plan.resource):
+            plan.done = Done("unchanged", stored)
+            return
+        action = DELETED if plan.resource is None else UPDATED if plan.old is not None else CREATED
+        plan.change = Change(
+            res=plan.res,
+            type=plan.operation.type,
+            id=plan.id,
+            version=(stored.version if stored else 0) + 1,
+            action=action,
+            resource=plan.resource,
+            targets=self._targets,
+            before=self._before(plan),
+            chosen=plan.chosen,
+            named=plan.chosen and plan.current is None,
+            reindexed=plan.current is not None and plan.current.edition != INDEX_EDITION,
+        )
+
+    def _before(self, plan: _Plan) -> IndexRow | None:
+        current = plan.current
+        if current is None or current.stored is None:
+            return None
+        if plan.old is not None:
+            return self._parts.indexer.row(plan.old, plan.res, self._targets)
+        assert current.at is not None and current.until is not None
+        return IndexRow(current.patient, current.at, current.until, 0, 0, [], [], [], [])
+
+
+def _done(change: Change, moment: datetime) -> Done:
+    status: Status = {CREATED: "created", UPDATED: "updated", DELETED: "deleted"}[change.action]  # type: ignore[assignment]
+    _, rest = body.split_id(change.text)
+    return Done(status, Stored(change.res, change.type, change.id, change.version, moment, change.action, rest))
+
+
+def _same(old: Resource, new: Resource) -> bool:
+    """Whether nothing but id, version and instant differs: such an update makes no version."""
+    return canonical(_bare(old)) == canonical(_bare(new))
+
+
+def _bare(resource: Resource) -> Resource:
+    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    bare = {name: value for name, value in resource.items() if name not in ("id", "meta")}
+    return bare | {"meta": meta} if meta else bare

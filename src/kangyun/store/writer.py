@@ -1,0 +1,250 @@
+"""Commits: rows made in Python, written by one call of `record_commit`.
+
+Everything that the call needs is prepared before it, without a lock; the call takes the locks, sees whether what was read
+still stands, and writes. When it does not stand, `Stale` says: read again, then try again.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from asyncpg.pgproto.pgproto import UUID
+
+from kangyun.base.crypto import sm3
+from kangyun.fhir import Resource
+from kangyun.store import body
+from kangyun.store.index import Indexer, IndexRow, Target
+from kangyun.store.keys import KeyRing
+from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
+from kangyun.store.tokens import bucket_of, name_bucket
+
+INDEX_EDITION = 1
+# The definitions that bodies are validated by: R4 4.0.1.
+DEFINITIONS_EDITION = 1
+STALE = "KY001"
+_DIGESTED = struct.Struct(">qiq")
+
+
+class Stale(Exception):
+    """Something that this commit was prepared from has changed: read again, then retry."""
+
+
+@dataclass(slots=True)
+class Change:
+    """One resource to be written.
+
+    version: the new one. resource: None for a deletion. targets: where its literal references lead.
+    before:  its index row as it stands, None for a new resource.
+    chosen:  a client chose the id.  named: the name is new and must be written.
+    reindexed: its index row was made by an older edition and is made anew whatever changes.
+    text:    what is stored of it, in clear; the writer fills it in.
+    """
+
+    res: int
+    type: str
+    id: str
+    version: int
+    action: bytes
+    resource: Resource | None
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    before: IndexRow | None = None
+    chosen: bool = False
+    named: bool = False
+    reindexed: bool = False
+    text: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit left behind."""
+
+    id: int
+    instant: datetime
+
+
+class Writer:
+    """Prepares and writes commits. One for a process."""
+
+    def __init__(self, indexer: Indexer, keys: KeyRing) -> None:
+        self._indexer = indexer
+        self._keys = keys
+
+    async def commit(
+        self,
+        connection: asyncpg.Connection,
+        changes: Sequence[Change],
+        envelope: Envelope,
+        *,
+        names: Sequence[tuple[str, str, int]] = (),
+        buckets: frozenset[int] = frozenset(),
+        outcome: int = 200,
+    ) -> Committed:
+        """Writes the changes in one transaction, or as part of the one that `connection` is in.
+
+        names:   (type, id, res) of targets that were referred to before they came.
+        buckets: locks beyond those of the written resources and their patients.
+        Raises Stale.
+        """
+        batch = _Batch(self._indexer, self._keys, envelope)
+        try:
+            await batch.prepare(connection, changes, names)
+            row = await connection.fetchrow(_COMMIT, *batch.arguments(envelope, buckets, outcome))
+        except asyncpg.PostgresError as error:
+            batch.forget()
+            if error.sqlstate in (STALE, "40P01", "40001", "23505"):
+                raise Stale from error
+            raise
+        except BaseException:
+            batch.forget()
+            raise
+        return Committed(row["commit_id"], row["moment"])
+
+
+_COMMIT = (
+    "SELECT commit_id, moment FROM record_commit("
+    "$1::int4[], $2::expectation[], $3::name_row[], $4::data_key_row[], $5::term_row[], $6::unit_row[], "
+    "$7::resource_row[], $8::resource_row[], $9::expectation[], $10::int8[], $11::version_row[], $12::date_row[], "
+    "$13::quantity_row[], $14::string_row[], $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)"
+)
+
+
+class _Batch:
+    """The rows of one commit."""
+
+    def __init__(self, indexer: Indexer, keys: KeyRing, envelope: Envelope) -> None:
+        self._indexer = indexer
+        self._keys = keys
+        self._institution = envelope.institution
+        self.expected: list[tuple[int, int]] = []
+        self.names: list[tuple[Any, ...]] = []
+        self.key_rows: list[tuple[Any, ...]] = []
+        self.terms: list[tuple[Any, ...]] = []
+        self.units: list[tuple[Any, ...]] = []
+        self.created: list[tuple[Any, ...]] = []
+        self.changed: list[tuple[Any, ...]] = []
+        self.bumped: list[tuple[int, int]] = []
+        self.cleared: list[int] = []
+        self.versions: list[tuple[Any, ...]] = []
+        self.dates: list[tuple[Any, ...]] = []
+        self.quantities: list[tuple[Any, ...]] = []
+        self.strings: list[tuple[Any, ...]] = []
+        self.patients: set[int] = set()
+        self.buckets: set[int] = set()
+        self.digested: list[bytes] = []
+
+    async def prepare(
+        self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
+    ) -> None:
+        hasher = self._keys.hasher
+        for type_, id_, res in names:
+            self._name(hasher.name(type_, id_), res)
+        rows = [self._index(change) for change in changes]
+        await self._fetch_keys(connection, {row.patient for row in rows})
+        for change, row in zip(changes, rows, strict=True):
+            if change.named:
+                self._name(hasher.name(change.type, change.id), change.res)
+            self._seal(change, row.patient)
+        self.terms, self.units = self._indexer.take_new()
+
+    def arguments(self, envelope: Envelope, buckets: frozenset[int], outcome: int) -> tuple[Any, ...]:
+        return (
+            *(sorted(self.buckets | buckets), self.expected, self.names, self.key_rows, self.terms, self.units),
+            *(self.created, self.changed, self.bumped, self.cleared, self.versions),
+            *(self.dates, self.quantities, self.strings),
+            *(envelope.institution, envelope.historic, envelope.depth, envelope.actor, envelope.purpose),
+            *(envelope.origin, envelope.request, sm3(*self.digested)),
+            *(envelope.action, outcome, envelope.shape, envelope.source, sorted(self.patients)),
+        )
+
+    def forget(self) -> None:
+        self._indexer.forget_new()
+        self._keys.forget([row[0] for row in self.key_rows])
+
+    def _name(self, digest: bytes, res: int) -> None:
+        self.names.append((UUID(digest), res))
+        self.buckets.add(name_bucket(digest))
+
+    def _index(self, change: Change) -> IndexRow:
+        """Makes the index rows of a change and returns the row that stands after it."""
+        if change.version > 1:
+            self.expected.append((change.res, change.version - 1))
+            self.buckets.add(bucket_of(change.res))
+        elif change.chosen:
+            self.expected.append((change.res, 0))
+        before = change.before
+        if change.resource is None:
+            assert before is not None
+            row = _emptied(before)
+        else:
+            row = self._indexer.row(change.resource, change.res, change.targets)
+        for patient in {row.patient, before.patient if before else None} - {None}:
+            self.patients.add(patient)  # type: ignore[arg-type]
+            self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
+        if before is not None and row == before and change.action != DELETED and not change.reindexed:
+            self.bumped.append((change.res, change.version))
+            return row
+        line = (
+            *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
+            *(TYPE_NUMBERS[change.type], INDEX_EDITION, row.links, change.resource is None, row.tok),
+        )
+        if before is None:
+            self.created.append(line)
+        else:
+            self.changed.append(line)
+            narrow = (row.dates, row.quantities, row.strings)
+            if narrow == (before.dates, before.quantities, before.strings) and not change.reindexed:
+                return row
+            self.cleared.append(change.res)
+        res = change.res
+        self.dates += [(res, *value) for value in row.dates]
+        self.quantities += [(res, *value) for value in row.quantities]
+        self.strings += [(res, *value) for value in row.strings]
+        return row
+
+    async def _fetch_keys(self, connection: asyncpg.Connection, patients: set[int | None]) -> None:
+        """Brings into memory the data keys for these patients, making those that do not exist."""
+        missing = [patient for patient in patients if self._keys.key_for(patient, self._institution) is None]
+        if not missing:
+            return
+        rows = await connection.fetch(_FIND_KEYS, [p for p in missing if p is not None], self._institution)
+        found = {row["patient"] for row in rows}
+        for row in rows:
+            self._keys.remember(tuple(row))
+        fresh = [patient for patient in missing if patient not in found]
+        if not fresh:
+            return
+        numbers = await connection.fetch("SELECT nextval('data_key_id')::int4 FROM generate_series(1, $1)", len(fresh))
+        for patient, (number,) in zip(fresh, numbers, strict=True):
+            row_ = self._keys.new_row(number, patient, self._institution)
+            self.key_rows.append(row_)
+            self._keys.remember(row_)
+
+    def _seal(self, change: Change, patient: int | None) -> None:
+        key = self._keys.key_for(patient, self._institution)
+        sealer = self._keys.sealer(key) if key is not None else None
+        if key is None or sealer is None:
+            raise Stale
+        chosen_id = change.id if change.chosen else None
+        change.text = body.text_of(change.resource or {}, chosen_id)
+        sealed = body.sealed(change.text, sealer, change.res, change.version)
+        self.versions.append(
+            (
+                *(change.res, change.version, key, body.DICTIONARY, DEFINITIONS_EDITION),
+                *(TYPE_NUMBERS[change.type], change.action, sealed),
+            )
+        )
+        self.digested += [_DIGESTED.pack(change.res, change.version, patient or 0), sealed]
+
+
+_FIND_KEYS = """
+SELECT id, patient, institution, epoch, wrapped FROM data_key
+WHERE patient = ANY ($1) OR (patient IS NULL AND institution = $2)
+"""
+
+
+def _emptied(before: IndexRow) -> IndexRow:
+    """A deleted resource keeps its patient and its dates, for the history and the locks; nothing finds it."""
+    return IndexRow(before.patient, before.at, before.until, 0, 0, [], [], [], [])
