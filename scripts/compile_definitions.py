@@ -10,7 +10,7 @@ import re
 import sys
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -113,15 +113,28 @@ def compress(section: bytes) -> bytes:
 # Types
 
 
-def compile_types(structures: Iterable[Json]) -> dict[str, Type]:
+def compile_types(structures: Collection[Json]) -> dict[str, Type]:
     """Returns all types: those of the StructureDefinitions that are no profile, and the inner types of each."""
     own = [s for s in structures if s.get("derivation") != "constraint" and s["kind"] != "logical"]
-    constraints_of_type = {s["type"]: _constraints(s["snapshot"]["element"][0], set()) for s in own}
+    keys = {s["type"]: {c.key for c in _constraints(s["snapshot"]["element"][0], set())} for s in own}
     types = {}
     for structure in sorted(own, key=lambda s: ("resource" in s["kind"], s["type"])):
-        for type_ in _types_of(structure, {k: {c.key for c in v} for k, v in constraints_of_type.items()}):
+        for type_ in _types_of(structure, keys):
             types[type_.name] = type_
-    return types
+    simple = next(s for s in structures if s["url"].endswith("/SimpleQuantity"))["snapshot"]["element"][0]
+    return {
+        name: _with_profile(type_, "SimpleQuantity", _constraints(simple, keys["Quantity"]))
+        for name, type_ in types.items()
+    }
+
+
+def _with_profile(type_: Type, profile: str, constraints: tuple[Constraint, ...]) -> Type:
+    """Gives each element that must meet the profile its invariants."""
+    elements = {
+        name: msgspec.structs.replace(e, constraints=e.constraints + constraints) if profile in e.profiles else e
+        for name, e in type_.elements.items()
+    }
+    return msgspec.structs.replace(type_, elements=elements)
 
 
 def _types_of(structure: Json, keys: dict[str, set[str]]) -> Iterator[Type]:
