@@ -87,8 +87,9 @@ def test_there_and_back_again(value, unit):
 @pytest.mark.parametrize(
     "code",
     [
-        "", " ", "mg ", "m g", "mgg", "foo", "m//s", "m.", "/", "()", "(m", "m)", "m{", "{a}{b}", "m^2", "km2x", "mmHg", "kkg",
-        "Torr", "k[in_i]", "k%", "m1000", "10*999999999999", "Cel2", "m.Cel", "/Cel", "Cel/s", "0", "١", "µg", "x" * 256,
+        "", " ", "mg ", "m g", "mgg", "foo", "m//s", "m.", "/", "()", "(m", "m)", "m{", "{a}{b}", "m^2", "km2x",
+        "mmHg", "kkg", "Torr", "k[in_i]", "k%", "m1000",
+        "10*999999999999", "Cel2", "m.Cel", "/Cel", "Cel/s", "0", "١", "µg", "x" * 256,
         "(" * 17 + "m" + ")" * 17,
     ],
 )  # fmt: skip
