@@ -170,7 +170,7 @@ def identity(item: Any) -> Hashable:
         case Quantity():
             return _quantity_identity(item)
         case Element():
-            return _frozen(item.value)
+            return json_identity(item.value)
         case _:
             return id(item)
 
@@ -184,9 +184,10 @@ def _quantity_identity(item: Quantity) -> Hashable:
         return ("quantity", item.value, item.unit)
 
 
-def _frozen(value: Any) -> Hashable:
+def json_identity(value: Any) -> Hashable:
+    """Returns what `identity` does, for the JSON value of an element of a complex type."""
     if value.__class__ is dict:
-        return frozenset((name, _frozen(member)) for name, member in value.items())
+        return frozenset((name, json_identity(member)) for name, member in value.items())
     if value.__class__ is list:
-        return tuple(map(_frozen, value))
+        return tuple(map(json_identity, value))
     return ("boolean", value) if value.__class__ is bool else value

@@ -15,7 +15,7 @@ from kangyun.fhir.fhirpath import functions as _functions
 from kangyun.fhir.fhirpath.code import EMPTY, Code, Environment, Scope, constant, many, value
 from kangyun.fhir.fhirpath.functions.typing import cast, test
 from kangyun.fhir.fhirpath.invocation import FUNCTIONS, Invocation
-from kangyun.fhir.fhirpath.operators import binary
+from kangyun.fhir.fhirpath.operators import binary, union
 from kangyun.fhir.fhirpath.parser import GREATEST_INTEGER
 from kangyun.fhir.fhirpath.syntax import (
     Binary,
@@ -61,6 +61,8 @@ class Compiler:
                 return self._call(node, scope)
             case Literal():
                 return self._literal(node)
+            case Binary(operator="|"):
+                return union([self.expression(operand, scope) for operand in _operands(node)])
             case Binary():
                 left = self.expression(node.left, scope)
                 return binary(node.operator, left, self.expression(node.right, scope))
@@ -200,6 +202,15 @@ class Compiler:
                 defined[name.value] = focus.at
             focus = focus.focus
         return replace(scope, defined={**scope.defined, **defined}) if defined else scope
+
+
+def _operands(node: Node) -> list[Node]:
+    """The operands of `a | b | c`, so that equal items are looked for once."""
+    operands: list[Node] = []
+    while isinstance(node, Binary) and node.operator == "|":
+        operands.append(node.right)
+        node = node.left
+    return [node, *reversed(operands)]
 
 
 def static_of(item: Constant) -> Static:

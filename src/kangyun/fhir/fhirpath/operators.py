@@ -6,17 +6,20 @@ Source: FHIRPath Normative Release (2.0.0), section 6, http://hl7.org/fhirpath/N
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from kangyun.base.errors import Invalid
 from kangyun.fhir.fhirpath import arithmetic
-from kangyun.fhir.fhirpath.code import Code, Environment, Run, boolean, comparables, many, truth, value
-from kangyun.fhir.fhirpath.comparison import compare, equal, equivalent, identity, same_members
+from kangyun.fhir.fhirpath.code import EMPTY, Code, Environment, Run, boolean, comparables, many, truth, value
+from kangyun.fhir.fhirpath.comparison import compare, equal, equivalent, identity, json_identity, same_members
 from kangyun.fhir.fhirpath.paths import boxed
 from kangyun.fhir.fhirpath.types import ANY, DECIMAL, INTEGER, NOTHING, STRING, Static
-from kangyun.fhir.fhirpath.values import unboxer
+from kangyun.fhir.fhirpath.values import Element, unboxer
+
+FEW = 16
+"""Up to so many JSON objects are compared one by one."""
 
 _PLAIN_FAMILIES = frozenset({"String", "Boolean", "Integer"})
 _NUMBER_FAMILIES = frozenset({"Integer", "Decimal"})
@@ -41,8 +44,6 @@ def binary(symbol: str, left: Code, right: Code) -> Code:
             return membership(left, right)
         case "contains":
             return membership(right, left)
-        case "|":
-            return union(left, right)
         case "&":
             return concatenation(left, right)
         case _:
@@ -55,6 +56,8 @@ def equality(left: Code, right: Code, *, negated: bool) -> Code:
         return boolean(_equality_of_lists(comparables(left), comparables(right), negated))
     constant, other = (right.constant, left) if right.constant is not None else (left.constant, right)
     if constant is not None and other.type.family in _PLAIN_FAMILIES and left.type.family == right.type.family:
+        if other.primitive is not None and other.primitive[0].is_this:
+            return boolean(_equality_of_member(other.primitive[1], constant, negated))
         run = value(other)
         if negated:
             return boolean(lambda this, env: None if (item := run(this, env)) is None else item != constant)
@@ -63,6 +66,13 @@ def equality(left: Code, right: Code, *, negated: bool) -> Code:
     if negated:
         return boolean(lambda this, env: None if (same := equal(one(this, env), two(this, env))) is None else not same)
     return boolean(lambda this, env: equal(one(this, env), two(this, env)))
+
+
+def _equality_of_member(key: str, constant: Any, negated: bool) -> Run:
+    """`code = 'x'`, the most frequent of all: one look-up and one comparison, in one closure."""
+    if negated:
+        return lambda this, env: None if (item := this.get(key)) is None else item != constant
+    return lambda this, env: None if (item := this.get(key)) is None else item == constant
 
 
 def _equality_of_lists(left: Run, right: Run, negated: bool) -> Run:
@@ -246,52 +256,74 @@ def _type_of_result(symbol: str, left: Static, right: Static) -> Static:
     return STRING if families == {"String"} else ANY
 
 
-def union(left: Code, right: Code) -> Code:
-    """Compiles `|`: the items of both sides, equal ones once."""
-    if left.constant is not None and right.constant is not None and left.type == right.type:
-        return _constant_union(left, right)
-    if left.type == NOTHING:
-        return distinct(right)
-    if right.type == NOTHING:
-        return distinct(left)
-    if left.type == right.type and left.type.family != "resource":
-        both = _chain(many(left), many(right))
-        return distinct(Code(left.type, False, both))
-    return distinct(Code(ANY, False, _chain(boxed(left), boxed(right))))
+def union(operands: Sequence[Code]) -> Code:
+    """Compiles `a | b | c`: the items of all operands, equal ones once."""
+    filled = [code for code in operands if code.type != NOTHING]
+    if len(filled) < 2:
+        return distinct(filled[0]) if filled else EMPTY
+    first = filled[0]
+    same = all(code.type == first.type for code in filled)
+    if same and all(code.constant is not None for code in filled):
+        return _constant_union(filled)
+    runs = [many(code) if same else boxed(code) for code in filled]
+
+    def run(this: Any, env: Environment) -> list[Any]:
+        found = [item for each in runs for item in each(this, env)]
+        env.budget -= len(found)
+        if env.budget < 0:
+            env.spend(0)
+        return found
+
+    return distinct(Code(first.type if same else ANY, False, run))
 
 
-def _constant_union(left: Code, right: Code) -> Code:
-    parts = [code.constant if isinstance(code.constant, tuple) else (code.constant,) for code in (left, right)]
+def _constant_union(codes: Sequence[Code]) -> Code:
+    parts = [code.constant if isinstance(code.constant, tuple) else (code.constant,) for code in codes]
     constants = tuple({identity(item): item for part in parts for item in part}.values())
     listed = list(constants)
-    return Code(left.type, False, lambda this, env: listed, constant=constants)
-
-
-def _chain(left: Run, right: Run) -> Run:
-    def run(this: Any, env: Environment) -> list[Any]:
-        found = left(this, env) + right(this, env)
-        env.spend(len(found))
-        return found  # type: ignore[no-any-return]
-
-    return run
+    return Code(codes[0].type, False, lambda this, env: listed, constant=constants)
 
 
 def distinct(code: Code) -> Code:
     """Compiles the removal of all but the first of equal items."""
     if code.single:
         return code
-    run, unbox = many(code), unboxer(code.type)
+    run, static = many(code), code.type
+    unique = unique_json if static.namespace == "FHIR" and not static.is_primitive else unique_by(unboxer(static))
 
     def distinct_items(this: Any, env: Environment) -> list[Any]:
         items: list[Any] = run(this, env)
-        return items if len(items) < 2 else unique(items, unbox)
+        return items if len(items) < 2 else unique(items)
 
-    return Code(code.type, False, distinct_items, ordered=code.ordered)
+    return Code(static, False, distinct_items, ordered=code.ordered)
 
 
-def unique(items: list[Any], unbox: Callable[[Any], Any]) -> list[Any]:
-    """Returns the items without those that equal an earlier one."""
-    found: dict[Any, Any] = {}
+def unique_json(items: list[Any]) -> list[Any]:
+    """Returns JSON objects without those that equal an earlier one."""
+    if len(items) > FEW:
+        return unique_by(json_identity)(items)
+    found: list[Any] = []
     for item in items:
-        found.setdefault(identity(unbox(item)), item)
-    return list(found.values()) if len(found) < len(items) else items
+        if item not in found:
+            found.append(item)
+    return found
+
+
+def unique_by(unbox: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
+    """Returns a function that does the same for items that have to be made comparable first."""
+
+    def unique(items: list[Any]) -> list[Any]:
+        found: dict[Any, Any] = {}
+        objects: list[Any] = []
+        few = len(items) <= FEW
+        for item in items:
+            if few and item.__class__ is Element and item.value.__class__ is dict:
+                # A few objects are compared sooner than one of them is turned into something hashable.
+                if item.value not in objects:
+                    objects.append(item.value)
+                    found[id(item)] = item
+            else:
+                found.setdefault(identity(unbox(item)), item)
+        return list(found.values())
+
+    return unique

@@ -58,10 +58,12 @@ def _of_type_info(focus: Code, name: str) -> Code | None:
 
 def to_element(focus: Code, element: Definition) -> Code:
     """Compiles the step to one JSON property."""
-    static = fhir(element.type)
+    static, key = fhir(element.type), element.name
     if static.is_primitive:
         return _to_primitives(focus, element, static) if element.is_array else _to_primitive(focus, element, static)
-    return Code(static, focus.single and not element.is_array, _to_complex(focus, element), ordered=focus.ordered)
+    present: Run | None = (lambda this, env: key in this) if focus.is_this and not element.is_array else None
+    single = focus.single and not element.is_array
+    return Code(static, single, _to_complex(focus, element), ordered=focus.ordered, present=present)
 
 
 def _to_complex(focus: Code, element: Definition) -> Run:
@@ -83,16 +85,6 @@ def _to_complex(focus: Code, element: Definition) -> Run:
 
 def _to_primitive(focus: Code, element: Definition, static: Static) -> Code:
     key, sibling, name, run = element.name, f"_{element.name}", static.name, focus.run
-
-    def of(item: Any) -> Any:
-        return Element(item.get(key), name, item[sibling]) if sibling in item else item.get(key)
-
-    if not focus.single:
-        return Code(
-            static, False,
-            lambda this, env: [found for item in run(this, env) if (found := of(item)) is not None],
-            ordered=focus.ordered, primitive=(focus, key),
-        )  # fmt: skip
     if focus.is_this:
         return Code(
             static, True,
@@ -101,9 +93,25 @@ def _to_primitive(focus: Code, element: Definition, static: Static) -> Code:
             present=lambda this, env: key in this or sibling in this,
             primitive=(focus, key),
         )  # fmt: skip
+    if not focus.single:
+        return Code(
+            static, False,
+            lambda this, env: [
+                Element(item.get(key), name, item[sibling]) if sibling in item else item[key]
+                for item in run(this, env)
+                if key in item or sibling in item
+            ],
+            ordered=focus.ordered, primitive=(focus, key),
+        )  # fmt: skip
+
+    def found(this: Any, env: Environment) -> Any:
+        item = run(this, env)
+        if item is None:
+            return None
+        return Element(item.get(key), name, item[sibling]) if sibling in item else item.get(key)
+
     return Code(
-        static, True,
-        lambda this, env: None if (item := run(this, env)) is None else of(item),
+        static, True, found,
         raw=lambda this, env: None if (item := run(this, env)) is None else item.get(key),
         ordered=focus.ordered, primitive=(focus, key),
     )  # fmt: skip
@@ -112,15 +120,20 @@ def _to_primitive(focus: Code, element: Definition, static: Static) -> Code:
 def _to_primitives(focus: Code, element: Definition, static: Static) -> Code:
     key, sibling, name, run = element.name, f"_{element.name}", static.name, many(focus)
 
-    def of(item: Any) -> Any:
-        return with_siblings(item.get(key), item[sibling], name) if sibling in item else item.get(key) or []
+    def of_this(this: Any, env: Environment) -> Any:
+        return with_siblings(this.get(key), this[sibling], name) if sibling in this else this.get(key) or []
 
-    if focus.is_this:
-        return Code(static, False, lambda this, env: of(this), primitive=(focus, key))
+    def of_all(this: Any, env: Environment) -> list[Any]:
+        found: list[Any] = []
+        for item in run(this, env):
+            if sibling in item:
+                found += with_siblings(item.get(key), item[sibling], name)
+            elif key in item:
+                found += item[key]
+        return found
+
     return Code(
-        static, False,
-        lambda this, env: [found for item in run(this, env) for found in of(item)],
-        ordered=focus.ordered, primitive=(focus, key),
+        static, False, of_this if focus.is_this else of_all, ordered=focus.ordered, primitive=(focus, key)
     )  # fmt: skip
 
 

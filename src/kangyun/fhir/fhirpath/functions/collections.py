@@ -10,7 +10,7 @@ from kangyun.fhir.fhirpath import code as pieces
 from kangyun.fhir.fhirpath.code import EMPTY, Code, Environment, Run, boolean, comparables, many, only, truth
 from kangyun.fhir.fhirpath.comparison import identity
 from kangyun.fhir.fhirpath.invocation import Invocation, function
-from kangyun.fhir.fhirpath.operators import distinct, union
+from kangyun.fhir.fhirpath.operators import FEW, distinct, union
 from kangyun.fhir.fhirpath.paths import boxed
 from kangyun.fhir.fhirpath.types import ANY, INTEGER, NOTHING
 from kangyun.fhir.fhirpath.values import unboxer
@@ -116,7 +116,7 @@ def _cut(call: Invocation, part: Callable[[list[Any], int], list[Any]]) -> Code:
 
 @function("union", least=1)
 def union_(call: Invocation) -> Code:
-    return union(call.focus, call.argument(0))
+    return union((call.focus, call.argument(0)))
 
 
 @function("combine", least=1)
@@ -152,18 +152,23 @@ def exclude(call: Invocation) -> Code:
     return _kept(call, lambda found, others: found not in others)
 
 
-def _kept(call: Invocation, keep: Callable[[Any, set[Any]], bool]) -> Code:
-    run, others, unbox = many(call.focus), _identities(call.argument(0)), unboxer(call.focus.type)
+def _kept(call: Invocation, keep: Callable[[Any, Any], bool]) -> Code:
+    focus, other = call.focus, call.argument(0)
+    run, others, unbox = many(focus), _identities(other), unboxer(focus.type)
+    plain = focus.type == other.type and focus.type.namespace == "FHIR" and not focus.type.is_primitive
+    other_run = many(other)
 
     def kept(this: Any, env: Environment) -> list[Any]:
         items = run(this, env)
         if not items:
             return []
         env.spend(len(items))
-        unwanted = others(this, env)
-        return [item for item in items if keep(identity(unbox(item)), unwanted)]
+        if plain and len(items) <= FEW and len(found := other_run(this, env)) <= FEW:
+            return [item for item in items if keep(item, found)]
+        known = others(this, env)
+        return [item for item in items if keep(identity(unbox(item)), known)]
 
-    return Code(call.focus.type, False, kept, ordered=call.focus.ordered)
+    return Code(focus.type, False, kept, ordered=focus.ordered)
 
 
 @function("subsetOf", least=1)

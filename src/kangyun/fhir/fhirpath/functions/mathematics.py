@@ -120,13 +120,14 @@ def log(call: Invocation) -> Code:
 
 @function("power", least=1)
 def power(call: Invocation) -> Code:
-    def calculate(item: int | Decimal, exponent: int | Decimal) -> Any:
+    def calculate(item: int | Decimal, exponent: Any) -> Any:
         if exponent.__class__ not in _NUMBERS:
             raise call.invalid("argument-type")
-        if abs(exponent) > MAX_EXPONENT:
+        base, power = Decimal(item), Decimal(exponent)
+        if abs(power) > MAX_EXPONENT:
             return None
-        result = CONTEXT.power(Decimal(item), Decimal(exponent))
-        integers = isinstance(item, int) and isinstance(exponent, int)
-        return whole(result) if integers and exponent >= 0 else checked(result)
+        result = CONTEXT.power(base, power)
+        of_integers = item.__class__ is int and exponent.__class__ is int
+        return whole(result) if of_integers and power >= 0 else checked(result)
 
     return apply(call, _NUMBERS, ANY, calculate)

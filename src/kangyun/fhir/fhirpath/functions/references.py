@@ -28,6 +28,10 @@ def text_of(item: Any) -> str | None:
 
 def type_in(text: str) -> str | None:
     """Returns the type that "Patient/1" or "http://host/fhir/Patient/1" names, None for other texts."""
+    head, _, rest = text.partition("/")
+    if "/" not in rest and types.is_resource(head):
+        # The plain form of our own references.
+        return head
     found = _LITERAL.fullmatch(text)
     return found[1] if found and types.is_resource(found[1]) else None
 
