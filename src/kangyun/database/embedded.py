@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from kangyun.base.errors import Unavailable
 
@@ -138,7 +139,7 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def _as_owner(self) -> dict[str, object]:
+    def _as_owner(self) -> dict[str, Any]:
         environment = {"PATH": os.defpath, "LANG": "C", "TZ": "UTC"}
         if os.geteuid() != 0:
             return {"env": environment}
@@ -227,13 +228,13 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _run(command: Sequence[str | Path], **options: object) -> None:
+def _run(command: Sequence[str | Path], **options: Any) -> None:
     done = subprocess.run(
         [str(part) for part in command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
     if done.returncode:
         raise Unavailable("database.command-failed", command=Path(command[0]).name, status=done.returncode)

@@ -45,15 +45,15 @@ class Migration:
 
 def migrations_of(package: str) -> list[Migration]:
     """Returns a package's migrations, in order, the `pre` of each before its `post`."""
-    folder = files("kangyun").joinpath(*package.split("."), "sql", "migrations")
+    folder = files("kangyun").joinpath(*package.split("."), "sql")
     found = []
-    for entry in folder.iterdir():
+    for entry in folder.joinpath("migrations").iterdir():
         if not entry.name.endswith(".sql"):
             continue
         name, phase, _ = entry.name.rsplit(".", 2)
         found.append(Migration(package, name, "pre" if phase == "pre" else "post", entry.read_text("utf-8")))
     found.sort(key=lambda migration: (migration.name, migration.phase == "post"))
-    functions = folder.parent / "functions.sql"
+    functions = folder.joinpath("functions.sql")
     if functions.is_file():
         text = functions.read_text("utf-8")
         found.append(Migration(package, f"functions-{hashlib.sha256(text.encode()).hexdigest()[:12]}", "pre", text))

@@ -15,7 +15,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import ABSENT, BEIJING
 from kangyun.fhir.search.extractor import Extractor, compile_extractor
-from kangyun.fhir.search.parameters import Parameters, parameters
+from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
 from kangyun.fhir.search.words import folded, grams, narrative_words, pinyin, words
 from kangyun.store.tokens import Bound, Hasher
 
@@ -69,6 +69,7 @@ class Indexer:
         self.hasher = hasher
         self._zone = zone
         self._extractors: dict[str, Extractor] = {}
+        self._sort_extractors: dict[tuple[str, tuple[str, ...]], Extractor] = {}
         self._bound: dict[str, dict[str, Bound]] = {}
         self._known_terms: set[tuple[int, str | None]] = set()
         self._known_units: dict[tuple[str | None, str | None], int] = {}
@@ -139,9 +140,8 @@ class Indexer:
         for system, code, display in values:
             tokens = known.get((system, code)) or bound.codes(system, code)
             self._tok += tokens
-            if tokens and (system or display) and (tokens[0], display) not in self._known_terms and code is not None:
-                if display is not None or system is not None:
-                    self._term(bound, tokens[0], system, code, display)
+            if (system or display) and code is not None and (tokens[0], display) not in self._known_terms:
+                self._term(bound, tokens[0], system, code, display)
 
     def of_type(self, bound: Bound, values: Iterable[tuple[str | None, str | None, str]]) -> None:
         for system, code, value in values:
@@ -182,9 +182,8 @@ class Indexer:
                 elif not text.startswith("#"):
                     self._uri(bound, target if isinstance(target, str) else text)
             if identifier is not None and identifier[1] is not None:
-                system, value = identifier
-                self._tok.append(bound.hash(b"i", system or "", value))
-                self._tok.append(bound.hash(b"i", value))
+                self._tok.append(bound.hash(b"i", identifier[0] or "", identifier[1]))
+                self._tok.append(bound.hash(b"i", identifier[1]))
 
     def date(self, bound: Bound, values: Iterable[tuple[datetime, datetime]]) -> None:
         for low, high in values:
@@ -283,6 +282,20 @@ class Indexer:
             self.hasher.number(prefix + word.encode()) for word in narrative_words(text.get("div", ""))[:MOST_WORDS]
         ]
 
+    def sort_texts(self, resource: Resource, parameter: Parameter) -> list[str]:
+        """Returns the values by which a token, reference or uri parameter sorts: codes, references, uris."""
+        resource_type = parameter.resource_type
+        codes = parameter.alias_of or (parameter.code,)
+        known = parameters(resource_type)
+        extract = self._sort_extractors.get((resource_type, codes))
+        if extract is None:
+            chosen = {code: known[code] for code in codes}
+            extract = compile_extractor(resource_type, chosen, lambda one: one, self._zone)
+            self._sort_extractors[resource_type, codes] = extract
+        texts = _Texts()
+        extract(resource, texts)
+        return texts.found
+
     def take_new(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """Returns the term rows and unit rows that came up since the last call, sorted; a failed commit gives them back."""
         terms = sorted(
@@ -319,6 +332,27 @@ class Indexer:
         return bound
 
 
+class _Texts:
+    """A sink that keeps the texts of tokens, references and uris."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def token(self, bound: Any, values: Iterable[Any]) -> None:
+        self.found += [code for _, code, _ in values if code]
+
+    def reference(self, bound: Any, values: Iterable[Any]) -> None:
+        self.found += [text for text, _, _ in values if text]
+
+    def uri(self, bound: Any, values: Iterable[str]) -> None:
+        self.found += values
+
+    def _nothing(self, bound: Any, values: Iterable[Any]) -> None:
+        return None
+
+    of_type = text = string = date = number = quantity = composite = _nothing
+
+
 MOST_KNOWN_TERMS = 100_000
 
 
@@ -326,7 +360,7 @@ def uri_ancestors(uri: str) -> list[str]:
     """Returns the uri and each part of it that ends before a slash, but for the scheme and host: what :below matches."""
     start = uri.find("://")
     place = uri.find("/", start + 3) if start >= 0 else uri.find(":")
-    found = []
+    found: list[str] = []
     while place >= 0 and len(found) < 32:
         found.append(uri[:place])
         place = uri.find("/", place + 1)

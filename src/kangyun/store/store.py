@@ -4,22 +4,27 @@ Only `identity`, `access`, `lake`, `cli` and `testing` may touch it; everybody e
 """
 
 from dataclasses import dataclass
-from datetime import tzinfo
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from kangyun.base.crypto import CipherName
+from kangyun.base.errors import Invalid, NotSupported
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
+from kangyun.fhir.search.query import read_query
+from kangyun.fhir.search.terms import Token
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
+from kangyun.store.search.cursor import Cursors
+from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
 from kangyun.store.transaction import Transactor
 from kangyun.store.writer import Writer
@@ -37,6 +42,8 @@ class Store:
     writer: Writer
     numbers: Numbers
     transactor: Transactor
+    searcher: Searcher
+    zone: ZoneInfo
     bases: tuple[str, ...]
 
     @classmethod
@@ -49,16 +56,25 @@ class Store:
             root = root_key(file, may_make=fresh)
             keys = await open_key_ring(connection, root, cipher, file)
             await _name_types(connection)
-        zone: tzinfo = ZoneInfo(settings.time_zone)
+        zone = ZoneInfo(settings.time_zone)
         ids = IdPermutation(keys.index_key)
         indexer = Indexer(keys.hasher, zone)
         reader = Reader(keys, ids)
         writer = Writer(indexer, keys)
         numbers = Numbers()
+        cursors = Cursors(keys.index_key)
+        searcher = Searcher(reader, indexer, cursors, _no_expansion, bases, settings.search_seconds)
+
+        async def match(connection: asyncpg.Connection, type_: str, condition: str) -> list[str]:
+            query = read_query(type_, parse_qsl(condition, keep_blank_values=True), strict=True, zone=zone)
+            if not query.node.nodes:
+                raise Invalid("store.no-condition")
+            return await searcher.matches(connection, type_, query.node)
+
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers, bases=bases, match=_no_match, check=_check
+            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=_check
         )  # fmt: skip
-        return cls(pool, keys, ids, indexer, reader, writer, numbers, transactor, bases)
+        return cls(pool, keys, ids, indexer, reader, writer, numbers, transactor, searcher, zone, bases)
 
 
 async def _name_types(connection: asyncpg.Connection) -> None:
@@ -68,8 +84,8 @@ async def _name_types(connection: asyncpg.Connection) -> None:
     )
 
 
-async def _no_match(connection: asyncpg.Connection, type_: str, query: str) -> list[str]:
-    return []
+async def _no_expansion(connection: asyncpg.Connection, modifier: str, value: Token | str) -> list[tuple[str, str]]:
+    raise NotSupported
 
 
 def _check(resource: Resource) -> None:

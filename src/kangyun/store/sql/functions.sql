@@ -120,9 +120,9 @@ BEGIN
         coalesce(array_agg(v.res), '{}'), coalesce(array_agg(v.version), '{}'), digest
     FROM unnest(versions) AS v;
     INSERT INTO audit (
-        id, instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients
+        instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients
     ) VALUES (
-        nextval('audit_id'), moment, commit_id, institution, audit_outcome, audit_action, actor, purpose,
+        moment, commit_id, institution, audit_outcome, audit_action, actor, purpose,
         audit_shape, audit_source, coalesce(request, ''), audit_patients
     );
 END

@@ -24,3 +24,33 @@ WHERE patient = ANY ($1::int8[]) OR (patient IS NULL AND institution = $2);
 SELECT v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
 FROM version AS v JOIN resource AS r ON r.res = v.res
 WHERE v.res = $1 AND v.version = $2 AND {visible:r};
+
+-- name: instance_history
+SELECT v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
+FROM version AS v JOIN resource AS r ON r.res = v.res
+WHERE v.res = $1 AND v.version < $2 AND ($3::timestamptz IS NULL OR v.instant >= $3)
+    AND ($4::timestamptz IS NULL OR v.instant <= $4) AND {visible:r}
+ORDER BY v.version DESC LIMIT $5;
+
+-- name: count_versions
+SELECT count(*) FROM version WHERE res = $1;
+
+-- name: commits_history
+-- One step: the next $7 commits before (commit $1, res $2), newest first. A row without version ends a step that
+-- is not the last one, and names the commit to go on from.
+WITH step AS MATERIALIZED (
+    SELECT c.id, c.res, c.versions FROM commit AS c
+    WHERE c.id <= $1 AND ($4::timestamptz IS NULL OR c.instant >= $4) AND ($5::timestamptz IS NULL OR c.instant <= $5)
+    ORDER BY c.id DESC LIMIT $7
+), entry AS (
+    SELECT step.id AS commit, v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
+    FROM step CROSS JOIN LATERAL unnest(step.res, step.versions) AS u(res, version)
+    JOIN version AS v ON v.res = u.res AND v.version = u.version
+    JOIN resource AS r ON r.res = u.res AND {visible:r}
+    WHERE (step.id < $1 OR u.res < $2) AND ($3::int2 IS NULL OR v.type = $3)
+    ORDER BY step.id DESC, u.res DESC LIMIT $6
+)
+SELECT * FROM entry
+UNION ALL
+SELECT min(id), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM step
+HAVING count(*) = $7 AND (SELECT count(*) FROM entry) < $6;

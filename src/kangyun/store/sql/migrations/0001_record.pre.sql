@@ -124,8 +124,9 @@ CREATE TABLE sequencer (
 );
 
 -- One row a request: a write's in its transaction, a read's before its answer leaves.
+CREATE SEQUENCE audit_id CACHE 1;
 CREATE TABLE audit (
-    id int8 NOT NULL,
+    id int8 NOT NULL DEFAULT nextval('audit_id'),
     instant timestamptz NOT NULL,
     commit int8,
     institution int4 NOT NULL,
@@ -138,7 +139,6 @@ CREATE TABLE audit (
     request text NOT NULL,
     patients int8[] NOT NULL
 ) PARTITION BY RANGE (id);
-CREATE SEQUENCE audit_id CACHE 1;
 
 -- Search parameters that this region added, and what state their index is in.
 CREATE TABLE search_parameter (

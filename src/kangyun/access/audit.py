@@ -1,0 +1,72 @@
+"""Audit rows of reads, and of what was refused: written in groups, and durable before the answer leaves.
+
+A write's row is part of its transaction (`store.writer`). Chaining, signing and alerts are another issue.
+"""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from kangyun.database.pool import LOST, Pool
+from kangyun.base.errors import Unavailable
+
+GROUP = 64
+PATIENCE = 0.005  # seconds that the first of a group waits for others
+_COLUMNS = (
+    "instant", "institution", "outcome", "action", "actor", "purpose", "shape", "source", "request", "patients",
+)  # fmt: skip
+Row = tuple[Any, ...]
+
+
+class Auditor:
+    """Writes audit rows. One for a process."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._rows: list[Row] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def write(self, row: Row) -> None:
+        """Returns when the row is on disk. Raises Unavailable when it cannot be: then nothing may be shown."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._rows.append(row)
+        self._waiting.append(done)
+        if len(self._rows) >= GROUP:
+            self._flush()
+        elif not self._writing:
+            # Nobody writes: go at once, and let those who come meanwhile be the next group.
+            self._flush()
+        elif self._timer is None:
+            self._timer = loop.call_later(PATIENCE, self._flush)
+        await done
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rows, self._rows = self._rows, []
+        waiting, self._waiting = self._waiting, []
+        if rows:
+            task = asyncio.ensure_future(self._store(rows, waiting))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    async def _store(self, rows: list[Row], waiting: list[asyncio.Future[None]]) -> None:
+        failure: BaseException | None = None
+        try:
+            async with self._pool.connection() as connection:
+                await connection.copy_records_to_table("audit", records=rows, columns=_COLUMNS)
+        except (Unavailable, asyncpg.PostgresError, *LOST) as error:
+            failure = Unavailable("access.audit-not-written")
+            failure.__cause__ = error
+        for one in waiting:
+            if one.done():
+                continue
+            if failure is None:
+                one.set_result(None)
+            else:
+                one.set_exception(failure)

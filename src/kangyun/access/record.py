@@ -1,0 +1,164 @@
+"""`Record`: the only door to the record. Opened for one actor, one purpose and one request; each use leaves an audit row.
+
+What an actor may do beyond being signed in (roles, relations, consent, labels) is another issue: `Record.sight` is its place,
+and every statement of the store asks it already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.audit import Auditor
+from kangyun.base import clock
+from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError
+from kangyun.fhir.search.query import Query
+from kangyun.store.history import Versions, commits_history, instance_history
+from kangyun.store.model import Envelope, Stored
+from kangyun.store.search.searcher import Page
+from kangyun.store.store import Store
+from kangyun.store.transaction import Done, Operation
+from kangyun.store.visible import EVERYTHING, Sight
+
+READ, SEARCH, HISTORY, REFUSED = "read", "search", "history", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What all records of a process share."""
+
+    store: Store
+    auditor: Auditor
+    institutions: dict[str, int] = field(default_factory=dict)
+
+    async def open(self, actor: Actor, circumstances: Circumstances) -> "Record":
+        """Opens the record for one request."""
+        number = self.institutions.get(actor.institution)
+        if number is None:
+            async with self.store.pool.connection() as connection:
+                number = await connection.fetchval(_INSTITUTION, actor.institution)
+            self.institutions[actor.institution] = number
+        return Record(self, actor, circumstances, number)
+
+
+_INSTITUTION = """
+WITH made AS (INSERT INTO institution (reference) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id)
+SELECT id FROM made UNION ALL SELECT id FROM institution WHERE reference = $1 LIMIT 1
+"""
+
+
+class Record:
+    """The record as one actor sees it during one request."""
+
+    def __init__(self, gate: Gate, actor: Actor, circumstances: Circumstances, institution: int) -> None:
+        self._gate = gate
+        self._store = gate.store
+        self.actor = actor
+        self._circumstances = circumstances
+        self._institution = institution
+        self.sight: Sight = EVERYTHING
+
+    async def read(self, type_: str, id_: str) -> Stored:
+        """Returns the current version. Raises NotFound, Gone."""
+        async with self._store.pool.connection() as connection:
+            found = await self._store.reader.locate(connection, [(type_, id_)])
+        current = found.get((type_, id_))
+        stored = current.stored if current else None
+        patients = [current.patient] if current and current.patient else []
+        if stored is None:
+            await self._audit(READ, 404, patients)
+            raise NotFound
+        if stored.deleted:
+            await self._audit(READ, 410, patients)
+            raise Gone
+        await self._audit(READ, 200, patients)
+        return stored
+
+    async def vread(self, type_: str, id_: str, version: int) -> Stored:
+        """Returns one version. Raises NotFound, Gone when that version is the deletion."""
+        async with self._store.pool.connection() as connection:
+            current = (await self._store.reader.locate(connection, [(type_, id_)])).get((type_, id_))
+            stored = await self._store.reader.version(connection, current.res, version) if current else None
+        patients = [current.patient] if current and current.patient else []
+        await self._audit("vread", 404 if stored is None else 410 if stored.deleted else 200, patients)
+        if stored is None:
+            raise NotFound
+        if stored.deleted:
+            raise Gone
+        return stored
+
+    async def search(self, query: Query) -> Page:
+        """Returns a page. Raises TooCostly, Invalid, NotSupported."""
+        async with self._store.pool.connection() as connection:
+            page = await self._store.searcher.search(connection, query, self.actor.reference, self.sight)
+        await self._audit(SEARCH, 200, [])
+        return page
+
+    async def history(
+        self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, before: datetime | None,
+        place: list[int] | None,
+    ) -> Versions:  # fmt: skip
+        """Returns versions of one resource, of a type, or of everything. Raises NotFound."""
+        store = self._store
+        async with store.pool.connection() as connection:
+            if type_ and id_:
+                current = (await store.reader.locate(connection, [(type_, id_)])).get((type_, id_))
+                if current is None or current.stored is None:
+                    await self._audit(HISTORY, 404, [])
+                    raise NotFound
+                page = await instance_history(
+                    connection, store.reader, current.res,
+                    count=count, since=since, before=before, place=place, sight=self.sight,
+                )  # fmt: skip
+            else:
+                page = await commits_history(
+                    connection, store.reader, type_,
+                    count=count, since=since, before=before, place=place, sight=self.sight,
+                )  # fmt: skip
+        await self._audit(HISTORY, 200, [])
+        return page
+
+    async def commit(self, operations: Sequence[Operation], action: str) -> list[Done]:
+        """Carries out interactions in one transaction; its audit row is part of it.
+
+        When nothing came of it (no change, or refused), the row is written apart.
+        """
+        try:
+            done = await self._store.transactor.apply(operations, self._envelope(action))
+        except PlatformError:
+            await self._audit(action, 422, [])
+            raise
+        if all(one.status in ("unchanged", "matched", "absent") for one in done):
+            await self._audit(action, 200, [])
+        return done
+
+    async def refuse(self, action: str, outcome: int) -> None:
+        """Leaves the row of a request that was refused before it came to the record."""
+        await self._audit(action, outcome, [])
+
+    def administrators_only(self) -> None:
+        """Raises Forbidden for anybody else."""
+        if not self.actor.administrator:
+            raise Forbidden("access.administrators-only")
+
+    def _envelope(self, action: str) -> Envelope:
+        about = self._circumstances
+        return Envelope(
+            actor=self.actor.reference,
+            purpose=self.actor.purpose,
+            institution=self._institution,
+            action=action,
+            shape=about.shape,
+            source=about.source,
+            request=about.request,
+        )
+
+    async def _audit(self, action: str, outcome: int, patients: list[int]) -> None:
+        about = self._circumstances
+        await self._gate.auditor.write(
+            (
+                *(clock.now(), self._institution, outcome, action, self.actor.reference, self.actor.purpose),
+                *(about.shape, about.source, about.request, patients),
+            )
+        )

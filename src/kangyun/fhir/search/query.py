@@ -1,0 +1,254 @@
+"""A search as it was asked, read into a tree of tests. Knows parameters and their grammar, no database.
+
+What is unknown or not supported is never dropped in silence: under strict handling it is an error, else it is listed in
+`Query.ignored`, and stays out of the self link.
+
+Source: https://hl7.org/fhir/R4/search.html
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from kangyun.base.errors import Invalid, Issue, NotSupported, PlatformError
+from kangyun.fhir.definitions import definitions
+from kangyun.fhir.search.dates import BEIJING
+from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
+from kangyun.fhir.search.filter import read_filter
+from kangyun.fhir.search.terms import Value, read_value, split, unescape
+from kangyun.fhir.search.tree import All, Chain, Column, Has, Include, Node, Not, Sort, Test
+
+DEFAULT_COUNT = 20
+LARGEST_COUNT = 1000
+MOST_VALUES = 10_000
+DEEPEST_CHAIN = 8
+
+# By parameter type: the modifiers that the specification allows and this store answers.
+MODIFIERS = {
+    "token": {"text", "not", "above", "below", "in", "not-in", "of-type"},
+    "string": {"exact", "contains"},
+    "uri": {"above", "below"},
+    "reference": {"identifier"},
+    "date": set[str](),
+    "number": set[str](),
+    "quantity": set[str](),
+    "composite": set[str](),
+    "special": set[str](),
+}
+Summary = Literal["true", "false", "text", "data", "count"]
+Total = Literal["none", "estimate", "accurate"]
+
+
+@dataclass(slots=True)
+class Query:
+    """A search of one type. `shown` is what the self link repeats: only what was understood."""
+
+    type: str
+    node: All = All(())  # noqa: RUF009
+    sort: tuple[Sort, ...] = ()
+    includes: tuple[Include, ...] = ()
+    count: int = DEFAULT_COUNT
+    total: Total | None = None
+    summary: Summary = "false"
+    elements: tuple[str, ...] = ()
+    cursor: str | None = None
+    contained: bool = False
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    ignored: list[Issue] = field(default_factory=list)
+
+
+# Said to the server about the answer, not about what is searched.
+_ABOUT_ANSWER = {"_format", "_pretty", "_getpages", "_maxresults", "_score", "_containedType"}
+
+
+def read_query(
+    resource_type: str, pairs: Iterable[tuple[str, str]], *, strict: bool = False, zone: ZoneInfo | None = None
+) -> Query:
+    """Reads a search. Raises Invalid for a value that cannot be read, and for anything ignored when `strict`."""
+    query = Query(resource_type)
+    reader = _Reader(resource_type, zone)
+    nodes: list[Node] = []
+    includes: list[Include] = []
+    for name, text in pairs:
+        try:
+            if not reader.option(query, name, text, includes):
+                nodes.append(reader.node(name, text))
+            if name != "_cursor":
+                query.shown.append((name, text))
+        except NotSupported as refusal:
+            if strict:
+                raise
+            query.ignored += [
+                Issue("warning", issue.code, issue.text, issue.at, issue.parameters) for issue in refusal.issues
+            ]
+    query.node = All(tuple(nodes))
+    query.includes = tuple(includes)
+    return query
+
+
+class _Reader:
+    def __init__(self, resource_type: str, zone: ZoneInfo | None) -> None:
+        self._type = resource_type
+        self._zone = zone or BEIJING
+
+    def option(self, query: Query, name: str, text: str, includes: list[Include]) -> bool:
+        """Takes what is said about the answer; False for a test."""
+        base, _, modifier = name.partition(":")
+        if base in ("_include", "_revinclude"):
+            includes.append(self._include(base == "_revinclude", modifier, text))
+        elif base == "_sort":
+            query.sort = tuple(self._sort(part) for part in text.split(",") if part)
+        elif base == "_count":
+            query.count = min(_whole(text), LARGEST_COUNT)
+        elif base == "_total":
+            if text not in ("none", "estimate", "accurate"):
+                raise Invalid("fhir.search.value", parameter=base)
+            query.total = text  # type: ignore[assignment]
+        elif base == "_summary":
+            if text not in ("true", "false", "text", "data", "count"):
+                raise Invalid("fhir.search.value", parameter=base)
+            query.summary = text  # type: ignore[assignment]
+        elif base == "_elements":
+            query.elements = tuple(part.strip() for part in text.split(",") if part.strip())
+        elif base == "_cursor":
+            query.cursor = text
+        elif base == "_contained":
+            if text != "false":
+                raise NotSupported("fhir.search.contained")
+        elif base not in _ABOUT_ANSWER:
+            return False
+        return True
+
+    def node(self, name: str, text: str) -> Node:
+        """Reads one `name=value` into a test."""
+        if name.startswith("_has:"):
+            return self._has(self._type, name, text, 0)
+        return self._test(self._type, name, text, 0)
+
+    def _test(self, type_: str, name: str, text: str, depth: int) -> Node:
+        if depth > DEEPEST_CHAIN:
+            raise Invalid("fhir.search.chain-too-deep", limit=DEEPEST_CHAIN)
+        if name.startswith("_has:"):
+            return self._has(type_, name, text, depth)
+        head, dot, rest = name.partition(".")
+        code, _, modifier = head.partition(":")
+        if dot:
+            return self._chain(type_, code, modifier or None, rest, text, depth)
+        if code in ("_id", "_lastUpdated", "_list", "_text", "_content"):
+            return self._column(code, modifier, text)
+        if code == "_filter":
+            return read_filter(text, partial(self._filtered, type_, depth=depth + 1))
+        parameter = self._parameter(type_, code)
+        if parameter.type == "reference" and modifier in definitions().resource_types:
+            parts = [part if "/" in part else f"{modifier}/{part}" for part in split(text, ",")]
+            return Test(parameter, None, tuple(self._values(type_, parameter, None, ",".join(parts))))
+        self._check_modifier(parameter, modifier)
+        return Test(parameter, modifier or None, tuple(self._values(type_, parameter, modifier or None, text)))
+
+    def _filtered(self, type_: str, name: str, text: str, *, depth: int) -> Node:
+        return self._test(type_, name, text, depth)
+
+    def _check_modifier(self, parameter: Parameter, modifier: str) -> None:
+        if not parameter.answerable:
+            raise NotSupported("fhir.search.not-answerable", parameter=parameter.name)
+        if modifier and modifier != "missing" and modifier not in MODIFIERS[parameter.type]:
+            raise NotSupported("fhir.search.modifier", parameter=parameter.name, modifier=modifier)
+        if modifier == "missing" and parameter.type == "composite":
+            raise NotSupported("fhir.search.modifier", parameter=parameter.name, modifier=modifier)
+
+    def _values(self, type_: str, parameter: Parameter, modifier: str | None, text: str) -> Sequence[Value]:
+        parts = split(text, ",")
+        if len(parts) > MOST_VALUES:
+            raise Invalid("fhir.search.too-many-values", parameter=parameter.name, limit=MOST_VALUES)
+        read = partial(read_value, parameter, modifier, parameters(type_), self._zone)
+        return [read(part) for part in parts]
+
+    def _column(self, code: str, modifier: str, text: str) -> Node:
+        if modifier and not (code == "_id" and modifier == "not"):
+            raise NotSupported("fhir.search.modifier", parameter=code, modifier=modifier)
+        if code == "_lastUpdated":
+            parameter = Parameter("Resource", code, "date", -1, "")
+            values = [read_value(parameter, None, {}, self._zone, part) for part in split(text, ",")]
+        else:
+            values = [unescape(part) for part in split(text, ",")]
+        column = Column(code, tuple(values))  # type: ignore[arg-type]
+        return Not(column) if modifier else column
+
+    def _chain(self, type_: str, code: str, target: str | None, rest: str, text: str, depth: int) -> Node:
+        parameter = self._parameter(type_, code)
+        if parameter.type != "reference" or not parameter.answerable:
+            raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
+        types = [target] if target else targets_of(parameter)
+        inner: list[tuple[str, Node]] = []
+        refusal: PlatformError | None = None
+        for one in types:
+            if one not in definitions().resource_types:
+                raise NotSupported("fhir.search.no-such-type", type=one)
+            try:
+                inner.append((one, self._test(one, rest, text, depth + 1)))
+            except NotSupported as error:
+                # A chain without a type goes to those targets that have the parameter.
+                refusal = error
+        if not inner:
+            raise refusal or NotSupported("fhir.search.unknown", parameter=f"{type_}.{code}")
+        return Chain(parameter, tuple(inner))
+
+    def _has(self, type_: str, name: str, text: str, depth: int) -> Node:
+        parts = name.split(":", 3)
+        if len(parts) < 4 or parts[1] not in definitions().resource_types:
+            raise NotSupported("fhir.search.has")
+        _, source, code, rest = parts
+        parameter = self._parameter(source, code)
+        if parameter.type != "reference" or not parameter.answerable:
+            raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
+        return Has(source, parameter, self._test(source, rest, text, depth + 1))
+
+    def _parameter(self, type_: str, code: str) -> Parameter:
+        known: Parameters = parameters(type_)
+        found = known.get(code)
+        if found is None:
+            raise NotSupported("fhir.search.unknown", parameter=f"{type_}.{code[:64]}")
+        return found
+
+    def _sort(self, text: str) -> Sort:
+        descending = text.startswith("-")
+        code = text.lstrip("-")
+        if code in ("_id", "_lastUpdated"):
+            return Sort(code, descending)
+        parameter = self._parameter(self._type, code)
+        if not parameter.answerable or parameter.type in ("composite", "special"):
+            raise NotSupported("fhir.search.sort", parameter=parameter.name)
+        return Sort(code, descending, parameter)
+
+    def _include(self, reverse: bool, modifier: str, text: str) -> Include:
+        if modifier not in ("", "iterate", "recurse"):
+            raise NotSupported("fhir.search.modifier", parameter="_include", modifier=modifier[:64])
+        if text == "*":
+            return Include("*", None, None, bool(modifier), reverse)
+        source, _, rest = text.partition(":")
+        code, _, target = rest.partition(":")
+        if source not in definitions().resource_types or (target and target not in definitions().resource_types):
+            raise NotSupported("fhir.search.include")
+        if code == "*":
+            return Include(source, None, target or None, bool(modifier), reverse)
+        parameter = self._parameter(source, code)
+        if parameter.type != "reference" or not parameter.answerable:
+            raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
+        return Include(source, parameter, target or None, bool(modifier), reverse)
+
+
+def targets_of(parameter: Parameter) -> list[str]:
+    """Returns the resource types that a reference parameter may lead to."""
+    if parameter.only:
+        return [parameter.only]
+    if not parameter.targets or "Resource" in parameter.targets:
+        return sorted(definitions().resource_types)
+    return list(parameter.targets)
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise Invalid("fhir.search.value", parameter="_count")
+    return int(text)

@@ -1,0 +1,185 @@
+"""Tests as SQL conditions on one alias of `resource`, and as seeds: relations that an index can give first.
+
+A condition is written with the places `{r}` (the alias) and `{n}` (the segment's suffix, "_3", or empty for all). A seed
+selects rows of `resource{n}`; it is fenced by OFFSET 0, so that the server takes the index that the seed was written for.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from kangyun.fhir.search.terms import Amount, Interval
+from kangyun.store.tokens import Bound
+
+FARTHEST_SIGN = "\U0010ffff"
+
+
+class Arguments:
+    """The values of a statement; each is named once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def add(self, value: Any, type_: str) -> str:
+        """Adds a value and returns its place, typed."""
+        self.values.append(value)
+        return f"${len(self.values)}::{type_}"
+
+    def fitted(self, sql: str) -> tuple[str, list[Any]]:
+        """Returns the statement and its values without those that it does not name: a seed that was not taken left some."""
+        fitted, used = _renumbered(sql)
+        return fitted, [self.values[place] for place in used]
+
+
+@lru_cache(maxsize=4096)
+def _renumbered(sql: str) -> tuple[str, tuple[int, ...]]:
+    used = sorted({int(place) for place in _PLACE.findall(sql)})
+    numbers = {place: number for number, place in enumerate(used, 1)}
+    return _PLACE.sub(lambda match: f"${numbers[int(match[1])]}", sql), tuple(place - 1 for place in used)
+
+
+_PLACE = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """Rows that an index gives.
+
+    tokens: the rows that have all of these; any_of: that have any. For the densities.
+    sharp:  few rows by its nature; None: the densities of its tokens tell.
+    exact:  its rows need not pass the condition again.
+    """
+
+    sql: str
+    sharp: bool | None
+    tokens: tuple[int, ...] = ()
+    any_of: tuple[int, ...] = ()
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition, its seeds, and the name of its parameter for a message."""
+
+    sql: str
+    seed: Seed | None = None
+    names: frozenset[str] = field(default_factory=frozenset)
+
+
+def token_condition(arguments: Arguments, tokens: Iterable[int], *, sharp: bool | None = None) -> Condition:
+    """Rows that have any of the tokens."""
+    wanted = list(dict.fromkeys(tokens))
+    place = arguments.add(wanted, "int8[]")
+    sign = "@>" if len(wanted) == 1 else "&&"
+    seed = Seed(
+        f"SELECT * FROM resource{{n}} WHERE tok {sign} {place} OFFSET 0",
+        sharp,
+        tokens=tuple(wanted) if len(wanted) == 1 else (),
+        any_of=tuple(wanted) if len(wanted) > 1 else (),
+    )
+    return Condition(f"{{r}}.tok {sign} {place}", seed)
+
+
+def link_condition(arguments: Arguments, targets: Iterable[int], salt: int) -> Condition:
+    """Rows that refer to any of the targets, however many: one index probe a target."""
+    place = arguments.add([target ^ salt for target in targets], "int8[]")
+    probes = (
+        f"SELECT s.* FROM unnest({place}) AS t(tok) "
+        "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.tok @> ARRAY[t.tok] OFFSET 0) AS s"
+    )
+    seed = Seed(f"SELECT DISTINCT ON (res) * FROM ({probes}) AS found OFFSET 0", True)
+    return Condition(f"{{r}}.tok && {place}", seed)
+
+
+def computed_tokens(expression: str) -> Condition:
+    """Rows that have any token that a subquery gives."""
+    return Condition(
+        f"{{r}}.tok && ({expression})",
+        Seed(f"SELECT * FROM resource{{n}} WHERE tok && ({expression}) OFFSET 0", True),
+    )
+
+
+def narrow_condition(table: str, where: str, *, sharp: bool | None) -> Condition:
+    """Rows with a narrow row that fits. `where` speaks of the alias q."""
+    seed = (
+        f"SELECT s.* FROM (SELECT DISTINCT q.res FROM {table}{{n}} AS q WHERE {where}) AS k "
+        "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
+    )
+    return Condition(f"EXISTS (SELECT FROM {table}{{n}} AS q WHERE q.res = {{r}}.res AND {where})", Seed(seed, sharp))
+
+
+def missing_condition(arguments: Arguments, bits: int, missing: bool) -> Condition:
+    """Rows where none of the parameters has a value, or where one has."""
+    return Condition(f"({{r}}.present & {arguments.add(bits, 'int8')}) {'=' if missing else '<>'} 0")
+
+
+def date_test(arguments: Arguments, interval: Interval, low: str, high: str) -> str:
+    """A date with its prefix against the columns [low, high)."""
+    start, end = arguments.add(interval.low, "timestamptz"), arguments.add(interval.high, "timestamptz")
+    match interval.prefix:
+        case "eq":
+            # low < end follows from high <= end, and is what the index orders by.
+            return f"({low} >= {start} AND {low} < {end} AND {high} <= {end})"
+        case "ne":
+            return f"NOT ({low} >= {start} AND {high} <= {end})"
+        case "gt":
+            return f"{high} > {end}"
+        case "lt":
+            return f"{low} < {start}"
+        case "ge":
+            return f"({high} > {end} OR {low} >= {start})"
+        case "le":
+            return f"({low} < {start} OR {high} <= {end})"
+        case "sa":
+            return f"{low} >= {end}"
+        case "eb":
+            return f"{high} <= {start}"
+        case _:
+            return f"({low} < {end} AND {high} > {start})"
+
+
+# Factors of units are binary fractions: what is equal may differ in the last places.
+_SLACK = 1e-12
+
+
+def amount_test(arguments: Arguments, amount: Amount, low: str, high: str) -> str:
+    """A number with its prefix against the columns [low, high] of a value."""
+    value = float(amount.value)
+    slack = abs(value) * _SLACK
+    bottom, top = (
+        arguments.add(float(amount.low) - slack, "float8"),
+        arguments.add(float(amount.high) - slack, "float8"),
+    )
+    over, under = arguments.add(value + slack, "float8"), arguments.add(value - slack, "float8")
+    match amount.prefix:
+        case "eq":
+            return f"({low} >= {bottom} AND {low} < {top} AND {high} < {top})"
+        case "ne":
+            return f"NOT ({low} >= {bottom} AND {high} < {top})"
+        case "gt" | "sa":
+            return f"{high if amount.prefix == 'gt' else low} > {over}"
+        case "lt" | "eb":
+            return f"{low if amount.prefix == 'lt' else high} < {under}"
+        case "ge":
+            return f"{high} >= {under}"
+        case "le":
+            return f"{low} <= {over}"
+        case _:
+            return f"({low} < {top} AND {high} >= {bottom})"
+
+
+def string_test(arguments: Arguments, text: str, column: str) -> str:
+    """A folded text that the column starts with."""
+    start, end = arguments.add(text, "text"), arguments.add(text + FARTHEST_SIGN, "text")
+    return f'({column} >= {start} COLLATE "C" AND {column} < {end} COLLATE "C")'
+
+
+def contains_test(arguments: Arguments, text: str, column: str) -> str:
+    """A folded text that stands anywhere in the column."""
+    return f"position({arguments.add(text, 'text')} IN {column}) > 0"
+
+
+def salt_place(arguments: Arguments, bound: Bound) -> str:
+    return arguments.add(bound.salt, "int8")

@@ -1,0 +1,76 @@
+"""Sort values of matches that no index orders: at most MOST_SORTED of them, brought together and sorted here."""
+
+from typing import Any
+
+import asyncpg
+
+from kangyun.fhir.search.query import Query
+from kangyun.fhir.search.tree import Sort
+from kangyun.fhir.search.words import folded
+from kangyun.store.index import CLINICAL_DATE, Indexer
+from kangyun.store.reader import Reader
+
+MOST_SORTED = 10_000
+_TABLES = {
+    "string": ("string_value", "value"),
+    "number": ("quantity_value", "low"),
+    "quantity": ("quantity_value", "low"),
+    "date": ("date_value", "low"),
+}
+
+
+async def sorted_places(
+    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, query: Query, found: list[Any]
+) -> list[tuple[Any, ...]]:
+    """Returns (sort values…, res) of every match, in order. What has no value comes last, newest first among equals."""
+    columns = [await _values(connection, reader, indexer, query.type, sort, found) for sort in query.sort]
+    places = sorted((row["res"] for row in found), reverse=True)
+    for sort, values in reversed(list(zip(query.sort, columns, strict=True))):
+        have = [res for res in places if values.get(res) is not None]
+        lack = [res for res in places if values.get(res) is None]
+        have.sort(key=values.__getitem__, reverse=sort.descending)
+        places = [*have, *lack]
+    return [(res,) for res in places]
+
+
+async def _values(
+    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, type_: str, sort: Sort, found: list[Any]
+) -> dict[int, Any]:
+    res = [row["res"] for row in found]
+    if sort.code == "_id":
+        return {one: one for one in res}
+    if sort.code == "_lastUpdated":
+        sql = "SELECT v.res, v.instant AS value FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
+        return {row["res"]: row["value"] for row in await connection.fetch(sql, res, [row["version"] for row in found])}
+    assert sort.parameter is not None
+    bound = indexer.bound(type_)
+    if CLINICAL_DATE.get(type_) == sort.code:
+        return {row["res"]: row["at"] for row in found if row["at"].year > 1}
+    codes = sort.parameter.alias_of or (sort.code,)
+    if sort.parameter.type in _TABLES:
+        table, column = _TABLES[sort.parameter.type]
+        best = "max" if sort.descending else "min"
+        sql = f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q WHERE q.res = ANY ($1::int8[]) AND q.key = ANY ($2::int8[]) GROUP BY q.res"
+        return {
+            row["res"]: row["value"] for row in await connection.fetch(sql, res, [bound[code].salt for code in codes])
+        }
+    return await _read_values(connection, reader, indexer, type_, sort, found)
+
+
+async def _read_values(
+    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, type_: str, sort: Sort, found: list[Any]
+) -> dict[int, Any]:
+    """Tokens, references and URIs are hashes in the index: their values are read from the bodies."""
+    sql = (
+        "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
+        "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
+    )
+    rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
+    await reader.bring_keys(connection, [row["key"] for row in rows])
+    assert sort.parameter is not None
+    values = {}
+    for row in rows:
+        texts = indexer.sort_texts(reader.stored(row, row["res"]).resource, sort.parameter)
+        if texts:
+            values[row["res"]] = max(texts) if sort.descending else min(texts)
+    return {res: folded(text) for res, text in values.items()}
