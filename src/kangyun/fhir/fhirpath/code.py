@@ -39,7 +39,7 @@ class Service(Protocol):
 
 
 class Environment:
-    """What an expression reads besides its focus; one serves all evaluations on one resource.
+    """What an expression reads besides its focus; one serves all evaluations on one resource that nobody changes.
 
     resource:  the resource around the focus (`%resource`); root: the one that contains it (`%rootResource`).
     variables: values of other `%names`, each a list.
@@ -64,6 +64,7 @@ class Environment:
         self.root = resource if root is None else root
         self.budget = BUDGET
         self.defined: dict[int, list[Any]] = {}
+        self.descendants: dict[int, tuple[Any, list[Any]]] = {}
 
     def spend(self, items: int) -> None:
         """Counts items that a loop visits. Raises TooCostly when there were too many."""

@@ -230,13 +230,18 @@ def _of_any(focus: Code, name: str) -> Code | None:
     found = frozenset(element.type for each in possible or () for element in types.members(each).get(name, ()))
     run = many(focus)
 
+    steps: dict[str, Run] = {}
+
     def all_of(this: Any, env: Environment) -> list[Any]:
-        return [
-            found
-            for item in run(this, env)
-            if item.__class__ is Element
-            for found in member_of(item.type, name)(item, env)
-        ]
+        found: list[Any] = []
+        for item in run(this, env):
+            if item.__class__ is Element:
+                step_to = steps.get(item.type)
+                if step_to is None:
+                    step_to = steps[item.type] = member_of(item.type, name)
+                if step_to is not _none:
+                    found += step_to(item, env)
+        return found
 
     return Code(one_of(found) if len(found) > 1 else ANY, False, all_of, ordered=focus.ordered)
 

@@ -3,7 +3,8 @@
 from importlib import import_module
 
 _MODULES = (
-    "boundaries", "collections", "conversion", "filtering", "mathematics", "resources", "text", "typing", "utility",
+    "boundaries", "collections", "conversion", "filtering", "mathematics", "resources", "text", "tree", "typing",
+    "utility",
 )  # fmt: skip
 
 

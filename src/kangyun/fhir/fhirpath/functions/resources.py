@@ -1,4 +1,4 @@
-"""The functions that FHIR adds, and those on the tree of a resource.
+"""The functions that FHIR adds: extensions, values, references, terminology, profiles.
 
 Terminology and profiles are asked of `Environment.service`; without one, memberOf, subsumes, htmlChecks and the like
 are not supported, and conformsTo knows the types of the specification only.
@@ -6,19 +6,17 @@ are not supported, and conformsTo knows the types of the specification only.
 Source: http://hl7.org/fhir/R4/fhirpath.html#functions; getResourceKey and getReferenceKey of SQL on FHIR 2.0.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from kangyun.base.errors import Invalid, NotSupported
-from kangyun.fhir.definitions import definitions
 from kangyun.fhir.fhirpath import paths, types
 from kangyun.fhir.fhirpath.code import EMPTY, Code, Environment, Run, Service, boolean, many, one, value
 from kangyun.fhir.fhirpath.functions import references
 from kangyun.fhir.fhirpath.invocation import Invocation, function, is_text
-from kangyun.fhir.fhirpath.paths import boxed, with_siblings
+from kangyun.fhir.fhirpath.paths import boxed
 from kangyun.fhir.fhirpath.syntax import qualified_name
 from kangyun.fhir.fhirpath.types import ANY, NOTHING, STRING, fhir
-from kangyun.fhir.fhirpath.values import Element, box_resource, unboxer
+from kangyun.fhir.fhirpath.values import Element, unboxer
 
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -72,70 +70,6 @@ def get_value(call: Invocation) -> Code:
     return Code(
         ANY, True, lambda this, env: None if (item := run(this, env)).__class__ is Element else item,
     )  # fmt: skip
-
-
-def children_of(element: Any) -> Iterator[Element]:
-    """Yields the elements directly below one, each with its type; a System value has none."""
-    if element.__class__ is not Element:
-        return
-    item = element.value
-    if item.__class__ is not dict:
-        item = element.sibling or {}
-    definition = definitions().types.get(element.type)
-    elements = definition.elements if definition is not None else {}
-    for key, found in item.items():
-        name = key[1:] if key[:1] == "_" else key
-        child = elements.get(name)
-        if child is None or (name is not key and name in item):
-            continue
-        yield from _of_member(child, item.get(name), item.get(f"_{name}"), found)
-
-
-def _of_member(child: Any, found: Any, sibling: Any, present: Any) -> Iterator[Element]:
-    name = child.type
-    static = fhir(name)
-    if static.family == "resource":
-        yield from map(box_resource, found if child.is_array else (found,))
-    elif not static.is_primitive:
-        for each in found if child.is_array else (found,):
-            yield Element(each, name)
-    elif child.is_array:
-        for each in with_siblings(found, sibling or (), name):
-            yield each if each.__class__ is Element else Element(each, name)
-    else:
-        yield Element(found, name, sibling)
-
-
-@function("children")
-def children(call: Invocation) -> Code:
-    run = boxed(call.focus)
-
-    def found(this: Any, env: Environment) -> list[Element]:
-        items = [child for item in run(this, env) for child in children_of(item)]
-        env.spend(len(items))
-        return items
-
-    return Code(ANY, False, found, ordered=False)
-
-
-@function("descendants")
-def descendants(call: Invocation) -> Code:
-    run = boxed(call.focus)
-
-    def found(this: Any, env: Environment) -> list[Element]:
-        items: list[Element] = []
-        pending = [children_of(item) for item in reversed(run(this, env))]
-        while pending:
-            child = next(pending[-1], None)
-            if child is None:
-                pending.pop()
-                continue
-            items.append(child)
-            env.spend(1)
-            pending.append(children_of(child))
-        return items
-
-    return Code(ANY, False, found, ordered=False)
 
 
 @function("resolve")

@@ -18,7 +18,7 @@ from kangyun.fhir.fhirpath.invocation import Compiler, Invocation, function
 from kangyun.fhir.fhirpath.paths import boxed, narrowed
 from kangyun.fhir.fhirpath.syntax import qualified_name
 from kangyun.fhir.fhirpath.types import ANY, NOTHING, TYPE_INFO, Named, Static
-from kangyun.fhir.fhirpath.values import TypeInfo, box_resource, type_of
+from kangyun.fhir.fhirpath.values import Element, TypeInfo, box_resource, type_of
 
 
 def named(text: str | None, at: int) -> Named:
@@ -115,12 +115,27 @@ def of_type(code: Code, wanted: Named) -> Code:
 
 
 def _of_any(code: Code, wanted: Named, covers: Callable[[str, str], bool]) -> Code:
+    keep = _by_type(covers)
     if wanted.system:
-        return _kept(code, ANY, lambda item: covers(*type_of(item)), None)
+        return _kept(code, ANY, keep, None)
     result = types.fhir(wanted.name)
     # The type is known from here on, so what is not primitive goes on without its Element.
     unwrap = None if result.is_primitive else lambda item: item.value
-    return _kept(code, result, lambda item: covers(*type_of(item)), unwrap)
+    return _kept(code, result, keep, unwrap)
+
+
+def _by_type(covers: Callable[[str, str], bool]) -> Callable[[Any], bool]:
+    answers: dict[str, bool] = {}
+
+    def keep(item: Any) -> bool:
+        if item.__class__ is not Element:
+            return covers(*type_of(item))
+        answer = answers.get(item.type)
+        if answer is None:
+            answer = answers[item.type] = covers("FHIR", item.type)
+        return answer
+
+    return keep
 
 
 def _kept(code: Code, result: Static, keep: Callable[[Any], bool], unwrap: Callable[[Any], Any] | None) -> Code:
