@@ -120,13 +120,13 @@ def validate_code(
     system = claim.system
     if value_set is not None:
         if system is None:
-            systems = [url for url in value_set.systems() if value_set.has(url, claim.code)]
+            systems = [url for url in value_set.systems if value_set.has(url, claim.code)]
             if len(systems) != 1:
                 return refusal("ambiguous" if systems else "not-in-value-set", url=value_set.url or "")
             system = systems[0]
         inside = value_set.has(system, claim.code)
         if inside is None:
-            return refusal("cannot-tell", url=(value_set.missing() or system)[:200])
+            return refusal("cannot-tell", url=(value_set.missing or system)[:200])
         if not inside:
             return refusal("not-in-value-set", url=value_set.url or "")
     elif system is None:

@@ -100,18 +100,27 @@ class Part:
             return False
         return None
 
-    def systems(self) -> set[str]:
+    def systems(self) -> frozenset[str]:
         """Returns the urls of the systems from which its codes may come."""
         if self.url is not None:
-            return {self.url}
-        return set().union(*(content.systems() for content in self.sets))
+            return frozenset({self.url})
+        return frozenset().union(*(content.systems for content in self.sets))
+
+    def lacks(self) -> str | None:
+        """Returns the url of something that an answer would need and that is not here, None where nothing is."""
+        return next(
+            (url for url in (self.missing, *(content.missing for content in self.sets)) if url is not None), None
+        )
 
     def members(self) -> Iterator[Member]:
         """Yields its codes in the order of definition. Raises TooCostly where they cannot be listed."""
         if self.missing is not None or (self.url is not None and self.codes is None and self._has_no_list()):
-            raise TooCostly("fhir.terminology.cannot-list", url=(self.missing or self.url or "")[:200])
+            raise _not_listed(self.missing or self.url)
         for member in self.sets[0].members if self.url is None else self._own_members():
-            if all(content.has(member.system, member.code) for content in self.sets):
+            inside = [content.has(member.system, member.code) for content in self.sets]
+            if None in inside:
+                raise _not_listed(self.lacks())
+            if all(inside):
                 yield member
 
     def _has_no_list(self) -> bool:
@@ -140,6 +149,10 @@ class Content:
         self._includes = includes
         self._excludes = excludes
         self._with_inactive = value_set.compose is None or value_set.compose.inactive
+        self.systems = frozenset().union(*(part.systems() for part in includes))
+        """The urls of the systems from which its codes may come."""
+        self.missing = next((url for part in (*includes, *excludes) if (url := part.lacks()) is not None), None)
+        """The url of something that answers need and that is not here, None where nothing is."""
         self._is_nested = any(part.sets for part in (*includes, *excludes))
         self._remembered: dict[tuple[str, str], bool | None] = {}
 
@@ -172,29 +185,19 @@ class Content:
                 return concept is not None and part.home.is_inactive(concept)
         return False
 
-    def systems(self) -> set[str]:
-        """Returns the urls of the systems from which its codes may come."""
-        return set().union(*(part.systems() for part in self._includes))
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], ConceptReference]:
+        named: dict[tuple[str, str], ConceptReference] = {}
+        for part in self._includes:
+            for code, reference in part.own.items():
+                named.setdefault((str(part.url), code), reference)
+            for content in part.sets:
+                named = {**content._named, **named}
+        return named
 
     def named(self, system: str, code: str) -> ConceptReference | None:
         """Returns what the definition itself, or a value set that it includes, says of a code."""
-        for part in self._includes:
-            if part.url == system and code in part.own:
-                return part.own[code]
-            for content in part.sets:
-                if (found := content.named(system, code)) is not None:
-                    return found
-        return None
-
-    def missing(self) -> str | None:
-        """Returns the url of something that an answer lacked, None where nothing did."""
-        for part in (*self._includes, *self._excludes):
-            if part.missing is not None:
-                return part.missing
-            for content in part.sets:
-                if (missing := content.missing()) is not None:
-                    return missing
-        return None
+        return self._named.get((system, code))
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
@@ -206,11 +209,13 @@ class Content:
             if number >= MAX_MEMBERS:
                 raise TooCostly("fhir.terminology.too-many", limit=MAX_MEMBERS)
             key = (member.system, member.code)
-            if key not in found and (plain or self.has(*key)):
+            if key in found:
+                continue
+            inside = plain or self.has(*key)
+            if inside is None:
+                raise _not_listed(self.missing)
+            if inside:
                 found[key] = member
-        for part in self._excludes:
-            if part.missing is not None:
-                raise TooCostly("fhir.terminology.cannot-list", url=part.missing[:200])
         return tuple(found.values())
 
     @cached_property
@@ -287,6 +292,10 @@ def _composed(value_set: ValueSet) -> Compose:
         if entry.system is not None and entry.code is not None:
             named.setdefault(entry.system, []).append(ConceptReference(entry.code, entry.display, entry.designation))
     return Compose(tuple(Include(system, concept=tuple(concepts)) for system, concepts in named.items()))
+
+
+def _not_listed(url: str | None) -> TooCostly:
+    return TooCostly("fhir.terminology.cannot-list", url=(url or "")[:200])
 
 
 def _any(parts: list[Part], system: str, code: str) -> bool | None:

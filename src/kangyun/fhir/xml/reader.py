@@ -21,7 +21,7 @@ from kangyun.fhir.xml.plans import FHIR, Member, Plan, plan, speakable
 _SCHEMA_LOCATION = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNDEFINED_ENTITY = expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]
-_integer = re.compile(rf"[+-]?[0-9]{{1,{MAX_DIGITS}}}")
+_integer = re.compile(rf"0|[+-]?[1-9][0-9]{{0,{MAX_DIGITS - 1}}}")
 _decimal = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
 

@@ -145,5 +145,5 @@ def _typed(inputs: Inputs, name: str, kind: str) -> list[Any]:
 
 def _versions(content: Content, terminology: Terminology) -> list[Resource]:
     """Returns the versions of the systems that the codes came from."""
-    found = [(url, home.version) for url in sorted(content.systems()) if (home := terminology.system(url)) is not None]
+    found = [(url, home.version) for url in sorted(content.systems) if (home := terminology.system(url)) is not None]
     return [value("version", "Uri", f"{url}|{version}") for url, version in found if version is not None]

@@ -116,7 +116,7 @@ def test_what_is_not_here_cannot_be_told(value_set):
     assert content.has("http://loinc.org", "8480-6") is None
     assert content.has(UCUM, "mm") is True
     assert content.has("http://example.org", "a") is False
-    assert content.missing() == "http://loinc.org"
+    assert content.missing == "http://loinc.org"
     with pytest.raises(TooCostly) as refused:
         assert content.members
     assert refused.value.issues[0].parameters["url"] == "http://loinc.org"
@@ -127,6 +127,21 @@ def test_an_exclude_that_is_not_here_leaves_the_answer_open(value_set):
     content = specification().value_set(value_set({"system": UCUM}, exclude=exclude))
     assert content.has(UCUM, "mm") is None
     assert content.has(UCUM, "spoonful") is False
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude"),
+    [
+        ({"system": ANIMALS, "valueSet": [f"{ANIMALS}/all", "http://example.org/partly"]}, []),
+        ({"system": ANIMALS}, [{"valueSet": ["http://example.org/partly"]}]),
+        ({"system": ANIMALS}, [{"valueSet": ["http://example.org/elsewhere"]}]),
+    ],
+)
+def test_a_list_that_might_be_wrong_is_not_given(zoo, value_set, include, exclude):
+    partly = value_set({"valueSet": ["http://example.org/elsewhere"]}, url="http://example.org/partly")
+    content = zoo.with_resources([partly]).value_set(value_set(include, exclude=exclude))
+    with pytest.raises(TooCostly, match="cannot-list"):
+        assert content.members
 
 
 def test_a_value_set_that_includes_itself_is_refused(value_set):
@@ -143,7 +158,9 @@ def test_value_sets_that_include_one_another_many_times_are_answered_at_once(val
     layers = [
         value_set({"valueSet": [f"http://example.org/{n}"] * 20}, url=f"http://example.org/{n + 1}") for n in range(15)
     ]
-    assert specification().with_resources([base, *layers]).value_set("http://example.org/15").has(UCUM, "mm")
+    content = specification().with_resources([base, *layers]).value_set("http://example.org/15")
+    assert content.has(UCUM, "mm")
+    assert (content.systems, content.missing, content.named(UCUM, "mm")) == ({UCUM}, None, None)
 
 
 @pytest.mark.parametrize("parts", [{"filter": [{"property": "code", "op": "=", "value": "a"}] * 300}])

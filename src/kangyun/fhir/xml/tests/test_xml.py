@@ -192,6 +192,7 @@ def test_what_is_not_fhir_xml_is_malformed(data, text):
         ("<birthDate value='1990'/><birthDate value='1991'/>", "repeated", "Patient"),
         ("<active value='yes'/>", "type", "Patient.active"),
         ("<multipleBirthInteger value='1.5'/>", "type", "Patient.multipleBirthInteger"),
+        ("<multipleBirthInteger value='007'/>", "type", "Patient.multipleBirthInteger"),
         (f"<multipleBirthInteger value='{'9' * 41}'/>", "type", "Patient.multipleBirthInteger"),
         ("<extension url='a'><valueDecimal value='1e999'/></extension>", "number", "Patient.extension[0].valueDecimal"),
         ("<extension url='a'><valueDecimal value='NaN'/></extension>", "type", "Patient.extension[0].valueDecimal"),
