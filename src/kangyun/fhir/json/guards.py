@@ -112,16 +112,16 @@ def _repeated_name(raw: bytes) -> str | None:
         if len(pairs) > 1:
             repeated.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
 
-    try:
-        json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None  # a part of it that nobody has read yet is no JSON
+    json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
     return repeated[0] if repeated else None
 
 
 def duplicate(raw: bytes) -> Invalid:
     """Returns the fault of a text in which a name stands twice in one object."""
-    name = _repeated_name(raw)
+    try:
+        name = _repeated_name(raw)
+    except (ValueError, RecursionError):
+        name = None  # of a bundle, a part that nobody has read yet may be no JSON
     # What is no name of an element may be anything, a patient's name too: it is not said back.
     if name is None or not _element_name.fullmatch(name):
         return Invalid("fhir.json.duplicate")
