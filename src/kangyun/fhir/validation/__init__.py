@@ -17,7 +17,7 @@ from kangyun.fhir.validation.acceptor import accepts
 from kangyun.fhir.validation.bindings import CodesOf, package_codes
 from kangyun.fhir.validation.profiles import Profiles
 from kangyun.fhir.validation.profiles.claims import claim_faults
-from kangyun.fhir.validation.profiles.conformance import Conformance
+from kangyun.fhir.validation.profiles.conformance import Conformance, is_core
 from kangyun.fhir.validation.profiles.demands import fault
 from kangyun.fhir.validation.profiles.instance import Item
 from kangyun.fhir.validation.report import MAX_ISSUES, Report, Scope
@@ -74,7 +74,7 @@ class Validator:
         item = Item(resource, None, name, name, Scope(resource, resource))
         for profile in profiles:
             url = profile.get("url")
-            if type(url) is str and (profile_of(url) or profile.get("derivation") != "constraint"):
+            if type(url) is str and (is_core(url) or profile_of(url) is not None):
                 yield from conformance.against(url, item)
             else:
                 yield fault("not-supported", "profile-unusable", name, profile=url if type(url) is str else "?")

@@ -9,7 +9,6 @@ from typing import Any
 from kangyun.base.errors import Issue
 from kangyun.fhir.validation.profiles import ProfileOf, StructureOf
 from kangyun.fhir.validation.profiles.conformance import Conformance, is_a
-from kangyun.fhir.validation.profiles.demands import fault
 from kangyun.fhir.validation.profiles.instance import Item, Placed, descendants
 
 
@@ -31,7 +30,9 @@ def claim_faults(
             yield from conformance.against(url, placed.item)
             structure = structure_of(url)
             if structure is not None and not _may_stand_here(structure, placed, path_of[placed.holder.at]):
-                yield fault("extension", "extension-context", placed.item.at, profile=url)
+                # Only a warning: the specification's own resources use its extensions outside of their contexts.
+                text = "fhir.validation.extension-context"
+                yield Issue("warning", "extension", text, placed.item.at, {"profile": url})
 
 
 def _profile_faults(item: Item, conformance: Conformance) -> Iterator[Issue]:

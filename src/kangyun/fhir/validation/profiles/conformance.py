@@ -41,7 +41,7 @@ class Conformance:
         profile = self._profile_of(url)
         if profile is not None:
             return self.faults(profile, item)
-        if not _is_core(url):
+        if not is_core(url):
             return [Issue("warning", "not-found", "fhir.validation.profile-unknown", item.at, {"profile": url})]
         base = url.removeprefix(CORE).partition("|")[0]
         if is_a(item.type_name, base):
@@ -66,7 +66,12 @@ class Conformance:
 
     def _look_at(self, node: Node, item: Item) -> Iterator[Issue]:
         if node.types:
-            yield from self._type(node.types, item)
+            allowed = [t for t in node.types if _is_of(item.type_name, t.name)]
+            if not allowed:
+                names = ", ".join(dict.fromkeys(t.name for t in node.types))
+                yield fault("structure", "type", item.at, type=item.type_name, allowed=names)
+                return  # what is said of another type need not be said again
+            yield from self._type(allowed, item)
         yield from value_faults(node, item, self._codes_of)
         if node.constraints and item.value is not None:
             for invariant in _invariants(node, item.type_name):
@@ -118,12 +123,7 @@ class Conformance:
 
     # The type of one item
 
-    def _type(self, types: tuple[AllowedType, ...], item: Item) -> Iterator[Issue]:
-        allowed = [t for t in types if is_a(item.type_name, t.name)]
-        if not allowed:
-            names = ", ".join(dict.fromkeys(t.name for t in types))
-            yield fault("structure", "type", item.at, type=item.type_name, allowed=names)
-            return
+    def _type(self, allowed: list[AllowedType], item: Item) -> Iterator[Issue]:
         if all(t.profiles for t in allowed):
             yield from self._profiles([url for t in allowed for url in t.profiles], item)
         if item.type_name == "Reference" and all(t.targets for t in allowed):
@@ -133,7 +133,7 @@ class Conformance:
         """Yields why an item meets none of the profiles: by its faults where there is one profile to meet."""
         profiles = [self._profile_of(url) for url in urls]
         for url, profile in zip(urls, profiles, strict=True):
-            if profile is None and not _is_core(url):
+            if profile is None and not is_core(url):
                 text = "fhir.validation.profile-unknown"
                 yield Issue("warning", "not-found", text, item.at, {"profile": url})
         known = [profile for profile in profiles if profile is not None]
@@ -151,7 +151,7 @@ class Conformance:
         allowed = set()
         for url in urls:
             profile = self._profile_of(url)
-            if profile is None and not _is_core(url):
+            if profile is None and not is_core(url):
                 return
             allowed.add(profile.type if profile else url.partition("|")[0].rpartition("/")[2])
         if "Resource" not in allowed and type(item.value) is dict:
@@ -210,5 +210,12 @@ def is_a(type_name: str, ancestor: str) -> bool:
     return False
 
 
-def _is_core(url: str) -> bool:
+def _is_of(type_name: str, allowed: str) -> bool:
+    """Tells whether an allowed type covers a type: the same one, or an abstract one that it specialises."""
+    type_ = definitions().types.get(allowed)
+    return type_name == allowed or (type_ is not None and type_.abstract and is_a(type_name, allowed))
+
+
+def is_core(url: str) -> bool:
+    """Tells whether a url is that of a base type of R4."""
     return url.startswith(CORE) and url.removeprefix(CORE).partition("|")[0] in definitions().types

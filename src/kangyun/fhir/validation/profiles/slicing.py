@@ -60,9 +60,10 @@ class Slicer:
         if discriminator.type == "type":
             wanted = {t.name for n in nodes for t in n.types}
             return any(_is_type(v, wanted) for v in values)
-        if not nodes:
+        telling = [n for n in nodes if n.says_value or n.children or n.slices or n.types]
+        if not telling:
             return None
-        return any(all(self._meets(v, n) for n in nodes) for v in values)
+        return all(any(self._meets(v, n) for v in values) for n in telling)
 
     def _meets(self, item: Item, node: Node) -> bool:
         if node.says_value:
@@ -98,7 +99,9 @@ class Slicer:
             extensions = node.children.get("extension")
             yield from (s for s in (extensions.slices.values() if extensions else ()) if _url_of(s) == step[11:-2])
         elif name in node.children:
+            # What tells the slice may itself stand in a slice: code.coding:systolic.code.
             yield node.children[name]
+            yield from node.children[name].slices.values()
         elif name == "url" and _url_of(node):
             yield _pinned(_url_of(node))
         else:

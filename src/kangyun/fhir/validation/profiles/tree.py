@@ -135,6 +135,7 @@ class _Layer:
     def __init__(self, root: Node) -> None:
         self._open: dict[str, Node] = {root.name: root}
         self._root = root
+        self._narrowed: set[int] = set()
 
     def add(self, elements: list[Json]) -> None:
         for element in elements:
@@ -152,17 +153,27 @@ class _Layer:
         stem = name.removesuffix("[x]")
         choice = None if stem != name else _choice_of(self._type_at(parent_path), stem)
         if choice is not None:
-            # "valueQuantity" in the place of "value[x]" speaks of the slice of that type.
             stem, slice_name = choice[0], slice_name or stem
         node = parent.children.setdefault(stem, Node(stem))
         self._close_below(path)
         if type(slice_name) is str:
-            if choice is not None and slice_name not in node.slices:
-                node.slicing = node.slicing or Slicing((Discriminator("type", "$this"),))
-                node.slices[slice_name] = Node(stem, slice_name, types=(AllowedType(choice[1]),))
+            if choice is not None:
+                self._narrow(node, choice[1])
             node = _slice(node, slice_name, stem)
+            if choice is not None and not node.types:
+                node.types = (AllowedType(choice[1]),)
         self._open[path] = node
         return node
+
+    def _narrow(self, node: Node, type_name: str) -> None:
+        """Reads "valueQuantity" in the place of "value[x]": a slice of that type, and no types but those named so."""
+        if id(node) not in self._narrowed:
+            if node.slicing is not None:
+                return  # the profile says itself how the types are sliced
+            self._narrowed.add(id(node))
+            node.types = ()
+            node.slicing = Slicing((Discriminator("type", "$this"),), rules="closed")
+        node.types = (*node.types, AllowedType(type_name))
 
     def _at(self, path: str) -> Node:
         """Returns the node last spoken of at a path, made where a differential skips a level."""
