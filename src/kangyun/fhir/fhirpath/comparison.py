@@ -7,7 +7,7 @@ Source: FHIRPath Normative Release (2.0.0), sections 6.1 and 6.2, http://hl7.org
 """
 
 from collections.abc import Hashable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from kangyun.base import units
@@ -20,6 +20,10 @@ from kangyun.fhir.fhirpath.values import Element, as_quantity, type_of
 MAX_UNORDERED = 500
 """Items that are compared without regard to order, which costs the square of their number."""
 
+WIDEST = 100
+"""Digits up to which decimals are rounded for equivalence; longer ones have to be equal."""
+
+_context = Context(prec=WIDEST + 2, rounding=ROUND_HALF_UP)
 _NUMBERS = (int, Decimal)
 
 
@@ -101,12 +105,11 @@ def _places(number: Decimal) -> int:
 
 
 def _equivalent_numbers(left: Decimal, right: Decimal) -> bool:
-    step = Decimal(1).scaleb(-min(_places(left), _places(right)))
-    greatest = max(left.adjusted(), right.adjusted())
-    if greatest > 27:
-        # More digits than the context holds: nothing would be rounded away.
+    places = min(_places(left), _places(right))
+    if max(left.adjusted(), right.adjusted()) + places > WIDEST:
         return left == right
-    return left.quantize(step, ROUND_HALF_UP) == right.quantize(step, ROUND_HALF_UP)
+    step = Decimal(1).scaleb(-places)
+    return _context.quantize(left, step) == _context.quantize(right, step)
 
 
 def _equivalent_quantities(left: Any, right: Any) -> bool:

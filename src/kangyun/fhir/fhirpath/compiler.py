@@ -195,11 +195,9 @@ class Compiler:
         while isinstance(focus, Member | Call | Item):
             if isinstance(focus, Call) and focus.name == "defineVariable" and focus.arguments:
                 name = focus.arguments[0]
-                if not isinstance(name, Literal) or not isinstance(name.value, str) or name.value in scope.defined:
-                    raise Invalid("fhir.fhirpath.define-variable", position=focus.at)
-                if name.value in defined:
-                    raise Invalid("fhir.fhirpath.define-variable", position=focus.at)
-                defined[name.value] = focus.at
+                if isinstance(name, Literal) and isinstance(name.value, str):
+                    # Where the name is something else, compiling the call itself says so.
+                    defined[name.value] = focus.at
             focus = focus.focus
         return replace(scope, defined={**scope.defined, **defined}) if defined else scope
 

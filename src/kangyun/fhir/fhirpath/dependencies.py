@@ -16,8 +16,9 @@ _WHOLE_FOCUS = frozenset({"children", "descendants", "hasValue", "getValue", "ht
 def dependencies(expression: str) -> frozenset[str] | None:
     """Returns the names of the members that an expression reads of its focus; None where it may read any of them.
 
-    The names are those of FHIRPath: "value" for valueQuantity. `%resource`, `%rootResource` and `%context` count as
-    reading anything, and so does `$this` itself. An expression that reads none has one value for all focuses.
+    The names are those of FHIRPath: "value" for valueQuantity; a primitive's `_name` counts as its name.
+    `%resource`, `%rootResource`, `%context` and `$this` itself count as reading anything. An expression that reads
+    no member has one value for all focuses.
     """
     found: set[str] = set()
     return frozenset(found) if _collect(parse(expression), found) else None

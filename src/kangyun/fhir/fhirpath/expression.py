@@ -11,6 +11,7 @@ from kangyun.fhir.fhirpath.code import Environment, Scope, many, truth
 from kangyun.fhir.fhirpath.compiler import Compiler
 from kangyun.fhir.fhirpath.parser import parse
 from kangyun.fhir.fhirpath.paths import boxed
+from kangyun.fhir.fhirpath.syntax import Node
 from kangyun.fhir.fhirpath.types import Static, fhir
 from kangyun.fhir.fhirpath.values import Element, plain, type_of
 
@@ -24,11 +25,11 @@ class Program:
 
     __slots__ = ("_boxed", "_is_raw", "_run", "_truth", "type")
 
-    def __init__(self, expression: str, type_name: str, *, strict: bool) -> None:
+    def __init__(self, tree: Node, type_name: str, *, strict: bool) -> None:
         static = fhir(type_name)
         root = type_name.partition(".")[0]
         scope = Scope(static, fhir(root if types.is_resource(root) else "Resource"), static)
-        code = Compiler(strict=strict).expression(parse(expression), scope)
+        code = Compiler(strict=strict).expression(tree, scope)
         self.type: Static = code.type
         self._run, self._boxed, self._truth = many(code), boxed(code), truth(code)
         self._is_raw = code.type.namespace in ("FHIR", "System") and not code.type.is_primitive
@@ -68,11 +69,11 @@ class Program:
 class Expression:
     """A FHIRPath expression; make one with `compile`."""
 
-    __slots__ = ("_programs", "strict", "text")
+    __slots__ = ("_programs", "strict", "text", "tree")
 
     def __init__(self, text: str, *, strict: bool) -> None:
-        parse(text)
         self.text = text
+        self.tree = parse(text)
         self.strict = strict
         self._programs: dict[str, Program] = {}
 
@@ -88,7 +89,7 @@ class Expression:
         if found is None:
             if not types.exists(type_name):
                 raise Invalid("fhir.fhirpath.unknown-type", name=type_name[:64], position=0)
-            found = self._programs[type_name] = Program(self.text, type_name, strict=self.strict)
+            found = self._programs[type_name] = Program(self.tree, type_name, strict=self.strict)
         return found
 
     def evaluate(
@@ -145,11 +146,16 @@ def _environment(
     return environment
 
 
-@lru_cache(maxsize=8192)
+# Expressions come from clients, too: what the caches may hold is bounded in number and in length.
+_short = lru_cache(maxsize=4096)(Expression)
+_long = lru_cache(maxsize=128)(Expression)
+SHORT = 500
+
+
 def compile(expression: str, *, strict: bool = False) -> Expression:
     """Returns an expression ready for use; the same text gives the same object. Raises Invalid for a syntax error.
 
     strict: also refuse members that cannot exist by the types, `as` on several items, and positions in a collection
             without order. Without it they give empty results, as R4's own invariants and search parameters need it.
     """
-    return Expression(expression, strict=strict)
+    return (_short if len(expression) <= SHORT else _long)(expression, strict=strict)

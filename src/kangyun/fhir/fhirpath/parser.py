@@ -4,7 +4,6 @@ Source: FHIRPath Normative Release (2.0.0), http://hl7.org/fhirpath/N1/grammar.h
 """
 
 from decimal import Decimal
-from functools import lru_cache
 
 from kangyun.base.errors import Invalid
 from kangyun.fhir.fhirpath import temporal
@@ -40,11 +39,15 @@ _SIGN = 11
 _RESERVED = frozenset({"and", "or", "xor", "implies", "div", "mod", "true", "false"})
 
 
-@lru_cache(maxsize=4096)
 def parse(expression: str) -> Node:
     """Returns the syntax tree. Raises Invalid, naming the position (from 0), for what is not FHIRPath."""
     if len(expression) > MAX_LENGTH:
         raise Invalid("fhir.fhirpath.length", limit=MAX_LENGTH)
+    try:
+        expression.encode()
+    except UnicodeEncodeError as error:
+        # Half of a pair of surrogates is no character, and no result could be sent with it.
+        raise Invalid("fhir.fhirpath.syntax", position=error.start) from None
     return _Parser(tokens(expression)).parse()
 
 

@@ -12,7 +12,7 @@ from kangyun.fhir.fhirpath.code import EMPTY, Code, Environment, Run, boolean, m
 from kangyun.fhir.fhirpath.comparison import compare, identity
 from kangyun.fhir.fhirpath.invocation import Invocation, function
 from kangyun.fhir.fhirpath.paths import boxed
-from kangyun.fhir.fhirpath.syntax import Node, Sign, Special, children
+from kangyun.fhir.fhirpath.syntax import Literal, Node, Sign, Special, children
 from kangyun.fhir.fhirpath.types import ANY, NOTHING, Static
 from kangyun.fhir.fhirpath.values import unboxer
 
@@ -280,6 +280,9 @@ def _order(keys: list[Any], one: int, other: int) -> int:
 @function("defineVariable", least=1, most=2)
 def define_variable(call: Invocation) -> Code:
     """What the name refers to is settled by the compiler; here its value is put aside when evaluation comes by."""
+    name = call.arguments[0]
+    if not isinstance(name, Literal) or not isinstance(name.value, str) or name.value in call.scope.defined:
+        raise call.invalid("define-variable")
     run, number = call.focus.run, call.at
     values = boxed(call.argument(1)) if len(call.arguments) == 2 else boxed(call.focus)
 
