@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from kangyun.database.pool import LOST, Pool
 from kangyun.base.errors import Unavailable
+from kangyun.database.pool import LOST, Pool
 
 GROUP = 64
 PATIENCE = 0.005  # seconds that the first of a group waits for others

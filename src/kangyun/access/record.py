@@ -7,7 +7,7 @@ and every statement of the store asks it already.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
+from typing import Any
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.audit import Auditor
@@ -18,7 +18,7 @@ from kangyun.store.history import Versions, commits_history, instance_history
 from kangyun.store.model import Envelope, Stored
 from kangyun.store.search.searcher import Page
 from kangyun.store.store import Store
-from kangyun.store.transaction import Done, Operation
+from kangyun.store.transaction import Done, Method, Operation
 from kangyun.store.visible import EVERYTHING, Sight
 
 READ, SEARCH, HISTORY, REFUSED = "read", "search", "history", "refused"
@@ -58,6 +58,7 @@ class Record:
         self._circumstances = circumstances
         self._institution = institution
         self.sight: Sight = EVERYTHING
+        self.left_a_row = False
 
     async def read(self, type_: str, id_: str) -> Stored:
         """Returns the current version. Raises NotFound, Gone."""
@@ -119,6 +120,11 @@ class Record:
         await self._audit(HISTORY, 200, [])
         return page
 
+    @staticmethod
+    def operation(method: Method, type_: str, **rest: Any) -> Operation:
+        """Returns an interaction to commit; `rest` as the fields of Operation."""
+        return Operation(method, type_, **rest)
+
     async def commit(self, operations: Sequence[Operation], action: str) -> list[Done]:
         """Carries out interactions in one transaction; its audit row is part of it.
 
@@ -129,6 +135,7 @@ class Record:
         except PlatformError:
             await self._audit(action, 422, [])
             raise
+        self.left_a_row = True
         if all(one.status in ("unchanged", "matched", "absent") for one in done):
             await self._audit(action, 200, [])
         return done
@@ -156,9 +163,14 @@ class Record:
 
     async def _audit(self, action: str, outcome: int, patients: list[int]) -> None:
         about = self._circumstances
+        self.left_a_row = True
         await self._gate.auditor.write(
             (
                 *(clock.now(), self._institution, outcome, action, self.actor.reference, self.actor.purpose),
                 *(about.shape, about.source, about.request, patients),
             )
         )
+
+
+# What callers hold of the store, so that nobody above imports it.
+__all__ = ["Done", "Gate", "Method", "Operation", "Page", "Query", "Record", "Stored", "Versions"]

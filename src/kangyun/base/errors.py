@@ -57,6 +57,13 @@ class Invalid(PlatformError):
     default_text = "base.invalid"
 
 
+class NotConformant(PlatformError):
+    """A resource that can be read and that the definitions do not allow; all its faults at once."""
+
+    code = "invariant"
+    default_text = "base.invalid"
+
+
 class Malformed(PlatformError):
     """What was sent cannot be read as JSON, XML or a parameter at all."""
 

@@ -264,7 +264,11 @@ def _acl_entries(folder: Path) -> list[tuple[int, int, int]]:
 
 
 def _acl_users(folder: Path) -> set[int]:
-    return {who for tag, permissions, who in _acl_entries(folder) if tag == _USER and permissions & 1}
+    entries = _acl_entries(folder)
+    # The mask bounds what named users have: a chmod by somebody else may have taken it back.
+    if not all(permissions & 1 for tag, permissions, _ in entries if tag == _MASK):
+        return set()
+    return {who for tag, permissions, who in entries if tag == _USER and permissions & 1}
 
 
 def _let_through(path: Path, uid: int) -> None:
@@ -279,7 +283,8 @@ def _let_through(path: Path, uid: int) -> None:
             (_MASK, mode >> 3 & 7 | 1, _NO_ID),
             (_OTHER, mode & 7, _NO_ID),
         ]
-        entries = sorted([*((t, p | 1 if t == _MASK else p, w) for t, p, w in entries), (_USER, 1, uid)])
+        kept = ((t, p | 1 if t == _MASK else p, w) for t, p, w in entries if (t, w) != (_USER, uid))
+        entries = sorted([*kept, (_USER, 1, uid)])
         packed = struct.pack("<I", _ACL_VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
         try:
             os.setxattr(folder, _ACL, packed)

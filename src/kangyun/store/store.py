@@ -15,7 +15,6 @@ from kangyun.base.crypto import CipherName
 from kangyun.base.errors import Invalid, NotSupported
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
-from kangyun.fhir import Resource
 from kangyun.fhir.search.query import read_query
 from kangyun.fhir.search.terms import Token
 from kangyun.store.ids import IdPermutation
@@ -26,7 +25,7 @@ from kangyun.store.reader import Reader
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
-from kangyun.store.transaction import Transactor
+from kangyun.store.transaction import Check, Transactor
 from kangyun.store.writer import Writer
 
 
@@ -47,8 +46,11 @@ class Store:
     bases: tuple[str, ...]
 
     @classmethod
-    async def open(cls, pool: Pool, settings: Settings, bases: tuple[str, ...] = ()) -> Self:
-        """Opens the store on a migrated database. Raises Unavailable when root key and data do not belong together."""
+    async def open(cls, pool: Pool, settings: Settings, *, check: Check, bases: tuple[str, ...] = ()) -> Self:
+        """Opens the store on a migrated database. Raises Unavailable when root key and data do not belong together.
+
+        check: raises Invalid for a resource that may not be written. bases: own base URLs, each with a slash at its end.
+        """
         file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
         cipher: CipherName = "aes" if settings.cipher == "aes" else "sm4"
         async with pool.connection() as connection:
@@ -72,7 +74,7 @@ class Store:
             return await searcher.matches(connection, type_, query.node)
 
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=_check
+            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check
         )  # fmt: skip
         return cls(pool, keys, ids, indexer, reader, writer, numbers, transactor, searcher, zone, bases)
 
@@ -86,7 +88,3 @@ async def _name_types(connection: asyncpg.Connection) -> None:
 
 async def _no_expansion(connection: asyncpg.Connection, modifier: str, value: Token | str) -> list[tuple[str, str]]:
     raise NotSupported
-
-
-def _check(resource: Resource) -> None:
-    pass

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from kangyun.base.errors import Invalid, Issue, NotSupported, PlatformError
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
-from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
 from kangyun.fhir.search.filter import read_filter
+from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
 from kangyun.fhir.search.terms import Value, read_value, split, unescape
 from kangyun.fhir.search.tree import All, Chain, Column, Has, Include, Node, Not, Sort, Test
 
@@ -54,7 +54,7 @@ class Query:
     summary: Summary = "false"
     elements: tuple[str, ...] = ()
     cursor: str | None = None
-    contained: bool = False
+    compartment: tuple[str, str] | None = None
     shown: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[Issue] = field(default_factory=list)
 

@@ -91,6 +91,18 @@ class Compiler:
             return found
         return [await self._condition(type_, node)]
 
+    async def compartment(self, type_: str, owner: Name) -> Condition:
+        """Returns the condition that a resource is in the compartment of `owner`: any of its parameters refers there."""
+        if type_ == owner[0]:
+            place = self.arguments.add(await self._targets([owner]), "int8[]")
+            own = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
+            return Condition(f"{{r}}.res = ANY ({place})", own)
+        bound = self.indexer.bound(type_)
+        codes = [code for code in definitions().compartments[owner[0]].get(type_, ()) if code in bound]
+        salts = {real.salt for code in codes for real in self._real(type_, bound[code].parameter)}
+        tokens = [target ^ salt for target in await self._targets([owner]) for salt in sorted(salts)]
+        return token_condition(self.arguments, tokens, sharp=True)
+
     async def _condition(self, type_: str, node: Node) -> Condition:
         match node:
             case Test():

@@ -22,7 +22,7 @@ from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import Node
 from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import TYPE_NUMBERS, Stored
-from kangyun.store.reader import Reader
+from kangyun.store.reader import Name, Reader
 from kangyun.store.search.compiler import Compiler, Expand
 from kangyun.store.search.conditions import Arguments, Condition, Seed
 from kangyun.store.search.cursor import Cursors
@@ -74,7 +74,7 @@ class Searcher:
     ) -> None:
         self._reader = reader
         self._indexer = indexer
-        self._cursors = cursors
+        self.cursors = cursors
         self._expand = expand
         self._bases = bases
         self._seconds = seconds
@@ -132,8 +132,8 @@ class Searcher:
 
     async def _search(self, connection: asyncpg.Connection, query: Query, actor: str, sight: Sight) -> Page:
         await self.densities.refresh(connection)
-        place = self._cursors.read(query.cursor, actor, query.shown) if query.cursor else None
-        plan = await self._plan(connection, query.type, query.node, sight)
+        place = self.cursors.read(query.cursor, actor, query.shown) if query.cursor else None
+        plan = await self._plan(connection, query.type, query.node, sight, query.compartment)
         if query.summary == "count" or query.count == 0:
             return Page([], await self._count(connection, plan, None))
         clinical = CLINICAL_DATE.get(query.type)
@@ -147,17 +147,21 @@ class Searcher:
         await self._reader.bring_keys(connection, [row["key"] for row in rows])
         answer = Page([self._reader.stored(row, row["res"]) for row in rows], total)
         if last is not None:
-            answer.next = self._cursors.write(last, actor, query.shown)
+            answer.next = self.cursors.write(last, actor, query.shown)
         if total is None and place is None:
             answer.total = await self._wanted_total(connection, plan, query)
         if query.includes and answer.matches:
             answer.included = await self._includer.included(connection, answer.matches, query.includes, sight)
         return answer
 
-    async def _plan(self, connection: asyncpg.Connection, type_: str, node: Node, sight: Sight) -> _Plan:
+    async def _plan(
+        self, connection: asyncpg.Connection, type_: str, node: Node, sight: Sight, owner: Name | None = None
+    ) -> _Plan:
         arguments = Arguments()
         compiler = Compiler(connection, self._indexer, self._reader, self, self._bases, self._expand, arguments, sight)
         conditions = await compiler.conditions(type_, node)
+        if owner:
+            conditions.append(await compiler.compartment(type_, owner))
         total = max(self.densities.rows, 1.0)
         number = TYPE_NUMBERS[type_]
         of_type = self.densities.rows_of_type(number)

@@ -1,0 +1,12 @@
+"""What comes in is validated before it comes to the record: every write, every time."""
+
+from kangyun.base.errors import NotConformant
+from kangyun.fhir import Resource
+from kangyun.fhir.validation import validator
+
+
+def check(resource: Resource) -> None:
+    """Raises NotConformant, with all faults at once, for a resource that R4 does not allow."""
+    issues = validator().validate(resource)
+    if any(issue.severity in ("error", "fatal") for issue in issues):
+        raise NotConformant(issues=tuple(issues))

@@ -1,0 +1,44 @@
+"""One process's way to the record: pool, store, gate and sign-in, opened from the settings and closed together."""
+
+from dataclasses import dataclass
+
+from kangyun.access.audit import Auditor
+from kangyun.access.intake import check
+from kangyun.access.record import Gate
+from kangyun.access.signin import SignIn, demo_accounts
+from kangyun.base.settings import Settings
+from kangyun.database.pool import Pool
+from kangyun.store.store import Store
+
+DEMO_ACCOUNTS = "demo-sign-ins.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What a process serves with."""
+
+    settings: Settings
+    base: str
+    pool: Pool
+    gate: Gate
+    sign_in: SignIn
+
+    async def close(self) -> None:
+        """Closes the database connections."""
+        await self.pool.close()
+
+
+def base_url(settings: Settings) -> str:
+    """Returns the FHIR base URL, without a slash at its end."""
+    return (settings.public_url or f"http://{settings.host}:{settings.port}/fhir").rstrip("/")
+
+
+async def open_platform(settings: Settings, database: str) -> Platform:
+    """Opens everything on a migrated database. Raises Unavailable when it cannot."""
+    pool = Pool(database, size=settings.connections)
+    base = base_url(settings)
+    former = [url.strip().rstrip("/") for url in settings.former_urls.split(",") if url.strip()]
+    store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))
+    accounts = demo_accounts(settings.data / DEMO_ACCOUNTS) if settings.demo else []
+    sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
+    return Platform(settings, base, pool, Gate(store, Auditor(pool)), sign_in)

@@ -1,0 +1,135 @@
+"""Pytest plugin: a real PostgreSQL for every test, and the platform on it.
+
+The schema is built once a worker, in a template; a test that asks for a database gets a clone of its own. There is no in-memory
+double of the store. KANGYUN_TEST_DATABASE names a server to use instead of the embedded one (its role must be able to make
+databases): CI runs once so on PostgreSQL 15.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from kangyun.access.platform import Platform, open_platform
+from kangyun.base.settings import Settings
+from kangyun.database.embedded import EmbeddedServer
+from kangyun.database.migrations import migrate
+from kangyun.web.app import Application
+
+PACKAGES = ["store"]
+ADMIN_TOKEN = "test-administrator-0123456789abcdef"
+# A test's data need not survive the machine.
+UNSAFE_AND_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real input; the test is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[4] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared, which is absent here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a server, without a database's name at its end; `{database}` stands for it."""
+    given = os.environ.get("KANGYUN_TEST_DATABASE")
+    if given:
+        yield given
+        return
+    server = EmbeddedServer(tmp_path_factory.mktemp("server"), UNSAFE_AND_FAST)
+    server.start()
+    yield server.url.replace("@/kangyun?", "@/{database}?")
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(database_server: str) -> Iterator[str]:
+    """Name of a database that holds the schema and no rows."""
+    name = f"kangyun_template_{uuid4().hex[:8]}"
+    asyncio.run(_run(database_server, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))
+    asyncio.run(_build(database_server.replace("{database}", name)))
+    yield name
+    asyncio.run(_run(database_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def fresh_database(database_server: str, template: str) -> Iterator[str]:
+    """URL of a database of this test's own, with the schema and no rows."""
+    name = f"kangyun_test_{uuid4().hex[:12]}"
+    asyncio.run(_run(database_server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield database_server.replace("{database}", name)
+    asyncio.run(_run(database_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a test installation: `make_settings(search_seconds=0.1)`."""
+
+    def make(**given: object) -> Settings:
+        return Settings(**{"data": tmp_path, "admin_token": ADMIN_TOKEN, "connections": 4} | given)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest_asyncio.fixture
+async def platform(fresh_database: str, make_settings: Callable[..., Settings]) -> AsyncIterator[Platform]:
+    """The platform of one process on a fresh database."""
+    opened = await open_platform(make_settings(), fresh_database)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def open_client(
+    fresh_database: str, make_settings: Callable[..., Settings]
+) -> AsyncIterator[Callable[..., "asyncio.Future[httpx.AsyncClient]"]]:
+    """Opens HTTP clients: `await open_client(search_seconds=0.1)`; each has a process's application behind it."""
+    opened: list[tuple[Application, httpx.AsyncClient]] = []
+
+    async def open_one(token: str | None = ADMIN_TOKEN, **given: object) -> httpx.AsyncClient:
+        application = Application(make_settings(**given), fresh_database)
+        await application.open()
+        headers = {"accept-language": "en"} | ({"authorization": f"Bearer {token}"} if token else {})
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(application),
+            base_url="http://127.0.0.1:8080/fhir/",
+            headers=headers,
+            timeout=60,
+        )
+        opened.append((application, client))
+        return client
+
+    yield open_one  # type: ignore[misc]
+    for application, client in opened:
+        await client.aclose()
+        await application.close()
+
+
+@pytest_asyncio.fixture
+async def client(open_client: Callable[..., "asyncio.Future[httpx.AsyncClient]"]) -> httpx.AsyncClient:
+    """An administrator's HTTP client on a fresh installation; paths are below the FHIR base."""
+    return await open_client()
+
+
+async def _run(server: str, sql: str) -> None:
+    connection = await asyncpg.connect(server.replace("{database}", "postgres"))
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def _build(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await migrate(connection, PACKAGES)
+    finally:
+        await connection.close()

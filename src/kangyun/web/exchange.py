@@ -1,0 +1,236 @@
+"""One HTTP request as the FHIR endpoint reads it, and one answer as it is sent.
+
+Formats, compression, limits and headers are settled here; what the request means is decided elsewhere.
+
+Source: https://hl7.org/fhir/R4/http.html#general
+"""
+
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote
+
+from kangyun.base.errors import Invalid, Malformed, NotSupported, TooLong
+from kangyun.base.texts import Language, language_of
+from kangyun.fhir import Resource
+from kangyun.fhir import json as fhir_json
+from kangyun.fhir import xml as fhir_xml
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Format = Literal["json", "xml"]
+
+FHIR_JSON, FHIR_XML = "application/fhir+json", "application/fhir+xml"
+_FORMATS: dict[str, Format] = {
+    "json": "json", "application/json": "json", FHIR_JSON: "json", "application/json+fhir": "json", "text/json": "json",
+    "xml": "xml", "application/xml": "xml", FHIR_XML: "xml", "application/xml+fhir": "xml", "text/xml": "xml",
+    "*/*": "json", "application/*": "json", "": "json", "text/html": "json",
+}  # fmt: skip
+JSON_PATCH = "application/json-patch+json"
+XML_PATCH = "application/xml-patch+xml"
+FORM = "application/x-www-form-urlencoded"
+SMALLEST_COMPRESSED = 1400  # bytes: what one packet carries anyhow
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent. `body` is JSON where `resource` is true: it may still be turned into XML."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    resource: bool = True
+    media_type: str = ""
+    stream: Any = None
+
+
+class HttpRequest:
+    """One request. Reading it raises PlatformErrors only."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._limit = limit
+        self.method: str = scope["method"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+
+    def header(self, name: str) -> str:
+        """Returns a header's value, empty where there is none."""
+        return self.headers.get(name.encode(), b"").decode("latin-1")
+
+    @cached_property
+    def segments(self) -> list[str]:
+        """The path below the FHIR base, in parts."""
+        raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
+        path = raw.split(b"?", 1)[0].decode("latin-1")
+        return [unquote(part, errors="replace") for part in path.split("/")[2:] if part]
+
+    @property
+    def query(self) -> str:
+        """The query string as it was sent."""
+        text: bytes = self._scope["query_string"]
+        return text.decode("latin-1")
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters, in order."""
+        return read_pairs(self._scope["query_string"])
+
+    def option(self, name: str) -> str | None:
+        """Returns the first value of a query parameter."""
+        return next((value for key, value in self.pairs if key == name), None)
+
+    @property
+    def source(self) -> str:
+        client = self._scope.get("client")
+        return client[0] if client else ""
+
+    @cached_property
+    def language(self) -> Language:
+        return language_of(self.header("accept-language"))
+
+    @cached_property
+    def prefer(self) -> dict[str, str]:
+        """`Prefer: return=minimal; handling=strict` as a mapping."""
+        wishes = {}
+        for part in self.header("prefer").replace(";", ",").split(","):
+            name, _, value = part.strip().partition("=")
+            if name:
+                wishes[name.lower()] = value.strip('"').lower()
+        return wishes
+
+    @property
+    def strict(self) -> bool:
+        return self.prefer.get("handling") == "strict"
+
+    @cached_property
+    def format(self) -> Format:
+        """The format of the answer. Raises NotSupported (406 is said by the endpoint) for an unknown one."""
+        asked = self.option("_format") if b"_format" in self._scope["query_string"] else None
+        if asked is not None:
+            found = _FORMATS.get(_media(asked.replace(" ", "+")))
+            if found is None:
+                raise NotSupported("web.format")
+            return found
+        accept = self.header("accept")
+        if not accept:
+            return "json"
+        ranked = sorted(accept.split(","), key=_quality, reverse=True)
+        for part in ranked:
+            found = _FORMATS.get(_media(part))
+            if found is not None and _quality(part) > 0:
+                return found
+        if self.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") and "ndjson" in accept:
+            return "json"
+        raise NotSupported("web.format")
+
+    @property
+    def content_type(self) -> str:
+        return _media(self.header("content-type"))
+
+    async def body(self) -> bytes:
+        """Returns the body, uncompressed. Raises TooLong beyond the limit, Malformed for wrong gzip."""
+        if int(self.header("content-length") or 0) > self._limit:
+            raise TooLong("web.body-too-long", limit=self._limit)
+        parts, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise Malformed("web.body-needed")
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._limit:
+                raise TooLong("web.body-too-long", limit=self._limit)
+            parts.append(part)
+            if not message.get("more_body"):
+                break
+        whole = b"".join(parts)
+        return self._unpacked(whole) if "gzip" in self.header("content-encoding") else whole
+
+    def _unpacked(self, packed: bytes) -> bytes:
+        machine = zlib.decompressobj(wbits=31)
+        try:
+            plain = machine.decompress(packed, self._limit + 1)
+        except zlib.error:
+            raise Malformed("web.not-gzip") from None
+        if len(plain) > self._limit:
+            raise TooLong("web.body-too-long", limit=self._limit)
+        if not machine.eof:
+            raise Malformed("web.not-gzip")
+        return plain
+
+    async def resource(self) -> Resource:
+        """Returns the body as a resource, from JSON or XML."""
+        return decoded(await self.body(), self.content_type)
+
+
+def decoded(body: bytes, content_type: str) -> Resource:
+    """Reads a resource in the format that its content type names. Raises Malformed, Invalid, NotSupported."""
+    if not body:
+        raise Malformed("web.body-needed")
+    kind = _FORMATS.get(content_type)
+    if kind is None:
+        raise NotSupported("web.media-type")
+    return fhir_xml.decode(body) if kind == "xml" else fhir_json.decode(body)
+
+
+def read_pairs(query: bytes) -> list[tuple[str, str]]:
+    """Reads a query string or a form. Raises Malformed for what is no UTF-8."""
+    try:
+        return parse_qsl(
+            query.decode("ascii", "strict"), keep_blank_values=True, errors="strict", max_num_fields=10_000
+        )
+    except (ValueError, UnicodeDecodeError):
+        raise Malformed from None
+
+
+def _media(text: str) -> str:
+    return text.partition(";")[0].strip().lower()
+
+
+def _quality(part: str) -> float:
+    _, mark, value = part.partition("q=")
+    try:
+        return float(value.partition(";")[0]) if mark else 1.0
+    except ValueError:
+        return 0.0
+
+
+async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_id: str) -> None:
+    """Sends an answer in the format and compression that the request asks for."""
+    body = answer.body
+    headers = {"x-request-id": request_id, **answer.headers}
+    if body and answer.resource:
+        body, headers["content-type"] = _formatted(body, request)
+    elif answer.media_type:
+        headers["content-type"] = answer.media_type
+    if len(body) >= SMALLEST_COMPRESSED and "gzip" in request.header("accept-encoding"):
+        machine = zlib.compressobj(1, zlib.DEFLATED, 31)
+        body = machine.compress(body) + machine.flush()
+        headers["content-encoding"] = "gzip"
+        headers["vary"] = "Accept, Accept-Encoding"
+    headers["content-length"] = str(len(body))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+
+
+def _formatted(body: bytes, request: HttpRequest) -> tuple[bytes, str]:
+    try:
+        format_ = request.format
+        pretty = request.option("_pretty") == "true"
+    except (NotSupported, Invalid, Malformed):
+        format_, pretty = "json", False
+    if format_ == "xml":
+        return fhir_xml.encode(fhir_json.decode(body)), f"{FHIR_XML};charset=utf-8"
+    if pretty:
+        body = fhir_json.pretty(fhir_json.decode(body))
+    return body, f"{FHIR_JSON};charset=utf-8"

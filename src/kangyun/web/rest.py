@@ -1,0 +1,288 @@
+"""The FHIR REST API: from an HTTP request to an interaction with the record.
+
+Each interaction is a few lines; what they mean is the store's business, who may is the gate's.
+
+Source: https://hl7.org/fhir/R4/http.html
+"""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kangyun.access.intake import check
+from kangyun.access.record import Record
+from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported, PlatformError
+from kangyun.fhir import Resource
+from kangyun.fhir.definitions import definitions
+from kangyun.fhir.json import decode_value
+from kangyun.fhir.search.dates import bounds
+from kangyun.fhir.search.query import LARGEST_COUNT, Query, read_query
+from kangyun.web import answers
+from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, decoded, read_pairs
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+CURSOR = "_cursor"
+HISTORY_COUNT = 20
+
+
+class NotAllowed(PlatformError):
+    """The address does not take this method: 405."""
+
+    code = "not-supported"
+
+
+class Rest:
+    """Carries out the interactions of one installation."""
+
+    def __init__(self, base: str, zone: ZoneInfo, cursors: Any) -> None:
+        self.base = base
+        self._zone = zone
+        self._cursors = cursors
+
+    async def answer(self, request: HttpRequest, record: Record) -> Answer:
+        """Answers any request below the base but for operations, Bundles and metadata."""
+        segments = request.segments
+        if not segments:
+            return await self._system(request, record)
+        if segments[0] == "_history" and len(segments) == 1:
+            return await self._history(request, record, None, None)
+        if segments[0] == "_search" and len(segments) == 1:
+            raise NotSupported("web.no-such-route")
+        type_ = segments[0]
+        if type_ not in definitions().resource_types:
+            raise NotFound("web.no-such-type", type=type_[:64])
+        rest = segments[1:]
+        if not rest:
+            return await self._of_type(request, record, type_)
+        if rest == ["_search"] and request.method == "POST":
+            return await self._search(request, record, type_, [*request.pairs, *read_pairs(await self._form(request))])
+        if rest == ["_search"]:
+            return await self._search(request, record, type_, request.pairs)
+        if rest == ["_history"]:
+            return await self._history(request, record, type_, None)
+        if not _ID.fullmatch(rest[0]):
+            raise NotFound("web.not-an-id")
+        if len(rest) == 1:
+            return await self._of_instance(request, record, type_, rest[0])
+        if rest[1] == "_history" and len(rest) == 2:
+            return await self._history(request, record, type_, rest[0])
+        if rest[1] == "_history" and len(rest) == 3:
+            return await self._vread(request, record, type_, rest[0], rest[2])
+        if len(rest) == 2 and type_ in definitions().compartments:
+            return await self._compartment(request, record, type_, rest[0], rest[1])
+        raise NotFound("web.no-such-route")
+
+    # --- by address
+
+    async def _system(self, request: HttpRequest, record: Record) -> Answer:
+        raise NotAllowed("web.no-such-method", method=request.method)
+
+    async def _of_type(self, request: HttpRequest, record: Record, type_: str) -> Answer:
+        match request.method:
+            case "GET" | "HEAD":
+                return await self._search(request, record, type_, request.pairs)
+            case "POST":
+                return await self._create(request, record, type_)
+            case "PUT":
+                return await self._update(request, record, type_, None)
+            case "PATCH":
+                return await self._patch(request, record, type_, None)
+            case "DELETE":
+                return await self._delete(request, record, type_, None)
+        raise NotAllowed("web.no-such-method", method=request.method)
+
+    async def _of_instance(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
+        match request.method:
+            case "GET" | "HEAD":
+                return await self._read(request, record, type_, id_)
+            case "PUT":
+                return await self._update(request, record, type_, id_)
+            case "PATCH":
+                return await self._patch(request, record, type_, id_)
+            case "DELETE":
+                return await self._delete(request, record, type_, id_)
+        raise NotAllowed("web.no-such-method", method=request.method)
+
+    # --- reading
+
+    async def _read(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
+        stored = await record.read(type_, id_)
+        known = request.header("if-none-match")
+        if known and _version(known, "If-None-Match") == stored.version:
+            return Answer(304, headers=answers.version_headers(stored))
+        since = request.header("if-modified-since")
+        if since and not known and answers.not_after(stored, since):
+            return Answer(304, headers=answers.version_headers(stored))
+        return self._cut(answers.of_resource(stored), request, stored)
+
+    async def _vread(self, request: HttpRequest, record: Record, type_: str, id_: str, version: str) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            raise NotAllowed("web.no-such-method", method=request.method)
+        if not version.isascii() or not version.isdecimal() or len(version) > 9:
+            raise NotFound
+        stored = await record.vread(type_, id_, int(version))
+        return self._cut(answers.of_resource(stored), request, stored)
+
+    @staticmethod
+    def _cut(answer: Answer, request: HttpRequest, stored: Any) -> Answer:
+        summary, elements = request.option("_summary"), request.option("_elements")
+        if elements or summary in ("true", "text", "data"):
+            wanted = tuple(part for part in (elements or "").split(",") if part)
+            answer.body = answers.cut(stored, summary or "false", wanted)
+        return answer
+
+    async def _search(
+        self, request: HttpRequest, record: Record, type_: str, pairs: list[tuple[str, str]], path: str = ""
+    ) -> Answer:
+        if request.method not in ("GET", "HEAD", "POST"):
+            raise NotAllowed("web.no-such-method", method=request.method)
+        query = read_query(type_, pairs, strict=request.strict, zone=self._zone)
+        return await self.search(record, query, path or type_, request)
+
+    async def search(self, record: Record, query: Query, path: str, request: HttpRequest) -> Answer:
+        """Answers a search that was read already."""
+        page = await record.search(query)
+        return answers.searchset(page, query, self.base, path, request.language)
+
+    async def _form(self, request: HttpRequest) -> bytes:
+        if request.content_type not in ("", FORM):
+            raise NotSupported("web.media-type")
+        return await request.body()
+
+    async def _compartment(self, request: HttpRequest, record: Record, type_: str, id_: str, wanted: str) -> Answer:
+        if wanted not in definitions().resource_types:
+            raise NotFound("web.no-such-type", type=wanted[:64])
+        query = read_query(wanted, request.pairs, strict=request.strict, zone=self._zone)
+        query.compartment = (type_, id_)
+        return await self.search(record, query, f"{type_}/{id_}/{wanted}", request)
+
+    async def _history(self, request: HttpRequest, record: Record, type_: str | None, id_: str | None) -> Answer:
+        if request.method not in ("GET", "HEAD"):
+            raise NotAllowed("web.no-such-method", method=request.method)
+        shown = [(name, value) for name, value in request.pairs if name in ("_count", "_since", "_at")]
+        options = dict(shown)
+        count = options.get("_count", str(HISTORY_COUNT))
+        if not count.isascii() or not count.isdecimal() or len(count) > 9:
+            raise Invalid("fhir.search.value", parameter="_count")
+        path = "/".join(part for part in (type_, id_, "_history") if part)
+        bound = [("path", path), *shown]
+        cursor = request.option(CURSOR)
+        place = self._cursors.read(cursor, record.actor.reference, bound) if cursor else None
+        since = bounds(options["_since"].replace(" ", "+"), self._zone)[0] if "_since" in options else None
+        before = bounds(options["_at"].replace(" ", "+"), self._zone)[1] if "_at" in options else None
+        page = await record.history(
+            type_, id_, count=max(min(int(count), LARGEST_COUNT), 1), since=since, before=before, place=place
+        )
+        following = self._cursors.write(page.next, record.actor.reference, bound) if page.next else None
+        return answers.history(page, self.base, path, shown, following)
+
+    # --- writing
+
+    async def _create(self, request: HttpRequest, record: Record, type_: str) -> Answer:
+        resource = await self._resource(request, type_, None)
+        condition = request.header("if-none-exist") or None
+        operation = record.operation("create", type_, resource=resource, condition=_condition(condition))
+        (done,) = await record.commit([operation], "create")
+        return self._written(done, request, 201 if done.status == "created" else 200)
+
+    async def _update(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
+        resource = await self._resource(request, type_, id_)
+        operation = record.operation(
+            "update",
+            type_,
+            id=id_ or resource.get("id"),
+            resource=resource,
+            condition=None if id_ else _condition(request.query),
+            if_match=if_match(request.header("if-match")),
+            only_new=request.header("if-none-match") == "*",
+        )
+        (done,) = await record.commit([operation], "update")
+        return self._written(done, request, 201 if done.status == "created" else 200)
+
+    async def _patch(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
+        operation = record.operation(
+            "patch",
+            type_,
+            id=id_,
+            condition=None if id_ else _condition(request.query),
+            if_match=if_match(request.header("if-match")),
+            patch=patch_of(await request.body(), request.content_type),
+        )
+        (done,) = await record.commit([operation], "patch")
+        return self._written(done, request, 200)
+
+    async def _delete(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
+        operation = record.operation(
+            "delete",
+            type_,
+            id=id_,
+            condition=None if id_ else _condition(request.query),
+            if_match=if_match(request.header("if-match")),
+        )
+        (done,) = await record.commit([operation], "delete")
+        headers = {"etag": f'W/"{done.stored.version}"'} if done.stored else {}
+        return Answer(204, headers=headers)
+
+    async def _resource(self, request: HttpRequest, type_: str, id_: str | None) -> Resource:
+        resource = await request.resource()
+        if resource.get("resourceType") != type_:
+            raise Invalid("web.not-this-type", expected=type_)
+        if id_ is not None and "id" not in resource:
+            raise Invalid("web.id-needed", at=f"{type_}.id")
+        if id_ is not None and resource["id"] != id_:
+            raise Invalid("web.not-this-id", at=f"{type_}.id")
+        check(resource)
+        return resource
+
+    def _written(self, done: Any, request: HttpRequest, status: int) -> Answer:
+        if done.stored is None:
+            raise Gone
+        return answers.of_write(done.stored, status, self.base, request.prefer.get("return"), request.language, "")
+
+
+def patch_of(body: bytes, content_type: str) -> Callable[[Resource], Resource]:
+    """Returns the function that a patch body is: JSON Patch, or FHIRPath Patch as Parameters."""
+    from kangyun.fhir.patch import apply_json_patch
+
+    if content_type == JSON_PATCH:
+        operations = decode_value(body)
+        return lambda resource: apply_json_patch(resource, operations)
+    return patch_resource(decoded(body, content_type))
+
+
+def patch_resource(patch: Resource) -> Callable[[Resource], Resource]:
+    """Returns the function that a patch is which came as a resource: Parameters, or a Binary that holds a JSON Patch."""
+    if patch.get("resourceType") == "Binary":
+        try:
+            content = base64.b64decode(patch.get("data", ""), validate=True)
+        except ValueError:
+            raise Invalid("web.entry-resource") from None
+        return patch_of(content, str(patch.get("contentType", "")))
+    from kangyun.fhir.patch import apply_fhirpath_patch
+
+    return lambda resource: apply_fhirpath_patch(resource, patch)
+
+
+def _condition(query: str | None) -> str | None:
+    """Returns a condition's query; None where there is no header. Raises Invalid for an empty one."""
+    if query is None:
+        return None
+    condition = query.rpartition("?")[2]
+    if not condition:
+        raise Invalid("web.condition-needed")
+    return condition
+
+
+def if_match(text: str) -> int | None:
+    """Returns the version that an If-Match names, None for an empty one. Raises Invalid for what names none."""
+    return _version(text, "If-Match") if text else None
+
+
+def _version(text: str, header: str) -> int:
+    match = _VERSION.fullmatch(text.strip())
+    if match is None:
+        raise Invalid("web.header", header=header)
+    return int(match[1])
