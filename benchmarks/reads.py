@@ -1,0 +1,122 @@
+"""`python -m benchmarks.reads`: create, read by id and update, and the CPU that each costs.
+
+One type (Observation, linked to a patient, an encounter and a practitioner of this run), the three verbs one after the
+other, so that the CPU of each is known. The resources are deleted at the end.
+"""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from benchmarks.bench import SERVER, Bench, DatabasePids, Json, Pids, Ports, Server, Stopped, Token, go
+from benchmarks.client import Connection, Failure, Response
+from benchmarks.load import User, reason
+from benchmarks.public.crud import Crud
+
+KIND = "Observation"
+
+
+class Reads:
+    """Bodies and ids of the run."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._target = bench.target
+        self._crud = Crud(bench.target)
+        self._places: dict[str, bytes] = {}
+        self._linked: list[str] = []
+        self.ids: list[str] = []
+        self._updates = 0
+
+    async def set_up(self) -> None:
+        """Creates what the observations refer to. Raises Stopped."""
+        with Connection(self._target) as connection:
+            for kind in self._crud.types[: self._crud.types.index(KIND)]:
+                try:
+                    response = await connection.request("POST", kind, self._crud.body(kind, self._places))
+                except Failure as failure:
+                    raise Stopped(f"POST {kind}: {failure}") from None
+                identity = _id(response)
+                if response.status != 201 or identity is None:
+                    raise Stopped(f"POST {kind}: {reason(response)}")
+                self._linked.append(f"{kind}/{identity}")
+                self._places[kind] = self._linked[-1].encode()
+
+    async def create(self, user: User) -> None:
+        """Creates one observation and keeps its id."""
+        body = self._crud.body(KIND, self._places)
+        response = await user.do("create", *self._target.pieces("POST", KIND, body), expect=(201,))
+        if response is not None and (identity := _id(response)) is not None:
+            self.ids.append(identity)
+
+    async def read(self, user: User) -> None:
+        """Reads one of the observations."""
+        await user.do("read", self._target.request("GET", f"{KIND}/{user.rng.choice(self.ids)}"))
+
+    async def update(self, user: User) -> None:
+        """Changes `issued` of one of the observations, to another value each time."""
+        identity = user.rng.choice(self.ids)
+        self._updates += 1
+        places = self._places | {"id": identity.encode()}
+        body = self._crud.changed(KIND, places, f"2025-01-01T00:00:00.{self._updates % 1000:03d}+00:00")
+        await user.do("update", *self._target.pieces("PUT", f"{KIND}/{identity}", body))
+
+    async def clean_up(self) -> None:
+        """Deletes what the run created, as far as the server lets it."""
+        with Connection(self._target) as connection:
+            for reference in [*(f"{KIND}/{identity}" for identity in self.ids), *reversed(self._linked)]:
+                await connection.request("DELETE", reference)
+
+
+def _id(response: Response) -> str | None:
+    location = response.header("Location")
+    if location and "/_history/" in location:
+        return location.rsplit("/_history/", 1)[0].rsplit("/", 1)[1]
+    try:
+        identity = msgspec.json.decode(response.body)["id"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return None
+    return identity if isinstance(identity, str) else None
+
+
+async def _run(bench: Bench, users: int, seconds: float, keep: bool) -> None:
+    reads = Reads(bench)
+    await reads.set_up()
+    rows = []
+    recorder, row = await bench.step("create", reads.create, users=users, seconds=seconds)
+    rows.append(row)
+    if not reads.ids:
+        bench.report("reads", rows, recorder)
+        raise Stopped("nothing could be created")
+    for name, iterate in (("read", reads.read), ("update", reads.update)):
+        more, row = await bench.step(name, iterate, users=users, seconds=seconds)
+        recorder.errors.update(more.errors)
+        rows.append(row)
+    bench.report("reads", rows, recorder)
+    if not keep:
+        await reads.clean_up()
+    bench.write()
+
+
+def main(
+    server: Server = SERVER,
+    token: Token = None,
+    users: Annotated[int, typer.Option(help="Users at once.")] = 16,
+    seconds: Annotated[float, typer.Option(help="Seconds for each of create, read and update.")] = 10.0,
+    keep: Annotated[bool, typer.Option(help="Leave the created resources on the server.")] = False,
+    pids: Pids = None,
+    database_pids: DatabasePids = None,
+    ports: Ports = None,
+    json_file: Json = None,
+) -> None:
+    """Measures create, read by id and update of one type, and the CPU that each costs."""
+
+    async def work() -> None:
+        bench = Bench("reads", server, token, pids=pids, database_pids=database_pids, ports=ports, json_file=json_file)
+        await _run(bench, users, seconds, keep)
+
+    go(work())
+
+
+if __name__ == "__main__":
+    typer.run(main)
