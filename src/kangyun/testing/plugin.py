@@ -7,6 +7,7 @@ databases): CI runs once so on PostgreSQL 15.
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -38,16 +39,18 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database_server() -> Iterator[str]:
     """URL of a server, without a database's name at its end; `{database}` stands for it."""
     given = os.environ.get("KANGYUN_TEST_DATABASE")
     if given:
         yield given
         return
-    server = EmbeddedServer(tmp_path_factory.mktemp("server"), UNSAFE_AND_FAST)
-    server.start()
-    yield server.url.replace("@/kangyun?", "@/{database}?")
-    server.stop()
+    # Not in pytest's own folder: each session shuts that to the database's system user again.
+    with tempfile.TemporaryDirectory(prefix="kangyun-test-") as folder:
+        server = EmbeddedServer(Path(folder), UNSAFE_AND_FAST)
+        server.start()
+        yield server.url.replace("@/kangyun?", "@/{database}?")
+        server.stop()
 
 
 @pytest.fixture(scope="session")
