@@ -1,7 +1,8 @@
-"""`Record`: the only door to the record. Opened for one actor, one purpose and one request; each use leaves an audit row.
+"""`Record`: the only door to the record. Opened for one actor, one purpose and one request; each use leaves an audit
+row.
 
-What an actor may do beyond being signed in (roles, relations, consent, labels) is another issue: `Record.sight` is its place,
-and every statement of the store asks it already.
+What an actor may do beyond being signed in (roles, relations, consent, labels) is another issue: `Record.sight` is
+its place, and every statement of the store asks it already.
 """
 
 from collections.abc import Sequence

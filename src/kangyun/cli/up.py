@@ -1,4 +1,5 @@
-"""`kangyun up`: everything in one place: the embedded database (or the one that is set), web processes, background work.
+"""`kangyun up`: everything in one place: the embedded database (or the one that is set), web processes, background
+work.
 
 A process that ends is started again; Ctrl-C, or the end of the terminal, stops all that was started here.
 """

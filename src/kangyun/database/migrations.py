@@ -5,8 +5,8 @@ new code serves, and the code of the version before must go on working on it), `
 only when no process of the version before is left). A layer's migrations run in order, each in one transaction;
 the layers run from the lowest to the highest.
 
-`sql/functions.sql`, where a layer has one, holds only CREATE OR REPLACE and runs again whenever it has changed. A function
-whose parameters change gets a new name, so that the version before finds its own.
+`sql/functions.sql`, where a layer has one, holds only CREATE OR REPLACE and runs again whenever it has changed. A
+function whose parameters change gets a new name, so that the version before finds its own.
 
 Source of the pattern: expand and contract, https://martinfowler.com/bliki/ParallelChange.html
 """

@@ -1,8 +1,8 @@
 """A version's body: from a resource to the bytes in its row and back.
 
-The row holds the resource's JSON from behind meta.lastUpdated on: type, id, version and instant stand in columns and are
-put before it when it is read, so that an answer needs no JSON parser. An id that a client chose leads the text; one that
-the server gave is `res` in another form and is not stored. The text is compressed with a dictionary that was
+The row holds the resource's JSON from behind meta.lastUpdated on: type, id, version and instant stand in columns and
+are put before it when it is read, so that an answer needs no JSON parser. An id that a client chose leads the text;
+one that the server gave is `res` in another form and is not stored. The text is compressed with a dictionary that was
 trained on synthetic residents only, then sealed.
 """
 

@@ -1,7 +1,7 @@
 """What the index holds of a resource: tokens, clinical bounds, and narrow rows for what is ordered.
 
-`Indexer` reads a valid resource by the compiled search parameters and makes its `IndexRow`. It resolves no
-reference itself: the caller gives the `res` of every local target. docs/search.md has the table of what a value becomes.
+`Indexer` reads a valid resource by the compiled search parameters and makes its `IndexRow`. It resolves no reference
+itself: the caller gives the `res` of every local target. docs/search.md has the table of what a value becomes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,20 +21,21 @@ from kangyun.store.tokens import Bound, Hasher
 
 # The date parameter whose value stands in the columns at and until: the one that people sort by. It reads one value.
 CLINICAL_DATE = {
-    "Account": "period", "AdverseEvent": "date", "AllergyIntolerance": "date", "Appointment": "date", "AuditEvent": "date",
-    "Basic": "created", "CarePlan": "date", "CareTeam": "date", "ChargeItem": "entered-date", "Claim": "created",
-    "ClaimResponse": "created", "ClinicalImpression": "date", "Communication": "sent", "CommunicationRequest": "authored",
-    "Composition": "date", "Condition": "onset-date", "Consent": "date", "Contract": "issued",
-    "CoverageEligibilityRequest": "created", "CoverageEligibilityResponse": "created", "DetectedIssue": "identified",
-    "DeviceRequest": "authored-on", "DiagnosticReport": "date", "DocumentManifest": "created", "DocumentReference": "date",
-    "Encounter": "date", "EpisodeOfCare": "date", "ExplanationOfBenefit": "created", "FamilyMemberHistory": "date",
-    "Flag": "date", "Goal": "start-date", "ImagingStudy": "started", "Immunization": "date",
-    "ImmunizationEvaluation": "date", "ImmunizationRecommendation": "date", "Invoice": "date", "List": "date",
-    "MeasureReport": "date", "Media": "created", "MedicationAdministration": "effective-time",
-    "MedicationDispense": "whenhandedover", "MedicationRequest": "authoredon", "MedicationStatement": "effective",
-    "NutritionOrder": "datetime", "Observation": "date", "Patient": "birthdate", "PaymentNotice": "created",
-    "PaymentReconciliation": "created", "Person": "birthdate", "PractitionerRole": "date", "Procedure": "date",
-    "Provenance": "recorded", "QuestionnaireResponse": "authored", "RelatedPerson": "birthdate", "RequestGroup": "authored",
+    "Account": "period", "AdverseEvent": "date", "AllergyIntolerance": "date", "Appointment": "date",
+    "AuditEvent": "date", "Basic": "created", "CarePlan": "date", "CareTeam": "date", "ChargeItem": "entered-date",
+    "Claim": "created", "ClaimResponse": "created", "ClinicalImpression": "date", "Communication": "sent",
+    "CommunicationRequest": "authored", "Composition": "date", "Condition": "onset-date", "Consent": "date",
+    "Contract": "issued", "CoverageEligibilityRequest": "created", "CoverageEligibilityResponse": "created",
+    "DetectedIssue": "identified", "DeviceRequest": "authored-on", "DiagnosticReport": "date",
+    "DocumentManifest": "created", "DocumentReference": "date", "Encounter": "date", "EpisodeOfCare": "date",
+    "ExplanationOfBenefit": "created", "FamilyMemberHistory": "date", "Flag": "date", "Goal": "start-date",
+    "ImagingStudy": "started", "Immunization": "date", "ImmunizationEvaluation": "date",
+    "ImmunizationRecommendation": "date", "Invoice": "date", "List": "date", "MeasureReport": "date",
+    "Media": "created", "MedicationAdministration": "effective-time", "MedicationDispense": "whenhandedover",
+    "MedicationRequest": "authoredon", "MedicationStatement": "effective", "NutritionOrder": "datetime",
+    "Observation": "date", "Patient": "birthdate", "PaymentNotice": "created", "PaymentReconciliation": "created",
+    "Person": "birthdate", "PractitionerRole": "date", "Procedure": "date", "Provenance": "recorded",
+    "QuestionnaireResponse": "authored", "RelatedPerson": "birthdate", "RequestGroup": "authored",
     "ResearchStudy": "date", "ResearchSubject": "date", "RiskAssessment": "date", "Schedule": "date",
     "ServiceRequest": "authored", "Slot": "start", "Specimen": "collected", "SupplyRequest": "date",
     "Task": "authored-on", "VisionPrescription": "datewritten",
@@ -297,7 +298,7 @@ class Indexer:
         return texts.found
 
     def take_new(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """Returns the term rows and unit rows that came up since the last call, sorted; a failed commit gives them back."""
+        """Returns the term rows and unit rows that came up since the last call, sorted."""
         terms = sorted(
             (
                 (token, parameter, system, code, sorted(found))
@@ -357,7 +358,7 @@ MOST_KNOWN_TERMS = 100_000
 
 
 def uri_ancestors(uri: str) -> list[str]:
-    """Returns the uri and each part of it that ends before a slash, but for the scheme and host: what :below matches."""
+    """Returns what :below matches: the uri and each part of it that ends before a slash behind the host."""
     start = uri.find("://")
     place = uri.find("/", start + 3) if start >= 0 else uri.find(":")
     found: list[str] = []

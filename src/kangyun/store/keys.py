@@ -1,7 +1,8 @@
 """The keys of the record: one data key a Patient registration, one an institution for everything about none or several.
 
-Data keys are wrapped by the key of an epoch, that by the root key. Here the root key is a file; a hardware module is another
-issue. The index key is wrapped by the root key once and for all: changing it means making the whole index again.
+Data keys are wrapped by the key of an epoch, that by the root key. Here the root key is a file; a hardware module is
+another issue. The index key is wrapped by the root key once and for all: changing it means making the whole index
+again.
 
 Epoch 0 holds the index key; data keys are wrapped by the newest epoch.
 """
@@ -79,7 +80,7 @@ def _label(key: int, patient: int | None, institution: int) -> bytes:
 
 
 def root_key(file: Path, *, may_make: bool) -> bytes:
-    """Reads the root key, making the file (mode 0600) for a new installation. Raises Unavailable where it is missing."""
+    """Reads the root key, making its file (mode 0600) for a new installation. Raises Unavailable without one."""
     if may_make and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

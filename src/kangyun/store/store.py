@@ -49,7 +49,8 @@ class Store:
     async def open(cls, pool: Pool, settings: Settings, *, check: Check, bases: tuple[str, ...] = ()) -> Self:
         """Opens the store on a migrated database. Raises Unavailable when root key and data do not belong together.
 
-        check: raises Invalid for a resource that may not be written. bases: own base URLs, each with a slash at its end.
+        check: raises Invalid for a resource that may not be written. bases: own base URLs, each with a slash at its
+        end.
         """
         file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
         cipher: CipherName = "aes" if settings.cipher == "aes" else "sm4"

@@ -1,8 +1,8 @@
 """Keyed 64-bit hashes: how the index knows a value without holding it.
 
-Every parameter has a salt. What is matched by equality becomes one hash of parameter, kind and value; a reference becomes
-`res of the target XOR salt`, so that SQL can build the token of a target row. Hashes are not rechecked: of 5*10^10
-different values one query in 3*10^8 meets a wrong one (facts/store.md 2.4).
+Every parameter has a salt. What is matched by equality becomes one hash of parameter, kind and value; a reference
+becomes `res of the target XOR salt`, so that SQL can build the token of a target row. Hashes are not rechecked: of
+5*10^10 different values one query in 3*10^8 meets a wrong one (facts/store.md 2.4).
 
 Kinds: t system|code, c code, s system|, o of-type, e exact string, g part of a string, x text of a concept,
 u uri or external reference, b uri below a path, i identifier of a reference, w word of a narrative, k composite.

@@ -1,7 +1,8 @@
 """Interactions that write, as FHIR has them: one, or many as one transaction.
 
-`Transactor.apply` takes operations, finds out what they mean (which resource, which version, which references), and commits
-them together or not at all. What has changed in between is read again and tried again; conditions are decided under locks.
+`Transactor.apply` takes operations, finds out what they mean (which resource, which version, which references), and
+commits them together or not at all. What has changed in between is read again and tried again; conditions are decided
+under locks.
 
 Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, conditional interactions, transaction rules)
 """

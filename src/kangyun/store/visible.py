@@ -1,7 +1,8 @@
 """The gate's place in every statement: which rows of `resource` this request may know of.
 
-Every SQL fragment that names `resource` takes its condition from `visible`, from the first statement on; a test holds it.
-Until policies exist the condition is TRUE. What comes later (labels, consent as deny rows) changes this file only.
+Every SQL fragment that names `resource` takes its condition from `visible`, from the first statement on; a test holds
+it. Until policies exist the condition is TRUE. What comes later (labels, consent as deny rows) changes this file
+only.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Commits: rows made in Python, written by one call of `record_commit`.
 
-Everything that the call needs is prepared before it, without a lock; the call takes the locks, sees whether what was read
-still stands, and writes. When it does not stand, `Stale` says: read again, then try again.
+Everything that the call needs is prepared before it, without a lock; the call takes the locks, sees whether what was
+read still stands, and writes. When it does not stand, `Stale` says: read again, then try again.
 """
 
 import struct

@@ -1,8 +1,8 @@
 """Pytest plugin: a real PostgreSQL for every test, and the platform on it.
 
-The schema is built once a worker, in a template; a test that asks for a database gets a clone of its own. There is no in-memory
-double of the store. KANGYUN_TEST_DATABASE names a server to use instead of the embedded one (its role must be able to make
-databases): CI runs once so on PostgreSQL 15.
+The schema is built once a worker, in a template; a test that asks for a database gets a clone of its own. There is no
+in-memory double of the store. KANGYUN_TEST_DATABASE names a server to use instead of the embedded one (its role must
+be able to make databases): CI runs once so on PostgreSQL 15.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Batch and transaction: a Bundle in, what became of each entry out.
 
-A transaction is one commit; its reads come after its writes. A batch's entries stand for themselves, one after the other.
+A transaction is one commit; its reads come after its writes. A batch's entries stand for themselves, one after the
+other.
 
 Source: https://hl7.org/fhir/R4/http.html#transaction
 """

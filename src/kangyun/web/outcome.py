@@ -14,9 +14,9 @@ from kangyun.fhir import Resource
 logger = logging.getLogger(__name__)
 
 STATUS_BY_ISSUE_CODE = {
-    "invalid": 400, "structure": 400, "required": 400, "value": 400, "invariant": 422, "code-invalid": 422, "extension": 422,
-    "login": 401, "forbidden": 403, "not-found": 404, "conflict": 409, "deleted": 410, "lock-error": 412,
-    "multiple-matches": 412, "business-rule": 422, "processing": 422, "throttled": 429, "exception": 500,
+    "invalid": 400, "structure": 400, "required": 400, "value": 400, "invariant": 422, "code-invalid": 422,
+    "extension": 422, "login": 401, "forbidden": 403, "not-found": 404, "conflict": 409, "deleted": 410, "lock-error":
+    412, "multiple-matches": 412, "business-rule": 422, "processing": 422, "throttled": 429, "exception": 500,
     "too-costly": 422, "too-long": 413, "not-supported": 400, "transient": 503, "timeout": 504, "security": 403,
 }  # fmt: skip
 RETRY_AFTER = 2  # seconds
@@ -53,7 +53,7 @@ def _issue(issue: Issue, language: Language) -> Resource:
 
 
 def unexpected(error: Exception) -> Issue:
-    """Returns what is said of a defect. Its text may quote a patient's data: the type is logged, the answer has a number."""
+    """Returns what is said of a defect: a number. Its text may quote a patient's data, so only its type is logged."""
     incident = uuid4().hex[:12]
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

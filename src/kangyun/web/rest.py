@@ -254,7 +254,7 @@ def patch_of(body: bytes, content_type: str) -> Callable[[Resource], Resource]:
 
 
 def patch_resource(patch: Resource) -> Callable[[Resource], Resource]:
-    """Returns the function that a patch is which came as a resource: Parameters, or a Binary that holds a JSON Patch."""
+    """Returns the function that a patch resource is: Parameters, or a Binary that holds a JSON Patch."""
     if patch.get("resourceType") == "Binary":
         try:
             content = base64.b64decode(patch.get("data", ""), validate=True)

@@ -1,8 +1,8 @@
 """Search parameters as one generated function a resource type, because every write runs it.
 
-The function walks the resource once, a prefix that several parameters share is walked once for all of them, and hands what
-it finds to a `Sink`. It is Python source made from data (definitions and paths), never from what a client sent: names in it
-are looked up in the definitions, texts are written by repr.
+The function walks the resource once, a prefix that several parameters share is walked once for all of them, and hands
+what it finds to a `Sink`. It is Python source made from data (definitions and paths), never from what a client sent:
+names in it are looked up in the definitions, texts are written by repr.
 """
 
 from collections.abc import Callable, Iterable, Sequence

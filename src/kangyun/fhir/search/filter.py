@@ -1,7 +1,7 @@
 """The `_filter` expression: and, or, not, parentheses, chained paths.
 
-Answers the operators that have an equal among parameters: eq ne co sw gt lt ge le sa eb ap pr ss sb in re. What it does not
-answer (po, ew, and a filter in brackets on a repeated element) is refused, never left out.
+Answers the operators that have an equal among parameters: eq ne co sw gt lt ge le sa eb ap pr ss sb in re. What it
+does not answer (po, ew, and a filter in brackets on a repeated element) is refused, never left out.
 
 Source: https://hl7.org/fhir/R4/search_filter.html
 """

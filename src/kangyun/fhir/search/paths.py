@@ -15,7 +15,8 @@ StepKind = Literal["root", "member", "as", "index", "where", "target", "extensio
 class Step(NamedTuple):
     """One step: a member to go to, or a condition on where one is.
 
-    root (back to the resource) | member a | as Type | index n | where member = text | target Type (of a reference) | extension url | has-extension url
+    root (back to the resource) | member a | as Type | index n | where member = text | target Type (of a reference) |
+    extension url | has-extension url
     """
 
     kind: StepKind

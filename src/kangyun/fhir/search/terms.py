@@ -159,7 +159,8 @@ def _interval(text: str, zone: tzinfo) -> Interval:
     # A "+" of the zone arrives as a space where the client did not escape it.
     low, high = bounds(rest.replace(" ", "+"), zone)
     if prefix == "ap":
-        # A tenth of the distance to the present has no meaning in a pure function: a tenth of the range, a day at least.
+        # A tenth of the distance to the present has no meaning in a pure function: a tenth of the range, a day at
+        # least.
         margin = max((high - low) / 10, timedelta(days=1)) if (high - low) < timedelta(days=40000) else timedelta(0)
         return Interval(prefix, _shifted(low, -margin), _shifted(high, margin))
     return Interval(prefix, low, high)

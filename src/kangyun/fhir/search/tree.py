@@ -79,7 +79,8 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """`_include` or `_revinclude`: source type, parameter (None for `*`), target type or None, again on what it brings."""
+    """`_include` or `_revinclude`: source type, parameter (None for `*`), target type or None, again on what it
+    brings."""
 
     source: str
     parameter: Parameter | None

@@ -92,7 +92,7 @@ class Compiler:
         return [await self._condition(type_, node)]
 
     async def compartment(self, type_: str, owner: Name) -> Condition:
-        """Returns the condition that a resource is in the compartment of `owner`: any of its parameters refers there."""
+        """Returns the condition that a resource is in the compartment of `owner`."""
         if type_ == owner[0]:
             place = self.arguments.add(await self._targets([owner]), "int8[]")
             own = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
@@ -201,7 +201,8 @@ class Compiler:
         own = self.arguments.add([bound.hash(b"s", system)], "int8[]")
         return computed_tokens(
             f"SELECT {own} || coalesce(array_agg(t.token), '{{}}') FROM term AS t "
-            f"WHERE t.parameter = {salt_place(self.arguments, bound)} AND t.system = {self.arguments.add(system, 'text')}"
+            f"WHERE t.parameter = {salt_place(self.arguments, bound)} "
+            f"AND t.system = {self.arguments.add(system, 'text')}"
         )
 
     def _string(self, bound: Bound, modifier: str | None, text: str) -> Condition:
@@ -288,8 +289,8 @@ class Compiler:
     def _date(self, type_: str, bound: Bound, interval: Interval) -> Condition:
         sharp = interval.prefix in ("eq", "ap") and (interval.high - interval.low).days <= SHARP_DAYS
         if not bound.clinical:
-            where = f"q.key = {salt_place(self.arguments, bound)} AND {date_test(self.arguments, interval, 'q.low', 'q.high')}"
-            return narrow_condition("date_value", where, sharp=sharp)
+            own = date_test(self.arguments, interval, "q.low", "q.high")
+            return narrow_condition("date_value", f"q.key = {salt_place(self.arguments, bound)} AND {own}", sharp=sharp)
         test = date_test(self.arguments, interval, "{r}.at", "{r}.until")
         seed = None
         if interval.prefix in ("eq", "lt", "sa", "eb", "ap"):

@@ -1,7 +1,8 @@
 """Tests as SQL conditions on one alias of `resource`, and as seeds: relations that an index can give first.
 
-A condition is written with the places `{r}` (the alias) and `{n}` (the segment's suffix, "_3", or empty for all). A seed
-selects rows of `resource{n}`; it is fenced by OFFSET 0, so that the server takes the index that the seed was written for.
+A condition is written with the places `{r}` (the alias) and `{n}` (the segment's suffix, "_3", or empty for all). A
+seed selects rows of `resource{n}`; it is fenced by OFFSET 0, so that the server takes the index that the seed was
+written for.
 """
 
 import re
@@ -28,7 +29,7 @@ class Arguments:
         return f"${len(self.values)}::{type_}"
 
     def fitted(self, sql: str) -> tuple[str, list[Any]]:
-        """Returns the statement and its values without those that it does not name: a seed that was not taken left some."""
+        """Returns the statement and its values, without those that it does not name (of seeds not taken)."""
         fitted, used = _renumbered(sql)
         return fitted, [self.values[place] for place in used]
 

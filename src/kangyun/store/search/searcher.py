@@ -3,7 +3,8 @@
 Three ways to a page, measured in facts/store.md 1(a) and 1(c):
 
 * *walk*: the newest rows of a segment, at most WALK of them, stopping when the page is full. For what is frequent.
-* *seed*: an index gives all rows that can match, in every segment; the rest is filtered, the newest are taken. For what is rare,
+* *seed*: an index gives all rows that can match, in every segment; the rest is filtered, the newest are taken. For
+  what is rare,
   and when a walk did not fill the page. The total comes with it.
 * *order*: rows along (type, clinical date) or (patient, type, clinical date). For sorting by date.
 
@@ -287,7 +288,8 @@ class Searcher:
         arguments = _copied(plan.arguments)
         after = _after(arguments, place, descending)
         sql = (
-            f"{self._gathered(plan, 'r.res, r.version, r.at')} SELECT {_COLUMNS}, p.at, (SELECT count(*) FROM m) AS total "
+            f"{self._gathered(plan, 'r.res, r.version, r.at')} "
+            f"SELECT {_COLUMNS}, p.at, (SELECT count(*) FROM m) AS total "
             f"FROM (SELECT res, version, at FROM m WHERE {after} ORDER BY at {order}, res {order} LIMIT {want}) AS p "
             f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.at {order}, p.res {order}"
         )
@@ -307,7 +309,8 @@ class Searcher:
         for segment in self.densities.segments:
             suffix = f"_{segment.number}"
             arms.append(
-                f"(SELECT r.res, r.version, r.at FROM (SELECT * FROM resource{suffix} WHERE type = {number} AND {after} "
+                f"(SELECT r.res, r.version, r.at FROM (SELECT * FROM resource{suffix} "
+                f"WHERE type = {number} AND {after} "
                 f"ORDER BY at {order}, res {order} LIMIT {WALK * 5}) AS r WHERE {self._where(plan, suffix)} "
                 f"ORDER BY r.at {order}, r.res {order} LIMIT {want})"
             )

@@ -40,7 +40,10 @@ async def _values(
     if sort.code == "_id":
         return {one: one for one in res}
     if sort.code == "_lastUpdated":
-        sql = "SELECT v.res, v.instant AS value FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
+        sql = (
+            "SELECT v.res, v.instant AS value FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
+            "JOIN version AS v USING (res, version)"
+        )
         return {row["res"]: row["value"] for row in await connection.fetch(sql, res, [row["version"] for row in found])}
     assert sort.parameter is not None
     bound = indexer.bound(type_)
@@ -50,7 +53,10 @@ async def _values(
     if sort.parameter.type in _TABLES:
         table, column = _TABLES[sort.parameter.type]
         best = "max" if sort.descending else "min"
-        sql = f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q WHERE q.res = ANY ($1::int8[]) AND q.key = ANY ($2::int8[]) GROUP BY q.res"
+        sql = (
+            f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q "
+            "WHERE q.res = ANY ($1::int8[]) AND q.key = ANY ($2::int8[]) GROUP BY q.res"
+        )
         return {
             row["res"]: row["value"] for row in await connection.fetch(sql, res, [bound[code].salt for code in codes])
         }
