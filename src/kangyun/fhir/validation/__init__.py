@@ -71,7 +71,7 @@ class Validator:
         profile_of = self._profiles.profiles(structure_of)
         conformance = Conformance(profile_of, self._codes_of)
         name = resource["resourceType"]
-        item = Item(resource, None, name, name, Scope(resource, resource))
+        item = Item(resource, None, name, name, Scope(resource))
         for profile in profiles:
             url = profile.get("url")
             if type(url) is str and (is_core(url) or profile_of(url) is not None):

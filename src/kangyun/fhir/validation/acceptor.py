@@ -16,6 +16,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.validation.invariants import Invariant
 from kangyun.fhir.validation.presence import open_invariants
+from kangyun.fhir.validation.primitives import is_string
 from kangyun.fhir.validation.references import dangles, target_types
 from kangyun.fhir.validation.report import Scope
 from kangyun.fhir.validation.rules import Member, Rules, rules_of
@@ -41,14 +42,14 @@ def _resource(value: Any, _: Scope | None) -> bool:
     if type(value) is not dict:
         return False
     name = value.get("resourceType")
-    return type(name) is str and name in _resource_types and acceptor(name)(value, Scope(value, value))
+    return type(name) is str and name in _resource_types and acceptor(name)(value, Scope(value))
 
 
 def _contained(value: Any, scope: Scope) -> bool:
     if type(value) is not dict:
         return False
     name = value.get("resourceType")
-    return type(name) is str and name in _resource_types and acceptor(name)(value, Scope(value, scope.root))
+    return type(name) is str and name in _resource_types and acceptor(name)(value, Scope(value, scope))
 
 
 @cache
@@ -57,8 +58,7 @@ def acceptor(type_name: str) -> Accept:
     rules = rules_of(type_name)
     table: dict[Any, tuple[Accept, int]] = {}
     presence = _Presence(rules)
-    known = presence.known
-    width = presence.width
+    settled = presence.settled
 
     def accept(node: Any, scope: Scope) -> bool:
         if type(node) is not dict:
@@ -74,13 +74,10 @@ def acceptor(type_name: str) -> Accept:
                     return False
                 seen |= bit
         except KeyError:
-            return False
-        if seen in known:
-            still_open = known[seen]
-        elif seen >> width & ~seen:
-            return False  # a `_name` without its `name`
-        else:
-            still_open = presence.learn(seen)
+            return False  # a property that the type does not have
+        if seen in settled:
+            return True
+        still_open = presence.still_open(seen)
         if still_open is None:
             return False
         # A loop and not `all(...)`, here and below: a generator costs more than most of the checks.
@@ -96,26 +93,38 @@ class _Presence:
     """What follows for a type from which elements are there.
 
     Each element has a bit, the same for all types of a choice; `_name` has the bit of `name` shifted by `width`.
+    `settled` holds the sets of elements, seen before, for which there is nothing more to ask.
     """
 
     def __init__(self, rules: Rules) -> None:
         paths = dict.fromkeys(member.element.path for member in rules.members.values())
         self.bits = {path: 1 << i for i, path in enumerate(paths, start=1)}
         self.width = len(paths) + 1
-        self.known: dict[int, tuple[Invariant, ...] | None] = {}
+        self.settled: set[int] = set()
+        self._known: dict[int, tuple[Invariant, ...] | None] = {}
         self._rules = rules
         self._errors = tuple(i for i in rules.invariants if i.severity == "error")
 
-    def learn(self, seen: int) -> tuple[Invariant, ...] | None:
+    def still_open(self, seen: int) -> tuple[Invariant, ...] | None:
         """Returns the invariants still open for these elements, None where something is missing or broken."""
+        if seen not in self._known:
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+                self.settled.clear()
+            self._known[seen] = found = self._work_out(seen)
+            if found == ():
+                self.settled.add(seen)
+        return self._known[seen]
+
+    def _work_out(self, seen: int) -> tuple[Invariant, ...] | None:
+        if seen >> self.width & ~seen:
+            return None  # a `_name` without its `name`
         present = frozenset(path for path, bit in self.bits.items() if seen & bit)
-        still_open = None
-        if all(path in present for path, _ in self._rules.required) and (self._rules.is_resource or present - {"id"}):
-            still_open = open_invariants(self._errors, self._rules.type.name, present)
-        if len(self.known) >= MAX_REMEMBERED:
-            self.known.clear()
-        self.known[seen] = still_open
-        return still_open
+        if any(path not in present for path, _ in self._rules.required):
+            return None
+        if not self._rules.is_resource and not present - {"id"}:
+            return None
+        return open_invariants(self._errors, self._rules.type.name, present)
 
 
 def _table(rules: Rules, presence: _Presence) -> dict[Any, tuple[Accept, int]]:
@@ -183,12 +192,17 @@ def _reference(accept: Accept, targets: frozenset[str] | None) -> Accept:
     anything = frozenset(_resource_types) if targets is None else targets
 
     def accept_reference(value: Any, scope: Scope) -> bool:
+        if type(value) is dict and len(value) == 1:
+            # Nearly all references are this: a text alone.
+            text = value.get("reference", "")
+            if is_string(text) and (text[:4] == "urn:" or text.partition("/")[0] in anything):
+                return True
         if not accept(value, scope):
             return False
         text = value.get("reference")
         if "type" not in value and (text is None or text[:4] == "urn:" or text.partition("/")[0] in anything):
             return True
-        return not dangles(value, scope.root) and (targets is None or target_types(value, scope.root) <= targets)
+        return not dangles(value, scope) and (targets is None or target_types(value, scope) <= targets)
 
     return accept_reference
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from kangyun.fhir.definitions import definitions
+from kangyun.fhir.validation.report import Scope
 
 # A relative or absolute literal reference to a resource on a FHIR server, or a conditional one in a transaction.
 _literal = re.compile(
@@ -18,11 +19,8 @@ _literal = re.compile(
 _types = definitions().resource_types
 
 
-def target_types(reference: dict[str, Any], root: dict[str, Any]) -> set[str]:
-    """Returns the resource types that a Reference claims for its target: none where it does not say, two if it lies.
-
-    root: the resource in whose `contained` a reference such as "#a" looks.
-    """
+def target_types(reference: dict[str, Any], scope: Scope) -> set[str]:
+    """Returns the resource types that a Reference claims for its target: none where it does not say, two if it lies."""
     claimed = set()
     given = reference.get("type")
     if type(given) is str and given in _types:
@@ -31,7 +29,7 @@ def target_types(reference: dict[str, Any], root: dict[str, Any]) -> set[str]:
     if type(text) is not str:
         return claimed
     if text.startswith("#"):
-        target = contained_resource(text[1:], root)
+        target = contained_target(text, scope)
         return claimed | {target["resourceType"]} if target else claimed
     literal = _literal(text)
     if literal is not None and literal[1] in _types:
@@ -39,19 +37,14 @@ def target_types(reference: dict[str, Any], root: dict[str, Any]) -> set[str]:
     return claimed
 
 
-def dangles(reference: dict[str, Any], root: dict[str, Any]) -> bool:
+def dangles(reference: dict[str, Any], scope: Scope) -> bool:
     """Tells whether a Reference names a contained resource that is not there, which ref-1 forbids."""
     text = reference.get("reference")
-    return type(text) is str and text[:1] == "#" and contained_resource(text[1:], root) is None
+    return type(text) is str and text[:1] == "#" and text[1:] not in scope.contained
 
 
-def contained_resource(identity: str, root: dict[str, Any]) -> dict[str, Any] | None:
-    """Returns the resource that "#identity" stands for, the root itself for "#"; None where there is none."""
-    contained = root.get("contained")
-    candidates = [root] if identity == "" else contained if type(contained) is list else []
-    for candidate in candidates:
-        if type(candidate) is dict and (identity == "" or candidate.get("id") == identity):
-            name = candidate.get("resourceType")
-            if type(name) is str and name in _types:
-                return candidate
-    return None
+def contained_target(text: str, scope: Scope) -> dict[str, Any] | None:
+    """Returns the resource that "#id" stands for, the root itself for "#"; None where it is none of a known type."""
+    target = scope.contained.get(text[1:])
+    name = target.get("resourceType") if target else None
+    return target if type(name) is str and name in _types else None

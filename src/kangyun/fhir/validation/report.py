@@ -17,12 +17,23 @@ class Scope:
     root:     the same, or the resource that contains it (`%rootResource`).
     """
 
-    __slots__ = ("_environment", "resource", "root")
+    __slots__ = ("_contained", "_environment", "resource", "root")
 
-    def __init__(self, resource: dict[str, Any], root: dict[str, Any]) -> None:
+    def __init__(self, resource: dict[str, Any], container: "Scope | None" = None) -> None:
         self.resource = resource
-        self.root = root
+        self.root: dict[str, Any] = resource if container is None else container.root
+        self._contained = None if container is None else container.contained
         self._environment: Environment | None = None
+
+    @property
+    def contained(self) -> dict[str, dict[str, Any]]:
+        """The resources that "#id" may mean, by id; the root itself by the empty one."""
+        if self._contained is None:
+            found = self.root.get("contained")
+            resources = [r for r in found if type(r) is dict] if type(found) is list else []
+            by_id = {r["id"]: r for r in resources if type(r.get("id")) is str}
+            self._contained = {"": self.root} | by_id
+        return self._contained
 
     @property
     def environment(self) -> Environment:

@@ -28,8 +28,8 @@ class Structure:
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def resource(self, value: Any, at: str, root: dict[str, Any] | None = None, depth: int = 1) -> bool:
-        """Walks a resource; `root` is the resource that contains it, None where it stands on its own."""
+    def resource(self, value: Any, at: str, container: Scope | None = None, depth: int = 1) -> bool:
+        """Walks a resource; `container` is the scope of the one that contains it, None where it stands on its own."""
         if type(value) is not dict:
             self._report.add("structure", "json-type", at, type="Resource", expected="object")
             return False
@@ -37,7 +37,7 @@ class Structure:
         if type(name) is not str or name not in definitions().resource_types:
             self._report.add("structure", "resource-type", f"{at}.resourceType" if at else "resourceType")
             return False
-        return self.object(value, rules_of(name), at or name, Scope(value, root or value), depth)
+        return self.object(value, rules_of(name), at or name, Scope(value, container), depth)
 
     def object(self, node: Any, rules: Rules, at: str, scope: Scope, depth: int) -> bool:
         """Walks an object of a type other than a primitive, invariants included."""
@@ -133,8 +133,8 @@ class Structure:
         if member.accepts is not None:
             return self._primitive(value, sibling, member, at, scope, depth)
         if member.element.type == "Resource":
-            root = scope.root if member.element.name == "contained" else None
-            return self.resource(value, at, root, depth + 1)
+            container = scope if member.element.name == "contained" else None
+            return self.resource(value, at, container, depth + 1)
         sound = self.object(value, rules_of(member.element.type), at, scope, depth + 1)
         if type(value) is dict:
             self._object_value(value, member, at, scope)
@@ -148,10 +148,10 @@ class Structure:
         absent = "extension" in value and "coding" not in value
         if binding is not None and not absent and not binding.accepts(value):
             self._report.add("code-invalid", "binding", at, binding.severity, value_set=binding.value_set)
-        if member.element.type == "Reference" and dangles(value, scope.root):
+        if member.element.type == "Reference" and dangles(value, scope):
             self._report.add("invariant", "dangling", at)
         if member.targets is not None:
-            for wrong in sorted(target_types(value, scope.root) - member.targets):
+            for wrong in sorted(target_types(value, scope) - member.targets):
                 allowed = ", ".join(sorted(member.targets))
                 self._report.add("value", "target", at, type=wrong, allowed=allowed)
 

@@ -155,7 +155,7 @@ class Conformance:
                 return
             allowed.add(profile.type if profile else url.partition("|")[0].rpartition("/")[2])
         if "Resource" not in allowed and type(item.value) is dict:
-            for wrong in sorted(target_types(item.value, item.scope.root) - allowed):
+            for wrong in sorted(target_types(item.value, item.scope) - allowed):
                 yield fault("value", "target", item.at, type=wrong, allowed=", ".join(sorted(allowed)))
 
 

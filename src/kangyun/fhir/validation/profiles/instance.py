@@ -57,7 +57,7 @@ def _item(value: Any, beside: Any, element: Element, at: str, scope: Scope) -> I
     if type_name == "Resource" and type(value) is dict:
         name = value.get("resourceType")
         type_name = name if type(name) is str and name in definitions().resource_types else "Resource"
-        scope = Scope(value, scope.root if element.name == "contained" else value)
+        scope = Scope(value, scope if element.name == "contained" else None)
     return Item(value, beside if type(beside) is dict else None, type_name, at, scope)
 
 

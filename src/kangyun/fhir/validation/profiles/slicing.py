@@ -15,7 +15,7 @@ from kangyun.fhir.validation.bindings import CodesOf
 from kangyun.fhir.validation.profiles.demands import value_faults
 from kangyun.fhir.validation.profiles.instance import Item, children
 from kangyun.fhir.validation.profiles.tree import Discriminator, Node, Profile, Slicing
-from kangyun.fhir.validation.references import contained_resource, target_types
+from kangyun.fhir.validation.references import contained_target, target_types
 from kangyun.fhir.validation.report import Scope
 
 EXTENSION_SLICING = Slicing((Discriminator("value", "url"),))
@@ -75,7 +75,7 @@ class Slicer:
         """Tells by the type that a reference claims for its target, where the target itself is not at hand."""
         if discriminator.type != "type" or type(item.value) is not dict:
             return None
-        claimed = target_types(item.value, item.scope.root)
+        claimed = target_types(item.value, item.scope)
         wanted = {t.name for n in nodes for t in n.types}
         return bool(claimed & wanted) if claimed and wanted else None
 
@@ -171,10 +171,10 @@ def _resolved(item: Item) -> list[Item] | None:
     text: Any = item.value.get("reference") if type(item.value) is dict else item.value
     if type(text) is not str or not text.startswith("#"):
         return None
-    target = contained_resource(text[1:], item.scope.root)
+    target = contained_target(text, item.scope)
     if target is None:
         return None
-    return [Item(target, None, target["resourceType"], item.at, Scope(target, item.scope.root))]
+    return [Item(target, None, target["resourceType"], item.at, Scope(target, item.scope))]
 
 
 def _is_type(item: Item, wanted: set[str]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kangyun.base.texts import say
@@ -212,12 +212,14 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=400)
 @given(st.sampled_from(PLACES), JSON)
 def test_any_value_in_any_place_gives_issues_and_no_exception(case, value):
     name, place = case
     faults(with_value(name, place.keys, value))
 
 
+@settings(max_examples=400)
 @given(JSON, st.sampled_from(sorted(definitions().resource_types)), st.data())
 def test_any_resource_of_any_value_gives_issues_and_no_exception(value, type_name, data):
     member = data.draw(st.sampled_from(sorted(TYPES[type_name].elements)))
