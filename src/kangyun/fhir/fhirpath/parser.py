@@ -193,7 +193,8 @@ class _Parser:
         if token.kind == "special" and focus is not None:
             # `x.$this` is in the grammar and means `$this`.
             return Special(token.text[1:], token.at), 1  # type: ignore[arg-type]
-        if token.kind != "name" or (not token.quoted and token.text in _RESERVED):
+        # After a dot nothing but a name can follow, so `text.div` is understood without its backticks.
+        if token.kind != "name" or (focus is None and not token.quoted and token.text in _RESERVED):
             self.position -= 1
             raise self._error()
         if not self._is("("):
