@@ -17,6 +17,7 @@ from kangyun.simulate.coding import (
     TITLE,
     concept,
     hl7,
+    number,
 )
 from kangyun.simulate.numbers import credit_code
 from kangyun.simulate.tables import Department, Institution, Tables
@@ -113,7 +114,10 @@ class Institutions:
                 "name": institution.name,
                 "mode": "instance",
                 "address": address,
-                "position": {"longitude": institution.longitude, "latitude": institution.latitude},
+                "position": {
+                    "longitude": number(institution.longitude, 4),
+                    "latitude": number(institution.latitude, 4),
+                },
                 "managingOrganization": organization,
             },
         )

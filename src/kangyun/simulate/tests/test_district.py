@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kangyun.fhir.validation import validator
 from kangyun.simulate import Bundle, district
 from kangyun.simulate.numbers import id_number
 
@@ -155,6 +156,11 @@ def test_hypertensives_have_higher_pressure(resources):
         group[0] += panel["component"][0]["valueQuantity"]["value"]
         group[1] += 1
     assert systolic[True][0] / systolic[True][1] > systolic[False][0] / systolic[False][1] + 8
+
+
+def test_every_resource_is_valid(resources):
+    faults = [fault for resource in resources for fault in validator().validate(resource)]
+    assert faults == []
 
 
 def test_decimals_keep_their_zeros(resources):
