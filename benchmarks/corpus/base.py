@@ -40,7 +40,17 @@ def generated(folder: Path, patients: int) -> Iterator[Bundle]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         (target / "complete").touch()
     for path in sorted((target / "fhir").glob("*.json")):
-        yield decode(path.read_bytes())
+        bundle = decode(path.read_bytes())
+        _repair(bundle)
+        yield bundle
+
+
+def _repair(bundle: Bundle) -> None:
+    """Takes away what R4 does not allow: the patient as insurer of those who pay themselves."""
+    patients = {e["fullUrl"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient"}
+    for entry in bundle["entry"]:
+        if entry["resource"].get("insurer", {}).get("reference") in patients:
+            entry["resource"]["insurer"] = {"display": "NO_INSURANCE"}
 
 
 def patients(folder: Path, generate: int, archive: Path = SYNTHEA) -> list[Bundle]:
