@@ -25,6 +25,7 @@ class Platform:
 
     async def close(self) -> None:
         """Closes the database connections."""
+        await self.gate.store.numbers.close()
         await self.pool.close()
 
 

@@ -43,7 +43,7 @@ class Pool:
         settings: dict[str, str] | None = None,
         prepare: Callable[[asyncpg.Connection], Any] | None = None,
     ) -> None:
-        self._url = url
+        self.url = url
         self._settings = SERVER_SETTINGS | (settings or {})
         self._prepare = prepare
         self._patience = patience
@@ -105,7 +105,7 @@ class Pool:
     async def _connect(self) -> asyncpg.Connection:
         try:
             connection = await asyncpg.connect(
-                self._url,
+                self.url,
                 timeout=self._patience,
                 command_timeout=None,
                 statement_cache_size=2000,

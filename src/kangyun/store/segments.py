@@ -9,6 +9,7 @@ from collections import deque
 
 import asyncpg
 
+from kangyun.database.pool import Pool
 from kangyun.store.ids import SHARD_BITS
 from kangyun.store.statements import statement
 
@@ -24,20 +25,27 @@ def segment_of(res: int) -> int:
 
 
 class Numbers:
-    """Gives new `res`."""
+    """Gives new `res`, over a connection of its own: whoever asks may hold the last one of the pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self._pool = Pool(url, size=1)
         self._free: deque[int] = deque()
         self._made = 1
         self._lock = asyncio.Lock()
 
-    async def take(self, connection: asyncpg.Connection, count: int) -> list[int]:
-        """Returns `count` new `res`, rising. `connection` must not be in a transaction that has a transaction id."""
-        if count > len(self._free):
+    async def take(self, count: int) -> list[int]:
+        """Returns `count` new `res`, rising."""
+        while count > len(self._free):
             async with self._lock:
-                if count > len(self._free):
-                    await self._refill(connection, max(count - len(self._free), BLOCK))
+                missing = count - len(self._free)
+                if missing > 0:
+                    async with self._pool.connection() as connection:
+                        await self._refill(connection, max(missing, BLOCK))
         return [self._free.popleft() for _ in range(count)]
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._pool.close()
 
     async def _refill(self, connection: asyncpg.Connection, count: int) -> None:
         rows = await connection.fetch(statement("numbers"), count)

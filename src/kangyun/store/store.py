@@ -64,7 +64,7 @@ class Store:
         indexer = Indexer(keys.hasher, zone)
         reader = Reader(keys, ids)
         writer = Writer(indexer, keys)
-        numbers = Numbers()
+        numbers = Numbers(pool.url)
         cursors = Cursors(keys.index_key)
         searcher = Searcher(reader, indexer, cursors, _no_expansion, bases, settings.search_seconds)
 

@@ -87,7 +87,7 @@ class Transactor:
         self.reader = reader
         self.writer = writer
         self.indexer = indexer
-        self._numbers = numbers
+        self.numbers = numbers
         self.bases = bases
         self.match = match
         self.check = check
@@ -109,11 +109,7 @@ class Transactor:
     async def _once(
         self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope
     ) -> list[Done]:
-        # Numbers first: taking one inside the transaction would assign its id before its locks.
-        fresh = await self._numbers.take(
-            connection, sum(operation.method in ("create", "update") for operation in operations)
-        )
-        run = _Run(self, connection, operations, envelope, fresh)
+        run = _Run(self, connection, operations, envelope)
         locks = self._criteria(operations)
         try:
             if not locks:
@@ -124,11 +120,6 @@ class Transactor:
         except BaseException:
             run.undo()
             raise
-
-    async def numbers_apart(self, count: int) -> list[int]:
-        """Takes numbers on another connection."""
-        async with self._pool.connection() as connection:
-            return await self._numbers.take(connection, count)
 
     def _criteria(self, operations: Sequence[Operation]) -> list[int]:
         """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
@@ -167,13 +158,11 @@ class _Run:
     """One attempt to carry out a list of operations."""
 
     def __init__(
-        self, parts: Transactor, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope,
-        fresh: list[int],
-    ) -> None:  # fmt: skip
+        self, parts: Transactor, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope
+    ) -> None:
         self._parts = parts
         self._connection = connection
         self._envelope = envelope
-        self._fresh = fresh
         self._plans = [_Plan(operation, index) for index, operation in enumerate(operations)]
         self._edits: list[tuple[Resource, str]] = []
         self._targets: dict[str, Target] = {}
@@ -186,7 +175,7 @@ class _Run:
 
     async def carry_out(self) -> list[Done]:
         await self._find_targets()
-        self._settle_ids()
+        await self._settle_ids()
         await self._rewrite_all()
         await self._resolve()
         return await self._commit()
@@ -221,41 +210,41 @@ class _Run:
             plan.current = found.get(name)
             plan.id = name[1]
 
-    def _settle_ids(self) -> None:
+    async def _settle_ids(self) -> None:
         """Decides for each operation what it is: a creation, an update, a deletion, or nothing at all."""
-        ids = self._parts.reader.ids
-        fresh = iter(self._fresh)
+        new = []
         for plan in self._plans:
             operation, current = plan.operation, plan.current
             stored = current.stored if current else None
             alive = stored is not None and not stored.deleted
-            if operation.method in ("create", "update"):
-                number = next(fresh)
             self._check_version(operation, stored if alive else None)
-            if operation.method == "create":
-                if alive:
-                    plan.done = Done("matched", stored)
-                else:
-                    plan.res, plan.id, plan.current = number, ids.id_of(number), None
+            if operation.method == "create" and alive:
+                plan.done = Done("matched", stored)
+            elif operation.method == "create":
+                plan.id, plan.current = "", None
+                new.append(plan)
+            elif operation.method == "update" and current is None:
+                self._check_new_id(plan)
+                new.append(plan)
             elif operation.method == "update":
-                self._settle_update(plan, number, alive)
+                self._check_same_id(plan, alive)
             elif not alive:
                 self._settle_absent(plan, stored)
-            if current is not None and plan.current is not None:
-                plan.res, plan.chosen = current.res, current.chosen
+            if plan.current is not None:
+                plan.res, plan.chosen = plan.current.res, plan.current.chosen
+        for plan, number in zip(new, await self._parts.numbers.take(len(new)), strict=True):
+            plan.res, plan.chosen = number, bool(plan.id)
+            plan.id = plan.id or self._parts.reader.ids.id_of(number)
 
-    def _settle_update(self, plan: _Plan, number: int, alive: bool) -> None:
-        operation, current = plan.operation, plan.current
+    def _check_new_id(self, plan: _Plan) -> None:
+        if plan.id and self._parts.reader.ids.res_of(plan.id) is not None:
+            raise Invalid("store.reserved-id", at=plan.operation.at)
+
+    @staticmethod
+    def _check_same_id(plan: _Plan, alive: bool) -> None:
+        operation = plan.operation
         if operation.condition is not None and operation.id and alive and plan.id != operation.id:
             raise Invalid("store.id-of-another", at=operation.at)
-        if current is not None:
-            return
-        if not plan.id:
-            plan.res, plan.id = number, self._parts.reader.ids.id_of(number)
-        elif self._parts.reader.ids.res_of(plan.id) is not None:
-            raise Invalid("store.reserved-id", at=operation.at)
-        else:
-            plan.res, plan.chosen = number, True
 
     def _settle_absent(self, plan: _Plan, stored: Stored | None) -> None:
         operation = plan.operation
@@ -356,8 +345,7 @@ class _Run:
         known = await self._parts.reader.names(self._connection, list(unknown))
         missing = [name for name in unknown if name not in known]
         if missing:
-            # On a connection of their own: a number taken here would assign this transaction's id before its locks.
-            fresh = await self._parts.numbers_apart(len(missing))
+            fresh = await self._parts.numbers.take(len(missing))
             for name, res in zip(missing, fresh, strict=True):
                 known[name] = res
                 self._new_names.append((*name, res))
