@@ -30,6 +30,7 @@ Ports = Annotated[str | None, typer.Option(help="Find the roots by these listeni
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Data folder of server and database, to measure disk.")]
 
+WIDTH = 120  # columns
 SERVER = "http://127.0.0.1:8080/fhir"
 
 
@@ -64,7 +65,8 @@ class Bench:
     ) -> None:
         self.name = name
         self.target = Target.of(server, token)
-        self.console = console or Console()
+        # Without a terminal rich takes 80 columns, and would cut the figures.
+        self.console = console or (Console() if Console().is_terminal else Console(width=WIDTH))
         self._json_file = json_file
         self._data = data
         self._started = datetime.now(UTC)
@@ -117,8 +119,9 @@ class Bench:
         return summary
 
     async def _watch(self, name: str, recorder: Recorder) -> None:
+        quiet = not self.console.is_terminal
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True, refresh_per_second=2) as progress:
+        with Progress(*columns, console=self.console, transient=True, refresh_per_second=2, disable=quiet) as progress:
             task = progress.add_task(name)
             while True:
                 done = f"{name}: {recorder.operations:,} done, {recorder.failed:,} failed"

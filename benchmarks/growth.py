@@ -111,7 +111,7 @@ def main(
     url_base: Annotated[str | None, typer.Option(help="Where the server finds the corpus folder.")] = None,
     users: Annotated[int, typer.Option(help="Users of the search list.")] = 30,
     seconds: Annotated[float, typer.Option(help="Seconds of the search list at each size.")] = 20.0,
-    times: Annotated[int, typer.Option(help="How often each hard search is asked.")] = 50,
+    times: Annotated[int, typer.Option(help="How often each hard search is asked at least.")] = 50,
     pids: Pids = None,
     database_pids: DatabasePids = None,
     ports: Ports = None,

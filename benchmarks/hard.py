@@ -7,6 +7,7 @@ Eight linked patients join the list when residents can be linked.
 """
 
 import re
+import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from benchmarks.recorder import Recorder, Summary
 
 LIST = Path(__file__).with_name("hard.toml")
 BAR = 50.0  # milliseconds
+LEAST_SECONDS = 1.0  # for each search, since CPU is read in ticks of 10 ms
+MOST_SECONDS = 60.0
 _PLACE = re.compile(r"\{(\w+)(?::(\d+))?\}")
 
 
@@ -93,7 +96,10 @@ async def prepare(bench: Bench, corpus: Contents) -> list[Hard]:
 
 
 async def run_hard(bench: Bench, searches: list[Hard], times: int) -> list[Summary]:
-    """Asks each search `times` times and reports them. A search that fails has errors and no latencies."""
+    """Asks each search `times` times and for a second at least, and reports them.
+
+    A search that fails has errors and no latencies.
+    """
     rows = []
     errors = Recorder()
     for search in searches:
@@ -122,16 +128,14 @@ async def _one(bench: Bench, search: Hard, times: int) -> tuple[Recorder, Summar
     entries = len(msgspec.json.decode(response.body).get("entry", ()))
     if (entries > 0) != search.found:
         recorder.fail(search.name, f"{entries} entries, where {'some' if search.found else 'none'} were expected")
-    left = times
+    enough = time.perf_counter() + LEAST_SECONDS
 
     async def ask(user: User) -> None:
-        nonlocal left
-        if left == 0:
+        if recorder.requests + recorder.failed >= times and time.perf_counter() >= enough:
             raise Over
-        left -= 1
         await user.do(search.name, request)
 
-    recorder, row = await bench.step(search.name, ask, users=1, seconds=60.0, recorder=recorder)
+    recorder, row = await bench.step(search.name, ask, users=1, seconds=MOST_SECONDS, recorder=recorder)
     row.details["entries"] = entries
     return recorder, row
 
@@ -141,7 +145,7 @@ def main(
     token: Token = None,
     corpus: Annotated[Path, typer.Option(help="Folder of python -m benchmarks.corpus.")] = Path("results/corpus"),
     size: Annotated[str, typer.Option(help="The size that was loaded.")] = "100k",
-    times: Annotated[int, typer.Option(help="How often each search is asked.")] = 50,
+    times: Annotated[int, typer.Option(help="How often each search is asked at least.")] = 50,
     pids: Pids = None,
     database_pids: DatabasePids = None,
     ports: Ports = None,

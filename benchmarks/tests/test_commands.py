@@ -16,6 +16,11 @@ from benchmarks.tests.test_corpus import FORMS, Corpus, base_patient
 TYPES = ("Patient", "Location", "Organization", "Practitioner", "Encounter", "Observation", "MedicationRequest")
 
 
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    monkeypatch.setattr(hard, "LEAST_SECONDS", 0.0)
+
+
 @pytest.fixture
 def corpus(tmp_path):
     """Stages of 20 and 100 made-up resources."""
