@@ -5,10 +5,11 @@ Formats, compression, limits and headers are settled here; what the request mean
 Source: https://hl7.org/fhir/R4/http.html#general
 """
 
+import re
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -28,7 +29,10 @@ _FORMATS: dict[str, Format] = {
     "json": "json", "application/json": "json", FHIR_JSON: "json", "application/json+fhir": "json", "text/json": "json",
     "xml": "xml", "application/xml": "xml", FHIR_XML: "xml", "application/xml+fhir": "xml", "text/xml": "xml",
     "*/*": "json", "application/*": "json", "": "json", "text/html": "json",
+    # What $export gives out is NDJSON; its errors are not.
+    "application/fhir+ndjson": "json", "application/ndjson": "json", "ndjson": "json",
 }  # fmt: skip
+_ONLY_ACCEPTED = {"*/*", "application/*", "text/html", "application/fhir+ndjson", "application/ndjson", "ndjson"}
 JSON_PATCH = "application/json-patch+json"
 XML_PATCH = "application/xml-patch+xml"
 FORM = "application/x-www-form-urlencoded"
@@ -56,6 +60,8 @@ class HttpRequest:
         self._limit = limit
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(self.headers) < len(scope["headers"]):
+            self.headers = _joined(scope["headers"])
 
     def header(self, name: str) -> str:
         """Returns a header's value, empty where there is none."""
@@ -111,29 +117,21 @@ class HttpRequest:
         """The format of the answer. Raises NotSupported (406 is said by the endpoint) for an unknown one."""
         asked = self.option("_format") if b"_format" in self._scope["query_string"] else None
         if asked is not None:
-            found = _FORMATS.get(_media(asked.replace(" ", "+")))
-            if found is None:
-                raise NotSupported("web.format")
-            return found
+            return _accepted(asked.replace(" ", "+"))
         accept = self.header("accept")
-        if not accept:
-            return "json"
-        ranked = sorted(accept.split(","), key=_quality, reverse=True)
-        for part in ranked:
-            found = _FORMATS.get(_media(part))
-            if found is not None and _quality(part) > 0:
-                return found
-        if self.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE") and "ndjson" in accept:
-            return "json"
-        raise NotSupported("web.format")
+        return _accepted(accept) if accept else "json"
 
     @property
     def content_type(self) -> str:
-        return _media(self.header("content-type"))
+        text = self.header("content-type")
+        if _other_version(text):
+            raise NotSupported("web.media-type")
+        return _media(text)
 
     async def body(self) -> bytes:
         """Returns the body, uncompressed. Raises TooLong beyond the limit, Malformed for wrong gzip."""
-        if int(self.header("content-length") or 0) > self._limit:
+        declared = self.header("content-length")
+        if declared.isascii() and declared.isdecimal() and int(declared[:18]) > self._limit:
             raise TooLong("web.body-too-long", limit=self._limit)
         parts, size = [], 0
         while True:
@@ -148,18 +146,27 @@ class HttpRequest:
             if not message.get("more_body"):
                 break
         whole = b"".join(parts)
-        return self._unpacked(whole) if "gzip" in self.header("content-encoding") else whole
+        coding = self.header("content-encoding").strip().lower()
+        if coding in ("", "identity"):
+            return whole
+        if coding not in ("gzip", "x-gzip"):
+            raise NotSupported("web.media-type")
+        return self._unpacked(whole)
 
     def _unpacked(self, packed: bytes) -> bytes:
-        machine = zlib.decompressobj(wbits=31)
-        try:
-            plain = machine.decompress(packed, self._limit + 1)
-        except zlib.error:
-            raise Malformed("web.not-gzip") from None
-        if len(plain) > self._limit:
-            raise TooLong("web.body-too-long", limit=self._limit)
-        if not machine.eof:
-            raise Malformed("web.not-gzip")
+        """Returns what gzip packed, in one member or several."""
+        plain = b""
+        while packed:
+            machine = zlib.decompressobj(wbits=31)
+            try:
+                plain += machine.decompress(packed, self._limit + 1 - len(plain))
+            except zlib.error:
+                raise Malformed("web.not-gzip") from None
+            if len(plain) > self._limit:
+                raise TooLong("web.body-too-long", limit=self._limit)
+            if not machine.eof:
+                raise Malformed("web.not-gzip")
+            packed = machine.unused_data.lstrip(b"\0")
         return plain
 
     async def resource(self) -> Resource:
@@ -172,7 +179,7 @@ def decoded(body: bytes, content_type: str) -> Resource:
     if not body:
         raise Malformed("web.body-needed")
     kind = _FORMATS.get(content_type)
-    if kind is None:
+    if kind is None or content_type in _ONLY_ACCEPTED:
         raise NotSupported("web.media-type")
     return fhir_xml.decode(body) if kind == "xml" else fhir_json.decode(body)
 
@@ -187,16 +194,45 @@ def read_pairs(query: bytes) -> list[tuple[str, str]]:
         raise Malformed from None
 
 
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; one that was sent several times is a list."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
 def _media(text: str) -> str:
     return text.partition(";")[0].strip().lower()
 
 
+@lru_cache(maxsize=256)
+def _accepted(accept: str) -> Format:
+    """Returns the best format of an Accept header or `_format`. Raises NotSupported where none is to be had."""
+    for part in sorted(accept.split(","), key=_quality, reverse=True):
+        found = _FORMATS.get(_media(part))
+        if found is not None and _quality(part) > 0 and not _other_version(part):
+            return found
+    raise NotSupported("web.format")
+
+
 def _quality(part: str) -> float:
-    _, mark, value = part.partition("q=")
-    try:
-        return float(value.partition(";")[0]) if mark else 1.0
-    except ValueError:
-        return 0.0
+    match = _QUALITY.search(part)
+    return float(match[1]) if match else 1.0
+
+
+_QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE | re.ASCII)
+_VERSION = re.compile(r";\s*fhirVersion\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+
+
+def _other_version(media_type: str) -> bool:
+    """Whether a media type names a FHIR version that is not ours."""
+    match = _VERSION.search(media_type) if "=" in media_type else None
+    return match is not None and match[1] not in ("4.0", "4.0.1")
+
+
+# gzip, but for gzip;q=0
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$))")
 
 
 async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_id: str) -> None:
@@ -207,7 +243,7 @@ async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_
         body, headers["content-type"] = _formatted(body, request)
     elif answer.media_type:
         headers["content-type"] = answer.media_type
-    if len(body) >= SMALLEST_COMPRESSED and "gzip" in request.header("accept-encoding"):
+    if len(body) >= SMALLEST_COMPRESSED and _GZIP.search(request.header("accept-encoding")):
         machine = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = machine.compress(body) + machine.flush()
         headers["content-encoding"] = "gzip"
