@@ -15,7 +15,7 @@ from kangyun.base.errors import Issue
 from kangyun.fhir import Resource
 from kangyun.fhir.validation.acceptor import accepts
 from kangyun.fhir.validation.bindings import CodesOf, package_codes
-from kangyun.fhir.validation.profiles import Profiles
+from kangyun.fhir.validation.profiles import Known, Profiles
 from kangyun.fhir.validation.profiles.claims import claim_faults
 from kangyun.fhir.validation.profiles.conformance import Conformance, is_core
 from kangyun.fhir.validation.profiles.demands import fault
@@ -29,7 +29,8 @@ __all__ = ["MAX_ISSUES", "Validator", "validator"]
 class Validator:
     """Finds the faults of resources. Keeps nothing of what it is given but compiled profiles.
 
-    structure_of: gives a StructureDefinition by its url, for profiles and extensions that are not in the R4 package.
+    structure_of: gives a StructureDefinition by its url, for profiles and extensions that are not in the R4 package;
+                  the same object each time, so that it is compiled once.
     codes_of:     gives the codes of a value set that profiles bind to, by system; None where it cannot tell.
     """
 
@@ -52,7 +53,8 @@ class Validator:
     ) -> list[Issue]:
         """Returns every fault of the resource, none where it is valid.
 
-        profiles: StructureDefinitions that it must meet as well, with or without a snapshot.
+        profiles: StructureDefinitions that it must meet as well, with or without a snapshot; compiled for this call
+                  unless `structure_of` gives the same ones.
         claimed:  also the profiles that its `meta.profile` names, and its extensions by their definitions.
         warnings: also the faults of severity warning, as `$validate` wants them; they cost several times as much.
         """
@@ -63,23 +65,26 @@ class Validator:
         report = Report()
         # Where the shape is wrong there is no telling which element is which.
         if (plainly_valid or Structure(report).resource(resource, "")) and (profiles or claimed):
-            report.take(self._conformance(resource, profiles, claimed))
+            try:
+                report.take(self._conformance(resource, profiles, claimed))
+            except RecursionError:
+                # Profiles may name one another without end.
+                report.add("too-costly", "profiles-deep", resource["resourceType"])
         return report.issues(warnings=warnings)
 
     def _conformance(self, resource: Resource, profiles: tuple[dict[str, Any], ...], claimed: bool) -> Iterator[Issue]:
-        structure_of = self._profiles.structures(profiles)
-        profile_of = self._profiles.profiles(structure_of)
-        conformance = Conformance(profile_of, self._codes_of)
+        known = Known(profiles, self._profiles)
+        conformance = Conformance(known.profile, self._codes_of)
         name = resource["resourceType"]
         item = Item(resource, None, name, name, Scope(resource))
         for profile in profiles:
             url = profile.get("url")
-            if type(url) is str and (is_core(url) or profile_of(url) is not None):
+            if type(url) is str and (is_core(url) or known.profile(url) is not None):
                 yield from conformance.against(url, item)
             else:
                 yield fault("not-supported", "profile-unusable", name, profile=url if type(url) is str else "?")
         if claimed:
-            yield from claim_faults(item, conformance, profile_of, structure_of)
+            yield from claim_faults(item, conformance, known)
 
 
 @cache

@@ -165,8 +165,8 @@ def _primitive(member: Member) -> Accept:
     assert accepts_value is not None
     if binding is None:
         return accepts_value
-    accepts_code, codes = binding.accepts, binding.codes
-    if codes is not None:
+    accepts_code, codes = binding.accepts, binding.bound.plain
+    if codes is not None and member.element.type == "code":
         # A code that is on the list has the right format.
         return lambda value, scope: type(value) is str and value in codes
     return lambda value, scope: accepts_value(value) and accepts_code(value)

@@ -113,7 +113,6 @@ _METHODS: Mapping[str, Callable[[Bound, Any], bool]] = {
 class Check(NamedTuple):
     """A binding that forbids something.
 
-    accepts:  what accepts the codes of the value set; codes: for type code all of them at once, if they can be listed.
     severity: a concept beyond the maximum of a preferred binding is a warning: feeds carry languages and units in
               systems of their own beside a text, and refusing a patient for it would lose the patient.
     """
@@ -121,7 +120,7 @@ class Check(NamedTuple):
     value_set: str
     severity: Literal["error", "warning"]
     accepts: Callable[[Any], bool]
-    codes: frozenset[str] | None
+    bound: Bound
 
 
 def binding_check(binding: Binding | None, type_name: str, codes_of: CodesOf) -> Check | None:
@@ -138,4 +137,4 @@ def binding_check(binding: Binding | None, type_name: str, codes_of: CodesOf) ->
         return None
     is_code = type_name == "code"
     severity: Literal["error", "warning"] = "error" if required or is_code else "warning"
-    return Check(value_set, severity, partial(method, bound), bound.plain if is_code else None)
+    return Check(value_set, severity, partial(method, bound), bound)

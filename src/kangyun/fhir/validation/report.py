@@ -5,7 +5,6 @@ from typing import Any
 
 from kangyun.base.errors import Issue, Severity
 from kangyun.fhir.fhirpath import Environment
-from kangyun.fhir.fhirpath.code import BUDGET
 
 MAX_ISSUES = 1000
 
@@ -37,10 +36,9 @@ class Scope:
 
     @property
     def environment(self) -> Environment:
-        """The environment of FHIRPath, made when first asked for, with a fresh budget each time."""
+        """The environment of FHIRPath, made when first asked for: one budget for all that is asked of a resource."""
         if self._environment is None:
             self._environment = Environment(self.resource, self.root)
-        self._environment.budget = BUDGET
         return self._environment
 
 

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from kangyun.base.errors import Issue
-from kangyun.fhir.validation.profiles import ProfileOf, StructureOf
+from kangyun.fhir.validation.profiles import Known
 from kangyun.fhir.validation.profiles.conformance import Conformance, is_a
 from kangyun.fhir.validation.profiles.instance import Item, Placed, descendants
 
 
-def claim_faults(
-    item: Item, conformance: Conformance, profile_of: ProfileOf, structure_of: StructureOf
-) -> Iterator[Issue]:
+def claim_faults(item: Item, conformance: Conformance, known: Known) -> Iterator[Issue]:
     """Yields the faults of a resource, and of all resources in it, against what they claim."""
     yield from _profile_faults(item, conformance)
     path_of = {item.at: item.type_name}
@@ -26,9 +24,9 @@ def claim_faults(
         if "resourceType" in value:
             yield from _profile_faults(placed.item, conformance)
         url = value.get("url") if placed.item.type_name == "Extension" else None
-        if type(url) is str and profile_of(url) is not None:
+        if type(url) is str and known.profile(url) is not None:
             yield from conformance.against(url, placed.item)
-            structure = structure_of(url)
+            structure = known.structure(url)
             if structure is not None and not _may_stand_here(structure, placed, path_of[placed.holder.at]):
                 # Only a warning: the specification's own resources use its extensions outside of their contexts.
                 text = "fhir.validation.extension-context"

@@ -34,7 +34,8 @@ class Conformance:
         self._profile_of = profile_of
         self._codes_of = codes_of
         self._slicer = Slicer(profile_of, self._conforms, codes_of)
-        self._found: dict[tuple[int, str], list[Issue]] = {}
+        # By identity of the node, which is kept with it so that the identity stays its own.
+        self._found: dict[tuple[int, str], tuple[Node, list[Issue]]] = {}
 
     def against(self, url: str, item: Item) -> list[Issue]:
         """Returns each fault of an item against the profile with this url; a warning where it is unknown."""
@@ -60,9 +61,9 @@ class Conformance:
     def _item(self, node: Node, item: Item) -> list[Issue]:
         key = (id(node), item.at)
         if key not in self._found:
-            self._found[key] = []  # what leads back here adds nothing
-            self._found[key] = list(self._look_at(node, item))
-        return self._found[key]
+            self._found[key] = (node, [])  # what leads back here adds nothing
+            self._found[key] = (node, list(self._look_at(node, item)))
+        return self._found[key][1]
 
     def _look_at(self, node: Node, item: Item) -> Iterator[Issue]:
         if node.types:

@@ -4,7 +4,7 @@ Source: https://hl7.org/fhir/R4/json.html#primitive
 """
 
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kangyun.fhir.definitions import Element, definitions
@@ -25,7 +25,7 @@ class Item(NamedTuple):
     scope: Scope
 
 
-@cache
+@lru_cache(8192)
 def _properties(type_name: str, path: str) -> tuple[Element, ...]:
     type_ = definitions().types.get(type_name)
     return tuple(e for e in type_.elements.values() if e.path == path) if type_ else ()

@@ -8,7 +8,7 @@ Source: https://hl7.org/fhir/R4/profiling.html#discriminator
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from kangyun.fhir.validation.bindings import CodesOf
@@ -59,7 +59,7 @@ class Slicer:
             return not values if forbidden else bool(values) if required else True
         if discriminator.type == "type":
             wanted = {t.name for n in nodes for t in n.types}
-            return any(_is_type(v, wanted) for v in values)
+            return any(_is_type(v, wanted) for v in values) if wanted else None
         telling = [n for n in nodes if n.says_value or n.children or n.slices or n.types]
         if not telling:
             return None
@@ -118,12 +118,13 @@ def _url_of(node: Node) -> str | None:
     return next((p.partition("|")[0] for t in node.types if t.name == "Extension" for p in t.profiles), None)
 
 
-@cache
+@lru_cache(1024)
 def _pinned(url: str | None) -> Node:
     # The same node for the same url: what was found of an item under a node is remembered by node.
     return Node("url", exact=(url,))
 
 
+@lru_cache(1024)
 def _steps(path: str) -> list[str] | None:
     steps: list[str] = []
     position = 0

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from kangyun.base.errors import Invalid
 from kangyun.fhir.definitions import Binding, Constraint, definitions
+from kangyun.fhir.json import MAX_DEPTH
 from kangyun.fhir.validation.invariants import Invariant
 
 Json = dict[str, Any]
@@ -21,7 +22,7 @@ StructureOf = Callable[[str], Json | None]
 MAX_BASES = 32
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Discriminator:
     """How a slice is told: `type` is value, pattern, exists, type or profile; `path` is relative to the element."""
 
@@ -38,7 +39,7 @@ class Slicing:
     ordered: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AllowedType:
     """A type that an element may have: its name, profiles of it, and for a Reference profiles of its target."""
 
@@ -133,21 +134,24 @@ class _Layer:
     """Lays element definitions over a tree; they stand in the order of a walk, slices after the element they slice."""
 
     def __init__(self, root: Node) -> None:
-        self._open: dict[str, Node] = {root.name: root}
+        # The node last spoken of at each path above and at the present one.
+        self._open: dict[str, Node] = {}
         self._root = root
         self._narrowed: set[int] = set()
 
     def add(self, elements: list[Json]) -> None:
         for element in elements:
             node = self._node_for(element)
-            if node is not None:
-                _say(node, element, is_root=node is self._root)
+            _say(node, element, is_root=node is self._root)
 
-    def _node_for(self, element: Json) -> Node | None:
+    def _node_for(self, element: Json) -> Node:
         """Returns the node that an element definition speaks of, made where it is not there yet."""
         path, slice_name = element["path"], element.get("sliceName")
         if "." not in path:
             return self._root
+        if path.count(".") > MAX_DEPTH:
+            raise Invalid("fhir.validation.not-a-profile", at="StructureDefinition")
+        self._open = {above: node for above, node in self._open.items() if path.startswith(above + ".")}
         parent_path, _, name = path.rpartition(".")
         parent = self._at(parent_path)
         stem = name.removesuffix("[x]")
@@ -155,7 +159,6 @@ class _Layer:
         if choice is not None:
             stem, slice_name = choice[0], slice_name or stem
         node = parent.children.setdefault(stem, Node(stem))
-        self._close_below(path)
         if type(slice_name) is str:
             if choice is not None:
                 self._narrow(node, choice[1])
@@ -185,10 +188,6 @@ class _Layer:
         stem = name.removesuffix("[x]")
         node = self._open[path] = self._at(parent_path).children.setdefault(stem, Node(stem))
         return node
-
-    def _close_below(self, path: str) -> None:
-        for below in [p for p in self._open if p.startswith(path + ".")]:
-            del self._open[below]
 
     def _type_at(self, path: str) -> str:
         """Returns the type of the element at a path, as the base type has it; the path itself for inner types."""
