@@ -328,18 +328,13 @@ class Expander:
         if compose is None:
             return None
         found: dict[str, set[str]] = defaultdict(set)
-        for include in compose["include"]:
-            part = self._part(include)
-            if part is None:
-                return None
-            for system, codes in part.items():
-                found[system] |= codes
-        for exclude in compose.get("exclude", ()):
-            part = self._part(exclude)
-            if part is None:
-                return None
-            for system, codes in part.items():
-                found[system] -= codes
+        for combine, parts in ((set.__ior__, compose["include"]), (set.__isub__, compose.get("exclude", ()))):
+            for part in parts:
+                codes_by_system = self._part(part)
+                if codes_by_system is None:
+                    return None
+                for system, codes in codes_by_system.items():
+                    found[system] = combine(found[system], codes)
         return {system: codes for system, codes in found.items() if codes}
 
     def _part(self, include: Json) -> dict[str, set[str]] | None:
