@@ -6,13 +6,12 @@ other, so that the CPU of each is known. The resources are deleted at the end.
 
 from typing import Annotated
 
-import msgspec
 import typer
 
 from benchmarks.bench import SERVER, Bench, DatabasePids, Json, Pids, Ports, Server, Stopped, Token, go
-from benchmarks.client import Connection, Failure, Response
+from benchmarks.client import Connection, Failure
 from benchmarks.load import User, reason
-from benchmarks.public.crud import Crud
+from benchmarks.public.crud import Crud, identity_of
 
 KIND = "Observation"
 
@@ -36,7 +35,7 @@ class Reads:
                     response = await connection.request("POST", kind, self._crud.body(kind, self._places))
                 except Failure as failure:
                     raise Stopped(f"POST {kind}: {failure}") from None
-                identity = _id(response)
+                identity = identity_of(response)
                 if response.status != 201 or identity is None:
                     raise Stopped(f"POST {kind}: {reason(response)}")
                 self._linked.append(f"{kind}/{identity}")
@@ -46,7 +45,7 @@ class Reads:
         """Creates one observation and keeps its id."""
         body = self._crud.body(KIND, self._places)
         response = await user.do("create", *self._target.pieces("POST", KIND, body), expect=(201,))
-        if response is not None and (identity := _id(response)) is not None:
+        if response is not None and (identity := identity_of(response)) is not None:
             self.ids.append(identity)
 
     async def read(self, user: User) -> None:
@@ -66,17 +65,6 @@ class Reads:
         with Connection(self._target) as connection:
             for reference in [*(f"{KIND}/{identity}" for identity in self.ids), *reversed(self._linked)]:
                 await connection.request("DELETE", reference)
-
-
-def _id(response: Response) -> str | None:
-    location = response.header("Location")
-    if location and "/_history/" in location:
-        return location.rsplit("/_history/", 1)[0].rsplit("/", 1)[1]
-    try:
-        identity = msgspec.json.decode(response.body)["id"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return None
-    return identity if isinstance(identity, str) else None
 
 
 async def _run(bench: Bench, users: int, seconds: float, keep: bool) -> None:

@@ -6,6 +6,7 @@ POST of nine linked types (201 and the body back), GET of each (200), PUT of eac
 
 import itertools
 import re
+import secrets
 import tomllib
 from importlib.resources import files
 from typing import Any
@@ -16,7 +17,7 @@ from benchmarks.client import Response, Target
 from benchmarks.load import User
 
 _PLACE = re.compile(rb"\{\{(\w+)\}\}")
-_LOCATION = re.compile(r"/(\w+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]*)?$")
+_LOCATION = re.compile(r"/\w+/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]*)?$")
 _NUMBER = "n"
 _ID = "id"
 _VALUE = "value"
@@ -56,11 +57,12 @@ class Crud:
             self._create[kind] = Form(resource)
             self._change[kind] = Form(changed)
             self._new_values[kind] = row["value"].encode()
+        self._run = secrets.token_hex(4)
         self._count = itertools.count()
 
     def number(self) -> bytes:
-        """Returns a number that this run gives only once, for identifiers."""
-        return b"bench-%d" % next(self._count)
+        """Returns a number that is given only once, for identifiers."""
+        return f"bench-{self._run}-{next(self._count)}".encode()
 
     def body(self, kind: str, references: dict[str, bytes]) -> bytes:
         """Returns a new resource of a type. `references` are `Type/id` by type."""
@@ -79,12 +81,14 @@ class Crud:
             body = self.body(kind, values)
             pieces = self._target.pieces("POST", kind, body, {"Prefer": "return=representation"})
             response = await user.do(f"create {kind}", *pieces, expect=(201,))
-            identity = _identity(response) if response else None
-            if identity is not None:
-                ids[kind] = identity
-                values[kind] = f"{kind}/{identity}".encode()
-            elif response is not None:
+            if response is None:
+                continue
+            identity = identity_of(response)
+            if identity is None or b'"resourceType"' not in response.body:
                 user.recorder.fail(f"create {kind}", "201 without the body or without an id")
+                continue
+            ids[kind] = identity
+            values[kind] = f"{kind}/{identity}".encode()
         for kind, identity in ids.items():
             await user.do(f"read {kind}", self._target.request("GET", f"{kind}/{identity}"))
         for kind, identity in ids.items():
@@ -94,12 +98,10 @@ class Crud:
             await user.do(f"delete {kind}", self._target.request("DELETE", f"{kind}/{identity}"), expect=(200, 204))
 
 
-def _identity(response: Response) -> str | None:
-    """Returns the id of a created resource whose body came back."""
-    if b'"resourceType"' not in response.body:
-        return None
+def identity_of(response: Response) -> str | None:
+    """Returns the id of a created resource, from the Location or else from the body."""
     if match := _LOCATION.search(response.header("Location") or ""):
-        return match.group(2)
+        return match.group(1)
     try:
         identity = msgspec.json.decode(response.body)["id"]
     except (msgspec.DecodeError, KeyError, TypeError):

@@ -43,13 +43,15 @@ class Bundles:
 
     def _staged(self) -> Iterator[tuple[bytes, int]]:
         files: dict[int, BinaryIO] = {}
-        for part, offset, length, entries in self._index:
-            if part not in files:
-                files[part] = (self.folder / f"bundles-{part:03d}.ndjson").open("rb")
-            files[part].seek(offset)
-            yield files[part].read(length), entries
-        for file in files.values():
-            file.close()
+        try:
+            for part, offset, length, entries in self._index:
+                if part not in files:
+                    files[part] = (self.folder / f"bundles-{part:03d}.ndjson").open("rb")
+                files[part].seek(offset)
+                yield files[part].read(length), entries
+        finally:
+            for file in files.values():
+                file.close()
 
     def _plain(self) -> Iterator[tuple[bytes, int]]:
         for path in self._index:
