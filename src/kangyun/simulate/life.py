@@ -98,7 +98,9 @@ class Life:
             reasons,
         )
         if emergency:
-            visit.setting, visit.department = "EMER", "AA20"
+            visit.setting = "EMER"
+            if "AA20" in codes:
+                visit.department = "AA20"
         return visit
 
     # readings
