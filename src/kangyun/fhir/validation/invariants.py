@@ -127,15 +127,14 @@ def _references_to(wanted: set[str], node: Json) -> set[str]:
     found: set[str] = set()
     waiting: list[Any] = [node]
     for value in waiting:
-        if len(found) == len(wanted):
-            break
         if type(value) is dict:
             text = value.get("reference")
             if type(text) is str and text in wanted:
                 found.add(text)
-            waiting += value.values()
-        elif type(value) is list:
-            waiting += value
+                if len(found) == len(wanted):
+                    break
+            value = value.values()
+        waiting += [inner for inner in value if type(inner) is dict or type(inner) is list]
     return found
 
 
