@@ -1,38 +1,46 @@
-"""`kangyun serve` and `kangyun work`: the parts as separate processes, on a database that is there."""
+"""`kangyun serve`, `work` and `migrate`: the parts as separate processes, on a database that is there."""
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import uvloop
-from granian import Granian
-from granian.constants import Interfaces, Loops
 
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings, read_settings
-from kangyun.database.migrations import migrate
+from kangyun.cli.children import tie_to_up, wait_for_up
+from kangyun.database.lifeline import end_with_parent
+from kangyun.database.migrations import Migration, Phase, migrate
 from kangyun.database.pool import Pool
-from kangyun.store.sequencer import sequence
 
-PACKAGES = ["store"]
+PACKAGES = ["database", "store"]
 """Packages with migrations, from the lowest layer to the highest."""
-# How `up` tells its child processes where the database is.
-DATABASE_VARIABLE = "KANGYUN_DATABASE"
+# By name: `web` stands beside `cli`, and neither imports the other.
+WEB = "kangyun.web.process"
+WORKERS_STOP_WITHIN = 10  # seconds
 
 
 def serve(data: Path | None, port: int | None, host: str | None) -> None:
     """Serves HTTP until told to stop, one process a core."""
-    settings = read_settings(data=data, port=port, host=host)
-    if not settings.database:
-        raise Unavailable("cli.no-database")
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+
+    tie_to_up()
+    settings = _settings(data=data, port=port, host=host)
     for name in ("data", "port", "host", "database"):
         os.environ[f"KANGYUN_{name.upper()}"] = str(getattr(settings, name))
-    Granian(
-        "kangyun.web.process:application",
-        factory=True,
+    # Loaded once, before the fork: the workers start at once and share the memory.
+    web = importlib.import_module(WEB)
+    web.prepare()
+    wait_for_up()
+    server = Granian(
+        WEB,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -42,20 +50,32 @@ def serve(data: Path | None, port: int | None, host: str | None) -> None:
         backlog=2048,
         log_level="warning",  # type: ignore[arg-type]
         websockets=True,
-        workers_kill_timeout=10,
-    ).serve()
+        workers_kill_timeout=WORKERS_STOP_WITHIN,
+    )
+    server.serve(target_loader=partial(_load_worker, web, os.getpid()), wrap_loader=False)
+
+
+def _load_worker(web: Any, parent: int) -> Any:
+    """Returns the application of a worker that was just forked."""
+    # Until the worker listens for signals itself, those inherited from the parent would swallow them.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    end_with_parent(signal.SIGTERM, parent)
+    return web.application()
 
 
 def work(data: Path | None) -> None:
     """Runs the background work until told to stop."""
-    settings = read_settings(data=data)
-    if not settings.database:
-        raise Unavailable("cli.no-database")
+    tie_to_up()
+    settings = _settings(data=data)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    wait_for_up()
     uvloop.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:
+    from kangyun.store.sequencer import sequence
+
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -63,10 +83,25 @@ async def _work(settings: Settings) -> None:
         await sequence(pool, stop)
 
 
-async def prepare_database(url: str) -> None:
-    """Brings the schema up to date."""
-    connection = await asyncpg.connect(url)
+def bring_up_to_date(data: Path | None, phases: tuple[Phase, ...]) -> list[Migration]:
+    """Applies the missing migrations of these phases to the database that is set, and returns them."""
+    return asyncio.run(prepare_database(_settings(data=data).database, phases))
+
+
+async def prepare_database(url: str, phases: tuple[Phase, ...] = ("pre", "post")) -> list[Migration]:
+    """Brings the schema up to date and returns what was applied. Raises Unavailable without the database."""
     try:
-        await migrate(connection, PACKAGES)
+        connection = await asyncpg.connect(url, timeout=30)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
+    try:
+        return await migrate(connection, PACKAGES, phases)
     finally:
         await connection.close()
+
+
+def _settings(*, data: Path | None, port: int | None = None, host: str | None = None) -> Settings:
+    settings = read_settings(data=data, port=port, host=host)
+    if not settings.database:
+        raise Unavailable("cli.no-database")
+    return settings

@@ -25,6 +25,7 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # The server hung up while the connection was idle.
     asyncpg.InsufficientResourcesError,
 )
 # The plans of the store are chosen by the form of its statements (docs/search.md), so a plan is made once.
