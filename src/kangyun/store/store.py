@@ -12,19 +12,20 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from kangyun.base.crypto import CipherName
-from kangyun.base.errors import Invalid, NotSupported
+from kangyun.base.errors import Invalid
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.query import read_query
-from kangyun.fhir.search.terms import Token
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.profiles import StoredProfiles
 from kangyun.store.reader import Reader
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
+from kangyun.store.terminology import StoredTerminology
 from kangyun.store.transaction import Check, Transactor
 from kangyun.store.writer import Writer
 
@@ -44,6 +45,8 @@ class Store:
     searcher: Searcher
     zone: ZoneInfo
     bases: tuple[str, ...]
+    terminology: StoredTerminology
+    profiles: StoredProfiles
 
     @classmethod
     async def open(cls, pool: Pool, settings: Settings, *, check: Check, bases: tuple[str, ...] = ()) -> Self:
@@ -66,7 +69,9 @@ class Store:
         writer = Writer(indexer, keys)
         numbers = Numbers(pool.url)
         cursors = Cursors(keys.index_key)
-        searcher = Searcher(reader, indexer, cursors, _no_expansion, bases, settings.search_seconds)
+        terminology = StoredTerminology(reader, bases)
+        profiles = StoredProfiles(reader, terminology)
+        searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
         async def match(connection: asyncpg.Connection, type_: str, condition: str) -> list[str]:
             query = read_query(type_, parse_qsl(condition, keep_blank_values=True), strict=True, zone=zone)
@@ -77,7 +82,9 @@ class Store:
         transactor = Transactor(
             pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check
         )  # fmt: skip
-        return cls(pool, keys, ids, indexer, reader, writer, numbers, transactor, searcher, zone, bases)
+        return cls(
+            pool, keys, ids, indexer, reader, writer, numbers, transactor, searcher, zone, bases, terminology, profiles
+        )
 
 
 async def _name_types(connection: asyncpg.Connection) -> None:
@@ -85,7 +92,3 @@ async def _name_types(connection: asyncpg.Connection) -> None:
         "INSERT INTO resource_type (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         [(number, name) for name, number in TYPE_NUMBERS.items()],
     )
-
-
-async def _no_expansion(connection: asyncpg.Connection, modifier: str, value: Token | str) -> list[tuple[str, str]]:
-    raise NotSupported

@@ -44,6 +44,8 @@ from kangyun.store.visible import EVERYTHING, Sight, visible
 # A chain takes so many targets by their keys; beyond that it is joined row by row.
 MOST_TARGETS = 1000
 MOST_REFERRING = 10_000
+MOST_EXPANDED = 200
+SEEN = "SELECT token FROM term WHERE parameter = $1 AND token = ANY ($2::int8[])"
 # A day's worth of an ordered value is few rows, a decade's is not.
 SHARP_DAYS = 3
 SHARP_LETTERS = 3
@@ -65,8 +67,8 @@ class Keys(Protocol):
         ...
 
 
-# (system, code) pairs of a value set, or of what is above or below a code.
-Expand = Callable[[asyncpg.Connection, str, Token | str], Awaitable[Sequence[tuple[str, str]]]]
+# (system, code) pairs of a value set, or of what is above or below a code in one of some systems.
+Expand = Callable[[asyncpg.Connection, str, Token | str, frozenset[str]], Awaitable[Sequence[tuple[str, str]]]]
 
 
 @dataclass(slots=True)
@@ -177,9 +179,7 @@ class Compiler:
             if modifier == "text":
                 conditions.append(self._term_text(bound, str(value)))
             elif modifier in ("in", "not-in", "above", "below"):
-                pairs = await self.expand(self.connection, modifier, value)  # type: ignore[arg-type]
-                plain += [bound.codes(system, code)[0] for system, code in pairs]
-                plain += [bound.codes(None, code)[0] for system, code in pairs if system in implied(bound.parameter)]
+                plain += await self._expanded(bound, modifier, value)  # type: ignore[arg-type]
             elif isinstance(value, Token) and modifier == "of-type":
                 plain.append(bound.hash(b"o", value.system or "", value.code or "", value.value or ""))
             elif isinstance(value, Token) and value.code is None:
@@ -189,6 +189,17 @@ class Compiler:
         if plain or not conditions:
             conditions.append(token_condition(self.arguments, plain))
         return conditions
+
+    async def _expanded(self, bound: Bound, modifier: str, value: Token | str) -> list[int]:
+        """The tokens of a value set, or of what is above or below a code."""
+        systems = implied(bound.parameter)
+        pairs = await self.expand(self.connection, modifier, value, systems)
+        tokens = [bound.codes(system, code)[0] for system, code in pairs]
+        if len(tokens) > MOST_EXPANDED:
+            # Of so many codes, those that were ever seen are few.
+            rows = await self.connection.fetch(SEEN, bound.salt, tokens)
+            tokens = [row["token"] for row in rows]
+        return tokens + [bound.codes(None, code)[0] for system, code in pairs if system in systems]
 
     def _term_text(self, bound: Bound, text: str) -> Condition:
         wanted = self.arguments.add([bound.hasher.number(word.encode()) for word in words(text)], "int8[]")
