@@ -1,26 +1,31 @@
 """Regular expressions that cannot run away: what could take exponential time is refused before it runs.
 
 Python's own engine backtracks. Before a pattern is used, the tree that this engine reads it into is turned into the
-automaton of its characters (after Glushkov) and looked at: where one loop can read one text in two ways, time may grow
-exponentially and the pattern is refused; where loops that follow each other can share a text, time grows with a power
-of the text's length, and texts too long for that power are refused. References back and look-around are not supported.
+automaton of its characters (after Glushkov) and looked at: where one loop can read one text in two ways, or may go
+round without reading, time may grow exponentially and the pattern is refused, and so it is where many alternatives that
+share a text follow each other; where loops that follow each other can share a text, time grows with a power of the
+text's length, and texts too long for that power are refused. References back and look-around are not supported.
 
 Source: Weideman et al., Analyzing matching time behavior of backtracking regular expression matchers by using
 ambiguity of NFA, CIAA 2016 (the criteria, here simplified to the safe side).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from itertools import product
+from math import log2
 from typing import Any, NamedTuple
 
 from kangyun.base.errors import Invalid, TooCostly, TooLong
 
 MAX_PATTERN = 2000
-MAX_POSITIONS = 400
-MAX_STEPS = 1_000_000_000
+MAX_POSITIONS = 300
+MAX_CHOICES = 14
+"""How many times in a row, outside of loops, a text may leave two ways open: each doubles the time."""
+
+MAX_STEPS = 100_000_000
 """Of (length of the text) to the power of the pattern's degree: about a second at worst."""
 
 _MAX_PAIRS = 200_000
@@ -33,25 +38,48 @@ Ranges = tuple[tuple[int, int], ...]
 
 _LAST = 0x10FFFF
 _EVERYTHING: Ranges = ((0, _LAST),)
-# Beyond ASCII a category is taken for true and for false, to the safe side.
-_BEYOND: Ranges = ((128, _LAST),)
+
+
+def _complement(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    gaps: list[tuple[int, int]] = []
+    start = 0
+    for low, high in sorted(ranges):
+        if low > start:
+            gaps.append((start, low - 1))
+        start = max(start, high + 1)
+    return (*gaps, (start, _LAST)) if start <= _LAST else tuple(gaps)
+
+
+_SPACE: Ranges = (
+    (9, 13), (28, 32), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029),
+    (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000),
+)  # fmt: skip
+_NOT_SPACE = _complement(_SPACE)
+# Beyond ASCII what is no space may be a digit or a letter, or neither: it is taken for both, to the safe side.
+_BEYOND: Ranges = tuple((max(low, 128), high) for low, high in _NOT_SPACE if high >= 128)
 _CATEGORIES: dict[str, Ranges] = {
+    "CATEGORY_SPACE": _SPACE,
+    "CATEGORY_NOT_SPACE": _NOT_SPACE,
     "CATEGORY_DIGIT": ((48, 57), *_BEYOND),
-    "CATEGORY_SPACE": ((9, 13), (28, 32), *_BEYOND),
-    "CATEGORY_WORD": ((48, 57), (65, 90), (95, 95), (97, 122), *_BEYOND),
     "CATEGORY_NOT_DIGIT": ((0, 47), (58, _LAST)),
-    "CATEGORY_NOT_SPACE": ((0, 8), (14, 27), (33, _LAST)),
+    "CATEGORY_WORD": ((48, 57), (65, 90), (95, 95), (97, 122), *_BEYOND),
     "CATEGORY_NOT_WORD": ((0, 47), (58, 64), (91, 94), (96, 96), (123, _LAST)),
 }
+_EXACT = ("CATEGORY_SPACE", "CATEGORY_NOT_SPACE")
 _NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
 _REFERENCE = re.compile(r"\$(?:(\d{1,2})|\{(\w+)\})|\\(.)", re.DOTALL)
 
 
 class Pattern(NamedTuple):
-    """A pattern that was found safe; `degree` is the power of the text's length that bounds its time."""
+    """A pattern that was found safe.
+
+    degree:     the power of the text's length that bounds its time.
+    from_start: the pattern starts with `.*`, so that a match can be looked for at the start of a text only.
+    """
 
     regex: re.Pattern[str]
     degree: int
+    from_start: bool
 
     def _check(self, text: str) -> None:
         if len(text) ** self.degree > MAX_STEPS:
@@ -60,7 +88,7 @@ class Pattern(NamedTuple):
     def found_in(self, text: str) -> bool:
         """True where any part of the text matches. Raises TooCostly for a text too long for the pattern."""
         self._check(text)
-        return self.regex.search(text) is not None
+        return (self.regex.match if self.from_start else self.regex.search)(text) is not None
 
     def is_all_of(self, text: str) -> bool:
         """True where the whole text matches. Raises TooCostly for a text too long for the pattern."""
@@ -104,24 +132,14 @@ def read(pattern: str) -> Pattern:
     try:
         # In FHIR a text is one line: `.` includes line ends.
         regex = re.compile(text, re.DOTALL)
-        automaton = _Automaton(_sre.parse(text, re.DOTALL), ignore_case=bool(regex.flags & re.IGNORECASE))
+        automaton = _Automaton(_sre.parse(text, re.DOTALL), re.RegexFlag(regex.flags))
     except (re.error, OverflowError, RecursionError, ValueError):
         raise Invalid("fhir.fhirpath.pattern-syntax") from None
-    return Pattern(regex, automaton.degree())
+    return Pattern(regex, automaton.degree(), automaton.from_start)
 
 
 def _overlap(one: Ranges, other: Ranges) -> bool:
     return any(low <= last and first <= high for low, high in one for first, last in other)
-
-
-def _complement(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    gaps: list[tuple[int, int]] = []
-    start = 0
-    for low, high in sorted(ranges):
-        if low > start:
-            gaps.append((start, low - 1))
-        start = max(start, high + 1)
-    return (*gaps, (start, _LAST)) if start <= _LAST else tuple(gaps)
 
 
 class _Part(NamedTuple):
@@ -138,13 +156,18 @@ _NO_PART = _Part(True, frozenset(), frozenset())
 class _Automaton:
     """The positions of a pattern's characters, and for each the positions that may follow it."""
 
-    def __init__(self, tree: Any, *, ignore_case: bool) -> None:
+    def __init__(self, tree: Any, flags: re.RegexFlag) -> None:
         self.characters: list[Ranges] = []
         self.follow: list[set[int]] = []
         self.twice: set[tuple[int, int]] = set()
-        self.ignore_case = ignore_case or any(_adds_ignore_case(node) for node in _walk(tree))
-        self.anchored = len(tree) > 0 and str(tree[0][0]) == "AT" and "BEGINNING" in str(tree[0][1])
-        self._sequence(tree)
+        # Doublings of the ways to read nothing, as in `(a?)?`.
+        self.empty_choices = 0.0
+        self.ignore_case = bool(flags & re.IGNORECASE) or any(_adds_ignore_case(node) for node in _walk(tree))
+        first = str(tree[0]) if len(tree) else ""
+        self.from_start = first == "(MAX_REPEAT, (0, MAXREPEAT, [(ANY, None)]))"
+        starts = first.startswith("(AT, AT_BEGINNING") and not flags & re.MULTILINE
+        self.anchored = self.from_start or starts
+        self.start = self._sequence(tree).first
 
     def _position(self, characters: Ranges) -> _Part:
         if len(self.characters) >= MAX_POSITIONS:
@@ -192,6 +215,7 @@ class _Automaton:
                 return self._sequence(value)
             case "BRANCH":
                 parts = [self._sequence(branch) for branch in value[1]]
+                self.empty_choices += log2(max(1, sum(part.empty for part in parts)))
                 return _Part(
                     any(part.empty for part in parts),
                     frozenset().union(*(part.first for part in parts)),
@@ -199,7 +223,11 @@ class _Automaton:
                 )
             case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
                 least, most, repeated = value
+                choices = self.empty_choices
                 part = self._sequence(repeated)
+                if most != 1 and (part.empty or self.empty_choices > choices):
+                    raise Invalid("fhir.fhirpath.pattern-unsafe")
+                self.empty_choices += part.empty and least == 0
                 if most != 1:
                     # A bounded number of rounds is taken for an unbounded one, to the safe side.
                     self._connect(part.last, part.first)
@@ -209,11 +237,11 @@ class _Automaton:
 
     def degree(self) -> int:
         """Returns the power that bounds the time of a search. Raises Invalid where no power does."""
-        loops = [loop for loop in _components(range(len(self.follow)), self.follow.__getitem__) if self._is_loop(loop)]
-        for loop in loops:
-            if self._is_ambiguous(loop):
-                raise Invalid("fhir.fhirpath.pattern-unsafe")
-        return max(1, self._longest_chain(loops)) + (0 if self.anchored else 1)
+        components = _components(range(len(self.follow)), self.follow.__getitem__)
+        loops = [component for component in components if self._is_loop(component)]
+        if any(map(self._is_ambiguous, loops)) or self._choices(components, loops) + self.empty_choices > MAX_CHOICES:
+            raise Invalid("fhir.fhirpath.pattern-unsafe")
+        return max(1, self._longest_chain(loops) + (0 if self.anchored else 1))
 
     def _is_loop(self, component: frozenset[int]) -> bool:
         return len(component) > 1 or any(position in self.follow[position] for position in component)
@@ -239,10 +267,29 @@ class _Automaton:
             for component in _components(starts, pairs_after)
         )
 
+    def _choices(self, components: list[frozenset[int]], loops: list[frozenset[int]]) -> float:
+        """The most doublings of the ways to read a text, on any way through the pattern, that no loop accounts for."""
+        in_loops = frozenset().union(*loops)
+        most: dict[int, float] = {}
+        # Components come out with the later ones first, so what follows a position is known before it.
+        for component in components:
+            after = {other for position in component for other in self.follow[position]} - component
+            own = 0.0 if component <= in_loops else log2(self._ways(self.follow[next(iter(component))]))
+            ahead = own + max((most[other] for other in after), default=0.0)
+            most.update(dict.fromkeys(component, ahead))
+        return log2(self._ways(self.start)) + max((most[position] for position in self.start), default=0.0)
+
+    def _ways(self, positions: Collection[int]) -> int:
+        """How many of the positions, at most, one character may lead to."""
+        if len(positions) > 64:
+            return len(positions)
+        characters = [self.characters[position] for position in positions]
+        return max((sum(_overlap(one, other) for other in characters) for one in characters), default=1)
+
     def _longest_chain(self, loops: list[frozenset[int]]) -> int:
         """The most loops that can lie one after the other over one stretch of text."""
         longest: dict[int, int] = {}
-        # Components come out with the later ones first, so what follows a loop is known before it.
+        # Here, too, the later ones come first.
         for index, loop in enumerate(loops):
             after = [longest[other] for other in range(index) if self._share_text(loop, loops[other])]
             longest[index] = 1 + max(after, default=0)
@@ -278,8 +325,8 @@ def _set(items: Any) -> Ranges:
                 ranges += _CATEGORIES[str(value)]
     if not negated:
         return tuple(sorted(ranges))
-    categories = any(str(kind) == "CATEGORY" for kind, _ in items)
-    return (*_complement(ranges), *(_BEYOND if categories else ()))
+    inexact = any(str(kind) == "CATEGORY" and str(value) not in _EXACT for kind, value in items)
+    return (*_complement(ranges), *(_BEYOND if inexact else ()))
 
 
 def _walk(tree: Any) -> Iterator[Any]:
