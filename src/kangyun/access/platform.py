@@ -8,6 +8,7 @@ from kangyun.access.record import Gate
 from kangyun.access.signin import SignIn, demo_accounts
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
+from kangyun.store.rows import register
 from kangyun.store.store import Store
 
 DEMO_ACCOUNTS = "demo-sign-ins.json"
@@ -36,7 +37,7 @@ def base_url(settings: Settings) -> str:
 
 async def open_platform(settings: Settings, database: str) -> Platform:
     """Opens everything on a migrated database. Raises Unavailable when it cannot."""
-    pool = Pool(database, size=settings.connections)
+    pool = Pool(database, size=settings.connections, prepare=register)
     base = base_url(settings)
     former = [url.strip().rstrip("/") for url in settings.former_urls.split(",") if url.strip()]
     store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))

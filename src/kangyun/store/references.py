@@ -1,4 +1,4 @@
-"""The literal references of a resource: found, and rewritten in place to how the record keeps them.
+"""Literal references as the record keeps them.
 
 Own references are kept relative (`Patient/x`); what leads elsewhere stays as it was sent. Canonicals, identifiers and
 fragments of contained resources are not looked at.
@@ -7,7 +7,6 @@ Source: https://hl7.org/fhir/R4/references.html#literal, https://hl7.org/fhir/R4
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from kangyun.fhir import Resource
@@ -31,33 +30,9 @@ def relative(reference: str, bases: tuple[str, ...]) -> str:
     return reference
 
 
-def rewrite(resource: Resource, to: Callable[[str], str], edits: list[tuple[Resource, str]]) -> set[str]:
-    """Rewrites each literal reference by `to`, in place, and returns those that stand after it.
-
-    What stood before is added to `edits`, element and text, so that it can be put back.
-    """
-    found: set[str] = set()
-    pending: list[Any] = [resource]
-    while pending:
-        node = pending.pop()
-        if type(node) is dict:
-            text = node.get("reference")
-            if type(text) is str:
-                written = to(text)
-                if written != text:
-                    edits.append((node, text))
-                    node["reference"] = written
-                found.add(written)
-            pending += [value for value in node.values() if type(value) is dict or type(value) is list]
-        else:
-            pending += [value for value in node if type(value) is dict or type(value) is list]
-    return found
-
-
-def conditional_references(resource: Resource) -> set[str]:
-    """Returns the references that are searches: `Practitioner?identifier=…`."""
-    found = rewrite(resource, lambda text: text, [])
-    return {text for text in found if _SEARCH.match(text) and text.partition("?")[0] in TYPE_NUMBERS}
+def is_conditional(reference: str) -> bool:
+    """Whether a reference is a search: `Practitioner?identifier=…`."""
+    return "?" in reference and _SEARCH.match(reference) is not None and reference.partition("?")[0] in TYPE_NUMBERS
 
 
 def rewrite_urns(resource: Resource, mapping: dict[str, str]) -> None:

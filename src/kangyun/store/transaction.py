@@ -8,6 +8,7 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,12 +27,13 @@ from kangyun.base.errors import (
 )
 from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
-from kangyun.fhir.json import canonical
+from kangyun.fhir.json import canonical, encode
+from kangyun.fhir.references import references
 from kangyun.store import body
 from kangyun.store.index import Indexer, IndexRow, Target
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
 from kangyun.store.reader import Current, Name, Reader
-from kangyun.store.references import conditional_references, local_target, relative, rewrite, rewrite_urns
+from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
 from kangyun.store.segments import Numbers
 from kangyun.store.writer import INDEX_EDITION, Change, Stale, Writer
 
@@ -49,7 +51,8 @@ class Operation:
     resource:   of create and update, valid but for its references. patch: from the current resource to the next.
     condition:  a search that must single out the resource (If-None-Exist for create).
     if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
-    full_url:   what other entries of the bundle call it.
+    full_url:   what other entries of the bundle call it. at: where it stands in what was sent.
+    text:       the resource as it was sent, where it was JSON: it saves work.
     """
 
     method: Method
@@ -62,6 +65,7 @@ class Operation:
     patch: Callable[[Resource], Resource] | None = None
     full_url: str | None = None
     at: str | None = None
+    text: bytes | None = None
 
 
 class Done(NamedTuple):
@@ -134,6 +138,7 @@ class Transactor:
         )
 
 
+_URN = re.compile(rb"urn:(?:uuid|oid):")
 TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
 
 
@@ -148,7 +153,7 @@ class _Plan:
     id: str = ""
     chosen: bool = False
     resource: Resource | None = None
-    references: set[str] = field(default_factory=set)
+    links: list[Resource] = field(default_factory=list)
     old: Resource | None = None
     done: Done | None = None
     change: Change | None = None
@@ -265,18 +270,6 @@ class _Run:
     # --- what is written
 
     async def _rewrite_all(self) -> None:
-        mapping = {
-            plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
-            for plan in self._plans
-            if plan.operation.full_url
-        }
-        urns = {url: target for url, target in mapping.items() if url.startswith("urn:")}
-        conditional = await self._conditional_references()
-
-        def to(text: str) -> str:
-            found = mapping.get(text) or conditional.get(text)
-            return found or relative(text, self._parts.bases)
-
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -288,12 +281,35 @@ class _Run:
             if plan.operation.patch is not None:
                 assert plan.old is not None
                 plan.resource = self._patched(plan, plan.operation.patch, plan.old)
+                plan.links = references(plan.resource)
             else:
                 plan.resource = plan.operation.resource
-            assert plan.resource is not None
-            plan.references = rewrite(plan.resource, to, self._edits)
-            if urns:
-                rewrite_urns(plan.resource, urns)
+                assert plan.resource is not None
+                plan.links = references(plan.resource, plan.operation.text)
+        mapping = {
+            plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
+            for plan in self._plans
+            if plan.operation.full_url
+        }
+        mapping |= await self._conditional_references()
+        for count, plan in enumerate(self._plans):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            for link in plan.links:
+                text = link["reference"]
+                written = mapping.get(text) or relative(text, self._parts.bases)
+                if written != text:
+                    self._edits.append((link, text))
+                    link["reference"] = written
+        self._rewrite_urns({url: target for url, target in mapping.items() if url.startswith("urn:")})
+
+    def _rewrite_urns(self, mapping: dict[str, str]) -> None:
+        """Full URLs stand in other elements than References, too, if seldom: only where the text has one."""
+        if not mapping:
+            return
+        for plan in self._plans:
+            if plan.resource is not None and b"urn:" in (text := encode(plan.resource)) and _URN.search(text):
+                rewrite_urns(plan.resource, mapping)
 
     def _patched(self, plan: _Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
         new = patch(old)
@@ -304,10 +320,13 @@ class _Run:
 
     async def _conditional_references(self) -> dict[str, str]:
         """Returns what `Practitioner?identifier=…` references lead to; each must match just one resource."""
-        wanted: set[str] = set()
-        for plan in self._plans:
-            if plan.operation.full_url is not None and plan.operation.resource is not None and plan.done is None:
-                wanted |= conditional_references(plan.operation.resource)
+        wanted = {
+            link["reference"]
+            for plan in self._plans
+            if plan.operation.full_url is not None
+            for link in plan.links
+            if is_conditional(link["reference"])
+        }
         found = {}
         for text in wanted:
             type_, _, query = text.partition("?")
@@ -323,10 +342,11 @@ class _Run:
         ids = self._parts.reader.ids
         unknown: dict[Name, list[str]] = {}
         for plan in self._plans:
-            references = plan.references
-            if plan.old is not None:
-                references = references | rewrite(plan.old, lambda text: text, [])
-            for text in references:
+            links = plan.links
+            if plan.old is not None and plan.current is not None and plan.current.stored is not None:
+                links = links + references(plan.old, plan.current.stored.rest)
+            for link in links:
+                text = link["reference"]
                 if text in self._targets:
                     continue
                 if text in own:

@@ -15,7 +15,7 @@ from asyncpg.pgproto.pgproto import UUID
 
 from kangyun.base.crypto import sm3
 from kangyun.fhir import Resource
-from kangyun.store import body
+from kangyun.store import body, rows
 from kangyun.store.index import Indexer, IndexRow, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
@@ -123,14 +123,14 @@ class _Batch:
         self.key_rows: list[tuple[Any, ...]] = []
         self.terms: list[tuple[Any, ...]] = []
         self.units: list[tuple[Any, ...]] = []
-        self.created: list[tuple[Any, ...]] = []
-        self.changed: list[tuple[Any, ...]] = []
+        self.created: list[bytes] = []
+        self.changed: list[bytes] = []
         self.bumped: list[tuple[int, int]] = []
         self.cleared: list[int] = []
-        self.versions: list[tuple[Any, ...]] = []
-        self.dates: list[tuple[Any, ...]] = []
-        self.quantities: list[tuple[Any, ...]] = []
-        self.strings: list[tuple[Any, ...]] = []
+        self.versions: list[bytes] = []
+        self.dates: list[bytes] = []
+        self.quantities: list[bytes] = []
+        self.strings: list[bytes] = []
         self.patients: set[int] = set()
         self.buckets: set[int] = set()
         self.digested: list[bytes] = []
@@ -141,9 +141,9 @@ class _Batch:
         hasher = self._keys.hasher
         for type_, id_, res in names:
             self._name(hasher.name(type_, id_), res)
-        rows = [self._index(change) for change in changes]
-        await self._fetch_keys(connection, {row.patient for row in rows})
-        for change, row in zip(changes, rows, strict=True):
+        indexed = [self._index(change) for change in changes]
+        await self._fetch_keys(connection, {row.patient for row in indexed})
+        for change, row in zip(changes, indexed, strict=True):
             if change.named:
                 self._name(hasher.name(change.type, change.id), change.res)
             self._seal(change, row.patient)
@@ -186,7 +186,7 @@ class _Batch:
         if before is not None and row == before and change.action != DELETED and not change.reindexed:
             self.bumped.append((change.res, change.version))
             return row
-        line = (
+        line = rows.resource_row(
             *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
             *(TYPE_NUMBERS[change.type], INDEX_EDITION, row.links, change.resource is None, row.tok),
         )
@@ -199,9 +199,9 @@ class _Batch:
                 return row
             self.cleared.append(change.res)
         res = change.res
-        self.dates += [(res, *value) for value in row.dates]
-        self.quantities += [(res, *value) for value in row.quantities]
-        self.strings += [(res, *value) for value in row.strings]
+        self.dates += [rows.date_row(res, *value) for value in row.dates]
+        self.quantities += [rows.quantity_row(res, *value) for value in row.quantities]
+        self.strings += [rows.string_row(res, *value) for value in row.strings]
         return row
 
     async def _fetch_keys(self, connection: asyncpg.Connection, patients: set[int | None]) -> None:
@@ -209,9 +209,9 @@ class _Batch:
         missing = [patient for patient in patients if self._keys.key_for(patient, self._institution) is None]
         if not missing:
             return
-        rows = await connection.fetch(_FIND_KEYS, [p for p in missing if p is not None], self._institution)
-        found = {row["patient"] for row in rows}
-        for row in rows:
+        known = await connection.fetch(_FIND_KEYS, [p for p in missing if p is not None], self._institution)
+        found = {row["patient"] for row in known}
+        for row in known:
             self._keys.remember(tuple(row))
         fresh = [patient for patient in missing if patient not in found]
         if not fresh:
@@ -231,7 +231,7 @@ class _Batch:
         change.text = body.text_of(change.resource or {}, chosen_id)
         sealed = body.sealed(change.text, sealer, change.res, change.version)
         self.versions.append(
-            (
+            rows.version_row(
                 *(change.res, change.version, key, body.DICTIONARY, DEFINITIONS_EDITION),
                 *(TYPE_NUMBERS[change.type], change.action, sealed),
             )

@@ -24,6 +24,7 @@ from kangyun.web.outcome import outcome, status_of, unexpected
 from kangyun.web.rest import if_match, patch_resource
 
 SLICE = 50
+_REQUEST = frozenset({"method", "ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist"})
 _WRITES: dict[str, Method] = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 # Answers one GET of a bundle: (url below the base, headers) -> answer.
@@ -73,7 +74,10 @@ class Bundles:
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # Others want the processor, too.
             try:
-                found.append(self._entry(raw.number, raw.head, raw.resource(), record))
+                entry = self._entry(raw.number, raw.head, raw.resource(), record)
+                if entry.operation is not None:
+                    entry.operation.text = raw.text
+                found.append(entry)
             except PlatformError as error:
                 if kind == "transaction":
                     faults += [_located(issue, raw.number) for issue in error.issues]
@@ -89,6 +93,11 @@ class Bundles:
         asked = head.get("request")
         if not isinstance(asked, dict) or not isinstance(asked.get("url"), str):
             raise Invalid("web.entry-request", at=f"Bundle.entry[{number}].request")
+        if not isinstance(head.get("fullUrl", ""), str):
+            raise Invalid("web.entry-request", at=f"Bundle.entry[{number}].fullUrl")
+        for name, value in asked.items():
+            if not isinstance(value, str) and name in _REQUEST:
+                raise Invalid("web.entry-request", at=f"Bundle.entry[{number}].request.{name}")
         method, url = asked.get("method"), asked["url"].removeprefix(f"{self._base}/").lstrip("/")
         if method in ("GET", "HEAD"):
             return _Entry(number, method, url, head)

@@ -3,6 +3,7 @@
 A token that is not among a segment's frequent ones is rare there. Where there are no statistics yet, all are.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -39,12 +40,22 @@ class Densities:
     def __init__(self) -> None:
         self.segments: list[Segment] = []
         self._seen = -FRESH_FOR
+        self._lock = asyncio.Lock()
 
     async def refresh(self, connection: asyncpg.Connection) -> None:
         """Brings the statistics up to date where they are older than FRESH_FOR."""
         if time.monotonic() - self._seen < FRESH_FOR:
             return
-        self._seen = time.monotonic()
+        async with self._lock:
+            # Who comes first asks; the others wait only while nothing is known at all.
+            if time.monotonic() - self._seen < FRESH_FOR:
+                return
+            if self.segments:
+                self._seen = time.monotonic()
+            await self._ask(connection)
+            self._seen = time.monotonic()
+
+    async def _ask(self, connection: asyncpg.Connection) -> None:
         newest = await connection.fetchval("SELECT last_value FROM res_number") // SEGMENT_NUMBERS
         found = []
         for row in await connection.fetch(_STATISTICS):
