@@ -68,7 +68,7 @@ class Temporal:
 
     def __eq__(self, other: object) -> bool:
         """True for values that compare as equal for certain."""
-        return isinstance(other, Temporal) and compare(self, other) == 0
+        return isinstance(other, Temporal) and identity(self) == identity(other)
 
     def __hash__(self) -> int:
         return hash(identity(self))
