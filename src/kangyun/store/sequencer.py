@@ -9,51 +9,60 @@ import logging
 import asyncpg
 
 from kangyun.base.errors import PlatformError
+from kangyun.database.leases import lease, pause
 from kangyun.database.pool import Pool
 
 logger = logging.getLogger(__name__)
 
-LEASE = 0x6B61_7365
+LEASE = "sequencer"
+MOST = 10_000  # commits at once, so that a backlog is worked off in short transactions
 IDLE = 0.05  # seconds between two looks when nothing came
+BUSY = 0.005  # and when something did: a few commits more share one flush
 RETRY = 1.0
 # GIN's pending list is emptied here, so that no writer has to (facts/store.md 1(a)).
-CLEAN_EVERY = 1.0
+UPKEEP_EVERY = 1.0
 
 _PENDING = """
 SELECT gin_clean_pending_list(c.oid) FROM pg_class AS c
 WHERE c.relkind = 'i' AND c.relname ~ '^resource_[0-9]+_tok$' AND c.relnamespace = current_schema()::regnamespace
 """
+# The segment behind the one that the newest number is in is always there.
+_SEGMENTS = """
+SELECT make_log_segment(greatest(c.last_value, a.last_value, s.position) / (segment_numbers() * 4) + 1)
+FROM commit_id AS c, audit_id AS a, sequencer AS s
+"""
 
 
 async def sequence(pool: Pool, stop: asyncio.Event) -> None:
-    """Sequences commits until `stop`. Waits while another process holds the lease."""
+    """Sequences commits until `stop`. Waits while another process holds the lease. Holds two connections."""
     while not stop.is_set():
         try:
-            async with pool.connection() as connection:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEASE):
+            async with lease(pool, LEASE) as connection:
+                if connection is not None:
+                    upkeep = asyncio.ensure_future(_upkeep(pool, stop))
                     try:
                         await _sequence_with_lease(connection, stop)
                     finally:
-                        await connection.execute("SELECT pg_advisory_unlock($1)", LEASE)
+                        upkeep.cancel()
         except (PlatformError, asyncpg.PostgresError) as error:
             logger.warning("sequencer: %s", type(error).__name__)
-        await _pause(stop, RETRY)
+        await pause(stop, RETRY)
 
 
 async def _sequence_with_lease(connection: asyncpg.Connection, stop: asyncio.Event) -> None:
-    cleaned = 0.0
-    loop = asyncio.get_running_loop()
     while not stop.is_set():
-        given = await connection.fetchval("SELECT given FROM sequence_commits()")
-        if loop.time() - cleaned > CLEAN_EVERY:
-            await connection.execute(_PENDING)
-            cleaned = loop.time()
-        if not given:
-            await _pause(stop, IDLE)
+        given = await connection.fetchval("SELECT given FROM sequence_commits($1)", MOST)
+        if given < MOST:
+            await pause(stop, BUSY if given else IDLE)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+async def _upkeep(pool: Pool, stop: asyncio.Event) -> None:
+    """What must be done now and then, beside the sequencing: it may take longer than a commit should wait."""
+    while not stop.is_set():
+        try:
+            async with pool.connection() as connection:
+                await connection.execute(_PENDING)
+                await connection.execute(_SEGMENTS)
+        except (PlatformError, asyncpg.PostgresError) as error:
+            logger.warning("upkeep: %s", type(error).__name__)
+        await pause(stop, UPKEEP_EVERY)

@@ -8,7 +8,6 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,7 +26,7 @@ from kangyun.base.errors import (
 )
 from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
-from kangyun.fhir.json import canonical, encode
+from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
 from kangyun.store import body
 from kangyun.store.index import Indexer, IndexRow, Target
@@ -138,7 +137,6 @@ class Transactor:
         )
 
 
-_URN = re.compile(rb"urn:(?:uuid|oid):")
 TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
 
 
@@ -154,6 +152,7 @@ class _Plan:
     chosen: bool = False
     resource: Resource | None = None
     links: list[Resource] = field(default_factory=list)
+    rewritten: int = 0
     old: Resource | None = None
     done: Done | None = None
     change: Change | None = None
@@ -301,6 +300,7 @@ class _Run:
                 if written != text:
                     self._edits.append((link, text))
                     link["reference"] = written
+                    plan.rewritten += 1
         self._rewrite_urns({url: target for url, target in mapping.items() if url.startswith("urn:")})
 
     def _rewrite_urns(self, mapping: dict[str, str]) -> None:
@@ -308,7 +308,10 @@ class _Run:
         if not mapping:
             return
         for plan in self._plans:
-            if plan.resource is not None and b"urn:" in (text := encode(plan.resource)) and _URN.search(text):
+            if plan.resource is None:
+                continue
+            text = plan.operation.text
+            if text is None or _urns(text) > plan.rewritten:
                 rewrite_urns(plan.resource, mapping)
 
     def _patched(self, plan: _Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
@@ -418,6 +421,10 @@ class _Run:
             return self._parts.indexer.row(plan.old, plan.res, self._targets)
         assert current.at is not None and current.until is not None
         return IndexRow(current.patient, current.at, current.until, 0, 0, [], [], [], [])
+
+
+def _urns(text: bytes) -> int:
+    return text.count(b"urn:uuid:") + text.count(b"urn:oid:")
 
 
 def _done(change: Change, moment: datetime) -> Done:

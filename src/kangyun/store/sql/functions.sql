@@ -128,25 +128,50 @@ BEGIN
 END
 $$;
 
--- Gives finished commits their dense positions. Only the sequencer calls it, under its lease.
--- A commit whose xid is below the oldest running one can no longer be overtaken; the locks above make
--- transaction ids rise along each patient's events.
-CREATE OR REPLACE FUNCTION sequence_commits(OUT given int8, OUT last int8) LANGUAGE plpgsql AS $$
+-- Gives finished commits their dense positions, at most `most` at once. Only the holder of the sequencer's lease calls
+-- it; a second caller fails on the primary key of `feed`.
+--
+-- A commit whose xid is below the oldest running one can no longer be overtaken; the locks above make transaction ids
+-- rise along each patient's events.
+--
+-- `instant`: a transaction takes its moment after its id, and ids from the snapshot's xmax on are assigned after the
+-- snapshot. So once all ids below an xmax are finished, nothing can arrive that is older than that snapshot. (The
+-- server's clock must not be set back; moments are cut to milliseconds, hence the one less.)
+CREATE OR REPLACE FUNCTION sequence_commits(most int8, OUT given int8, OUT last int8) LANGUAGE plpgsql AS $$
 DECLARE
     state sequencer;
-    horizon xid8;
-    before timestamptz := clock_timestamp();
-    up_to_now xid8;
+    now timestamptz := date_trunc('milliseconds', clock_timestamp()) - interval '1 millisecond';
+    seen pg_snapshot := pg_current_snapshot();
+    horizon xid8 := pg_snapshot_xmin(seen);
+    settled bool;
 BEGIN
-    SELECT * INTO state FROM sequencer FOR UPDATE;
-    horizon := pg_snapshot_xmin(pg_current_snapshot());
-    INSERT INTO feed (position, commit, instant, epoch)
-    SELECT state.position + row_number() OVER (ORDER BY c.xid, c.id), c.id, c.instant, state.epoch
-    FROM commit AS c WHERE c.xid >= state.upto AND c.xid < horizon;
-    GET DIAGNOSTICS given = ROW_COUNT;
+    SELECT * INTO state FROM sequencer;
+    settled := horizon >= state.ahead;
+    given := 0;
+    IF EXISTS (SELECT FROM commit AS c WHERE c.xid >= state.upto AND c.xid < horizon) THEN
+        -- The commits of one transaction stay together: up to the end of the last one that is begun.
+        SELECT coalesce(max((t.xid::text::int8 + 1)::text::xid8), horizon) INTO horizon FROM (
+            SELECT c.xid FROM commit AS c
+            WHERE c.xid >= state.upto AND c.xid < horizon ORDER BY c.xid OFFSET most - 1 LIMIT 1
+        ) AS t;
+        INSERT INTO feed (position, commit, instant, epoch)
+        SELECT state.position + row_number() OVER (ORDER BY c.xid, c.id), c.id, c.instant, state.epoch
+        FROM commit AS c WHERE c.xid >= state.upto AND c.xid < horizon;
+        GET DIAGNOSTICS given = ROW_COUNT;
+    END IF;
     last := state.position + given;
-    IF given > 0 OR horizon > state.upto THEN
-        UPDATE sequencer SET position = last, upto = horizon;
+    -- When nothing came, once a second is often enough.
+    IF given > 0 OR (settled AND now > state.ahead_instant + interval '1 second') THEN
+        UPDATE sequencer SET
+            position = last,
+            upto = horizon,
+            instant = CASE
+                WHEN pg_snapshot_xmax(seen) = pg_snapshot_xmin(seen) THEN greatest(state.instant, now)
+                WHEN settled THEN greatest(state.instant, state.ahead_instant)
+                ELSE state.instant
+            END,
+            ahead = CASE WHEN settled THEN pg_snapshot_xmax(seen) ELSE state.ahead END,
+            ahead_instant = CASE WHEN settled THEN now ELSE state.ahead_instant END;
     END IF;
 END
 $$;

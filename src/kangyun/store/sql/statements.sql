@@ -54,3 +54,36 @@ SELECT * FROM entry
 UNION ALL
 SELECT min(id), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM step
 HAVING count(*) = $7 AND (SELECT count(*) FROM entry) < $6;
+
+-- name: feed_events
+-- The next $2 commits after position $1: the first of them, and as many more as have $3 versions together.
+SELECT * FROM (
+    SELECT f.epoch, f.position, c.id AS commit, c.instant, c.institution, c.historic, c.depth, c.actor, c.purpose,
+        c.origin, sum(cardinality(c.res)) OVER (ORDER BY f.position) - cardinality(c.res) AS before
+    FROM (SELECT * FROM feed WHERE position > $1 ORDER BY position LIMIT $2) AS f
+    JOIN commit AS c ON c.id = f.commit
+) AS e
+WHERE before < $3
+ORDER BY position;
+
+-- name: feed_changes
+-- What commits wrote, each in the order in which it did. No resource is shown by this: a reader asks the gate.
+SELECT c.id AS commit, v.res, v.version, v.type, v.action, r.patient
+FROM commit AS c CROSS JOIN LATERAL unnest(c.res, c.versions) WITH ORDINALITY AS u(res, version, nth)
+JOIN version AS v ON v.res = u.res AND v.version = u.version
+JOIN resource AS r ON r.res = u.res AND {visible:r}
+WHERE c.id = ANY ($1::int8[]) ORDER BY c.id, u.nth;
+
+-- name: feed_place
+-- After a restore, a reader that was ahead of where the new epoch began goes back there.
+SELECT greatest(k.epoch, s.epoch) AS epoch, CASE WHEN k.epoch < s.epoch THEN
+    least(k.position, coalesce((SELECT min(f.position) - 1 FROM feed AS f WHERE f.epoch > k.epoch), s.position))
+    ELSE k.position END AS position
+FROM feed_cursor AS k CROSS JOIN sequencer AS s WHERE k.name = $1;
+
+-- name: remember_place
+INSERT INTO feed_cursor (name, epoch, position) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.position, moved = clock_timestamp();
+
+-- name: park_event
+INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;

@@ -120,7 +120,9 @@ CREATE TABLE sequencer (
     epoch int4 NOT NULL,
     position int8 NOT NULL,         -- the last one given
     upto xid8 NOT NULL,             -- every commit with a smaller xid is in the feed
-    instant timestamptz NOT NULL    -- no commit up to here can still arrive
+    instant timestamptz NOT NULL,   -- no commit up to here can still arrive
+    ahead xid8 NOT NULL,            -- transactions from this one on began after `ahead_instant`
+    ahead_instant timestamptz NOT NULL
 );
 
 -- One row a request: a write's in its transaction, a read's before its answer leaves.
@@ -170,15 +172,14 @@ CREATE TYPE data_key_row AS (id int4, patient int8, institution int4, epoch int4
 CREATE TYPE term_row AS (token int8, parameter int8, system text, code text, words int8[]);
 CREATE TYPE unit_row AS (hash int4, system text, code text, dimension text, factor float8, shift float8);
 
--- Makes segment `n` of all tables that are keyed by res, and of those keyed by a running number.
+-- Makes segment `n` of all tables that are keyed by res.
 -- CREATE and ATTACH rather than PARTITION OF: readers and writers of other segments are not stopped.
 CREATE FUNCTION make_segment(n int8) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     low int8 := n * (segment_numbers() << 12);
     high int8 := (n + 1) * (segment_numbers() << 12);
-    low_id int8 := n * segment_numbers() * 4;
-    high_id int8 := (n + 1) * segment_numbers() * 4;
 BEGIN
+    PERFORM pg_advisory_xact_lock(1262639);
     IF to_regclass('resource_' || n) IS NOT NULL THEN
         RETURN;
     END IF;
@@ -203,14 +204,32 @@ BEGIN
     EXECUTE format('ALTER TABLE date_value ATTACH PARTITION date_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
     EXECUTE format('ALTER TABLE quantity_value ATTACH PARTITION quantity_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
     EXECUTE format('ALTER TABLE string_value ATTACH PARTITION string_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
-    EXECUTE format('CREATE TABLE commit_%s PARTITION OF commit (PRIMARY KEY (id)) FOR VALUES FROM (%s) TO (%s)', n, low_id, high_id);
-    EXECUTE format('CREATE INDEX commit_%s_xid ON commit_%1$s (xid)', n);
-    EXECUTE format('CREATE INDEX commit_%s_instant ON commit_%1$s (instant)', n);
-    EXECUTE format('CREATE TABLE feed_%s PARTITION OF feed (PRIMARY KEY (position)) FOR VALUES FROM (%s) TO (%s)', n, low_id, high_id);
-    EXECUTE format('CREATE TABLE audit_%s PARTITION OF audit (PRIMARY KEY (id)) FOR VALUES FROM (%s) TO (%s)', n, low_id, high_id);
 END
 $$;
 SELECT make_segment(0), make_segment(1);
 
+-- Makes segment `n` of the tables that are keyed by a running number of their own: they grow apart from res.
+CREATE FUNCTION make_log_segment(n int8) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    low int8 := n * segment_numbers() * 4;
+    high int8 := (n + 1) * segment_numbers() * 4;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1262640);
+    IF to_regclass('commit_' || n) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE commit_%s (LIKE commit INCLUDING ALL, PRIMARY KEY (id))', n);
+    EXECUTE format('CREATE INDEX commit_%s_xid ON commit_%1$s (xid)', n);
+    EXECUTE format('CREATE INDEX commit_%s_instant ON commit_%1$s (instant)', n);
+    EXECUTE format('CREATE TABLE feed_%s (LIKE feed INCLUDING ALL, PRIMARY KEY (position))', n);
+    EXECUTE format('CREATE TABLE audit_%s (LIKE audit INCLUDING ALL, PRIMARY KEY (id))', n);
+    EXECUTE format('ALTER TABLE commit ATTACH PARTITION commit_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
+    EXECUTE format('ALTER TABLE feed ATTACH PARTITION feed_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
+    EXECUTE format('ALTER TABLE audit ATTACH PARTITION audit_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
+END
+$$;
+SELECT make_log_segment(0), make_log_segment(1);
+
 INSERT INTO feed_epoch (id, reason) VALUES (1, 'installed');
-INSERT INTO sequencer (epoch, position, upto, instant) VALUES (1, 0, '0', '-infinity');
+INSERT INTO sequencer (epoch, position, upto, instant, ahead, ahead_instant)
+VALUES (1, 0, '0', '-infinity', '0', '-infinity');
