@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
+from kangyun.base.lazy import lazy
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import decode
@@ -66,10 +66,10 @@ class Stored:
     def deleted(self) -> bool:
         return self.action == DELETED
 
-    @cached_property
+    @lazy
     def json(self) -> bytes:
         return wire(self.type, self.id, self.version, self.instant, self.rest)
 
-    @cached_property
+    @lazy
     def resource(self) -> Resource:
         return decode(self.json)

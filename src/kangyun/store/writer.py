@@ -150,10 +150,12 @@ class _Batch:
         self.terms, self.units = self._indexer.take_new()
 
     def arguments(self, envelope: Envelope, buckets: frozenset[int], outcome: int) -> tuple[Any, ...]:
+        # NULL for what is empty: it costs nothing on either side.
         return (
-            *(sorted(self.buckets | buckets), self.expected, self.names, self.key_rows, self.terms, self.units),
-            *(self.created, self.changed, self.bumped, self.cleared, self.versions),
-            *(self.dates, self.quantities, self.strings),
+            *(sorted(self.buckets | buckets) or None, self.expected or None, self.names or None),
+            *(self.key_rows or None, self.terms or None, self.units or None),
+            *(self.created or None, self.changed or None, self.bumped or None, self.cleared or None, self.versions),
+            *(self.dates or None, self.quantities or None, self.strings or None),
             *(envelope.institution, envelope.historic, envelope.depth, envelope.actor, envelope.purpose),
             *(envelope.origin, envelope.request, sm3(*self.digested)),
             *(envelope.action, outcome, envelope.shape, envelope.source, sorted(self.patients)),

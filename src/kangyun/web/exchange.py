@@ -9,11 +9,12 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
 from kangyun.base.errors import Invalid, Malformed, NotSupported, TooLong
+from kangyun.base.lazy import lazy
 from kangyun.base.texts import Language, language_of
 from kangyun.fhir import Resource
 from kangyun.fhir import json as fhir_json
@@ -67,7 +68,7 @@ class HttpRequest:
         """Returns a header's value, empty where there is none."""
         return self.headers.get(name.encode(), b"").decode("latin-1")
 
-    @cached_property
+    @lazy
     def segments(self) -> list[str]:
         """The path below the FHIR base, in parts."""
         raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
@@ -80,7 +81,7 @@ class HttpRequest:
         text: bytes = self._scope["query_string"]
         return text.decode("latin-1")
 
-    @cached_property
+    @lazy
     def pairs(self) -> list[tuple[str, str]]:
         """The query's parameters, in order."""
         return read_pairs(self._scope["query_string"])
@@ -94,11 +95,11 @@ class HttpRequest:
         client = self._scope.get("client")
         return client[0] if client else ""
 
-    @cached_property
+    @lazy
     def language(self) -> Language:
         return language_of(self.header("accept-language"))
 
-    @cached_property
+    @lazy
     def prefer(self) -> dict[str, str]:
         """`Prefer: return=minimal; handling=strict` as a mapping."""
         wishes = {}
@@ -112,7 +113,7 @@ class HttpRequest:
     def strict(self) -> bool:
         return self.prefer.get("handling") == "strict"
 
-    @cached_property
+    @lazy
     def format(self) -> Format:
         """The format of the answer. Raises NotSupported (406 is said by the endpoint) for an unknown one."""
         asked = self.option("_format") if b"_format" in self._scope["query_string"] else None

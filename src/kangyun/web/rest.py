@@ -182,19 +182,20 @@ class Rest:
     # --- writing
 
     async def _create(self, request: HttpRequest, record: Record, type_: str) -> Answer:
-        resource = await self._resource(request, type_, None)
+        resource, text = await self._resource(request, type_, None)
         condition = request.header("if-none-exist") or None
-        operation = record.operation("create", type_, resource=resource, condition=_condition(condition))
+        operation = record.operation("create", type_, resource=resource, text=text, condition=_condition(condition))
         (done,) = await record.commit([operation], "create")
         return self._written(done, request, 201 if done.status == "created" else 200)
 
     async def _update(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
-        resource = await self._resource(request, type_, id_)
+        resource, text = await self._resource(request, type_, id_)
         operation = record.operation(
             "update",
             type_,
             id=id_ or resource.get("id"),
             resource=resource,
+            text=text,
             condition=None if id_ else _condition(request.query),
             if_match=if_match(request.header("if-match")),
             only_new=request.header("if-none-match") == "*",
@@ -226,8 +227,10 @@ class Rest:
         headers = {"etag": f'W/"{done.stored.version}"'} if done.stored else {}
         return Answer(204, headers=headers)
 
-    async def _resource(self, request: HttpRequest, type_: str, id_: str | None) -> Resource:
-        resource = await request.resource()
+    async def _resource(self, request: HttpRequest, type_: str, id_: str | None) -> tuple[Resource, bytes | None]:
+        """Returns the resource of the body, valid, and the body itself where it is JSON."""
+        body = await request.body()
+        resource = decoded(body, request.content_type)
         if resource.get("resourceType") != type_:
             raise Invalid("web.not-this-type", expected=type_)
         if id_ is not None and "id" not in resource:
@@ -235,7 +238,7 @@ class Rest:
         if id_ is not None and resource["id"] != id_:
             raise Invalid("web.not-this-id", at=f"{type_}.id")
         check(resource)
-        return resource
+        return resource, body if "json" in request.content_type else None
 
     def _written(self, done: Any, request: HttpRequest, status: int) -> Answer:
         if done.stored is None:
