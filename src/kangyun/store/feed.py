@@ -187,5 +187,5 @@ class Reader:
 
 def _raise_if_passing(error: Exception) -> None:
     """Raises what says nothing about the event: the reader keeps its place and tries again later."""
-    if isinstance(error, Unavailable | Throttled | LOST):
+    if isinstance(error, (Unavailable, Throttled, *LOST)):
         raise error
