@@ -2,8 +2,8 @@
 
 Every piece is a closure `run(this, environment)`: `this` is the item in focus. A piece whose result is at most one item
 by its type is *single* and returns that item or None; the others return a list, which nobody may change, because it
-may be the resource's own. Errors in the shape of the data show up as AttributeError or TypeError and are turned into
-Invalid in one place, `Program`.
+may be the resource's own. Errors in the shape of the data show up as AttributeError, TypeError and the like and are
+turned into Invalid in one place, `Program`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -121,7 +121,7 @@ class Compiler:
 
     def _member(self, node: Member, scope: Scope) -> Code:
         if node.focus is None:
-            named = self._type_name(node.name, scope)
+            named = self._type_name(node, scope)
             if named is not None:
                 return named
             focus = self.expression(Special("this", node.at), scope)
@@ -129,18 +129,18 @@ class Compiler:
             focus = self.expression(node.focus, scope)
         return paths.step(focus, node.name, strict=self.strict, at=node.at)
 
-    def _type_name(self, name: str, scope: Scope) -> Code | None:
+    def _type_name(self, node: Member, scope: Scope) -> Code | None:
         """A path may start with the name of the type in focus, or of one that it specialises."""
+        name = node.name
         if not name[0].isupper() or not types.exists(name):
             return None
         this = scope.this
         if this.namespace == "FHIR" and types.is_subtype(this.name, name):
             return paths.this_code(this)
         if this.family == "resource" or (this.namespace == "any" and not self.strict):
-            focus = self.expression(Special("this", 0), scope)
-            return cast(self, focus, name, 0)
+            return cast(self, self.expression(Special("this", node.at), scope), name, node.at)
         if self.strict and this.namespace != "nothing":
-            raise Invalid("fhir.fhirpath.unknown-member", name=name[:64], type=this.name, position=0)
+            raise Invalid("fhir.fhirpath.unknown-member", name=name[:64], type=this.name, position=node.at)
         return EMPTY
 
     def _call(self, node: Call, scope: Scope) -> Code:

@@ -15,6 +15,10 @@ from kangyun.fhir.fhirpath.syntax import Node
 from kangyun.fhir.fhirpath.types import Static, fhir
 from kangyun.fhir.fhirpath.values import Element, plain, type_of
 
+# What closures raise when the data has not the shape of its type, or a number not a sensible size: they look up members
+# and compare values without asking first, which is what makes them quick.
+_OF_SHAPE = (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError)
+
 
 class Program:
     """An expression compiled for a focus of one type: the quick way for who evaluates it often.
@@ -39,7 +43,7 @@ class Program:
         environment.context = node
         try:
             items = self._run(node, environment)
-        except (AttributeError, TypeError, KeyError, RecursionError) as error:
+        except _OF_SHAPE as error:
             raise Invalid("fhir.fhirpath.shape") from error
         if self._is_raw:
             return list(items)
@@ -50,7 +54,7 @@ class Program:
         environment.context = node
         try:
             items = self._boxed(node, environment)
-        except (AttributeError, TypeError, KeyError, RecursionError) as error:
+        except _OF_SHAPE as error:
             raise Invalid("fhir.fhirpath.shape") from error
         return [
             (item.type, item.value) if item.__class__ is Element else (f"System.{type_of(item)[1]}", item)
@@ -62,7 +66,7 @@ class Program:
         environment.context = node
         try:
             return self._truth(node, environment) is not False
-        except (AttributeError, TypeError, KeyError, RecursionError) as error:
+        except _OF_SHAPE as error:
             raise Invalid("fhir.fhirpath.shape") from error
 
 

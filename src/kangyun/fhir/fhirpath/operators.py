@@ -7,7 +7,6 @@ Source: FHIRPath Normative Release (2.0.0), section 6, http://hl7.org/fhirpath/N
 
 import operator
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from kangyun.base.errors import Invalid
@@ -118,7 +117,8 @@ def order(test: Callable[[Any, Any], bool], left: Code, right: Code) -> Code:
     ):
         return boolean(_order_of_dates(test, left.raw, right.raw, unboxer(left.type)))
     one, two = value(left), value(right)
-    if left.type.family in _NUMBER_FAMILIES and isinstance(right.constant, int | Decimal) and left.single:
+    numbers = left.type.family in _NUMBER_FAMILIES and right.type.family in _NUMBER_FAMILIES
+    if numbers and left.single and right.constant is not None and right.single:
         constant = right.constant
         return boolean(lambda this, env: None if (item := one(this, env)) is None else test(item, constant))
 

@@ -227,9 +227,8 @@ def _of_any(focus: Code, name: str) -> Code | None:
         return _of_choice(focus.choice, name)
     if possible is not None and not any(name in types.members(each) for each in possible):
         return None
-    found = frozenset(element.type for each in possible or () for element in types.members(each).get(name, ()))
+    names = frozenset(element.type for each in possible or () for element in types.members(each).get(name, ()))
     run = many(focus)
-
     steps: dict[str, Run] = {}
 
     def all_of(this: Any, env: Environment) -> list[Any]:
@@ -243,7 +242,7 @@ def _of_any(focus: Code, name: str) -> Code | None:
                     found += step_to(item, env)
         return found
 
-    return Code(one_of(found) if len(found) > 1 else ANY, False, all_of, ordered=focus.ordered)
+    return Code(one_of(names) if len(names) > 1 else ANY, False, all_of, ordered=focus.ordered)
 
 
 def _of_choice(choice: Choice, name: str) -> Code | None:
@@ -251,9 +250,8 @@ def _of_choice(choice: Choice, name: str) -> Code | None:
     focus = choice.focus
     if not focus.single:
         return _for_each(focus, _of_choice(Choice(this_code(focus.type), choice.elements), name))
-    steps = [
-        code for element in choice.elements if (code := _step(to_element(focus, element), name)) not in (None, EMPTY)
-    ]
+    found = [_step(to_element(focus, element), name) for element in choice.elements]
+    steps = [code for code in found if code is not None and code is not EMPTY]
     if len(steps) <= 1:
         return steps[0] if steps else None
     same = all(code.type == steps[0].type for code in steps)

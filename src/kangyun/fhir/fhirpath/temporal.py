@@ -31,6 +31,9 @@ UNIT_FIELDS = {"year": 0, "month": 1, "week": 2, "day": 2, "hour": 3, "minute": 
 EARLIEST_ZONE, LATEST_ZONE = 14 * 60, -12 * 60
 """The zones, in minutes east of UTC, where a day begins first and last: what is open when no zone is given."""
 
+MAX_AMOUNT = 10**15
+"""Of any unit, milliseconds included: more leaves the calendar in every case."""
+
 _SECONDS = {
     "week": Decimal(604800),
     "day": Decimal(86400),
@@ -108,13 +111,10 @@ def read(text: str) -> Temporal | None:
     found = _PATTERN.fullmatch(text)
     if found is None:
         return None
-    values = found.groupdict()
-    fields = _numbers(
-        values["year"], values["month"], values["day"], values["hour"], values["minute"], values["second"]
-    )
-    if values["hour"] is not None and values["day"] is None:
+    fields = _numbers(*found.group("year", "month", "day", "hour", "minute", "second"))
+    if found["hour"] is not None and found["day"] is None:
         return None
-    zone = _zone(values["zone"])
+    zone = _zone(found["zone"])
     if not _real(fields) or (zone is not None and abs(zone) > EARLIEST_ZONE):
         return None
     return Temporal("Date" if found["t"] is None else "DateTime", fields, zone, text)
@@ -253,9 +253,9 @@ def shift(value: Temporal, amount: Decimal, unit: str) -> Temporal | None:
     if value.kind == "Time":
         return _shift_time(value, amount, unit)
     fields = value.fields
-    whole = amount.to_integral_value(ROUND_DOWN)
-    if abs(whole) > 10**12:
+    if abs(amount) > MAX_AMOUNT:
         return None
+    whole = amount.to_integral_value(ROUND_DOWN)
     if UNIT_FIELDS[unit] >= len(fields):
         whole, unit = _coarser(whole, unit, len(fields))
         amount = whole
@@ -326,5 +326,8 @@ def _date_of(day: int) -> tuple[int, int, int] | None:
 def _shift_time(value: Temporal, amount: Decimal, unit: str) -> Temporal | None:
     if unit not in ("hour", "minute", "second", "millisecond"):
         raise Invalid("fhir.fhirpath.unit-for-time", unit=unit)
+    if abs(amount) > MAX_AMOUNT:
+        return None
+    # Time goes round the clock: whole days of milliseconds are as well left away.
     moved = shift(Temporal("DateTime", (2000, 1, 1, *value.fields)), amount % (86400 * 1000), unit)
     return None if moved is None else Temporal("Time", moved.fields[3:])

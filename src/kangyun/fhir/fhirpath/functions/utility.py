@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from kangyun.fhir.fhirpath.code import Code, Environment, many
+from kangyun.fhir.fhirpath.code import Code, Environment, Run, many
 from kangyun.fhir.fhirpath.invocation import Invocation, function
 from kangyun.fhir.fhirpath.paths import boxed
 from kangyun.fhir.fhirpath.temporal import Temporal
@@ -24,7 +24,7 @@ def trace(call: Invocation) -> Code:
     shown = boxed(call.body(1)) if len(call.arguments) == 2 else None
     run, items_of, boxed_focus = focus.run, many(focus), boxed(focus)
 
-    def traced(this: Any, env: Environment) -> Any:
+    def tell(this: Any, env: Environment) -> None:
         if env.trace is not None:
             items = (
                 boxed_focus(this, env)
@@ -32,9 +32,16 @@ def trace(call: Invocation) -> Code:
                 else [found for item in items_of(this, env) for found in shown(item, env)]
             )
             env.trace(str(name(this, env)), items)
-        return run(this, env)
 
-    return Code(focus.type, focus.single, traced, ordered=focus.ordered, raw=focus.raw)
+    def traced(run: Run) -> Run:
+        def passed_on(this: Any, env: Environment) -> Any:
+            tell(this, env)
+            return run(this, env)
+
+        return passed_on
+
+    raw = None if focus.raw is None else traced(focus.raw)
+    return Code(focus.type, focus.single, traced(run), ordered=focus.ordered, raw=raw)
 
 
 def _now(call: Invocation, env: Environment) -> datetime:
