@@ -21,6 +21,7 @@ from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, NotSupported, PlatformError, SignInNeeded
 from kangyun.base.settings import Settings
+from kangyun.base.texts import say
 from kangyun.fhir.json import encode
 from kangyun.web.bundles import Bundles
 from kangyun.web.capability import capability_statement
@@ -187,7 +188,14 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await self.open()
+                try:
+                    await self.open()
+                except Exception as error:
+                    # Unless told so, granian serves without what could not be opened.
+                    issues = error.issues if isinstance(error, PlatformError) else (unexpected(error),)
+                    logger.error("%s", "; ".join(say(issue.text, "zh", issue.parameters) for issue in issues))
+                    await send({"type": "lifespan.startup.failed"})
+                    return
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.close()
