@@ -1,0 +1,329 @@
+"""`python -m benchmarks.feed`: the change feed under many writers of hot patients.
+
+Writers call `record_commit` as fast as it answers, each time a small commit about one of a few patients: an observation
+is made, and every fourth time the patient is updated as well. Meanwhile the sequencer gives positions and a reader
+reads. Two rounds:
+
+* *proof*: each commit leaves, still under its locks, its number among the commits of its patient, and the feed is held
+  against that: nothing lost, nothing twice, positions without gaps, nothing out of order;
+* *speed*: nothing but the record's own work, CPU told apart: database (its writers; sequencer and reader), load.
+
+An embedded server is started for it, with its usual settings (a commit is on disk before it is answered); `--database`
+names another one.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import asyncpg
+import msgspec
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from kangyun.cli.serve import PACKAGES
+from kangyun.database.embedded import EmbeddedServer
+from kangyun.database.migrations import migrate
+from kangyun.database.pool import Pool
+from kangyun.store import feed, rows
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.sequencer import sequence
+from kangyun.store.tokens import bucket_of
+from kangyun.store.writer import STALE
+
+BODY = 330  # bytes of a sealed body: an Observation of Synthea
+TOKENS = 22  # of an index row
+# Numbers of res: the patients have the first, then each writer of each round has a range.
+RANGE, FIRST_RANGE = 100_000, 10_000
+
+_COMMIT = (
+    "SELECT commit_id FROM record_commit($1::int4[], $2::expectation[], '{}', '{}', '{}', '{}', $3::resource_row[], "
+    "'{}', $4::expectation[], '{}', $5::version_row[], $6::date_row[], '{}', '{}', 1, false, 0::int2, "
+    "'Device/bench', 'TREAT', NULL, $7, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', $8::int8[])"
+)
+# Beside the commit, under its locks, the number that the commit has among those of its patient.
+_TRUTH = """
+CREATE TABLE bench_patient (patient int8 PRIMARY KEY, n int8 NOT NULL) WITH (fillfactor = 20);
+CREATE TABLE bench_truth (commit int8 PRIMARY KEY, patient int8 NOT NULL, n int8 NOT NULL);
+"""
+_PROVEN = f"""
+WITH c AS MATERIALIZED ({_COMMIT}),
+     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $9 RETURNING n, c.commit_id)
+INSERT INTO bench_truth SELECT commit_id, $9, n FROM p RETURNING commit
+"""
+
+
+@dataclass
+class Round:
+    """What a round found."""
+
+    name: str
+    seconds: float = 0.0
+    commits: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    cpu: dict[str, float] = field(default_factory=dict)  # seconds
+
+
+def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
+    """A commit that makes an observation, and updates its patient where `version` is given."""
+    now = datetime.now(UTC)
+    tokens = [random.getrandbits(63) for _ in range(TOKENS)]
+    created = rows.resource_row(
+        *(res, patient, now, now, 0, 0, 1, 1, TYPE_NUMBERS["Observation"], 1, 2, False, tokens),
+    )
+    body = random.randbytes(BODY)
+    versions = [rows.version_row(res, 1, 1, 1, 1, TYPE_NUMBERS["Observation"], b"c", body)]
+    expected: list[tuple[int, int]] = []
+    bumped: list[tuple[int, int]] = []
+    if version is not None:
+        expected, bumped = [(patient, version)], [(patient, version + 1)]
+        versions.append(rows.version_row(patient, version + 1, 1, 1, 1, TYPE_NUMBERS["Patient"], b"u", body))
+    dates = [rows.date_row(res, 7, now, now)]
+    return [bucket_of(patient)], expected, [created], bumped, versions, dates, "r", [patient]
+
+
+async def _write(pool: Pool, patients: list[int], number: int, until: float, proven: bool) -> tuple[list[float], float]:
+    """One writer: commits until the time is over. Returns how long each took, and the CPU seconds of its backend."""
+    took = []
+    async with pool.connection() as connection:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+        began_cpu = _cpu([pid])
+        while time.monotonic() < until:
+            number += 1
+            patient, version = random.choice(patients), None
+            if number % 4 == 0:
+                version = await connection.fetchval("SELECT version FROM resource WHERE res = $1", patient)
+            arguments = _arguments(patient, number << 12, version)
+            began = time.perf_counter()
+            try:
+                if proven:
+                    await connection.fetchval(_PROVEN, *arguments, patient)
+                else:
+                    await connection.fetchval(_COMMIT, *arguments)
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != STALE:
+                    raise
+                continue  # Another writer was first: read again, as the store does.
+            took.append(time.perf_counter() - began)
+        return took, _cpu([pid]) - began_cpu
+
+
+def _writers(url: str, patients: list[int], numbers: list[int], seconds: float, proven: bool, end: Connection) -> None:
+    """A process of writers, one for each range of numbers."""
+
+    async def work() -> list[tuple[list[float], float]]:
+        async with Pool(url, size=len(numbers), prepare=rows.register) as pool:
+            until = time.monotonic() + seconds
+            return await asyncio.gather(*(_write(pool, patients, number, until, proven) for number in numbers))
+
+    found = uvloop.run(work())
+    end.send(([one for took, _ in found for one in took], sum(cpu for _, cpu in found), time.process_time()))
+
+
+async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: list[float]) -> None:
+    """Reads the feed from its beginning, as a consumer does: position to commit."""
+    place = feed.Place(1, 0)
+    async with pool.connection() as connection:
+        while True:
+            ending = stop.is_set()
+            events, place = await feed.read(connection, place)
+            now = datetime.now(UTC)
+            for event in events:
+                seen[event.place.position] = event.commit
+                lags.append((now - event.instant).total_seconds())
+            if not events:
+                if ending:
+                    return
+                await asyncio.sleep(feed.LOOK)
+
+
+def _cpu(pids: list[int]) -> float:
+    """CPU seconds of processes of this machine so far."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+async def _round(
+    url: str, name: str, nth: int, *, writers: int, patients: list[int], seconds: float, processes: int
+) -> Round:
+    proven = name == "proof"
+    found = Round(name, seconds)
+    seen: dict[int, int] = {}
+    stop, stop_reading = asyncio.Event(), asyncio.Event()
+    own = time.process_time()
+    async with Pool(url, size=6) as pool:
+        if proven:
+            await _prepare(pool, patients)
+        sequencing = asyncio.ensure_future(sequence(pool, stop))
+        reading = asyncio.ensure_future(_read(pool, stop_reading, seen, found.lags))
+        await asyncio.sleep(1)
+        # What was there before this round has been read: it is not to be measured.
+        found.lags.clear()
+        began = _cpu(await _backends(pool))
+        numbers = [FIRST_RANGE + (nth * writers + i) * RANGE for i in range(writers)]
+        for part in await _in_processes(
+            url, patients, [numbers[i::processes] for i in range(processes)], seconds, proven
+        ):
+            took, database, generator = part
+            found.latencies += took
+            _add(found.cpu, "database: writers", database)
+            _add(found.cpu, "load generator", generator)
+        await asyncio.sleep(1)
+        stop.set()
+        await sequencing
+        stop_reading.set()
+        await reading
+        _add(found.cpu, "database: sequencer and reader", _cpu(await _backends(pool)) - began)
+        _add(found.cpu, "sequencer and reader", time.process_time() - own)
+        async with pool.connection() as connection:
+            found.faults = await _faults(connection, seen, proven)
+    return found
+
+
+async def _in_processes(
+    url: str, patients: list[int], parts: list[list[int]], seconds: float, proven: bool
+) -> list[Any]:
+    context = multiprocessing.get_context("spawn")
+    ends = []
+    for numbers in parts:
+        receiver, sender = context.Pipe(duplex=False)
+        context.Process(target=_writers, args=(url, patients, numbers, seconds, proven, sender), daemon=True).start()
+        ends.append(receiver)
+    loop = asyncio.get_running_loop()
+    return [await loop.run_in_executor(None, receiver.recv) for receiver in ends]
+
+
+def _add(cpu: dict[str, float], name: str, seconds: float) -> None:
+    cpu[name] = cpu.get(name, 0.0) + seconds
+
+
+async def _backends(pool: Pool) -> list[int]:
+    """The server's processes for this one's connections."""
+    async with pool.connection() as connection:
+        rows_ = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    return [row["pid"] for row in rows_]
+
+
+async def _prepare(pool: Pool, patients: list[int]) -> None:
+    """Makes the patients, and the tables that hold the truth."""
+    now = datetime.now(UTC)
+    number = TYPE_NUMBERS["Patient"]
+    created = [rows.resource_row(one, one, now, now, 0, 0, 1, 1, number, 1, 0, False, [1]) for one in patients]
+    versions = [rows.version_row(one, 1, 1, 1, 1, number, b"c", random.randbytes(BODY)) for one in patients]
+    async with pool.connection() as connection:
+        await rows.register(connection)
+        await connection.execute(_TRUTH)
+        await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
+        await connection.fetchval(_COMMIT, [], [], created, [], versions, [], "r", patients)
+
+
+async def _faults(connection: asyncpg.Connection, seen: dict[int, int], proven: bool) -> dict[str, int]:
+    commits = {row["id"] for row in await connection.fetch("SELECT id FROM commit")}
+    given = list(seen.values())
+    faults = {
+        "lost": len(commits - set(given)),
+        "twice": len(given) - len(set(given)),
+        "gaps": max(seen, default=0) - len(seen),
+    }
+    if proven:
+        truth = {row["commit"]: row for row in await connection.fetch("SELECT * FROM bench_truth")}
+        last: dict[int, int] = {}
+        faults["out of order"] = 0
+        for row in (truth[seen[position]] for position in sorted(seen) if seen[position] in truth):
+            faults["out of order"] += row["n"] != last.get(row["patient"], 0) + 1
+            last[row["patient"]] = row["n"]
+    return faults
+
+
+def _show(console: Console, rounds: list[Round]) -> None:
+    table = Table("round", "commits/s", "p50 ms", "p99 ms", "lag p50 ms", "lag p99 ms", *rounds[0].faults)
+    for one in rounds:
+        commits = len(one.latencies)
+        table.add_row(
+            *(one.name, f"{commits / one.seconds:,.0f}", *_percentiles(one.latencies), *_percentiles(one.lags)),
+            *(str(one.faults.get(name, "–")) for name in rounds[0].faults),
+        )
+    console.print(table)
+    cpu = Table("CPU, µs a commit", *(one.name for one in rounds))
+    for name in rounds[0].cpu:
+        cpu.add_row(name, *(f"{one.cpu[name] / len(one.latencies) * 1e6:,.0f}" for one in rounds))
+    console.print(cpu)
+
+
+def _percentiles(seconds: list[float]) -> tuple[str, str]:
+    ordered = sorted(seconds)
+    return tuple(f"{ordered[int(len(ordered) * share)] * 1000:,.1f}" for share in (0.5, 0.99))  # type: ignore[return-value]
+
+
+async def _migrated(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await migrate(connection, PACKAGES)
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM commit)"):
+            raise SystemExit("the database must be empty")
+    finally:
+        await connection.close()
+
+
+def _run(url: str, writers: int, patients: int, seconds: float, processes: int, json_file: Path | None) -> None:
+    uvloop.run(_migrated(url))
+    hot = [number << 12 for number in range(1, patients + 1)]
+    rounds = [
+        uvloop.run(_round(url, name, nth, writers=writers, patients=hot, seconds=seconds, processes=processes))
+        for nth, name in enumerate(("proof", "speed"))
+    ]
+    _show(Console(width=120), rounds)
+    if json_file:
+        figures = {
+            one.name: {
+                "commits_per_second": len(one.latencies) / seconds,
+                "faults": one.faults,
+                "cpu_microseconds_a_commit": {n: c / len(one.latencies) * 1e6 for n, c in one.cpu.items()},
+            }
+            for one in rounds
+        }
+        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
+
+
+def main(
+    writers: Annotated[int, typer.Option(help="Connections that write.")] = 16,
+    patients: Annotated[int, typer.Option(help="Patients that all of them write about.")] = 32,
+    seconds: Annotated[float, typer.Option(help="Of each round.")] = 10.0,
+    processes: Annotated[int, typer.Option(help="Processes that the writers are spread over.")] = 2,
+    database: Annotated[str | None, typer.Option(help="An empty database; else an embedded server is started.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where the embedded server has its data; else a folder for now.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Proves that the feed loses and reorders nothing, and measures commits a second."""
+    arguments = (writers, patients, seconds, processes, json_file)
+    if database:
+        _run(database, *arguments)
+        return
+    with TemporaryDirectory(prefix="kangyun-feed-") as folder:
+        server = EmbeddedServer(data or Path(folder))
+        server.start()
+        try:
+            _run(server.url, *arguments)
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    typer.run(main)
