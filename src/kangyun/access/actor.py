@@ -26,8 +26,13 @@ class Circumstances:
     """The request that an actor makes. None of it holds a value that the request was about.
 
     shape:  method and path with parameter names only. source: the address. request: the request id.
+    historic: what is written has happened elsewhere before; it is no order made now.
+    depth, origin: of a reaction: one more than the commit's that it reacts to, and its own name.
     """
 
     shape: str
     source: str
     request: str
+    historic: bool = False
+    depth: int = 0
+    origin: str | None = None
