@@ -160,6 +160,9 @@ class Record:
             shape=about.shape,
             source=about.source,
             request=about.request,
+            historic=about.historic,
+            depth=about.depth,
+            origin=about.origin,
         )
 
     async def _audit(self, action: str, outcome: int, patients: list[int]) -> None:
