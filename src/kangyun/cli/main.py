@@ -1,5 +1,9 @@
-"""The `kangyun` command: its commands joined, and the one place that shows an error."""
+"""The `kangyun` command: its commands joined, and the one place that shows an error.
 
+Each command's module is loaded when it is called: `up` stays small, and `--help` answers at once.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,15 +11,32 @@ from typing import Annotated
 import typer
 
 from kangyun.base.errors import PlatformError
-from kangyun.cli import serve as serving
-from kangyun.cli import up as starting
-from kangyun.cli.speech import console, speak
+from kangyun.cli.speech import complain, speak
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="""康云：区域开放健康平台（FHIR R4）。第一次使用：kangyun up
+
+Kangyun: an open health platform for a region, on FHIR R4. The first time: kangyun up
+
+设置来自环境变量 KANGYUN_*、数据文件夹中的 kangyun.toml 或默认值，全部列在 docs/operations.md。
+Settings come from KANGYUN_* variables, kangyun.toml in the data folder, or defaults: see docs/operations.md.""",
+)
 
 Data = Annotated[Path | None, typer.Option("--data", help="数据文件夹 | Data folder", metavar="DIR")]
 Port = Annotated[int | None, typer.Option("--port", help="监听端口 | Port", metavar="N")]
 Host = Annotated[str | None, typer.Option("--host", help="监听地址 | Address", metavar="HOST")]
+
+
+@app.callback()
+def _language(
+    lang: Annotated[str | None, typer.Option("--lang", help="界面语言 zh 或 en | Language: zh or en")] = None,
+) -> None:
+    if lang:
+        os.environ["KANGYUN_LANG"] = lang
 
 
 @app.command(help="一处启动全部：数据库、Web、后台任务；首次启动装入演示数据 | Run everything here")
@@ -26,19 +47,50 @@ def up(
     empty: Annotated[bool, typer.Option("--empty", help="不装入演示数据 | Without the demonstration")] = False,
 ) -> None:
     """Runs everything until Ctrl-C."""
+    from kangyun.cli import up as starting
+
     starting.up(data=data, port=port, host=host, empty=empty)
 
 
 @app.command(help="只运行 Web 服务（数据库由 KANGYUN_DATABASE 指定）| Run the web processes only")
 def serve(data: Data = None, port: Port = None, host: Host = None) -> None:
     """Serves HTTP on a migrated database."""
+    from kangyun.cli import serve as serving
+
     serving.serve(data=data, port=port, host=host)
 
 
 @app.command(help="只运行后台任务：变更排序、订阅、导出 | Run the background work only")
 def work(data: Data = None) -> None:
     """Runs the background work."""
+    from kangyun.cli import serve as serving
+
     serving.work(data=data)
+
+
+@app.command(help="更新数据库结构；--before 只做旧版本仍在运行时可做的部分 | Bring the schema up to date")
+def migrate(
+    data: Data = None,
+    before: Annotated[
+        bool, typer.Option("--before", help="旧版本进程仍在运行 | Processes of the version before still run")
+    ] = False,
+) -> None:
+    """Applies the missing migrations to KANGYUN_DATABASE."""
+    from kangyun.cli import serve as serving
+
+    done = serving.bring_up_to_date(data, ("pre",) if before else ("pre", "post"))
+    for migration in done:
+        typer.echo(f"{migration.package} {migration.name} {migration.phase}")
+    typer.echo(speak("cli.migrated", count=len(done)))
+
+
+@app.command(hidden=True, help="装入演示数据（由 up 调用）| Load the demonstration (called by up)")
+def demonstration() -> None:
+    """Loads what is missing of the demonstration."""
+    from kangyun.cli import children, demonstration
+
+    children.tie_to_up()
+    demonstration.load()
 
 
 def main() -> None:
@@ -47,5 +99,5 @@ def main() -> None:
         app()
     except PlatformError as error:
         for issue in error.issues:
-            console.print(f"[red]{speak(issue.text, **issue.parameters)}[/red]")
+            complain(speak(issue.text, **issue.parameters))
         sys.exit(1)

@@ -1,97 +1,181 @@
-"""`kangyun up`: everything in one place: the embedded database (or the one that is set), web processes, background
-work.
+"""`kangyun up`: everything in one place: the embedded database or the one that is set, web processes, background work.
 
-A process that ends is started again; Ctrl-C, or the end of the terminal, stops all that was started here.
+A process that ends is started again; Ctrl-C, or the end of the terminal, stops all that was started here. Killed
+outright, it leaves nothing running: what it started notices (`database.lifeline`).
 """
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.base.settings import Settings, read_settings
-from kangyun.cli.serve import DATABASE_VARIABLE, prepare_database
-from kangyun.cli.speech import console, speak
+from kangyun.cli.children import UP, Child
+from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
+from kangyun.cli.folder import claimed
+from kangyun.cli.speech import announce, speak
 from kangyun.database.embedded import EmbeddedServer
 
-READY_WITHIN = 60  # seconds
-RESTART_AFTER = 1.0
-DEMO_MARK = "demo"
-
-
-@dataclass(slots=True)
-class _Child:
-    """A process that we keep alive."""
-
-    name: str
-    command: list[str]
-    process: subprocess.Popen[bytes]
-    started: float = field(default_factory=time.monotonic)
+READY_WITHIN = 60.0  # seconds
+LOOK_EVERY = 0.2  # seconds
+# An embedded server that ended is started again after so long, doubled each time it ends within a minute.
+DATABASE_PAUSE, LONGEST_DATABASE_PAUSE = 0.5, 30.0  # seconds
 
 
 def up(data: Path | None, port: int | None, host: str | None, *, empty: bool) -> None:
     """Runs everything until a signal. Raises Unavailable when a part cannot start."""
     settings = read_settings(data=data, port=port, host=host)
-    settings.data.mkdir(parents=True, exist_ok=True)
-    demo = _is_demo(settings, empty)
     stopping = _signals()
-    server = None if settings.database else EmbeddedServer(settings.data)
-    children: list[_Child] = []
-    try:
-        database = settings.database or _start_database(server)
-        asyncio.run(prepare_database(database))
-        environment = os.environ | {
-            DATABASE_VARIABLE: database,
-            "KANGYUN_DATA": str(settings.data),
-            "KANGYUN_DEMO": "true" if demo else "false",
+    with claimed(settings.data):
+        _refuse_taken_port(settings)
+        _Run(settings, stopping, demonstration=is_demonstration(settings, empty)).run()
+
+
+class _Run:
+    """One run of `kangyun up`."""
+
+    def __init__(self, settings: Settings, stopping: Callable[[], bool], *, demonstration: bool) -> None:
+        self._settings = settings
+        self._stopping = stopping
+        self._demonstration = demonstration
+        self._server = None if settings.database else EmbeddedServer(settings.data)
+        self._database = settings.database or (self._server.url if self._server else "")
+        self._environment = os.environ | {
+            "KANGYUN_DATABASE": self._database,
+            "KANGYUN_DATA": str(settings.data.resolve()),
+            "KANGYUN_DEMO": "true" if demonstration else "false",
         }
-        arguments = ["--port", str(settings.port), "--host", settings.host]
-        for name, extra in (("serve", arguments), ("work", [])):
-            children.append(_started(name, [sys.executable, "-m", "kangyun.cli", name, *extra], environment))
-        url = f"http://{settings.host}:{settings.port}"
-        _wait_until_ready(url, children, stopping)
-        console.print(f"ready {url}", style="bold green")
-        while not stopping():
-            _keep_alive(children, environment)
-            time.sleep(0.2)
-    finally:
-        console.print(speak("cli.stopping"))
-        _stop(children)
-        if server is not None:
-            server.stop()
-        console.print(speak("cli.stopped"))
+        logs = settings.data / "log"
+        place = ["--port", str(settings.port), "--host", settings.host]
+        self._web = Child("web", ["serve", *place], logs / "web.log", self._environment)
+        self._work = Child("work", ["work"], logs / "work.log", self._environment)
+        self._url = f"http://{settings.host}:{settings.port}"
+        self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
 
+    def run(self) -> None:
+        try:
+            self._start()
+            while not self._stopping():
+                self._keep_alive()
+                time.sleep(LOOK_EVERY)
+        finally:
+            announce(speak("cli.stopping"))
+            self._stop()
+            announce(speak("cli.stopped"))
 
-def _is_demo(settings: Settings, empty: bool) -> bool:
-    """A data folder is a demonstration from its first start, or never."""
-    mark = settings.data / DEMO_MARK
-    fresh = not (settings.data / "postgresql").exists() and not settings.database
-    if fresh and not empty:
-        mark.touch()
-    return mark.exists() or settings.demo
+    def _start(self) -> None:
+        if self._server is not None:
+            self._launch(self._server)
+        (self._settings.data / "log").mkdir(mode=0o700, exist_ok=True)
+        for child in (self._web, self._work):
+            child.start()  # They load their modules while the database comes up.
+        if self._server is not None:
+            self._wait_for(self._server.accepts, Unavailable("database.did-not-start", log=str(self._server.log)))
+        if self._stopping():
+            return
+        self._migrate()
+        for child in (self._web, self._work):
+            child.go()
+        self._wait_for(self._answers, Unavailable("cli.not-ready", seconds=int(READY_WITHIN), log=str(self._web.log)))
+        if self._demonstration and not self._stopping():
+            self._load_demonstration()
+        if not self._stopping():
+            announce(f"ready {self._url}", style="bold green")
+            if self._demonstration:
+                announce(speak("cli.open-here", url=f"{self._url}/"))
+                announce(sign_ins(self._settings))
 
+    def _launch(self, server: EmbeddedServer) -> None:
+        if os.geteuid() == 0:
+            announce(speak("cli.made-user" if server.owner.made_now else "cli.using-user", user=server.owner.name))
+        # Nobody else holds the folder, so a server in it was left by a process that was killed.
+        if server.end_orphan():
+            announce(speak("cli.ended-orphan"), style="yellow")
+        announce(speak("cli.starting-database" if server.exists else "cli.making-database"))
+        server.launch()
+        self._database_since = time.monotonic()
 
-def _start_database(server: EmbeddedServer | None) -> str:
-    assert server is not None
-    if os.geteuid() == 0:
-        console.print(speak("cli.made-user" if server.owner.made_now else "cli.using-user", user=server.owner.name))
-    console.print(speak("cli.starting-database"))
-    server.start()
-    return server.url
+    def _migrate(self) -> None:
+        # Loaded here, while the database starts: the driver is a third of this process's own starting time.
+        from kangyun.cli.serve import prepare_database
 
+        asyncio.run(prepare_database(self._database))
 
-def _started(name: str, command: list[str], environment: dict[str, str]) -> _Child:
-    # A group of its own: Ctrl-C reaches us alone, and we stop the parts in order.
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
-    return _Child(name, command, process)
+    def _wait_for(self, done: Callable[[], bool], failure: Unavailable) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not done() and not self._stopping():
+            ended = self._server is not None and self._server.ended is not None
+            for child in (self._web, self._work):
+                if child.ended is not None:
+                    announce(child.last_words())
+                    ended = True
+            if ended or time.monotonic() > deadline:
+                raise failure
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._url}/health/ready", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _load_demonstration(self) -> None:
+        if is_loaded(self._settings):
+            return
+        # It draws its progress on our terminal; in a session of its own, so that Ctrl-C comes to it through us.
+        loading = subprocess.Popen(
+            [sys.executable, "-m", "kangyun.cli", "demonstration"],
+            env=self._environment | {UP: str(os.getpid())},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while loading.poll() is None and not self._stopping():
+            time.sleep(0.05)
+        loading.terminate()
+        if loading.wait() and not self._stopping():
+            announce(speak("cli.demonstration-not-loaded"), style="yellow")
+
+    def _keep_alive(self) -> None:
+        for child in (self._web, self._work):
+            status = child.revive()
+            if status is not None:
+                announce(speak("cli.process-ended", name=child.name, status=status, log=str(child.log)), style="yellow")
+        if self._server is not None and self._server.ended is not None:
+            self._revive_database(self._server)
+
+    def _revive_database(self, server: EmbeddedServer) -> None:
+        alive = time.monotonic() - self._database_since
+        if alive > READY_WITHIN:
+            self._database_pause = DATABASE_PAUSE
+        elif alive < self._database_pause:
+            return
+        else:
+            self._database_pause = min(self._database_pause * 2, LONGEST_DATABASE_PAUSE)
+        announce(speak("cli.database-ended", status=server.ended or 0, log=str(server.log)), style="yellow")
+        self._database_since = time.monotonic()
+        try:
+            server.launch()
+        except PlatformError as error:
+            # What stops it now (a full disk) may pass; what is written meanwhile is refused, not lost.
+            announce(speak(error.issues[0].text, **error.issues[0].parameters), style="red")
+
+    def _stop(self) -> None:
+        for child in (self._web, self._work):
+            child.ask_to_stop()
+        for child in (self._web, self._work):
+            child.stop()
+        if self._server is not None:
+            self._server.stop()
 
 
 def _signals() -> Callable[[], bool]:
@@ -101,33 +185,17 @@ def _signals() -> Callable[[], bool]:
     return lambda: bool(asked)
 
 
-def _wait_until_ready(url: str, children: list[_Child], stopping: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + READY_WITHIN
-    while not stopping():
-        if any(child.process.poll() is not None for child in children) or time.monotonic() > deadline:
-            raise Unavailable("cli.not-ready", seconds=READY_WITHIN)
+def _refuse_taken_port(settings: Settings) -> None:
+    """Raises Unavailable when the address cannot be listened on: the web processes share it, so they cannot tell."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-
-
-def _keep_alive(children: list[_Child], environment: dict[str, str]) -> None:
-    for place, child in enumerate(children):
-        status = child.process.poll()
-        if status is not None and time.monotonic() - child.started > RESTART_AFTER:
-            console.print(speak("cli.process-ended", name=child.name, status=status), style="yellow")
-            children[place] = _started(child.name, child.command, environment)
-
-
-def _stop(children: list[_Child]) -> None:
-    for child in children:
-        if child.process.poll() is None:
-            child.process.terminate()
-    for child in children:
-        try:
-            child.process.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.process.pid, signal.SIGKILL)
-            child.process.wait()
+            trial.bind((settings.host, settings.port))
+        except OverflowError:
+            raise Unavailable("cli.no-such-port", port=settings.port) from None
+        except OSError as error:
+            text = {errno.EADDRINUSE: "cli.port-taken", errno.EACCES: "cli.port-not-allowed"}.get(
+                error.errno or 0, "cli.no-such-address"
+            )
+            raise Unavailable(text, host=settings.host, port=settings.port) from None

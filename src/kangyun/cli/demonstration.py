@@ -1,0 +1,149 @@
+"""The demonstration district of `kangyun up`: loaded once, through the gate, as the demo's administrator.
+
+`simulate` makes it; here it is only brought in. How far it came stands in the data folder, so that a start that was
+killed half-way goes on where it was: a bundle that is loaded twice changes nothing.
+"""
+
+import asyncio
+import os
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from kangyun.base.settings import Settings, read_settings
+from kangyun.cli.speech import announce, console, speak
+
+MARK = "demonstration.json"
+SEED, RESIDENTS = 1, 200
+Bundle = dict[str, Any]
+
+
+class Mark(msgspec.Struct):
+    """What the demonstration is, and how many of its bundles are in. `until` is the last day of its record."""
+
+    until: date
+    seed: int = SEED
+    residents: int = RESIDENTS
+    loaded: int = 0
+
+    @property
+    def bundles(self) -> int:
+        return self.residents + 2  # The accounts' own resources, and the institutions, come first.
+
+
+def is_demonstration(settings: Settings, empty: bool) -> bool:
+    """Whether this installation is a demonstration. A data folder is one from its first start, or never."""
+    if _file(settings).exists() or settings.demo:
+        return True
+    fresh = not (settings.data / "postgresql").exists() and not settings.database
+    if fresh and not empty:
+        _write(settings, Mark(datetime.now(ZoneInfo(settings.time_zone)).date()))
+        return True
+    return False
+
+
+def is_loaded(settings: Settings) -> bool:
+    """Whether all of it is in. A demonstration without a mark (by setting) brings its own data."""
+    mark = _read(settings)
+    return mark is None or mark.loaded >= mark.bundles
+
+
+def sign_ins(settings: Settings) -> str:
+    """Returns the demo's accounts as lines to show."""
+    from kangyun.access.platform import DEMO_ACCOUNTS
+    from kangyun.access.signin import demo_accounts
+
+    accounts = demo_accounts(settings.data / DEMO_ACCOUNTS)
+    return "\n".join([speak("cli.sign-ins"), *(f"  {a.user:<10}{a.password:<20}{a.name}" for a in accounts)])
+
+
+def load() -> None:
+    """Loads what is missing, with a progress bar. Raises PlatformError; what is in by then stays."""
+    settings = read_settings(demo=True, log_level="warning")
+    mark = _read(settings)
+    if mark is not None:
+        asyncio.run(_load(settings, mark))
+
+
+async def _load(settings: Settings, mark: Mark) -> None:
+    # The store is loaded only where it is needed: `up` itself imports this module and stays small.
+    from kangyun.access.actor import Actor, Circumstances
+    from kangyun.access.platform import DEMO_ACCOUNTS, open_platform
+    from kangyun.access.signin import demo_accounts
+    from kangyun.simulate import district
+
+    first = demo_accounts(settings.data / DEMO_ACCOUNTS)[0]
+    administrator = Actor(first.reference, first.name, first.institution, first.purpose, first.administrator)
+    platform = await open_platform(settings, settings.database)
+    bundles = [accounts_bundle(), *district(mark.seed, mark.residents, mark.until)]
+    try:
+        with _progress() as progress:
+            task = progress.add_task(speak("cli.loading-demonstration"), total=mark.bundles, completed=mark.loaded)
+            for bundle in bundles[mark.loaded :]:
+                about = Circumstances("POST /", "local", uuid4().hex)
+                record = await platform.gate.open(administrator, about)
+                await record.commit([_operation(record, entry) for entry in bundle["entry"]], "transaction")
+                mark.loaded += 1
+                _write(settings, mark)
+                progress.update(task, completed=mark.loaded)
+    finally:
+        await platform.close()
+    announce(speak("cli.demonstration-loaded", residents=mark.residents))
+
+
+def _operation(record: Any, entry: dict[str, Any]) -> Any:
+    from kangyun.access.intake import check
+
+    resource = entry["resource"]
+    check(resource)
+    return record.operation(
+        "update", resource["resourceType"], id=resource["id"], resource=resource, full_url=entry["fullUrl"]
+    )
+
+
+def accounts_bundle() -> Bundle:
+    """Returns the resources that the demo's sign-ins act as."""
+    from kangyun.simulate.bundle import META
+
+    name = [{"text": "演示医生"}]
+    resources: list[dict[str, Any]] = [
+        {"resourceType": "Organization", "id": "demo-hospital", "name": "演示医院", "active": True},
+        {"resourceType": "Practitioner", "id": "demo-doctor", "name": name, "active": True},
+        {"resourceType": "Patient", "id": "demo-resident", "name": [{"text": "演示居民"}], "active": True},
+        {"resourceType": "Device", "id": "demo-admin", "deviceName": [{"name": "演示管理员", "type": "other"}]},
+    ]
+    entries = [{"fullUrl": f"urn:uuid:{uuid4()}", "resource": {**resource, "meta": META}} for resource in resources]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def _file(settings: Settings) -> Path:
+    return settings.data / MARK
+
+
+def _read(settings: Settings) -> Mark | None:
+    if not _file(settings).exists():
+        return None
+    return msgspec.json.decode(_file(settings).read_bytes(), type=Mark)
+
+
+def _write(settings: Settings, mark: Mark) -> None:
+    # Replaced whole: a killed process leaves the old one or the new one.
+    fresh = _file(settings).with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(mark))
+    os.replace(fresh, _file(settings))
