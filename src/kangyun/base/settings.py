@@ -45,6 +45,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     import_folder: Annotated[
         str, "$import 可读取的本地文件夹，空则禁止 file: 地址 | Folder that $import may read by file: URLs; empty: none"
     ] = ""
+    import_hosts: Annotated[
+        str, "$import 可读取的内网地址，逗号分隔 | Inner hosts that $import may read from, separated by commas"
+    ] = ""
+    bulk_workers: Annotated[int, "批量导入的进程数，0 为每核一个 | Processes of an import; 0: one a core"] = 0
+    bulk_hours: Annotated[int, "导出文件与导入报告的保留小时数 | Hours that bulk files are kept"] = 24
     subscription_hosts: Annotated[
         str, "订阅可通知的内网地址，逗号分隔 | Inner hosts that subscriptions may call, separated by commas"
     ] = ""
