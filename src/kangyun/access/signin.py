@@ -4,6 +4,7 @@ A demo account's password is drawn when a demonstration is first started and kep
 demonstration there are none. The OpenID provider, second factors and registers are another issue.
 """
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -49,9 +50,13 @@ def demo_accounts(file: Path) -> list[Account]:
             Account(user, f"{user}-{secrets.token_hex(4)}", name, reference, institution, purpose, administrator)
             for user, name, reference, institution, purpose, administrator in DEMO_ROLES
         ]
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        fresh = file.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as sink:
             sink.write(msgspec.json.encode(made))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, file)  # Whole, and by the first of the processes that start at once.
+        fresh.unlink()
     return msgspec.json.decode(file.read_bytes(), type=list[Account])
 
 
