@@ -12,6 +12,7 @@ from typing import Any
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.audit import Auditor
+from kangyun.access.disk import Disk
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError
 from kangyun.fhir.search.query import Query
@@ -31,6 +32,7 @@ class Gate:
 
     store: Store
     auditor: Auditor
+    disk: Disk
     institutions: dict[str, int] = field(default_factory=dict)
 
     async def open(self, actor: Actor, circumstances: Circumstances) -> "Record":
@@ -38,15 +40,15 @@ class Gate:
         number = self.institutions.get(actor.institution)
         if number is None:
             async with self.store.pool.connection() as connection:
+                await connection.execute(_NEW_INSTITUTION, actor.institution)
                 number = await connection.fetchval(_INSTITUTION, actor.institution)
             self.institutions[actor.institution] = number
         return Record(self, actor, circumstances, number)
 
 
-_INSTITUTION = """
-WITH made AS (INSERT INTO institution (reference) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id)
-SELECT id FROM made UNION ALL SELECT id FROM institution WHERE reference = $1 LIMIT 1
-"""
+# Two statements: what another process makes in the same moment is not seen by the one that met it.
+_NEW_INSTITUTION = "INSERT INTO institution (reference) VALUES ($1) ON CONFLICT DO NOTHING"
+_INSTITUTION = "SELECT id FROM institution WHERE reference = $1"
 
 
 class Record:
@@ -132,6 +134,7 @@ class Record:
         When nothing came of it (no change, or refused), the row is written apart.
         """
         try:
+            self._gate.disk.check()
             done = await self._store.transactor.apply(operations, self._envelope(action))
         except PlatformError:
             await self._audit(action, 422, [])
