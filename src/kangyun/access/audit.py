@@ -4,6 +4,7 @@ A write's row is part of its transaction (`store.writer`). Chaining, signing and
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -28,6 +29,8 @@ class Auditor:
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: set[asyncio.Task[None]] = set()
+        # Told of each group, how many rows it has.
+        self.on_group: Callable[[int], object] | None = None
 
     async def write(self, row: Row) -> None:
         """Returns when the row is on disk. Raises Unavailable when it cannot be: then nothing may be shown."""
@@ -51,22 +54,35 @@ class Auditor:
         rows, self._rows = self._rows, []
         waiting, self._waiting = self._waiting, []
         if rows:
+            if self.on_group is not None:
+                self.on_group(len(rows))
             task = asyncio.ensure_future(self._store(rows, waiting))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
     async def _store(self, rows: list[Row], waiting: list[asyncio.Future[None]]) -> None:
-        failure: BaseException | None = None
         try:
             async with self._pool.connection() as connection:
                 await connection.copy_records_to_table("audit", records=rows, columns=_COLUMNS)
-        except (Unavailable, asyncpg.PostgresError, *LOST) as error:
+        except asyncpg.DataError as error:
+            # One row cannot be written: it must not take the others with it.
+            if len(rows) > 1:
+                await asyncio.gather(*(self._store([row], [one]) for row, one in zip(rows, waiting, strict=True)))
+            else:
+                _fail(waiting, error)
+        except BaseException as error:
+            _fail(waiting, error)
+            if not isinstance(error, (Unavailable, asyncpg.PostgresError, *LOST)):
+                raise
+        else:
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
+
+
+def _fail(waiting: list[asyncio.Future[None]], error: BaseException) -> None:
+    for one in waiting:
+        if not one.done():
             failure = Unavailable("access.audit-not-written")
             failure.__cause__ = error
-        for one in waiting:
-            if one.done():
-                continue
-            if failure is None:
-                one.set_result(None)
-            else:
-                one.set_exception(failure)
+            one.set_exception(failure)

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 
 from kangyun.access.audit import Auditor
+from kangyun.access.disk import Disk
 from kangyun.access.intake import check
 from kangyun.access.record import Gate
 from kangyun.access.signin import SignIn, demo_accounts
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
+from kangyun.database.vitals import Vitals, is_current, vitals
 from kangyun.store.rows import register
 from kangyun.store.store import Store
+from kangyun.store.vitals import feed_vitals, is_sequenced
 
+PACKAGES = ("database", "store")
+"""Whose schema is needed."""
 DEMO_ACCOUNTS = "demo-sign-ins.json"
 
 
@@ -23,6 +28,21 @@ class Platform:
     pool: Pool
     gate: Gate
     sign_in: SignIn
+    disk: Disk
+
+    async def condition(self) -> dict[str, bool]:
+        """Returns which parts are well: database, schema, and the background work. Raises Unavailable."""
+        async with self.pool.connection() as connection:
+            return {
+                "database": bool(await connection.fetchval("SELECT NOT pg_is_in_recovery()")),
+                "schema": await is_current(connection, PACKAGES),
+                "work": await is_sequenced(connection),
+            }
+
+    async def vitals(self) -> Vitals:
+        """Returns the figures of database and feed. Raises Unavailable."""
+        async with self.pool.connection() as connection:
+            return [*await vitals(connection), *await feed_vitals(connection)]
 
     async def close(self) -> None:
         """Closes the database connections."""
@@ -43,4 +63,6 @@ async def open_platform(settings: Settings, database: str) -> Platform:
     store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))
     accounts = demo_accounts(settings.data / DEMO_ACCOUNTS) if settings.demo else []
     sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
-    return Platform(settings, base, pool, Gate(store, Auditor(pool)), sign_in)
+    # The database's own disk, where it is ours to watch.
+    disk = Disk(settings.data, settings.disk_reserve)
+    return Platform(settings, base, pool, Gate(store, Auditor(pool), disk), sign_in, disk)

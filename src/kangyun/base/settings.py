@@ -36,6 +36,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cipher: Annotated[str, "正文加密算法 sm4 或 aes | Cipher of bodies: sm4 or aes"] = "sm4"
     root_key: Annotated[str, "根密钥文件，空则在数据文件夹 | File of the root key; empty: in the data folder"] = ""
     body_limit: Annotated[int, "请求正文上限（字节）| Largest request body (bytes)"] = 64_000_000
+    body_memory: Annotated[
+        int, "每进程同时处理的请求正文总量（字节）| Request bodies held at once by a process (bytes)"
+    ] = 256_000_000
+    disk_reserve: Annotated[
+        int, "磁盘剩余低于此值时停止写入（字节）| Free disk below which nothing more is written (bytes)"
+    ] = 256_000_000
     search_seconds: Annotated[
         float, "单次查询的数据库时间上限（秒）| Database time that a search may take (seconds)"
     ] = 2.0

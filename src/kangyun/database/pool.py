@@ -7,6 +7,7 @@ are warm. A connection that broke, or whose transaction did not end, is closed a
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
@@ -14,9 +15,10 @@ from typing import Any, Self
 
 import asyncpg
 
-from kangyun.base.errors import Throttled, Unavailable
+from kangyun.base.errors import Unavailable
 
-# What an unreachable, stopping, starting or full server raises: the caller may try again later.
+# What an unreachable, stopping, starting or full server raises, a standby that does not write, a disk that does not
+# read, and a lock that others keep: the caller may try again later.
 LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -27,9 +29,23 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # The server hung up while the connection was idle.
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
-# The plans of the store are chosen by the form of its statements (docs/search.md), so a plan is made once.
-SERVER_SETTINGS = {"application_name": "kangyun", "timezone": "UTC", "plan_cache_mode": "force_generic_plan"}
+SERVER_SETTINGS = {
+    "application_name": "kangyun",
+    "timezone": "UTC",
+    # The plans of the store are chosen by the form of its statements (docs/search.md), so a plan is made once.
+    "plan_cache_mode": "force_generic_plan",
+    # Last resorts, in milliseconds. What a caller may take is bounded by the caller; these free the locks of one that
+    # was stopped in the middle, or cut off without a word.
+    "lock_timeout": "20000",
+    "statement_timeout": "300000",
+    "idle_in_transaction_session_timeout": "60000",
+    "client_connection_check_interval": "5000",
+}
 
 
 class Pool:
@@ -52,6 +68,8 @@ class Pool:
         self._idle: list[asyncpg.Connection] = []
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
+        # Told of each wait for a connection, in seconds.
+        self.on_wait: Callable[[float], object] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,10 +90,10 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lends a connection. Raises Throttled when none comes free in time, Unavailable when the server is lost."""
+        """Lends a connection. Raises Unavailable when none comes free in time and when the server is lost."""
         await self._take_place()
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
+            connection = self._living() or await self._connect()
         except BaseException:
             self._give_place()
             raise
@@ -84,6 +102,8 @@ class Pool:
         except LOST as error:
             connection.terminate()
             raise Unavailable from error
+        except asyncpg.QueryCanceledError as error:
+            raise Unavailable("database.too-slow") from error
         except asyncio.CancelledError:
             # Half a statement may be on its way: its answer must not meet the next caller.
             connection.terminate()
@@ -102,6 +122,14 @@ class Pool:
         for connection in idle:
             with contextlib.suppress(*LOST, asyncio.TimeoutError):
                 await connection.close(timeout=5)
+
+    def _living(self) -> asyncpg.Connection | None:
+        """Returns an idle connection, leaving out those that the server has closed meanwhile."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
 
     async def _connect(self) -> asyncpg.Connection:
         try:
@@ -125,14 +153,20 @@ class Pool:
             return
         place = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        began = time.monotonic()
         try:
-            await asyncio.wait_for(place, self._patience)
-        except TimeoutError:
-            raise Throttled from None
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._patience):
+                await place
+        except BaseException as error:
+            # The place may have come in the same moment: then it is the next one's.
             if place.done() and not place.cancelled():
                 self._give_place()
+            if isinstance(error, TimeoutError):
+                raise Unavailable("database.pool-busy") from None
             raise
+        finally:
+            if self.on_wait is not None:
+                self.on_wait(time.monotonic() - began)
 
     def _give_place(self) -> None:
         while self._waiting:

@@ -11,6 +11,7 @@ import asyncpg
 from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import Pool
+from kangyun.database.vitals import tell
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ RETRY = 1.0
 UPKEEP_EVERY = 1.0
 
 _PENDING = """
-SELECT gin_clean_pending_list(c.oid) FROM pg_class AS c
+SELECT coalesce(sum(gin_clean_pending_list(c.oid)), 0)::float8 FROM pg_class AS c
 WHERE c.relkind = 'i' AND c.relname ~ '^resource_[0-9]+_tok$' AND c.relnamespace = current_schema()::regnamespace
 """
 # The segment behind the one that the newest number is in is always there.
@@ -61,7 +62,8 @@ async def _upkeep(pool: Pool, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             async with pool.connection() as connection:
-                await connection.execute(_PENDING)
+                pages = await connection.fetchval(_PENDING)
+                await tell(connection, {"gin_pending_pages": pages})
                 await connection.execute(_SEGMENTS)
         except (PlatformError, asyncpg.PostgresError) as error:
             logger.warning("upkeep: %s", type(error).__name__)

@@ -4,65 +4,116 @@ The FHIR endpoint is a plain ASGI application, because FHIR needs its own routin
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, NotSupported, PlatformError, SignInNeeded
+from kangyun.base.errors import Invalid, Issue, NotSupported, PlatformError, SignInNeeded, TooLong, Unavailable
+from kangyun.base.logging import current
 from kangyun.base.settings import Settings
-from kangyun.base.texts import say
+from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
 from kangyun.web.bundles import Bundles
 from kangyun.web.capability import capability_statement
 from kangyun.web.exchange import Answer, HttpRequest, Receive, Scope, Send, send_answer
-from kangyun.web.limits import Kind, Limits
+from kangyun.web.health import figures, live, ready
+from kangyun.web.limits import Kind, Limits, TooSlow, in_time
+from kangyun.web.metrics import (
+    AUDIT_GROUP,
+    BODY_BYTES,
+    PLACES,
+    PLACES_WAITING,
+    POOL_IN_USE,
+    POOL_WAIT,
+    POOL_WAITING,
+    REFUSED,
+    UNEXPECTED,
+    Metrics,
+)
 from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
 from kangyun.web.rest import NotAllowed, Rest
+from kangyun.web.shape import interaction, shape
+from kangyun.web.trace import trace_of
 
 logger = logging.getLogger("kangyun.request")
 BASE_PATH = "/fhir"
+LARGEST_SIGN_IN = 10_000  # bytes
+OPEN_EVERY = 1.0  # seconds
 
 
 class FhirEndpoint:
     """Everything below the FHIR base."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, metrics: Metrics) -> None:
         settings = platform.settings
         self._platform = platform
+        self._metrics = metrics
         self._limits = Limits(
-            interactive=settings.interactive_limit, feed=settings.feed_limit, bulk=settings.bulk_limit
+            body_bytes=settings.body_memory,
+            interactive=settings.interactive_limit,
+            feed=settings.feed_limit,
+            bulk=settings.bulk_limit,
         )
+        platform.pool.on_wait = partial(metrics.observe, POOL_WAIT)
+        platform.gate.auditor.on_group = partial(metrics.observe, AUDIT_GROUP)
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors)
         self._metadata = encode(capability_statement(platform.base))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = HttpRequest(scope, receive, self._platform.settings.body_limit)
         began = time.perf_counter()
-        request_id = _request_id(request)
+        share = self._limits.room.open()
+        request = HttpRequest(scope, in_time(receive), self._platform.settings.body_limit, share)
+        trace = trace_of(request)
+        context = current.set(trace)
+        try:
+            answer = await self._worked_on(request, trace.request)
+            try:
+                await send_answer(answer, request, send, trace.request)
+            except PlatformError as error:  # What XML cannot say is refused in JSON; nothing was sent yet.
+                request.format = "json"
+                answer = refusal(error, request, trace.request)
+                await send_answer(answer, request, send, trace.request)
+            seconds = time.perf_counter() - began
+            self._count(request, answer, seconds)
+            fields = {"status": answer.status, "ms": round(seconds * 1000, 1)}
+            logger.info(shape(request), extra={"fields": fields})
+        finally:
+            share.close()
+            current.reset(context)
+
+    def _count(self, request: HttpRequest, answer: Answer, seconds: float) -> None:
+        metrics, limits = self._metrics, self._limits
+        metrics.request(interaction(request), answer.status, seconds)
+        for kind in limits.most:
+            metrics.set(PLACES, limits.in_use(kind), (kind,))
+            metrics.set(PLACES_WAITING, limits.waiting(kind), (kind,))
+            metrics.set(REFUSED, limits.refused[kind], (kind,))
+        metrics.set(BODY_BYTES, limits.room.used)
+        metrics.set(POOL_IN_USE, self._platform.pool.in_use)
+        metrics.set(POOL_WAITING, self._platform.pool.waiting)
+
+    async def _worked_on(self, request: HttpRequest, request_id: str) -> Answer:
+        """Answers a request whatever becomes of it."""
         try:
             async with self._limits.place(_kind(request)):
-                answer = await self._answer(request, request_id)
+                return await self._answer(request, request_id)
         except PlatformError as error:
-            answer = refusal(error, request, request_id)
+            return refusal(error, request, request_id)
         except Exception as error:
-            issue = unexpected(error)
-            answer = Answer(500, encode(outcome([issue], request.language, request_id)))
-        await send_answer(answer, request, send, request_id)
-        logger.info(
-            "%s %s %s %d %.1fms", request_id, request.method, shape(request), answer.status,
-            (time.perf_counter() - began) * 1000,
-        )  # fmt: skip
+            self._metrics.add(UNEXPECTED)
+            return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))
 
     async def _answer(self, request: HttpRequest, request_id: str) -> Answer:
         if request.segments == ["metadata"] and request.method in ("GET", "HEAD"):
@@ -75,7 +126,7 @@ class FhirEndpoint:
             return await self._rest.answer(request, record)
         except PlatformError as error:
             if not record.left_a_row:
-                await record.refuse(request.method.lower(), status_of(error))
+                await record.refuse(interaction(request), status_of(error))
             raise
 
     async def _record(self, request: HttpRequest, request_id: str) -> Record:
@@ -119,23 +170,11 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
         status = 406
     elif isinstance(error, NotSupported) and error.issues[0].text == "web.media-type":
         status = 415
+    elif isinstance(error, TooSlow):
+        status = 408
     elif status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
     return Answer(status, encode(outcome(error.issues, request.language, request_id)), headers)
-
-
-def shape(request: HttpRequest) -> str:
-    """Returns the request without any value: method, types and operations, names of parameters."""
-    known = ("_history", "_search", "metadata")
-    parts = [
-        part if (part[:1].isupper() and part.isalpha()) or part in known or part.startswith("$") else "[id]"
-        for part in request.segments[:6]
-    ]
-    try:
-        names = sorted({name[:64] for name, _ in request.pairs})[:32]
-    except PlatformError:
-        names = []
-    return f"{request.method} /{'/'.join(parts)}" + (f"?{'&'.join(names)}" if names else "")
 
 
 def _kind(request: HttpRequest) -> Kind:
@@ -144,56 +183,87 @@ def _kind(request: HttpRequest) -> Kind:
     return "bulk" if request.segments and request.segments[-1] in ("$export", "$import") else "interactive"
 
 
-def _request_id(request: HttpRequest) -> str:
-    given = request.header("x-request-id")
-    return given if given and len(given) <= 64 and given.replace("-", "").isalnum() and given.isascii() else uuid4().hex
-
-
 class Application:
-    """The ASGI application of a process: opens the platform when it starts, closes it when it ends."""
+    """The ASGI application of a process: opens the platform when it starts, closes it when it ends.
+
+    Where the platform cannot be opened, because the database does not answer, it answers 503 and goes on trying.
+    """
 
     def __init__(self, settings: Settings, database: str) -> None:
         self._settings = settings
         self._database = database
         self._fhir: FhirEndpoint | None = None
         self._platform: Platform | None = None
+        self._metrics: Metrics | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._others = Starlette(
             routes=[
-                Route("/health/live", _live),
+                Route("/health/live", live),
                 Route("/health/ready", self._ready),
+                Route("/metrics", self._figures),
                 Route("/sign-in", self._sign_in, methods=["POST"]),
             ],
-            exception_handlers={PlatformError: _on_platform_error},
+            exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and (scope["path"] + "/").startswith(f"{BASE_PATH}/") and self._fhir:
-            await self._fhir(scope, receive, send)
+        elif scope["type"] == "http" and (scope["path"] + "/").startswith(f"{BASE_PATH}/"):
+            try:
+                await (self._fhir or _not_open)(scope, receive, send)
+            except Exception as error:  # Nothing may reach the server: it would print what the exception quotes.
+                unexpected(error)
         else:
-            await self._others(scope, receive, send)
+            with contextlib.suppress(Exception):  # Starlette raises what _on_defect has answered and logged.
+                await self._others(scope, receive, send)
 
     async def open(self) -> None:
         """Opens the platform. Raises Unavailable when it cannot."""
+        if self._metrics is None:
+            self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)
-        self._fhir = FhirEndpoint(self._platform)
+        self._fhir = FhirEndpoint(self._platform, self._metrics)
 
     async def close(self) -> None:
         """Closes the platform."""
+        if self._opening:
+            self._opening.cancel()
         if self._platform:
             await self._platform.close()
+        if self._metrics:
+            self._metrics.close()
+
+    async def _start(self) -> None:
+        """Opens the platform, or goes on trying where it is only that the database does not answer."""
+        try:
+            await self.open()
+        except Unavailable as error:
+            if error.issues[0].text != Unavailable.default_text:
+                raise
+            logger.error("the database does not answer; trying again")
+            self._opening = asyncio.ensure_future(self._open_some_time())
+
+    async def _open_some_time(self) -> None:
+        while self._fhir is None:
+            await asyncio.sleep(OPEN_EVERY)
+            try:
+                await self.open()
+            except PlatformError as error:
+                logger.error("%s", _said(error.issues))
+            except Exception as error:
+                unexpected(error)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 try:
-                    await self.open()
+                    await self._start()
                 except Exception as error:
                     # Unless told so, granian serves without what could not be opened.
                     issues = error.issues if isinstance(error, PlatformError) else (unexpected(error),)
-                    logger.error("%s", "; ".join(say(issue.text, "zh", issue.parameters) for issue in issues))
+                    logger.error("%s", _said(issues))
                     await send({"type": "lifespan.startup.failed"})
                     return
                 await send({"type": "lifespan.startup.complete"})
@@ -203,19 +273,24 @@ class Application:
                 return
 
     async def _ready(self, request: Request) -> Response:
-        try:
-            assert self._platform is not None
-            async with asyncio.timeout(2), self._platform.pool.connection() as connection:
-                await connection.fetchval("SELECT 1")
-        except (PlatformError, TimeoutError):
-            return JSONResponse({"ready": False}, 503, {"retry-after": str(RETRY_AFTER)})
-        return JSONResponse({"ready": True})
+        return await ready(self._platform)
+
+    async def _figures(self, request: Request) -> Response:
+        if self._metrics is None:
+            raise Unavailable
+        return await figures(self._metrics, self._platform)
 
     async def _sign_in(self, request: Request) -> Response:
-        assert self._platform is not None
+        if self._platform is None:
+            raise Unavailable
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LARGEST_SIGN_IN:
+                raise TooLong("web.body-too-long", limit=LARGEST_SIGN_IN)
         try:
-            asked = msgspec.json.decode(await request.body(), type=_SignIn)
-        except msgspec.DecodeError:
+            asked = msgspec.json.decode(body, type=_SignIn)
+        except (msgspec.DecodeError, RecursionError):
             raise Invalid("web.wrong-sign-in-body") from None
         token = self._platform.sign_in.sign_in(asked.user, asked.password)
         return JSONResponse({"access_token": token, "token_type": "Bearer"}, headers={"cache-control": "no-store"})
@@ -226,11 +301,24 @@ class _SignIn(msgspec.Struct):
     password: str
 
 
-async def _live(request: Request) -> Response:
-    return PlainTextResponse("ok")
+def _said(issues: Sequence[Issue]) -> str:
+    return "; ".join(say(issue.text, "zh", issue.parameters) for issue in issues)
+
+
+async def _not_open(scope: Scope, receive: Receive, send: Send) -> None:
+    request = HttpRequest(scope, receive, 0)
+    trace = trace_of(request)
+    await send_answer(refusal(Unavailable(), request, trace.request), request, send, trace.request)
 
 
 async def _on_platform_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlatformError)
-    body = encode(outcome(error.issues))
-    return Response(body, status_of(error), media_type="application/fhir+json")
+    status = status_of(error)
+    headers = {"retry-after": str(RETRY_AFTER)} if status in (429, 503) else {}
+    body = encode(outcome(error.issues, language_of(request.headers.get("accept-language"))))
+    return Response(body, status, headers, media_type="application/fhir+json")
+
+
+async def _on_defect(request: Request, error: Exception) -> Response:
+    body = encode(outcome([unexpected(error)], language_of(request.headers.get("accept-language"))))
+    return Response(body, 500, media_type="application/fhir+json")

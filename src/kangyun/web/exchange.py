@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
 
-from kangyun.base.errors import Invalid, Malformed, NotSupported, TooLong
+from kangyun.base.errors import Invalid, Malformed, NotSupported, PlatformError, TooLong
 from kangyun.base.lazy import lazy
 from kangyun.base.texts import Language, language_of
 from kangyun.fhir import Resource
 from kangyun.fhir import json as fhir_json
 from kangyun.fhir import xml as fhir_xml
+from kangyun.web.limits import Room, Share
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,7 +38,18 @@ _ONLY_ACCEPTED = {"*/*", "application/*", "text/html", "application/fhir+ndjson"
 JSON_PATCH = "application/json-patch+json"
 XML_PATCH = "application/xml-patch+xml"
 FORM = "application/x-www-form-urlencoded"
+PIECE = 65_536  # bytes that are unpacked at once
 SMALLEST_COMPRESSED = 1400  # bytes: what one packet carries anyhow
+
+
+class NotAllowed(PlatformError):
+    """The address does not take this method: 405. `allow` are those that it takes."""
+
+    code = "not-supported"
+
+    def __init__(self, method: str, *allow: str) -> None:
+        super().__init__("web.no-such-method", method=method[:16])
+        self.allow = allow
 
 
 @dataclass(slots=True)
@@ -55,10 +67,11 @@ class Answer:
 class HttpRequest:
     """One request. Reading it raises PlatformErrors only."""
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limit: int, share: Share | None = None) -> None:
         self._scope = scope
         self._receive = receive
         self._limit = limit
+        self._share = share or Room(limit).open()
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         if len(self.headers) < len(scope["headers"]):
@@ -143,6 +156,7 @@ class HttpRequest:
             size += len(part)
             if size > self._limit:
                 raise TooLong("web.body-too-long", limit=self._limit)
+            self._share.take(len(part))
             parts.append(part)
             if not message.get("more_body"):
                 break
@@ -156,19 +170,35 @@ class HttpRequest:
 
     def _unpacked(self, packed: bytes) -> bytes:
         """Returns what gzip packed, in one member or several."""
-        plain = b""
-        while packed:
-            machine = zlib.decompressobj(wbits=31)
-            try:
-                plain += machine.decompress(packed, self._limit + 1 - len(plain))
-            except zlib.error:
-                raise Malformed("web.not-gzip") from None
-            if len(plain) > self._limit:
-                raise TooLong("web.body-too-long", limit=self._limit)
-            if not machine.eof:
-                raise Malformed("web.not-gzip")
-            packed = machine.unused_data.lstrip(b"\0")
-        return plain
+        parts: list[bytes] = []
+        room = self._limit + 1
+        machine = zlib.decompressobj(wbits=31)
+        # In pieces: what is left behind a member is copied, and a body may be all members.
+        for begin in range(0, len(packed), PIECE):
+            piece = packed[begin : begin + PIECE]
+            while piece:
+                if machine.eof:
+                    piece = piece.lstrip(b"\0")
+                    machine = zlib.decompressobj(wbits=31) if piece else machine
+                part = self._inflated(machine, piece, room)
+                room -= len(part)
+                self._share.take(len(part))
+                parts.append(part)
+                piece = machine.unused_data if machine.eof else b""
+        if packed and not machine.eof:
+            raise Malformed("web.not-gzip")
+        return b"".join(parts)
+
+    def _inflated(self, machine: Any, piece: bytes, room: int) -> bytes:
+        if not piece:
+            return b""
+        try:
+            part: bytes = machine.decompress(piece, room)
+        except zlib.error:
+            raise Malformed("web.not-gzip") from None
+        if len(part) >= room:
+            raise TooLong("web.body-too-long", limit=self._limit)
+        return part
 
     async def resource(self) -> Resource:
         """Returns the body as a resource, from JSON or XML."""

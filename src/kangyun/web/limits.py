@@ -1,46 +1,146 @@
-"""How many requests of each class a process works on at once. Beyond that a request waits a moment, then is sent away.
+"""What a process takes on at once: so many requests of each class, so many bytes of bodies, so long for a body to come.
 
 interactive: one resource or a search.  feed: bundles.  bulk: $export and $import.
+
+Beyond its limit a request waits a moment for a place, first come first served, and then is sent away: people who look
+at a screen are told that the service is full (503), feeds and bulk jobs that they ask for too much (429). So a rush
+costs a bounded queue, never memory, and a class never takes the places of another.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Literal
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Literal
 
-from kangyun.base.errors import Throttled
+from kangyun.base.errors import PlatformError, Throttled, Unavailable
 
 Kind = Literal["interactive", "feed", "bulk"]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 # A queue longer than this many times the limit would only grow old.
 QUEUE = 4
 PATIENCE = {"interactive": 5.0, "feed": 20.0, "bulk": 0.1}  # seconds
+RETRY_AFTER = {"interactive": 2, "feed": 10, "bulk": 30}  # seconds
+# A body must begin to come within this many seconds, and then come at this rate: else its sender would hold a place.
+BODY_PATIENCE = 20.0
+SLOWEST_BODY = 16_384  # bytes a second
+
+
+class TooSlow(PlatformError):
+    """The body did not come in time: 408."""
+
+    code = "timeout"
+    default_text = "web.body-too-slow"
 
 
 class Limits:
-    """The places of a process."""
+    """The places of a process. `interactive=256, feed=8, bulk=2`: places of each class; `body_bytes`: of all bodies."""
 
-    def __init__(self, **most: int) -> None:
-        self._most = most
-        self._places = {kind: asyncio.Semaphore(count) for kind, count in most.items()}
-        self.waiting = dict.fromkeys(most, 0)
+    def __init__(self, *, body_bytes: int, **most: int) -> None:
+        self.most = most
+        self.free = dict(most)
+        self.refused = dict.fromkeys(most, 0)
+        self.room = Room(body_bytes)
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {kind: deque() for kind in most}
+
+    def in_use(self, kind: str) -> int:
+        """How many requests of a class are being worked on."""
+        return self.most[kind] - self.free[kind]
+
+    def waiting(self, kind: str) -> int:
+        """How many requests of a class wait for a place."""
+        return len(self._waiting[kind])
 
     @contextlib.asynccontextmanager
     async def place(self, kind: Kind) -> AsyncIterator[None]:
-        """Holds a place of a class. Raises Throttled when none comes free in time."""
-        places = self._places[kind]
-        if places.locked():
-            if self.waiting[kind] >= self._most[kind] * QUEUE:
-                raise Throttled("web.busy", kind=kind)
-            self.waiting[kind] += 1
-            try:
-                await asyncio.wait_for(places.acquire(), PATIENCE[kind])
-            except TimeoutError:
-                raise Throttled("web.busy", kind=kind) from None
-            finally:
-                self.waiting[kind] -= 1
+        """Holds a place of a class. Raises Unavailable or Throttled when none comes free in time."""
+        if self.free[kind] > 0:
+            self.free[kind] -= 1
         else:
-            await places.acquire()
+            await self._wait(kind)
         try:
             yield
         finally:
-            places.release()
+            self._give(kind)
+
+    async def _wait(self, kind: Kind) -> None:
+        queue = self._waiting[kind]
+        if len(queue) >= self.most[kind] * QUEUE:
+            raise self._refusal(kind)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            async with asyncio.timeout(PATIENCE[kind]):
+                await turn
+        except BaseException as error:
+            # The turn may have come in the same moment: then it is the next one's.
+            if turn.done() and not turn.cancelled():
+                self._give(kind)
+            else:
+                queue.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise self._refusal(kind) from None
+            raise
+
+    def _give(self, kind: Kind) -> None:
+        queue = self._waiting[kind]
+        while queue:
+            turn = queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.free[kind] += 1
+
+    def _refusal(self, kind: Kind) -> PlatformError:
+        self.refused[kind] += 1
+        return Unavailable("web.full") if kind == "interactive" else Throttled("web.busy", kind=kind)
+
+
+class Room:
+    """The memory for request bodies: bytes as they came, and as they are unpacked."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+
+    def open(self) -> "Share":
+        """Returns the share of one request, still empty."""
+        return Share(self)
+
+
+class Share:
+    """What one request takes of the room."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._taken = 0
+
+    def take(self, count: int) -> None:
+        """Takes `count` bytes more. Raises Throttled when there is no room; a request alone always has it."""
+        if self._room.used > self._taken and self._room.used + count > self._room.most:
+            raise Throttled("web.no-room")
+        self._room.used += count
+        self._taken += count
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self._room.used -= self._taken
+        self._taken = 0
+
+
+def in_time(receive: Receive) -> Receive:
+    """Returns an ASGI `receive` that raises TooSlow where a body does not come in time."""
+    deadline = 0.0
+
+    async def next_message() -> MutableMapping[str, Any]:
+        nonlocal deadline
+        deadline = deadline or asyncio.get_running_loop().time() + BODY_PATIENCE
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise TooSlow from None
+        deadline += len(message.get("body", b"")) / SLOWEST_BODY
+        return message
+
+    return next_message

@@ -31,9 +31,12 @@ _SECOND = timedelta(seconds=1)
 def bounds(text: str, zone: tzinfo = BEIJING) -> Range:
     """Returns [low, high) of a FHIR date, dateTime or instant. Raises Malformed for what is none."""
     try:
-        return _bounds(text, zone)
+        low, high = _bounds(text, zone)
     except (ValueError, OverflowError):
         raise Malformed("fhir.search.not-a-date") from None
+    if low.year == 1 or high.year == 9999:
+        return _in_reach(low), _in_reach(high)
+    return low, high
 
 
 def _bounds(text: str, zone: tzinfo) -> Range:
@@ -70,6 +73,14 @@ def _bounds(text: str, zone: tzinfo) -> Range:
     if fraction is None:
         return low, _after(low, _SECOND)
     return low, _after(low, timedelta(microseconds=10 ** (6 - min(len(fraction), 6))))
+
+
+def _in_reach(moment: datetime) -> datetime:
+    """Returns the instant in UTC: one that its zone carries out of the calendar is its first or last instant."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return EARLIEST if moment.year == 1 else LATEST
 
 
 def _after(low: datetime, span: timedelta) -> datetime:

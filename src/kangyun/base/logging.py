@@ -1,0 +1,129 @@
+"""Log lines: one JSON object a line, with the request that it belongs to, and never with a patient's data.
+
+What our own code logs is text and figures that hold no value of a request: the style forbids it and
+`tests/faults/test_privacy.py` looks for it. What other code logs, and what an exception says, may quote anything, so of
+a foreign record only its logger, level and place are written, of an exception only its type and where it was raised.
+
+`trace` is a context of the running task: set where a request comes in, it is in each line until the request is done,
+and goes on to whom we call as W3C `traceparent`.
+
+Source: https://www.w3.org/TR/trace-context/ (version 00)
+"""
+
+import logging
+import logging.config
+import re
+import sys
+import threading
+import traceback
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+# Whose messages are ours to answer for; granian's name processes and addresses only.
+OWN = ("kangyun", "granian", "_granian")
+MOST_FRAMES = 6
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The request that is being worked on.
+
+    request: the id that stands in log, audit row and outcome. trace, span: of W3C trace context, 32 and 16 hexadecimal
+    digits; span is our own. flags: as they came.
+    """
+
+    request: str
+    trace: str
+    span: str
+    flags: str = "00"
+
+    @property
+    def traceparent(self) -> str:
+        """The header to pass on to whom we call."""
+        return f"00-{self.trace}-{self.span}-{self.flags}"
+
+
+current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def read_traceparent(text: str) -> tuple[str, str] | None:
+    """Returns (trace id, flags) of a traceparent header, None for one that is none."""
+    match = _TRACEPARENT.fullmatch(text)
+    if match is None or (text[:2] == "00" and len(text) != 55):
+        return None
+    return match[1], match[3]
+
+
+class Formatter(logging.Formatter):
+    """Writes a record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line."""
+        own = record.name.split(".", 1)[0] in OWN
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage() if own else f"{_place(record.pathname)}:{record.lineno}",
+        }
+        trace = current.get()
+        if trace is not None:
+            line["request"], line["trace"] = trace.request, trace.trace
+        line |= getattr(record, "fields", {}) if own else {}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"], line["at"] = described(record.exc_info[1])
+        return _encode(line).decode()
+
+
+def described(error: BaseException) -> tuple[str, list[str]]:
+    """Returns what may be said of an exception: its type and where it passed, innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+    kind = type(error)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    return name, [f"{_place(frame.filename)}:{frame.lineno}" for frame in reversed(frames)]
+
+
+def configure(level: str) -> None:
+    """Makes this process log to standard error, in this form alone: warnings and uncaught exceptions, too."""
+    logging.config.dictConfig(configuration(level))
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = lambda found: _uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    threading.excepthook = lambda found: _uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+
+
+def configuration(level: str) -> dict[str, Any]:
+    """Returns it as logging.config takes it; granian is given the same."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": Formatter}},
+        "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"level": level.upper(), "handlers": ["out"]},
+        "loggers": {
+            # Each start of a process would be a line.
+            "granian": {"level": "WARNING", "handlers": [], "propagate": True},
+            "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
+        },
+    }
+
+
+def _uncaught(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    if kind is not None and issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("kangyun").critical("uncaught", exc_info=error)
+
+
+def _place(path: str) -> str:
+    """Returns a file's path from its package on."""
+    for mark in ("/src/", "/site-packages/", "/python3."):
+        if mark in path:
+            return path.rpartition(mark)[2]
+    return path

@@ -1,0 +1,57 @@
+"""`/health/live`, `/health/ready` and `/metrics`: for the load balancer and the watch, without sign-in or patient.
+
+Live says that the process answers. Ready says that it can serve, and names each part: without database, schema, root
+key or room on the disk it cannot (503); without the background work it can, and says so, because taking the web away
+would not bring the work back.
+"""
+
+import asyncio
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from kangyun.access.platform import Platform
+from kangyun.base.errors import PlatformError
+from kangyun.web.metrics import CONTENT_TYPE, Metrics
+from kangyun.web.outcome import RETRY_AFTER
+
+WITHIN = 2.0  # seconds that the database may take to answer
+NEEDED = ("database", "schema", "root_key", "disk")
+
+
+async def live(request: Request) -> Response:
+    """Answers that this process works."""
+    return PlainTextResponse("ok")
+
+
+async def ready(platform: Platform | None) -> Response:
+    """Answers which parts are well; `platform` is None as long as the process could not open it."""
+    parts = {"database": False, "schema": False, "root_key": False, "work": False, "disk": False}
+    if platform is not None:
+        settings = platform.settings
+        key = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
+        parts |= {"root_key": key.is_file(), "disk": platform.disk.has_room}
+        try:
+            async with asyncio.timeout(WITHIN):
+                parts |= await platform.condition()
+        except (PlatformError, TimeoutError):
+            pass  # The answer says it: the parts that were not asked are not well.
+    well = all(parts[name] for name in NEEDED)
+    headers = {"cache-control": "no-store"} | ({} if well else {"retry-after": str(RETRY_AFTER)})
+    return JSONResponse({"ready": well, **parts}, 200 if well else 503, headers)
+
+
+async def figures(metrics: Metrics, platform: Platform | None) -> Response:
+    """Answers the figures of all processes of this host, and those of the database where it can be asked."""
+    more: list[tuple[str, str, float]] = []
+    if platform is not None:
+        more.append(("kangyun_disk_free_bytes", "Free on the disk of the data folder.", platform.disk.free))
+        try:
+            async with asyncio.timeout(WITHIN):
+                more += await platform.vitals()
+        except (PlatformError, TimeoutError):
+            more.append(("kangyun_database_up", "Whether the database answers.", 0))
+        else:
+            more.append(("kangyun_database_up", "Whether the database answers.", 1))
+    return Response(metrics.text(more), media_type=CONTENT_TYPE)
