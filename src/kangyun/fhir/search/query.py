@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from kangyun.base.errors import Invalid, Issue, NotSupported, PlatformError
+from kangyun.base.errors import Invalid, Issue, Malformed, NotSupported, PlatformError
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.filter import read_filter
@@ -66,12 +66,14 @@ _ABOUT_ANSWER = {"_format", "_pretty", "_getpages", "_maxresults", "_score", "_c
 def read_query(
     resource_type: str, pairs: Iterable[tuple[str, str]], *, strict: bool = False, zone: ZoneInfo | None = None
 ) -> Query:
-    """Reads a search. Raises Invalid for a value that cannot be read, and for anything ignored when `strict`."""
+    """Reads a search. Raises Invalid or Malformed for what cannot be read, and for anything ignored when `strict`."""
     query = Query(resource_type)
     reader = _Reader(resource_type, zone)
     nodes: list[Node] = []
     includes: list[Include] = []
     for name, text in pairs:
+        if "\0" in name or "\0" in text:  # PostgreSQL's text cannot have it, so nothing that is stored has.
+            raise Malformed
         try:
             if not reader.option(query, name, text, includes):
                 nodes.append(reader.node(name, text))
