@@ -19,6 +19,7 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.history import Versions, commits_history, instance_history
 from kangyun.store.model import Envelope, Stored
 from kangyun.store.search.searcher import Page
+from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
 from kangyun.store.transaction import Done, Method, Operation
 from kangyun.store.visible import EVERYTHING, Sight
@@ -99,6 +100,15 @@ class Record:
         await self._audit(SEARCH, 200, [])
         return page
 
+    async def search_several(self, queries: Sequence[Query]) -> Page:
+        """Returns a page of what any of the queries matches: they ask the same of different types."""
+        async with self._store.pool.connection() as connection:
+            page = await search_several(
+                self._store.searcher, connection, queries, self.actor.reference, self.sight
+            )  # fmt: skip
+        await self._audit(SEARCH, 200, [])
+        return page
+
     async def history(
         self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, before: datetime | None,
         place: list[int] | None,
@@ -144,6 +154,15 @@ class Record:
             await self._audit(action, 200, [])
         return done
 
+    @property
+    def store(self) -> Store:
+        """The store, for `access.operations`: what they do with it they audit by `leave_row`."""
+        return self._store
+
+    async def leave_row(self, action: str, outcome: int, patients: list[int]) -> None:
+        """Leaves the row of a request; it is durable when this returns."""
+        await self._audit(action, outcome, patients)
+
     async def refuse(self, action: str, outcome: int) -> None:
         """Leaves the row of a request that was refused before it came to the record."""
         await self._audit(action, outcome, [])
@@ -168,15 +187,17 @@ class Record:
             origin=about.origin,
         )
 
-    async def _audit(self, action: str, outcome: int, patients: list[int]) -> None:
+    def audit_columns(self, action: str, outcome: int) -> tuple[Any, ...]:
+        """Returns the columns of this request's audit row, but for the patients."""
         about = self._circumstances
         self.left_a_row = True
-        await self._gate.auditor.write(
-            (
-                *(clock.now(), self._institution, outcome, action, self.actor.reference, self.actor.purpose),
-                *(about.shape, about.source, about.request, patients),
-            )
+        return (
+            *(clock.now(), self._institution, outcome, action, self.actor.reference, self.actor.purpose),
+            *(about.shape, about.source, about.request),
         )
+
+    async def _audit(self, action: str, outcome: int, patients: list[int]) -> None:
+        await self._gate.auditor.write((*self.audit_columns(action, outcome), patients))
 
 
 # What callers hold of the store, so that nobody above imports it.

@@ -125,7 +125,8 @@ class Compartments:
         about_one = "r.patient IS NOT NULL OR " if kind == "Patient" else ""
         sql = (
             f"{_SELECT} FROM resource AS r {_VERSION} WHERE {_WANTED} AND {visible('r', sight)} AND (r.type = $2 OR "
-            f"{about_one}EXISTS (SELECT FROM unnest(r.tok[1:r.links]) AS l(tok) CROSS JOIN unnest($1::int8[]) AS s(salt) "
+            f"{about_one}EXISTS (SELECT FROM unnest(r.tok[1:r.links]) AS l(tok) "
+            "CROSS JOIN unnest($1::int8[]) AS s(salt) "
             f"JOIN resource AS o ON o.res = (l.tok # s.salt) WHERE o.type = $2 AND {visible('o', sight)})) "
             "ORDER BY r.res DESC LIMIT $9"
         )

@@ -1,9 +1,9 @@
 """`$expunge`: physical removal of versions or of whole resources, for an administrator.
 
-Removed are the bodies, the index rows, names that nothing refers to, data keys of patients of whom nothing is left,
-and the codes that are noted in clear when no resource has them. The audit stays, and so do the commits: `expunged`
-notes which of their versions are gone, and by which request. Copies outside of the database (exports, backups) are
-not reached.
+Removed are the bodies, the index rows, names that nothing refers to, and the codes that are noted in clear when no
+resource has them. The audit stays, and so do the commits: `expunged` notes which of their versions are gone, and by
+which request. Data keys stay, because processes hold them and would go on sealing with one that no row has. Copies
+outside of the database (exports, backups) are not reached.
 
 It works in chunks, each a transaction of its own: what was removed when it stops is removed.
 """
@@ -63,7 +63,7 @@ class _Chunk:
 
 
 class Expunger:
-    """Removes. One for a process."""
+    """Removes. One for a request: `indexer` is its own, because it notes what it sees as if it were to be written."""
 
     def __init__(self, reader: Reader, keys: KeyRing, indexer: Indexer) -> None:
         self._reader = reader
@@ -106,7 +106,6 @@ class Expunger:
         await self._forget_names(connection, names)
         await self._forget_terms(connection, versions)
         patients = {row["patient"] for row in chunk.rows if row["patient"] is not None}
-        await connection.execute(_DELETE_KEYS, sorted(patients & set(whole)))
         await connection.execute(AUDIT, *audit, sorted(patients))
         removed.versions += len(versions)
         removed.resources += len(whole)
@@ -171,12 +170,6 @@ _DELETE_INDEX = (
 _DELETE_NAME = f"""
 DELETE FROM name WHERE hash = $1
     AND NOT EXISTS (SELECT FROM resource AS r WHERE r.tok && $2::int8[] AND {visible("r")})
-"""
-# A key goes when nothing is about the patient any more and no name could bring the number back.
-_DELETE_KEYS = f"""
-DELETE FROM data_key AS k WHERE k.patient = ANY ($1::int8[])
-    AND NOT EXISTS (SELECT FROM resource AS r WHERE r.patient = k.patient AND {visible("r")})
-    AND NOT EXISTS (SELECT FROM name AS n WHERE n.res = k.patient)
 """
 _BLANK_TERMS = f"""
 UPDATE term AS t SET code = NULL WHERE t.token = ANY ($1::int8[]) AND t.code IS NOT NULL

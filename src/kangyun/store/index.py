@@ -250,7 +250,10 @@ class Indexer:
             self._patients.setdefault(bound.patient_rank, set()).add(target)
 
     def _uri(self, bound: Bound, value: str) -> None:
-        self._tok.append(bound.hash(b"u", value))
+        token = bound.hash(b"u", value)
+        self._tok.append(token)
+        if bound.code == "_profile" and (token, None) not in self._known_terms:
+            self._term(bound, token, None, value, None)  # for $meta, which lists the profiles in use
         plain, mark, _ = value.partition("|")
         if mark:
             self._tok.append(bound.hash(b"u", plain))

@@ -54,9 +54,9 @@ class StoredTerminology:
         touched: set[str] = set()
         for res, stored in changes.items():
             if res in self._url_of:
-                url = self._url_of.pop(res)
-                touched.add(url)
-                del self._of_url[url][res]
+                former = self._url_of.pop(res)
+                touched.add(former)
+                del self._of_url[former][res]
             resource = stored.resource if stored is not None else {}
             url = resource.get("url")
             if stored is not None and isinstance(url, str):

@@ -48,6 +48,11 @@ def of_write(stored: Stored, status: int, base: str, wish: str | None, language:
     return Answer(status, stored.json, headers)
 
 
+def done(headers: dict[str, str], language: Language) -> Answer:
+    """Returns the answer of a write that shows nothing but that it was done."""
+    return Answer(200, encode(outcome([Issue("information", "informational", "web.done")], language)), headers)
+
+
 def not_after(stored: Stored, http_date: str) -> bool:
     """Whether the resource was not changed since an HTTP date; an unreadable date says nothing."""
     try:
@@ -103,11 +108,15 @@ def bundle(
 
 
 def _entry(stored: Stored, base: str, mode: bytes, query: Query) -> bytes:
-    json = stored.json
     if query.elements or query.summary not in ("false", "count"):
-        json = encode(subset(stored.resource, query.summary, query.elements))
+        return found(stored, base, mode, encode(subset(stored.resource, query.summary, query.elements)))
+    return found(stored, base, mode)
+
+
+def found(stored: Stored, base: str, mode: bytes, json: bytes | None = None) -> bytes:
+    """Returns an entry of a searchset; `json` where only a part of the resource is shown."""
     return b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}' % (
-        *(base.encode(), stored.type.encode(), stored.id.encode(), json, mode),
+        *(base.encode(), stored.type.encode(), stored.id.encode(), json or stored.json, mode),
     )
 
 

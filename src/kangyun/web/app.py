@@ -27,7 +27,7 @@ from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
 from kangyun.web.bundles import Bundles
 from kangyun.web.capability import capability_statement
-from kangyun.web.exchange import Answer, HttpRequest, Receive, Scope, Send, send_answer
+from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
 from kangyun.web.health import figures, live, ready
 from kangyun.web.limits import Kind, Limits, TooSlow, in_time
 from kangyun.web.metrics import (
@@ -43,7 +43,7 @@ from kangyun.web.metrics import (
     Metrics,
 )
 from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
-from kangyun.web.rest import NotAllowed, Rest
+from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
 from kangyun.web.trace import trace_of
 
@@ -164,6 +164,7 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
     headers = {}
     if isinstance(error, NotAllowed):
         status = 405
+        headers["allow"] = ", ".join(error.allow)
     elif isinstance(error, SignInNeeded):
         headers["www-authenticate"] = "Bearer"
     elif isinstance(error, NotSupported) and error.issues[0].text == "web.format":

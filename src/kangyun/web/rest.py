@@ -13,25 +13,24 @@ from zoneinfo import ZoneInfo
 
 from kangyun.access.intake import check
 from kangyun.access.record import Record
-from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported, PlatformError
+from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import decode_value
+from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
-from kangyun.fhir.search.query import LARGEST_COUNT, Query, read_query
+from kangyun.fhir.search.query import LARGEST_COUNT, read_query
 from kangyun.web import answers
-from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, decoded, read_pairs
+from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, decoded, read_pairs
+from kangyun.web.operations import answer_operation
+from kangyun.web.several import read_queries
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+# An ETag as we give it, with or without its quotes, or as somebody else might.
+_VERSION = re.compile(r'(?:W/)?(?:"?(?P<version>\d{1,9})"?|"[^"]{0,200}")')
+NO_VERSION = 0
 CURSOR = "_cursor"
 HISTORY_COUNT = 20
-
-
-class NotAllowed(PlatformError):
-    """The address does not take this method: 405."""
-
-    code = "not-supported"
 
 
 class Rest:
@@ -43,24 +42,24 @@ class Rest:
         self._cursors = cursors
 
     async def answer(self, request: HttpRequest, record: Record) -> Answer:
-        """Answers any request below the base but for operations, Bundles and metadata."""
+        """Answers any request below the base but for Bundles and metadata."""
         segments = request.segments
         if not segments:
-            return await self._system(request, record)
-        if segments[0] == "_history" and len(segments) == 1:
+            return await self._search_all(request, record, request.pairs, {}, "")
+        if segments[-1].startswith("$"):
+            return await answer_operation(request, record, self.base)
+        if segments == ["_history"]:
             return await self._history(request, record, None, None)
-        if segments[0] == "_search" and len(segments) == 1:
-            raise NotSupported("web.no-such-route")
+        if segments == ["_search"]:
+            return await self._search_all(request, record, await self._asked(request), {}, "")
         type_ = segments[0]
         if type_ not in definitions().resource_types:
             raise NotFound("web.no-such-type", type=type_[:64])
         rest = segments[1:]
         if not rest:
             return await self._of_type(request, record, type_)
-        if rest == ["_search"] and request.method == "POST":
-            return await self._search(request, record, type_, [*request.pairs, *read_pairs(await self._form(request))])
         if rest == ["_search"]:
-            return await self._search(request, record, type_, request.pairs)
+            return await self._search(request, record, type_, await self._asked(request))
         if rest == ["_history"]:
             return await self._history(request, record, type_, None)
         if not _ID.fullmatch(rest[0]):
@@ -71,14 +70,11 @@ class Rest:
             return await self._history(request, record, type_, rest[0])
         if rest[1] == "_history" and len(rest) == 3:
             return await self._vread(request, record, type_, rest[0], rest[2])
-        if len(rest) == 2 and type_ in definitions().compartments:
+        if type_ in definitions().compartments and (len(rest) == 2 or (len(rest) == 3 and rest[2] == "_search")):
             return await self._compartment(request, record, type_, rest[0], rest[1])
         raise NotFound("web.no-such-route")
 
     # --- by address
-
-    async def _system(self, request: HttpRequest, record: Record) -> Answer:
-        raise NotAllowed("web.no-such-method", method=request.method)
 
     async def _of_type(self, request: HttpRequest, record: Record, type_: str) -> Answer:
         match request.method:
@@ -92,7 +88,7 @@ class Rest:
                 return await self._patch(request, record, type_, None)
             case "DELETE":
                 return await self._delete(request, record, type_, None)
-        raise NotAllowed("web.no-such-method", method=request.method)
+        raise NotAllowed(request.method, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
     async def _of_instance(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
         match request.method:
@@ -104,14 +100,14 @@ class Rest:
                 return await self._patch(request, record, type_, id_)
             case "DELETE":
                 return await self._delete(request, record, type_, id_)
-        raise NotAllowed("web.no-such-method", method=request.method)
+        raise NotAllowed(request.method, "GET", "HEAD", "PUT", "PATCH", "DELETE")
 
     # --- reading
 
     async def _read(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
         stored = await record.read(type_, id_)
         known = request.header("if-none-match")
-        if known and _version(known, "If-None-Match") == stored.version:
+        if known and (known.strip() == "*" or stored.version in _versions(known, "If-None-Match")):
             return Answer(304, headers=answers.version_headers(stored))
         since = request.header("if-modified-since")
         if since and not known and answers.not_after(stored, since):
@@ -120,7 +116,7 @@ class Rest:
 
     async def _vread(self, request: HttpRequest, record: Record, type_: str, id_: str, version: str) -> Answer:
         if request.method not in ("GET", "HEAD"):
-            raise NotAllowed("web.no-such-method", method=request.method)
+            raise NotAllowed(request.method, "GET", "HEAD")
         if not version.isascii() or not version.isdecimal() or len(version) > 9:
             raise NotFound
         stored = await record.vread(type_, id_, int(version))
@@ -135,33 +131,51 @@ class Rest:
         return answer
 
     async def _search(
-        self, request: HttpRequest, record: Record, type_: str, pairs: list[tuple[str, str]], path: str = ""
-    ) -> Answer:
-        if request.method not in ("GET", "HEAD", "POST"):
-            raise NotAllowed("web.no-such-method", method=request.method)
+        self, request: HttpRequest, record: Record, type_: str, pairs: list[tuple[str, str]]
+    ) -> Answer:  # fmt: skip
         query = read_query(type_, pairs, strict=request.strict, zone=self._zone)
-        return await self.search(record, query, path or type_, request)
+        return answers.searchset(await record.search(query), query, self.base, type_, request.language)
 
-    async def search(self, record: Record, query: Query, path: str, request: HttpRequest) -> Answer:
-        """Answers a search that was read already."""
-        page = await record.search(query)
-        return answers.searchset(page, query, self.base, path, request.language)
-
-    async def _form(self, request: HttpRequest) -> bytes:
-        if request.content_type not in ("", FORM):
+    async def _asked(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """Returns the parameters of a `_search`: the query's, and by POST the form's."""
+        if request.method in ("GET", "HEAD"):
+            return request.pairs
+        if request.method != "POST":
+            raise NotAllowed(request.method, "GET", "HEAD", "POST")
+        body = await request.body()
+        if body and request.content_type != FORM:
             raise NotSupported("web.media-type")
-        return await request.body()
+        return [*request.pairs, *read_pairs(body)]
 
     async def _compartment(self, request: HttpRequest, record: Record, type_: str, id_: str, wanted: str) -> Answer:
+        pairs = await self._asked(request) if request.segments[-1] == "_search" else request.pairs
+        owner, path = (type_, id_), f"{type_}/{id_}/{wanted}"
+        if request.method not in ("GET", "HEAD") and request.segments[-1] != "_search":
+            raise NotAllowed(request.method, "GET", "HEAD")
+        if wanted == "*":
+            types = sorted(definitions().compartments[type_])
+            return await self._search_all(request, record, pairs, {"types": types, "compartment": owner}, path)
         if wanted not in definitions().resource_types:
             raise NotFound("web.no-such-type", type=wanted[:64])
-        query = read_query(wanted, request.pairs, strict=request.strict, zone=self._zone)
-        query.compartment = (type_, id_)
-        return await self.search(record, query, f"{type_}/{id_}/{wanted}", request)
+        query = read_query(wanted, pairs, strict=request.strict, zone=self._zone)
+        query.compartment = owner
+        return answers.searchset(await record.search(query), query, self.base, path, request.language)
+
+    async def _search_all(
+        self, request: HttpRequest, record: Record, pairs: list[tuple[str, str]], within: dict[str, Any], path: str
+    ) -> Answer:
+        """Answers a search over several types, or all."""
+        if request.method not in ("GET", "HEAD") and request.segments[-1:] != ["_search"]:
+            raise NotAllowed(request.method, "GET", "HEAD", "POST")
+        queries = read_queries(pairs, within.get("types"), strict=request.strict, zone=self._zone)
+        for query in queries:
+            query.compartment = within.get("compartment")
+        page = await (record.search_several(queries) if len(queries) > 1 else record.search(queries[0]))
+        return answers.searchset(page, queries[0], self.base, path, request.language)
 
     async def _history(self, request: HttpRequest, record: Record, type_: str | None, id_: str | None) -> Answer:
         if request.method not in ("GET", "HEAD"):
-            raise NotAllowed("web.no-such-method", method=request.method)
+            raise NotAllowed(request.method, "GET", "HEAD")
         shown = [(name, value) for name, value in request.pairs if name in ("_count", "_since", "_at")]
         options = dict(shown)
         count = options.get("_count", str(HISTORY_COUNT))
@@ -225,6 +239,8 @@ class Rest:
         )
         (done,) = await record.commit([operation], "delete")
         headers = {"etag": f'W/"{done.stored.version}"'} if done.stored else {}
+        if request.prefer.get("return") == "operationoutcome":
+            return answers.done(headers, request.language)
         return Answer(204, headers=headers)
 
     async def _resource(self, request: HttpRequest, type_: str, id_: str | None) -> tuple[Resource, bytes | None]:
@@ -248,8 +264,6 @@ class Rest:
 
 def patch_of(body: bytes, content_type: str) -> Callable[[Resource], Resource]:
     """Returns the function that a patch body is: JSON Patch, or FHIRPath Patch as Parameters."""
-    from kangyun.fhir.patch import apply_json_patch
-
     if content_type == JSON_PATCH:
         operations = decode_value(body)
         return lambda resource: apply_json_patch(resource, operations)
@@ -264,8 +278,6 @@ def patch_resource(patch: Resource) -> Callable[[Resource], Resource]:
         except ValueError:
             raise Invalid("web.entry-resource") from None
         return patch_of(content, str(patch.get("contentType", "")))
-    from kangyun.fhir.patch import apply_fhirpath_patch
-
     return lambda resource: apply_fhirpath_patch(resource, patch)
 
 
@@ -281,11 +293,20 @@ def _condition(query: str | None) -> str | None:
 
 def if_match(text: str) -> int | None:
     """Returns the version that an If-Match names, None for an empty one. Raises Invalid for what names none."""
-    return _version(text, "If-Match") if text else None
+    if not text:
+        return None
+    versions = _versions(text, "If-Match")
+    if len(versions) != 1:
+        raise Invalid("web.header", header="If-Match")
+    return versions[0]
 
 
-def _version(text: str, header: str) -> int:
-    match = _VERSION.fullmatch(text.strip())
-    if match is None:
-        raise Invalid("web.header", header=header)
-    return int(match[1])
+def _versions(text: str, header: str) -> list[int]:
+    """Returns the versions of a list of ETags; of one that we never gave, a version that there is not."""
+    found = []
+    for part in text.split(","):
+        match = _VERSION.fullmatch(part.strip())
+        if match is None:
+            raise Invalid("web.header", header=header)
+        found.append(int(match["version"]) if match["version"] else NO_VERSION)
+    return found

@@ -29,7 +29,7 @@ from kangyun.store.search.conditions import Arguments, Condition, Seed
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.densities import Densities
 from kangyun.store.search.includes import Includer
-from kangyun.store.search.sorting import MOST_SORTED, sorted_places
+from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
 from kangyun.store.visible import EVERYTHING, Sight, visible
 
 WALK = 4000
@@ -339,8 +339,8 @@ class Searcher:
             code = query.sort[0].code
             raise NotSupported("fhir.search.sort-too-many", limit=MOST_SORTED, parameter=code)
         places = await sorted_places(connection, self._reader, self._indexer, query, found)
-        start = next((i for i, one in enumerate(places) if one[-1] == place[-1]), -1) + 1 if place else 0
-        chosen = places[start : start + query.count]
+        rest = after(places, query.sort, place)
+        chosen = rest[: query.count]
         wanted = [one[-1] for one in chosen]
         sql = (
             f"SELECT {_COLUMNS} FROM resource AS r JOIN version AS v ON v.res = r.res AND v.version = r.version "
@@ -348,8 +348,7 @@ class Searcher:
         )
         by_res = {row["res"]: row for row in await connection.fetch(sql, wanted)}
         rows = [by_res[res] for res in wanted if res in by_res]
-        more = len(places) > start + query.count
-        return rows, len(places), list(chosen[-1]) if more and chosen else None
+        return rows, len(places), chosen[-1] if len(rest) > query.count and chosen else None
 
     # --- totals
 

@@ -1,5 +1,6 @@
 """Sort values of matches that no index orders: at most MOST_SORTED of them, brought together and sorted here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -19,18 +20,40 @@ _TABLES = {
 }
 
 
+Place = list[Any]
+"""Where a match stands: its sort values, None for none, and its `res`. A cursor holds one."""
+
+
 async def sorted_places(
     connection: asyncpg.Connection, reader: Reader, indexer: Indexer, query: Query, found: list[Any]
-) -> list[tuple[Any, ...]]:
-    """Returns (sort values…, res) of every match, in order. What has no value comes last, newest first among equals."""
+) -> list[Place]:
+    """Returns the places of all matches, in order. What has no value comes last, newest first among equals."""
     columns = [await _values(connection, reader, indexer, query.type, sort, found) for sort in query.sort]
-    places = sorted((row["res"] for row in found), reverse=True)
+    order = sorted((row["res"] for row in found), reverse=True)
     for sort, values in reversed(list(zip(query.sort, columns, strict=True))):
-        have = [res for res in places if values.get(res) is not None]
-        lack = [res for res in places if values.get(res) is None]
+        have = [res for res in order if values.get(res) is not None]
+        lack = [res for res in order if values.get(res) is None]
         have.sort(key=values.__getitem__, reverse=sort.descending)
-        places = [*have, *lack]
-    return [(res,) for res in places]
+        order = [*have, *lack]
+    return [[*(values.get(res) for values in columns), res] for res in order]
+
+
+def after(places: list[Place], sorts: Sequence[Sort], last: Place | None) -> list[Place]:
+    """Returns the places behind `last`, which itself may be there no more."""
+    if last is None:
+        return places
+    start = next((number for number, place in enumerate(places) if _is_behind(place, last, sorts)), len(places))
+    return places[start:]
+
+
+def _is_behind(place: Place, last: Place, sorts: Sequence[Sort]) -> bool:
+    for sort, one, other in zip(sorts, place, last, strict=False):
+        if one == other:
+            continue
+        if one is None or other is None:
+            return one is None
+        return bool(one < other if sort.descending else one > other)
+    return bool(place[-1] < last[-1])
 
 
 async def _values(

@@ -1,0 +1,103 @@
+"""The operations that the platform itself brings, one file each: FHIR resources in and out, through the record's door.
+
+`OPERATIONS` is the whole of it: addresses, documents and the CapabilityStatement are made from this table.
+
+Source: https://hl7.org/fhir/R4/operationslist.html
+"""
+
+from functools import partial
+
+from kangyun.access.operations.everything import everything
+from kangyun.access.operations.expunge import expunge
+from kangyun.access.operations.meta import meta, meta_add, meta_delete
+from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
+from kangyun.access.operations.terminology import answered
+from kangyun.access.operations.validate import validate
+from kangyun.fhir import terminology
+
+__all__ = ["OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
+
+_DEFINED = "http://hl7.org/fhir/OperationDefinition/"
+_EVERYWHERE: frozenset[Level] = frozenset({"system", "type", "instance"})
+_BOTH: frozenset[Level] = frozenset({"type", "instance"})
+_INSTANCE: frozenset[Level] = frozenset({"instance"})
+_PAGE = (Input("_since", "instant"), Input("_type", "code", True), Input("_count", "integer"))
+_CODED = (Input("code", "code"), Input("system", "uri"), Input("coding", "Coding"))
+_CLAIMED = (
+    Input("url", "uri"), *_CODED, Input("codeableConcept", "CodeableConcept"), Input("display", "string"),
+    Input("abstract", "boolean"), Input("displayLanguage", "code"),
+)  # fmt: skip
+# What a client may say to each terminology operation: as the specification names it, what is refused left out.
+_TERMINOLOGY: dict[tuple[str, str], tuple[Input, ...]] = {
+    ("CodeSystem", "lookup"): (
+        *_CODED, Input("version", "string"), Input("displayLanguage", "code"), Input("property", "code", True),
+    ),
+    ("CodeSystem", "validate-code"): (*_CLAIMED, Input("version", "string"), Input("codeSystem", "CodeSystem")),
+    ("CodeSystem", "subsumes"): (
+        Input("codeA", "code"), Input("codeB", "code"), Input("system", "uri"), Input("version", "string"),
+        Input("codingA", "Coding"), Input("codingB", "Coding"),
+    ),
+    ("ValueSet", "expand"): (
+        Input("url", "uri"), Input("valueSet", "ValueSet"), Input("valueSetVersion", "string"),
+        Input("filter", "string"), Input("offset", "integer"), Input("count", "integer"),
+        Input("includeDesignations", "boolean"), Input("designation", "string", True),
+        Input("includeDefinition", "boolean"), Input("activeOnly", "boolean"), Input("excludeNested", "boolean"),
+        Input("excludeNotForUI", "boolean"), Input("excludePostCoordinated", "boolean"),
+        Input("displayLanguage", "code"), Input("exclude-system", "canonical", True),
+    ),
+    ("ValueSet", "validate-code"): (
+        *_CLAIMED, Input("valueSet", "ValueSet"), Input("valueSetVersion", "string"), Input("systemVersion", "string"),
+    ),
+    ("ConceptMap", "translate"): (
+        Input("url", "uri"), Input("conceptMap", "ConceptMap"), Input("conceptMapVersion", "string"), *_CODED,
+        Input("version", "string"), Input("source", "uri"), Input("codeableConcept", "CodeableConcept"),
+        Input("target", "uri"), Input("targetsystem", "uri"), Input("reverse", "boolean"),
+    ),
+}  # fmt: skip
+
+
+def _everything(type_: str, levels: frozenset[Level]) -> Operation:
+    return Operation(
+        "everything", levels, everything, f"{_DEFINED}{type_}-everything",
+        (Input("start", "date"), Input("end", "date"), *_PAGE), frozenset({type_}),
+    )  # fmt: skip
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    _everything("Patient", _BOTH),
+    _everything("Encounter", _INSTANCE),
+    Operation(
+        "validate", _BOTH, validate, f"{_DEFINED}Resource-validate",
+        (Input("resource", "Resource"), Input("mode", "code"), Input("profile", "uri", True)), body="resource",
+    ),
+    Operation("meta", _EVERYWHERE, meta, f"{_DEFINED}Resource-meta", on_versions=True),
+    *(
+        Operation(
+            name, _INSTANCE, carry_out, f"{_DEFINED}Resource-{name}", (Input("meta", "Meta"),),
+            affects_state=True, on_versions=True,
+        )
+        for name, carry_out in (("meta-add", meta_add), ("meta-delete", meta_delete))
+    ),
+    Operation(
+        "expunge", _EVERYWHERE, expunge, "urn:kangyun:operation:expunge",
+        (
+            Input("expungeDeletedResources", "boolean"), Input("expungePreviousVersions", "boolean"),
+            Input("expungeEverything", "boolean"), Input("limit", "integer"),
+        ),
+        affects_state=True,
+    ),
+    *(
+        Operation(
+            name, _BOTH, partial(answered, name, carry_out), f"{_DEFINED}{type_}-{name}",
+            _TERMINOLOGY[type_, name], frozenset({type_}),
+        )
+        for (type_, name), carry_out in terminology.OPERATIONS.items()
+    ),
+)  # fmt: skip
+"""Ordered as documents show them."""
+
+
+def find(name: str, type_: str | None, level: Level) -> Operation | None:
+    """Returns the operation of a name on a level and type, None where there is none."""
+    named = (one for one in OPERATIONS if one.name == name and level in one.levels)
+    return next((one for one in named if one.types is None or type_ in one.types), None)

@@ -1,0 +1,64 @@
+"""`Patient/$everything` and `Encounter/$everything`.
+
+Source: https://hl7.org/fhir/R4/operation-patient-everything.html
+"""
+
+from typing import cast
+
+from kangyun.access.operations.model import Call, Excerpt
+from kangyun.access.record import Record
+from kangyun.base.errors import Gone, Invalid, NotFound
+from kangyun.fhir.definitions import definitions
+from kangyun.fhir.search.dates import bounds
+from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.store.everything import Compartments, Kind, Wish
+
+KNOWN = frozenset({"start", "end", "_since", "_type", "_count"})
+LARGEST = 10_000
+"""Members of one page, also where no count is asked for."""
+
+
+async def everything(record: Record, call: Call) -> Excerpt:
+    """Returns the compartment of one resource, or those of all. Raises NotFound, Gone."""
+    store = record.store
+    wish = _wish(record, call)
+    kind = cast(Kind, call.type)
+    compartments = Compartments(store.reader, store.indexer, store.bases)
+    async with store.pool.connection() as connection:
+        owner = None
+        if call.id is not None:
+            owner = (await store.reader.locate(connection, [(kind, call.id)])).get((kind, call.id))
+            if owner is None or owner.stored is None or owner.stored.deleted:
+                gone = owner is not None and owner.stored is not None
+                await record.leave_row("everything", 410 if gone else 404, [])
+                raise Gone if gone else NotFound
+        part = await compartments.everything(connection, kind, owner, wish, record.sight)
+    patients = [] if owner is None or owner.patient is None else [owner.patient]
+    await record.leave_row("everything", 200, patients)
+    following = None
+    if part.next is not None:
+        following = store.searcher.cursors.write(part.next, record.actor.reference, list(call.bound))
+    whole = part.next is None and wish.place is None
+    return Excerpt(part.members, part.included, len(part.members) if whole else None, following)
+
+
+def _wish(record: Record, call: Call) -> Wish:
+    inputs = Inputs.of(call.parameters, KNOWN)
+    store = record.store
+    types = [name.strip() for text in inputs.texts("_type") for name in text.split(",") if name.strip()]
+    unknown = [name for name in types if name not in definitions().resource_types]
+    if unknown:
+        raise Invalid("web.no-such-type", type=unknown[0][:64])
+    count = inputs.count("_count")
+    since, start, end = (inputs.text(name) for name in ("_since", "start", "end"))
+    place = None
+    if call.cursor is not None:
+        place = store.searcher.cursors.read(call.cursor, record.actor.reference, list(call.bound))
+    return Wish(
+        types=frozenset(types) or None,
+        since=bounds(since.replace(" ", "+"), store.zone)[0] if since else None,
+        start=bounds(start.replace(" ", "+"), store.zone)[0] if start else None,
+        end=bounds(end.replace(" ", "+"), store.zone)[1] if end else None,
+        count=LARGEST if count is None else max(min(count, LARGEST), 1),
+        place=place,
+    )
