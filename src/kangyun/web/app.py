@@ -43,6 +43,7 @@ from kangyun.web.metrics import (
     Metrics,
 )
 from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
+from kangyun.web.pages import page_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
 from kangyun.web.trace import trace_of
@@ -203,6 +204,7 @@ class Application:
                 Route("/health/ready", self._ready),
                 Route("/metrics", self._figures),
                 Route("/sign-in", self._sign_in, methods=["POST"]),
+                *page_routes(demonstration=settings.demo),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )
