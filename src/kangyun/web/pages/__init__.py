@@ -1,0 +1,46 @@
+"""The small page at `/`: what this is, whether it is ready, a sign-in, and a search to look around with.
+
+Three static files and nothing from elsewhere, so that it works without the internet and on the browsers that Windows 7
+desks still have (Chrome 78: no `?.`, no `??`). It is not the console, which is another issue, and it knows no more than
+any other client of the FHIR API.
+"""
+
+from importlib.metadata import version
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+FILES = {"/": "index.html", "/pages/page.css": "page.css", "/pages/page.js": "page.js"}
+_MEDIA_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript"}
+HEADERS = {
+    # Nothing but what this server sends, in nobody's frame; no address of a record goes to another site.
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-cache",
+}
+
+
+def page_routes(*, demonstration: bool) -> list[Route]:
+    """Returns the routes of the page. `demonstration`: it says 演示数据 on top."""
+    about = {"name": "Kangyun 康云", "version": version("kangyun"), "fhir": "/fhir", "demonstration": demonstration}
+
+    async def tell(request: Request) -> Response:
+        return JSONResponse(about, headers={"cache-control": "no-cache"})
+
+    return [Route("/about", tell), *(_file(path, name) for path, name in FILES.items())]
+
+
+def _file(path: str, name: str) -> Route:
+    body = files(__name__).joinpath(name).read_bytes()
+    media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
+
+    async def send(request: Request) -> Response:
+        return Response(body, media_type=media_type, headers=HEADERS)
+
+    return Route(path, send)
