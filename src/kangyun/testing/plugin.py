@@ -100,13 +100,7 @@ async def open_client(
     async def open_one(token: str | None = ADMIN_TOKEN, **given: object) -> httpx.AsyncClient:
         application = Application(make_settings(**given), fresh_database)
         await application.open()
-        headers = {"accept-language": "en"} | ({"authorization": f"Bearer {token}"} if token else {})
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(application),
-            base_url="http://127.0.0.1:8080/fhir/",
-            headers=headers,
-            timeout=60,
-        )
+        client = _client(application, token)
         opened.append((application, client))
         return client
 
@@ -120,6 +114,38 @@ async def open_client(
 async def client(open_client: Callable[..., "asyncio.Future[httpx.AsyncClient]"]) -> httpx.AsyncClient:
     """An administrator's HTTP client on a fresh installation; paths are below the FHIR base."""
     return await open_client()
+
+
+@pytest.fixture(scope="module")
+def shared_database(database_server: str, template: str) -> Iterator[str]:
+    """URL of a database that a module's tests share, with the schema and no rows at first."""
+    name = f"kangyun_test_{uuid4().hex[:12]}"
+    asyncio.run(_run(database_server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield database_server.replace("{database}", name)
+    asyncio.run(_run(database_server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_client(
+    shared_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An administrator's client that a module's tests share, once filled, for reading only.
+
+    Such a module says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+    """
+    settings = Settings(data=tmp_path_factory.mktemp("shared"), admin_token=ADMIN_TOKEN, connections=4)
+    application = Application(settings, shared_database)
+    await application.open()
+    async with _client(application, ADMIN_TOKEN) as client:
+        yield client
+    await application.close()
+
+
+def _client(application: Application, token: str | None) -> httpx.AsyncClient:
+    headers = {"accept-language": "en"} | ({"authorization": f"Bearer {token}"} if token else {})
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(application), base_url="http://127.0.0.1:8080/fhir/", headers=headers, timeout=60
+    )
 
 
 async def _run(server: str, sql: str) -> None:
