@@ -15,7 +15,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import ABSENT, BEIJING
 from kangyun.fhir.search.extractor import Extractor, compile_extractor
-from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
+from kangyun.fhir.search.parameters import Known, Parameter, Parameters, parameters
 from kangyun.fhir.search.words import folded, grams, narrative_words, pinyin, words
 from kangyun.store.tokens import Bound, Hasher
 
@@ -66,9 +66,10 @@ class IndexRow:
 class Indexer:
     """Makes index rows. One for a process; not for two resources at once."""
 
-    def __init__(self, hasher: Hasher, zone: tzinfo = BEIJING) -> None:
+    def __init__(self, hasher: Hasher, zone: tzinfo = BEIJING, known: Known = parameters) -> None:
         self.hasher = hasher
         self._zone = zone
+        self._known = known
         self._extractors: dict[str, Extractor] = {}
         self._sort_extractors: dict[tuple[str, tuple[str, ...]], Extractor] = {}
         self._bound: dict[str, dict[str, Bound]] = {}
@@ -81,8 +82,14 @@ class Indexer:
         """Returns the parameters of a type with their salts."""
         found = self._bound.get(resource_type)
         if found is None:
-            found = self._bound[resource_type] = self._bind(resource_type, parameters(resource_type))
+            found = self._bound[resource_type] = self._bind(resource_type, self._known(resource_type))
         return found
+
+    def forget_parameters(self) -> None:
+        """After the registry has changed: what was compiled is compiled again."""
+        self._extractors.clear()
+        self._sort_extractors.clear()
+        self._bound.clear()
 
     def row(self, resource: Resource, own: int, targets: Mapping[str, Target]) -> IndexRow:
         """Returns the index row of a valid resource whose `res` is `own`.
@@ -94,7 +101,7 @@ class Indexer:
         if extract is None:
             bound = self.bound(resource_type)
             extract = compile_extractor(
-                resource_type, parameters(resource_type), lambda parameter: bound[parameter.code], self._zone
+                resource_type, self._known(resource_type), lambda parameter: bound[parameter.code], self._zone
             )
             self._extractors[resource_type] = extract
         self._begin(targets)
@@ -290,7 +297,7 @@ class Indexer:
         """Returns the values by which a token, reference or uri parameter sorts: codes, references, uris."""
         resource_type = parameter.resource_type
         codes = parameter.alias_of or (parameter.code,)
-        known = parameters(resource_type)
+        known = self._known(resource_type)
         extract = self._sort_extractors.get((resource_type, codes))
         if extract is None:
             chosen = {code: known[code] for code in codes}

@@ -22,6 +22,7 @@ from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.reader import Reader
+from kangyun.store.registry import Registry
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
@@ -43,6 +44,7 @@ class Store:
     numbers: Numbers
     transactor: Transactor
     searcher: Searcher
+    registry: Registry
     zone: ZoneInfo
     bases: tuple[str, ...]
     terminology: StoredTerminology
@@ -64,9 +66,17 @@ class Store:
             await _name_types(connection)
         zone = ZoneInfo(settings.time_zone)
         ids = IdPermutation(keys.index_key)
-        indexer = Indexer(keys.hasher, zone)
+        registry = Registry()
+        indexer = Indexer(keys.hasher, zone, registry.known)
         reader = Reader(keys, ids)
-        writer = Writer(indexer, keys)
+        writer = Writer(indexer, keys, registry)
+
+        async def refresh() -> None:
+            async with pool.connection() as connection:
+                if await registry.refresh(connection):
+                    indexer.forget_parameters()
+
+        await refresh()
         numbers = Numbers(pool.url)
         cursors = Cursors(keys.index_key)
         terminology = StoredTerminology(reader, bases)
@@ -74,16 +84,31 @@ class Store:
         searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
         async def match(connection: asyncpg.Connection, type_: str, condition: str) -> list[str]:
-            query = read_query(type_, parse_qsl(condition, keep_blank_values=True), strict=True, zone=zone)
+            query = read_query(
+                type_, parse_qsl(condition, keep_blank_values=True), strict=True, zone=zone, known=registry.known
+            )
             if not query.node.nodes:
                 raise Invalid("store.no-condition")
             return await searcher.matches(connection, type_, query.node)
 
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check
+            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check, refresh=refresh
         )  # fmt: skip
         return cls(
-            pool, keys, ids, indexer, reader, writer, numbers, transactor, searcher, zone, bases, terminology, profiles
+            pool,
+            keys,
+            ids,
+            indexer,
+            reader,
+            writer,
+            numbers,
+            transactor,
+            searcher,
+            registry,
+            zone,
+            bases,
+            terminology,
+            profiles,
         )
 
 

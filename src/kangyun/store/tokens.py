@@ -38,7 +38,7 @@ class Bound:
         self.hasher = hasher
         self.prefix = parameter.name.encode() + b"\0"
         self.salt = hasher.number(b"salt\0" + self.prefix)
-        self.bit = 1 << parameter.number
+        self.bit = 1 << parameter.number if parameter.number < MOST_BITS else 0
         self.known: dict[tuple[str | None, str | None], tuple[int, ...]] = {}
         self.clinical = False
         self.patient_rank = 0
@@ -70,6 +70,7 @@ class Bound:
 
 
 MOST_KNOWN_CODES = 4096
+MOST_BITS = 63
 
 
 class Hasher:

@@ -34,7 +34,7 @@ from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
 from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
 from kangyun.store.segments import Numbers
-from kangyun.store.writer import INDEX_EDITION, Change, Stale, Writer
+from kangyun.store.writer import Change, Outdated, Stale, Writer
 
 Method = Literal["create", "update", "patch", "delete"]
 Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
@@ -84,7 +84,7 @@ class Transactor:
 
     def __init__(
         self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
-        bases: tuple[str, ...], match: Matcher, check: Check,
+        bases: tuple[str, ...], match: Matcher, check: Check, refresh: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         self._pool = pool
         self.reader = reader
@@ -94,6 +94,7 @@ class Transactor:
         self.bases = bases
         self.match = match
         self.check = check
+        self.refresh = refresh
 
     async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
         """Applies all operations in one transaction and returns what became of each, in order.
@@ -104,6 +105,8 @@ class Transactor:
             try:
                 async with self._pool.connection() as connection:
                     return await self._once(connection, operations, envelope)
+            except Outdated:
+                await self.refresh()
             except Stale:
                 # Others are writing the same: let them finish.
                 await asyncio.sleep(0.002 * 2**attempt)
@@ -410,7 +413,7 @@ class _Run:
             before=self._before(plan),
             chosen=plan.chosen,
             named=plan.chosen and plan.current is None,
-            reindexed=plan.current is not None and plan.current.edition != INDEX_EDITION,
+            reindexed=plan.current is not None and plan.current.edition != self._parts.writer.edition,
         )
 
     def _before(self, plan: _Plan) -> IndexRow | None:

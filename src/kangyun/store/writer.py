@@ -19,17 +19,21 @@ from kangyun.store import body, rows
 from kangyun.store.index import Indexer, IndexRow, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
+from kangyun.store.registry import Registry
 from kangyun.store.tokens import bucket_of, name_bucket
 
-INDEX_EDITION = 1
 # The definitions that bodies are validated by: R4 4.0.1.
 DEFINITIONS_EDITION = 1
-STALE = "KY001"
+STALE, OTHER_EDITION = "KY001", "KY002"
 _DIGESTED = struct.Struct(">qiq")
 
 
 class Stale(Exception):
     """Something that this commit was prepared from has changed: read again, then retry."""
+
+
+class Outdated(Stale):
+    """The search parameters have changed: refresh the registry, then retry."""
 
 
 @dataclass(slots=True)
@@ -68,9 +72,15 @@ class Committed:
 class Writer:
     """Prepares and writes commits. One for a process."""
 
-    def __init__(self, indexer: Indexer, keys: KeyRing) -> None:
+    def __init__(self, indexer: Indexer, keys: KeyRing, registry: Registry) -> None:
         self._indexer = indexer
         self._keys = keys
+        self._registry = registry
+
+    @property
+    def edition(self) -> int:
+        """The edition of the search parameters that index rows are made by."""
+        return self._registry.edition
 
     async def commit(
         self,
@@ -88,12 +98,14 @@ class Writer:
         buckets: locks beyond those of the written resources and their patients.
         Raises Stale.
         """
-        batch = _Batch(self._indexer, self._keys, envelope)
+        batch = _Batch(self._indexer, self._keys, envelope, self.edition)
         try:
             await batch.prepare(connection, changes, names)
-            row = await connection.fetchrow(_COMMIT, *batch.arguments(envelope, buckets, outcome))
+            row = await connection.fetchrow(_COMMIT, self.edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
             batch.forget()
+            if error.sqlstate == OTHER_EDITION:
+                raise Outdated from error
             if error.sqlstate in (STALE, "40P01", "40001", "23505"):
                 raise Stale from error
             raise
@@ -105,16 +117,17 @@ class Writer:
 
 _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
-    "$1::int4[], $2::expectation[], $3::name_row[], $4::data_key_row[], $5::term_row[], $6::unit_row[], "
-    "$7::resource_row[], $8::resource_row[], $9::expectation[], $10::int8[], $11::version_row[], $12::date_row[], "
-    "$13::quantity_row[], $14::string_row[], $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)"
+    "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
+    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::int8[], $12::version_row[], $13::date_row[], "
+    "$14::quantity_row[], $15::string_row[], $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 )
 
 
 class _Batch:
     """The rows of one commit."""
 
-    def __init__(self, indexer: Indexer, keys: KeyRing, envelope: Envelope) -> None:
+    def __init__(self, indexer: Indexer, keys: KeyRing, envelope: Envelope, edition: int) -> None:
+        self._edition = edition
         self._indexer = indexer
         self._keys = keys
         self._institution = envelope.institution
@@ -190,7 +203,7 @@ class _Batch:
             return row
         line = rows.resource_row(
             *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
-            *(TYPE_NUMBERS[change.type], INDEX_EDITION, row.links, change.resource is None, row.tok),
+            *(TYPE_NUMBERS[change.type], self._edition, row.links, change.resource is None, row.tok),
         )
         if before is None:
             self.created.append(line)

@@ -6,10 +6,14 @@ a Patient. Those are not indexed a second time: a search by them is a search by 
 Source: https://hl7.org/fhir/R4/searchparameter-registry.html
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 
+import msgspec
+
+from kangyun.base.errors import Invalid
+from kangyun.fhir import fhirpath
 from kangyun.fhir.definitions import SearchParameter, definitions
 from kangyun.fhir.search.paths import Path, branches, parse
 
@@ -28,6 +32,7 @@ class Parameter:
     only:     the one target type that an alias is narrowed to.
     targets:  resource types that a reference parameter may point to, "Resource" for any.
     parts:    of a composite: by base path, the component parameters and their paths from there.
+    building: its index is not complete yet: it is written, and not searched.
     """
 
     resource_type: str
@@ -42,6 +47,7 @@ class Parameter:
     targets: tuple[str, ...] = ()
     parts: tuple[tuple[Path, tuple[tuple[str, tuple[Path, ...]], ...]], ...] = ()
     definition: SearchParameter | None = field(default=None, repr=False)
+    building: bool = False
 
     @property
     def name(self) -> str:
@@ -53,6 +59,8 @@ class Parameter:
 
 
 Parameters = Mapping[str, Parameter]
+Known = Callable[[str], Parameters]
+"""Gives the parameters of a resource type by code."""
 
 
 @cache
@@ -71,6 +79,29 @@ def compile_parameters(resource_type: str, defined: Iterable[SearchParameter]) -
     for number, one in enumerate(ordered):
         plain[one.code] = (_composite if one.components else _simple)(resource_type, number, one)
     return {code: _aliased(parameter, plain) for code, parameter in plain.items()}
+
+
+def compile_added(resource_type: str, number: int, one: SearchParameter, *, building: bool = False) -> Parameter:
+    """Compiles a definition that a region adds to a type. Raises Invalid for an expression that nobody can read."""
+    kept = tuple(text for text in branches(one.expression or "") if _begins_at(text, resource_type))
+    if not kept:
+        raise Invalid("fhir.search.no-branch", type=resource_type)
+    narrowed = msgspec.structs.replace(one, expression=" | ".join(kept))
+    if one.components:
+        parameter = _composite(resource_type, number, narrowed)
+    else:
+        parameter = _simple(resource_type, number, narrowed)
+    if parameter.formula:
+        fhirpath.compile(parameter.formula)
+    if not parameter.answerable:
+        raise Invalid("fhir.search.no-branch", type=resource_type)
+    return replace(parameter, building=building)
+
+
+def _begins_at(branch: str, resource_type: str) -> bool:
+    """Whether a branch of a union reads this type: it names the type, none at all, or one above all types."""
+    name = branch.lstrip("( ").partition(".")[0].partition(" ")[0]
+    return name in (resource_type, "Resource", "DomainResource") or name not in definitions().resource_types
 
 
 def _simple(resource_type: str, number: int, one: SearchParameter) -> Parameter:

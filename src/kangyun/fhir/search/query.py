@@ -16,7 +16,7 @@ from kangyun.base.errors import Invalid, Issue, Malformed, NotSupported, Platfor
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.filter import read_filter
-from kangyun.fhir.search.parameters import Parameter, Parameters, parameters
+from kangyun.fhir.search.parameters import Known, Parameter, parameters
 from kangyun.fhir.search.terms import Value, read_value, split, unescape
 from kangyun.fhir.search.tree import All, Chain, Column, Has, Include, Node, Not, Sort, Test
 
@@ -64,11 +64,19 @@ _ABOUT_ANSWER = {"_format", "_pretty", "_getpages", "_maxresults", "_score", "_c
 
 
 def read_query(
-    resource_type: str, pairs: Iterable[tuple[str, str]], *, strict: bool = False, zone: ZoneInfo | None = None
+    resource_type: str,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    strict: bool = False,
+    zone: ZoneInfo | None = None,
+    known: Known = parameters,
 ) -> Query:
-    """Reads a search. Raises Invalid or Malformed for what cannot be read, and for anything ignored when `strict`."""
+    """Reads a search. Raises Invalid or Malformed for what cannot be read, and for anything ignored when `strict`.
+
+    known: gives the parameters of a type; R4's where no other are named.
+    """
     query = Query(resource_type)
-    reader = _Reader(resource_type, zone)
+    reader = _Reader(resource_type, zone, known)
     nodes: list[Node] = []
     includes: list[Include] = []
     for name, text in pairs:
@@ -91,8 +99,9 @@ def read_query(
 
 
 class _Reader:
-    def __init__(self, resource_type: str, zone: ZoneInfo | None) -> None:
+    def __init__(self, resource_type: str, zone: ZoneInfo | None, known: Known) -> None:
         self._type = resource_type
+        self._known = known
         self._zone = zone or BEIJING
 
     def option(self, query: Query, name: str, text: str, includes: list[Include]) -> bool:
@@ -164,7 +173,7 @@ class _Reader:
         parts = split(text, ",")
         if len(parts) > MOST_VALUES:
             raise Invalid("fhir.search.too-many-values", parameter=parameter.name, limit=MOST_VALUES)
-        read = partial(read_value, parameter, modifier, parameters(type_), self._zone)
+        read = partial(read_value, parameter, modifier, self._known(type_), self._zone)
         return [read(part) for part in parts]
 
     def _column(self, code: str, modifier: str, text: str) -> Node:
@@ -208,10 +217,11 @@ class _Reader:
         return Has(source, parameter, self._test(source, rest, text, depth + 1))
 
     def _parameter(self, type_: str, code: str) -> Parameter:
-        known: Parameters = parameters(type_)
-        found = known.get(code)
+        found = self._known(type_).get(code)
         if found is None:
             raise NotSupported("fhir.search.unknown", parameter=f"{type_}.{code[:64]}")
+        if found.building:
+            raise NotSupported("fhir.search.building", parameter=found.name)
         return found
 
     def _sort(self, text: str) -> Sort:

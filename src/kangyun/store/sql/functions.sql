@@ -4,8 +4,10 @@
 -- events for each patient. `locks` are bucket numbers, sorted by the caller. Inside a transaction that has taken them
 -- already they are taken again for nothing.
 --
--- Errors: KY001 when something that the caller read has changed since (read again, then retry).
+-- Errors: KY001 when something that the caller read has changed since (read again, then retry); KY002 when the index was
+-- made by another edition of the search parameters than the one that stands (read them again, then retry).
 CREATE OR REPLACE FUNCTION record_commit(
+    own_edition int2,
     locks int4[],
     expected expectation[],         -- current version of what is written; 0: does not exist
     names name_row[],
@@ -43,6 +45,10 @@ DECLARE
     done int8;
 BEGIN
     PERFORM pg_advisory_xact_lock(1262638, bucket) FROM unnest(locks) AS bucket;
+    PERFORM pg_advisory_xact_lock_shared(1262639, 0);
+    IF own_edition <> (SELECT id FROM index_edition) THEN
+        RAISE EXCEPTION 'stale' USING ERRCODE = 'KY002';
+    END IF;
     own_xid := pg_current_xact_id();
     -- After the id is assigned, so that the sequencer can say up to which instant nothing can still arrive.
     moment := date_trunc('milliseconds', clock_timestamp());
@@ -125,6 +131,48 @@ BEGIN
         moment, commit_id, institution, audit_outcome, audit_action, actor, purpose,
         audit_shape, audit_source, coalesce(request, ''), audit_patients
     );
+END
+$$;
+
+-- Writes index rows anew, versions untouched: of resources that still stand at the version that they were read at.
+CREATE OR REPLACE FUNCTION reindex_rows(
+    own_edition int2,
+    locks int4[],
+    expected expectation[],
+    changed resource_row[],
+    terms term_row[],
+    units unit_row[],
+    dates date_row[],
+    quantities quantity_row[],
+    strings string_row[],
+    OUT done int8
+) LANGUAGE plpgsql AS $$
+DECLARE
+    standing int8[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(1262638, bucket) FROM unnest(locks) AS bucket;
+    PERFORM pg_advisory_xact_lock_shared(1262639, 0);
+    IF own_edition <> (SELECT id FROM index_edition) THEN
+        RAISE EXCEPTION 'stale' USING ERRCODE = 'KY002';
+    END IF;
+    SELECT array_agg(e.res) INTO standing
+    FROM unnest(expected) AS e JOIN resource AS r ON r.res = e.res AND r.version = e.version AND NOT r.deleted;
+    INSERT INTO term SELECT t.* FROM unnest(terms) AS t
+    ON CONFLICT (token, parameter) DO UPDATE SET words = (
+        SELECT array_agg(DISTINCT w) FROM unnest(term.words || excluded.words) AS w
+    ) WHERE NOT term.words @> excluded.words;
+    INSERT INTO unit SELECT u.* FROM unnest(units) AS u ON CONFLICT DO NOTHING;
+    UPDATE resource AS r SET
+        patient = c.patient, at = c.at, until = c.until, present = c.present, edition = c.edition, links = c.links,
+        tok = c.tok
+    FROM unnest(changed) AS c WHERE r.res = c.res AND c.res = ANY (standing);
+    GET DIAGNOSTICS done = ROW_COUNT;
+    DELETE FROM date_value WHERE res = ANY (standing);
+    DELETE FROM quantity_value WHERE res = ANY (standing);
+    DELETE FROM string_value WHERE res = ANY (standing);
+    INSERT INTO date_value SELECT d.* FROM unnest(dates) AS d WHERE d.res = ANY (standing);
+    INSERT INTO quantity_value SELECT q.* FROM unnest(quantities) AS q WHERE q.res = ANY (standing);
+    INSERT INTO string_value SELECT s.* FROM unnest(strings) AS s WHERE s.res = ANY (standing);
 END
 $$;
 

@@ -87,3 +87,37 @@ ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.pos
 
 -- name: park_event
 INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
+
+-- name: search_parameters
+SELECT number, type, code, state, definition FROM search_parameter WHERE state <> 'retired';
+
+-- name: lock_editions
+-- Waits for the commits that are under way by the edition that stands; see record_commit.
+SELECT pg_advisory_xact_lock(1262639, 0);
+
+-- name: next_parameter
+SELECT count(*) FROM search_parameter WHERE type = $1;
+
+-- name: add_parameter
+INSERT INTO search_parameter (number, type, code, url, definition, state, edition)
+SELECT $1, $2, $3, $4, $5, 'building', id + 1 FROM index_edition;
+
+-- name: set_parameter_state
+UPDATE search_parameter SET state = $2 WHERE url = $1 AND state <> $2;
+
+-- name: raise_edition
+UPDATE index_edition SET id = id + 1;
+
+-- name: outdated
+-- Resources of the given types, from res $1 on, whose index row is older than the edition $2.
+SELECT r.res, r.type FROM resource AS r
+WHERE r.res > $1 AND r.res <= $4 AND r.edition < $2 AND r.type = ANY ($3::int2[]) AND NOT r.deleted
+ORDER BY r.res LIMIT $5;
+
+-- name: count_outdated
+SELECT count(*) FROM resource AS r WHERE r.edition < $1 AND r.type = ANY ($2::int2[]) AND NOT r.deleted;
+
+-- name: to_reindex
+SELECT r.res, r.version, r.institution, v.instant, v.key, v.dictionary, v.action, v.type, v.body
+FROM resource AS r JOIN version AS v ON v.res = r.res AND v.version = r.version
+WHERE r.res = ANY ($1::int8[]) AND NOT r.deleted;

@@ -144,13 +144,14 @@ CREATE TABLE audit (
 
 -- Search parameters that this region added, and what state their index is in.
 CREATE TABLE search_parameter (
-    number int4 PRIMARY KEY,
     type text NOT NULL,
+    number int4 NOT NULL,           -- among the type's parameters, behind R4's: its bit in resource.present
     code text NOT NULL,
     url text NOT NULL,
     definition bytea NOT NULL,      -- the SearchParameter as canonical JSON
     state text NOT NULL CHECK (state IN ('building', 'active', 'retired')),
     edition int2 NOT NULL,
+    PRIMARY KEY (type, number),
     UNIQUE (type, code)
 );
 CREATE TABLE index_edition (singleton bool PRIMARY KEY DEFAULT true CHECK (singleton), id int2 NOT NULL);

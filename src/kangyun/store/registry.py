@@ -1,0 +1,128 @@
+"""The search parameters of this installation: R4's and those that the region added, each with the state of its index.
+
+A parameter that was added is *building* until every resource was indexed by it: writers index it from that moment on,
+searches by it are refused. Each change raises the edition of the index; a commit prepared under an older one is stale
+(`record_commit`), so no resource escapes the building. `reindex.py` does the building.
+"""
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from kangyun.base.errors import Conflict, Invalid, PlatformError
+from kangyun.fhir import Resource
+from kangyun.fhir.definitions import Component, SearchParameter, definitions
+from kangyun.fhir.json import canonical, decode
+from kangyun.fhir.search.parameters import Parameter, Parameters, compile_added, parameters
+from kangyun.store.statements import statement
+
+# Bits of `resource.present`; a parameter beyond them has no :missing.
+MOST_NUMBERS = 63
+
+
+class Registry:
+    """What can be searched here, as this process last saw it."""
+
+    def __init__(self) -> None:
+        self.edition = 0
+        self._added: dict[str, dict[str, Parameter]] = {}
+        self._known: dict[str, Parameters] = {}
+
+    def known(self, resource_type: str) -> Parameters:
+        """Returns the parameters of a type by code, those being built included (`Parameter.building`)."""
+        found = self._known.get(resource_type)
+        if found is None:
+            found = {**parameters(resource_type), **self._added.get(resource_type, {})}
+            self._known[resource_type] = found
+        return found
+
+    async def refresh(self, connection: asyncpg.Connection) -> bool:
+        """Reads the table again where another process changed it; whether it did."""
+        edition = await connection.fetchval("SELECT id FROM index_edition")
+        if edition == self.edition:
+            return False
+        added: dict[str, dict[str, Parameter]] = {}
+        for row in await connection.fetch(statement("search_parameters")):
+            one = defined(decode(row["definition"]), row["type"])
+            parameter = compile_added(row["type"], row["number"], one, building=row["state"] == "building")
+            added.setdefault(row["type"], {})[row["code"]] = parameter
+        self.edition, self._added, self._known = edition, added, {}
+        return True
+
+    async def add(self, connection: asyncpg.Connection, resource: Resource) -> list[tuple[str, str]]:
+        """Adds a SearchParameter for each of its base types, in state building; returns (type, code) of each.
+
+        Raises Invalid for one that cannot be compiled, Conflict for a code that the type has already.
+        """
+        added = []
+        async with connection.transaction():
+            await connection.execute(statement("lock_editions"))
+            for type_ in bases_of(resource):
+                one = defined(resource, type_)
+                if one.code in parameters(type_):
+                    raise Conflict("store.parameter-exists", parameter=f"{type_}.{one.code}")
+                number = len(parameters(type_)) + await connection.fetchval(statement("next_parameter"), type_)
+                compile_added(type_, number, one)  # refuses what nobody could index
+                await connection.execute(
+                    statement("add_parameter"), number, type_, one.code, one.url, canonical(resource)
+                )
+                added.append((type_, one.code))
+            await connection.execute(statement("raise_edition"))
+        return added
+
+    async def set_state(self, connection: asyncpg.Connection, url: str, state: str) -> None:
+        """Makes a parameter active when its index is complete, or retired when it was taken back."""
+        async with connection.transaction():
+            await connection.execute(statement("lock_editions"))
+            await connection.execute(statement("set_parameter_state"), url, state)
+            # What is retired is no longer written: the edition tells the writers. What became active they write
+            # already, yet searchers must hear of it.
+            await connection.execute(statement("raise_edition"))
+
+
+def bases_of(resource: Resource) -> list[str]:
+    """Returns the types that a SearchParameter is for. Raises Invalid for one that R4 does not have."""
+    bases: Iterable[str] = resource.get("base", ())
+    if {"Resource", "DomainResource"} & set(bases):
+        return sorted(definitions().resource_types)
+    for type_ in bases:
+        if type_ not in definitions().resource_types:
+            raise Invalid("fhir.search.no-such-type", type=type_)
+    return list(bases)
+
+
+def defined(resource: Resource, resource_type: str) -> SearchParameter:
+    """Returns the definition that a SearchParameter resource is. Raises Invalid where it lacks what is needed."""
+    if resource.get("type") not in ("number", "date", "string", "token", "reference", "composite", "quantity", "uri"):
+        raise Invalid("store.parameter-type")
+    if not resource.get("expression"):
+        raise Invalid("store.parameter-expression")
+    try:
+        components = tuple(
+            Component(one["definition"].rpartition("/")[2].rpartition("-")[2], one["expression"])
+            for one in resource.get("component", ())
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise Invalid("store.parameter-expression") from None
+    return SearchParameter(
+        url=resource["url"],
+        code=resource["code"],
+        type=resource["type"],
+        expression=resource["expression"],
+        targets=tuple(resource.get("target", ())),
+        components=components,
+    )
+
+
+def is_ours(resource: Resource) -> bool:
+    """Whether a SearchParameter resource asks for an index here: active, readable, and not one of R4's own."""
+    if resource.get("status") != "active" or not resource.get("expression"):
+        return False
+    try:
+        types = bases_of(resource)
+    except PlatformError:
+        return False
+    return any(
+        (found := parameters(type_).get(resource.get("code", ""))) is None or found.url != resource.get("url")
+        for type_ in types
+    )
