@@ -36,6 +36,11 @@ class Registry:
             self._known[resource_type] = found
         return found
 
+    def names_added(self, pairs: Iterable[tuple[str, str]]) -> bool:
+        """Whether a search may be by a parameter that the region added."""
+        codes = {code for added in self._added.values() for code in added}
+        return bool(codes) and any(code in name or name == "_filter" for name, _ in pairs for code in codes)
+
     async def refresh(self, connection: asyncpg.Connection) -> bool:
         """Reads the table again where another process changed it; whether it did."""
         edition = await connection.fetchval("SELECT id FROM index_edition")
@@ -50,7 +55,9 @@ class Registry:
         return True
 
     async def add(self, connection: asyncpg.Connection, resource: Resource) -> list[tuple[str, str]]:
-        """Adds a SearchParameter for each of its base types, in state building; returns (type, code) of each.
+        """Adds a SearchParameter, or takes its new definition, for each of its base types; they are building then.
+
+        Returns (type, code) of each that was not known just so.
 
         Raises Invalid for one that cannot be compiled, Conflict for a code that the type has already.
         """
@@ -61,13 +68,18 @@ class Registry:
                 one = defined(resource, type_)
                 if one.code in parameters(type_):
                     raise Conflict("store.parameter-exists", parameter=f"{type_}.{one.code}")
-                number = len(parameters(type_)) + await connection.fetchval(statement("next_parameter"), type_)
-                compile_added(type_, number, one)  # refuses what nobody could index
-                await connection.execute(
-                    statement("add_parameter"), number, type_, one.code, one.url, canonical(resource)
-                )
+                compile_added(type_, 0, one)  # refuses what nobody could index
+                known = await connection.fetchrow(statement("parameter"), type_, one.code)
+                if known and known["url"] != one.url and known["state"] != "retired":
+                    raise Conflict("store.parameter-exists", parameter=f"{type_}.{one.code}")
+                body = canonical(_definition(resource))
+                if known and known["state"] != "retired" and known["definition"] == body:
+                    continue
+                first = len(parameters(type_))
+                await connection.execute(statement("add_parameter"), first, type_, one.code, one.url, body)
                 added.append((type_, one.code))
-            await connection.execute(statement("raise_edition"))
+            if added:
+                await connection.execute(statement("raise_edition"))
         return added
 
     async def set_state(self, connection: asyncpg.Connection, url: str, state: str) -> None:
@@ -112,6 +124,12 @@ def defined(resource: Resource, resource_type: str) -> SearchParameter:
         targets=tuple(resource.get("target", ())),
         components=components,
     )
+
+
+def _definition(resource: Resource) -> Resource:
+    """What the index depends on: another version of the resource may say the same."""
+    told = ("resourceType", "url", "code", "base", "type", "expression", "target", "component")
+    return {name: resource[name] for name in told if name in resource}
 
 
 def is_ours(resource: Resource) -> bool:

@@ -3,6 +3,7 @@
 Only `identity`, `access`, `lake`, `cli` and `testing` may touch it; everybody else goes through `access.Record`.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,7 @@ from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry
+from kangyun.store.reindex import Reindexer
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
@@ -45,6 +47,8 @@ class Store:
     transactor: Transactor
     searcher: Searcher
     registry: Registry
+    reindexer: Reindexer
+    refresh: Callable[[], Awaitable[bool]]
     zone: ZoneInfo
     bases: tuple[str, ...]
     terminology: StoredTerminology
@@ -71,10 +75,12 @@ class Store:
         reader = Reader(keys, ids)
         writer = Writer(indexer, keys, registry)
 
-        async def refresh() -> None:
+        async def refresh() -> bool:
             async with pool.connection() as connection:
-                if await registry.refresh(connection):
-                    indexer.forget_parameters()
+                changed = await registry.refresh(connection)
+            if changed:
+                indexer.forget_parameters()
+            return changed
 
         await refresh()
         numbers = Numbers(pool.url)
@@ -95,20 +101,22 @@ class Store:
             pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check, refresh=refresh
         )  # fmt: skip
         return cls(
-            pool,
-            keys,
-            ids,
-            indexer,
-            reader,
-            writer,
-            numbers,
-            transactor,
-            searcher,
-            registry,
-            zone,
-            bases,
-            terminology,
-            profiles,
+            pool=pool,
+            keys=keys,
+            ids=ids,
+            indexer=indexer,
+            reader=reader,
+            writer=writer,
+            numbers=numbers,
+            transactor=transactor,
+            searcher=searcher,
+            registry=registry,
+            reindexer=Reindexer(pool, reader, indexer, registry),
+            refresh=refresh,
+            zone=zone,
+            bases=bases,
+            terminology=terminology,
+            profiles=profiles,
         )
 
 

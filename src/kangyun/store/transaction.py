@@ -84,7 +84,7 @@ class Transactor:
 
     def __init__(
         self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
-        bases: tuple[str, ...], match: Matcher, check: Check, refresh: Callable[[], Awaitable[None]],
+        bases: tuple[str, ...], match: Matcher, check: Check, refresh: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
         self._pool = pool
         self.reader = reader

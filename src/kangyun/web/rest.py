@@ -19,7 +19,7 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import decode_value
 from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
-from kangyun.fhir.search.query import LARGEST_COUNT, read_query
+from kangyun.fhir.search.query import LARGEST_COUNT
 from kangyun.web import answers
 from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, decoded, read_pairs
 from kangyun.web.operations import answer_operation
@@ -133,7 +133,7 @@ class Rest:
     async def _search(
         self, request: HttpRequest, record: Record, type_: str, pairs: list[tuple[str, str]]
     ) -> Answer:  # fmt: skip
-        query = read_query(type_, pairs, strict=request.strict, zone=self._zone)
+        query = await record.read_query(type_, pairs, strict=request.strict)
         return answers.searchset(await record.search(query), query, self.base, type_, request.language)
 
     async def _asked(self, request: HttpRequest) -> list[tuple[str, str]]:
@@ -157,7 +157,7 @@ class Rest:
             return await self._search_all(request, record, pairs, {"types": types, "compartment": owner}, path)
         if wanted not in definitions().resource_types:
             raise NotFound("web.no-such-type", type=wanted[:64])
-        query = read_query(wanted, pairs, strict=request.strict, zone=self._zone)
+        query = await record.read_query(wanted, pairs, strict=request.strict)
         query.compartment = owner
         return answers.searchset(await record.search(query), query, self.base, path, request.language)
 

@@ -332,11 +332,14 @@ class Compiler:
                 factor, shift = float(unit.factor), float(unit.offset)
                 bottom, value, top = (float(x) * factor + shift for x in (amount.low, amount.value, amount.high))
                 canonical = _Canonical(amount.prefix, value, min(bottom, top), max(bottom, top))
-                same = f"u.dimension = {self.arguments.add(unit.canonical, 'text')}"
-                if amount.system is None:
-                    same = f"({same} OR u.code = {self.arguments.add(amount.code, 'text')})"
                 test = amount_test(self.arguments, canonical, low, high)  # type: ignore[arg-type]
-                return _with_unit(f"{where} AND {same} AND {test}", sharp)
+                fits = f"u.dimension = {self.arguments.add(unit.canonical, 'text')} AND {test}"
+                if amount.system is None:
+                    # The same letters in another system, or in none, are a unit of their own.
+                    test = amount_test(self.arguments, amount, "q.low", "q.high")
+                    code = self.arguments.add(amount.code, "text")
+                    fits = f"(({fits}) OR (u.dimension IS NULL AND u.code = {code} AND {test}))"
+                return _with_unit(f"{where} AND {fits}", sharp)
         same = f"u.code = {self.arguments.add(amount.code, 'text')}"
         if amount.system is not None:
             same += f" AND u.system = {self.arguments.add(amount.system, 'text')}"

@@ -95,12 +95,16 @@ SELECT number, type, code, state, definition FROM search_parameter WHERE state <
 -- Waits for the commits that are under way by the edition that stands; see record_commit.
 SELECT pg_advisory_xact_lock(1262639, 0);
 
--- name: next_parameter
-SELECT count(*) FROM search_parameter WHERE type = $1;
+-- name: parameter
+SELECT url, state, definition FROM search_parameter WHERE type = $1 AND code = $2;
 
 -- name: add_parameter
+-- $1 is the first number behind R4's own. A code keeps its number for ever.
 INSERT INTO search_parameter (number, type, code, url, definition, state, edition)
-SELECT $1, $2, $3, $4, $5, 'building', id + 1 FROM index_edition;
+SELECT $1 + (SELECT count(*) FROM search_parameter WHERE type = $2), $2, $3, $4, $5, 'building', id + 1
+FROM index_edition
+ON CONFLICT (type, code) DO UPDATE SET
+    url = excluded.url, definition = excluded.definition, state = 'building', edition = excluded.edition;
 
 -- name: set_parameter_state
 UPDATE search_parameter SET state = $2 WHERE url = $1 AND state <> $2;

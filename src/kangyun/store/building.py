@@ -1,0 +1,97 @@
+"""From a SearchParameter resource to a parameter that can be searched: noticed in the feed, built by a job.
+
+The feed's reader adds what is new and retires what was taken back; the job `reindex` builds, and makes active what is
+complete. Both may run twice.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from kangyun.base.errors import PlatformError
+from kangyun.database.jobs import Handler, Jobs, Running
+from kangyun.database.pool import Pool
+from kangyun.fhir.json import encode
+from kangyun.store.feed import Event
+from kangyun.store.model import DELETED
+from kangyun.store.reader import Reader
+from kangyun.store.registry import Registry, is_ours
+from kangyun.store.reindex import Progress, Reindexer
+
+logger = logging.getLogger(__name__)
+
+FEED_NAME = "search-parameters"
+JOB = "reindex"
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a reindexing is for: these types, and the parameter that is active when it is done (none: all anew)."""
+
+    types: list[str]
+    url: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an interrupted one goes on."""
+
+    res: int
+    done: int
+
+
+class ParameterWatch:
+    """Notices SearchParameters in the feed."""
+
+    def __init__(self, pool: Pool, reader: Reader, registry: Registry, jobs: Jobs) -> None:
+        self._pool = pool
+        self._reader = reader
+        self._registry = registry
+        self._jobs = jobs
+
+    async def handle(self, events: Sequence[Event]) -> None:
+        """Deals with the SearchParameters among the changes."""
+        for event in events:
+            for change in event.changes:
+                if change.type == "SearchParameter":
+                    await self._changed(change.res, change.version, change.action)
+
+    async def _changed(self, res: int, version: int, action: bytes) -> None:
+        async with self._pool.connection() as connection:
+            before = await self._reader.version(connection, res, version if action != DELETED else version - 1)
+            if before is None:
+                return
+            resource = before.resource
+            await self._registry.refresh(connection)
+            if action == DELETED or not is_ours(resource):
+                await self._registry.set_state(connection, resource.get("url", ""), "retired")
+                return
+            try:
+                added = await self._registry.add(connection, resource)
+            except PlatformError as error:
+                # Cannot be compiled, or is there already: a search by it says so, and the log.
+                logger.warning("search parameter not added: %s", error.issues[0].text)
+                return
+        if added:
+            task = Task([type_ for type_, _ in added], resource["url"])
+            await self._jobs.ask(JOB, "search-parameters", msgspec.json.encode(task))
+
+
+def builder(pool: Pool, reindexer: Reindexer, registry: Registry) -> Handler:
+    """Returns the handler of the job `reindex`."""
+
+    async def build(running: Running) -> bytes:
+        task = msgspec.json.decode(running.job.asked, type=Task)
+        place = msgspec.json.decode(running.kept, type=Place) if running.kept else Place(0, 0)
+
+        async def tell(progress: Progress) -> None:
+            so_far = place.done + progress.done
+            kept = msgspec.json.encode(Place(progress.res, so_far))
+            await running.save(kept, f"{so_far}/{so_far + progress.left}")
+
+        done = place.done + await reindexer.run(task.types, tell, place.res)
+        if task.url:
+            async with pool.connection() as connection:
+                await registry.set_state(connection, task.url, "active")
+        return encode({"resources": done})
+
+    return build

@@ -1,0 +1,106 @@
+"""Search parameters that a region adds: refused while they are built, complete afterwards."""
+
+import asyncio
+
+import pytest
+
+from kangyun.database.jobs import Jobs
+from kangyun.database.jobs import work as work_on_jobs
+from kangyun.store import feed
+from kangyun.store.building import JOB, ParameterWatch, builder
+
+EYE_COLOUR = {
+    "resourceType": "SearchParameter",
+    "url": "urn:region:eye-colour",
+    "name": "eye-colour",
+    "status": "active",
+    "description": "eye colour",
+    "code": "eye-colour",
+    "base": ["Patient"],
+    "type": "token",
+    "expression": "Patient.extension('urn:region:eye-colour').value",
+}
+
+
+def patient(colour, **more):
+    return {"resourceType": "Patient", "extension": [{"url": "urn:region:eye-colour", "valueCode": colour}], **more}
+
+
+@pytest.fixture
+def notice(platform):
+    """Lets what is in the feed become parameters and jobs, as the background work does."""
+    store = platform.gate.store
+    watch = ParameterWatch(platform.pool, store.reader, store.registry, Jobs(platform.pool))
+
+    async def run():
+        async with platform.pool.connection() as connection:
+            await connection.execute("SELECT sequence_commits(1000)")
+            events, _ = await feed.read(connection, feed.Place(1, 0))
+        await watch.handle(events)
+
+    return run
+
+
+@pytest.fixture
+def build(platform):
+    """Carries out the waiting reindexing."""
+    store = platform.gate.store
+
+    async def run():
+        stop = asyncio.Event()
+        handlers = {JOB: builder(platform.pool, store.reindexer, store.registry)}
+        working = asyncio.ensure_future(work_on_jobs(platform.pool, handlers, stop))
+        async with platform.pool.connection() as connection:
+            while await connection.fetchval("SELECT count(*) FROM job WHERE ended IS NULL"):
+                await asyncio.sleep(0.05)
+        stop.set()
+        await working
+
+    return run
+
+
+async def found(client, search):
+    answer = (await client.get(search)).json()
+    return sorted(entry["resource"]["id"] for entry in answer.get("entry", ()) if entry["search"]["mode"] == "match")
+
+
+async def test_a_parameter_is_refused_while_it_is_built_and_finds_everything_after(client, notice, build):
+    old = (await client.post("Patient", json=patient("green"))).json()["id"]
+    await client.post("Patient", json=patient("brown"))
+    await client.post("SearchParameter", json=EYE_COLOUR)
+    await notice()
+
+    refused = await client.get("Patient?eye-colour=green", headers={"prefer": "handling=strict"})
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.building"
+    meanwhile = (await client.post("Patient", json=patient("green"))).json()["id"]
+
+    await build()
+    assert await found(client, "Patient?eye-colour=green") == sorted([old, meanwhile])
+    assert await found(client, "Patient?eye-colour:missing=true") == []
+
+
+async def test_reindexing_makes_no_version_and_keeps_every_other_search(client, notice, build):
+    made = (await client.post("Patient", json=patient("green", gender="male", birthDate="1970-02-03"))).json()
+    await client.post("SearchParameter", json=EYE_COLOUR)
+    await notice()
+    await build()
+    assert (await client.get(f"Patient/{made['id']}")).json() == made
+    assert await found(client, "Patient?gender=male&birthdate=1970-02-03&eye-colour=green") == [made["id"]]
+
+
+async def test_a_retired_parameter_is_unknown_again(client, notice, build):
+    parameter = (await client.post("SearchParameter", json=EYE_COLOUR)).json()
+    await notice()
+    await build()
+    await client.delete(f"SearchParameter/{parameter['id']}")
+    await notice()
+    strict = await client.get("Patient?eye-colour=green", headers={"prefer": "handling=strict"})
+    assert strict.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.unknown"
+
+
+async def test_a_parameter_that_nobody_could_index_is_not_added(client, notice):
+    await client.post("SearchParameter", json=EYE_COLOUR | {"expression": "Patient.where("})
+    await notice()
+    strict = await client.get("Patient?eye-colour=green", headers={"prefer": "handling=strict"})
+    assert strict.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.unknown"
