@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 Resource = dict[str, Any]
 
@@ -27,6 +28,14 @@ def ids_of() -> Callable[[httpx.AsyncClient, str], Awaitable[list[str]]]:
     return _ids_of
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stocked(request: pytest.FixtureRequest, shared_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The module's shared client on an installation that holds the resources of the module's STOCK."""
+    answer = await shared_client.post("", json=_transaction(*request.module.STOCK))
+    assert answer.status_code == 200, answer.text
+    return shared_client
+
+
 def _transaction(*resources: Resource) -> Resource:
     entries = [
         {"resource": resource, "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}}
@@ -44,4 +53,6 @@ async def _searched(client: httpx.AsyncClient, url: str) -> Resource:
 
 async def _ids_of(client: httpx.AsyncClient, url: str) -> list[str]:
     bundle = await _searched(client, url)
-    return [entry["resource"]["id"] for entry in bundle.get("entry", ()) if entry["search"]["mode"] == "match"]
+    found = [entry["resource"]["id"] for entry in bundle.get("entry", ()) if entry["search"]["mode"] == "match"]
+    assert len(found) == len(set(found))
+    return found

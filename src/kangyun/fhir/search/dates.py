@@ -62,11 +62,11 @@ def _bounds(text: str, zone: tzinfo) -> Range:
     if second == "60":  # A leap second is the last second of its minute here.
         second = "59"
     low = datetime(
-        *(int(year), int(month), int(day), int(hour) % 24, int(minute), int(second or 0)),
+        *(int(year), int(month), int(day), 0 if hour == "24" else int(hour), int(minute), int(second or 0)),
         int((fraction or "0")[:6].ljust(6, "0")),
         tzinfo=_zone(offset) if offset else zone,
     )
-    if int(hour) == 24:
+    if hour == "24":
         low = _after(low, timedelta(days=1))
     if second is None:
         return low, _after(low, timedelta(minutes=1))

@@ -58,6 +58,11 @@ class Query:
     shown: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[Issue] = field(default_factory=list)
 
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """All that makes this search another than others: what a cursor is bound to."""
+        return [(self.type, "/".join(self.compartment or ())), *self.shown]
+
 
 # Said to the server about the answer, not about what is searched.
 _ABOUT_ANSWER = {"_format", "_pretty", "_getpages", "_maxresults", "_score", "_containedType"}

@@ -133,7 +133,7 @@ class Searcher:
 
     async def _search(self, connection: asyncpg.Connection, query: Query, actor: str, sight: Sight) -> Page:
         await self.densities.refresh(connection)
-        place = self.cursors.read(query.cursor, actor, query.shown) if query.cursor else None
+        place = self.cursors.read(query.cursor, actor, query.asked) if query.cursor else None
         plan = await self._plan(connection, query.type, query.node, sight, query.compartment)
         if query.summary == "count" or query.count == 0:
             return Page([], await self._count(connection, plan, None))
@@ -148,7 +148,7 @@ class Searcher:
         await self._reader.bring_keys(connection, [row["key"] for row in rows])
         answer = Page([self._reader.stored(row, row["res"]) for row in rows], total)
         if last is not None:
-            answer.next = self.cursors.write(last, actor, query.shown)
+            answer.next = self.cursors.write(last, actor, query.asked)
         if total is None and place is None:
             answer.total = await self._wanted_total(connection, plan, query)
         if query.includes and answer.matches:

@@ -44,7 +44,8 @@ async def _search(
 ) -> Page:
     await searcher.densities.refresh(connection)
     first = queries[0]
-    place = searcher.cursors.read(first.cursor, actor, first.shown) if first.cursor else None
+    asked = [("*", str(len(queries))), *first.asked]
+    place = searcher.cursors.read(first.cursor, actor, asked) if first.cursor else None
     there = await _types_there(connection, [query.type for query in queries], sight)
     plans = [
         (query, await searcher._plan(connection, query.type, query.node, sight, query.compartment))
@@ -59,7 +60,7 @@ async def _search(
     await searcher._reader.bring_keys(connection, [row["key"] for row in rows])
     answer = Page([searcher._reader.stored(row, row["res"]) for row in rows], total)
     if last is not None:
-        answer.next = searcher.cursors.write(last, actor, first.shown)
+        answer.next = searcher.cursors.write(last, actor, asked)
     if total is None and place is None:
         totals = [await searcher._wanted_total(connection, plan, query) for query, plan in plans]
         answer.total = sum(one for one in totals if one is not None) if None not in totals else None
