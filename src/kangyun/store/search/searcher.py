@@ -12,6 +12,7 @@ Other sorts take at most MOST_SORTED matches.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -128,6 +129,21 @@ class Searcher:
         )
         rows = await self._fetch(connection, sql, plan.arguments)
         return [row["res"] for row in rows if 0 < row["res"] < 1 << 52] if len(rows) < most * 8 else None
+
+    # --- for who follows changes
+
+    async def among(
+        self, connection: asyncpg.Connection, type_: str, node: Node, chosen: Sequence[int], sight: Sight = EVERYTHING
+    ) -> dict[int, int]:
+        """Returns those of the chosen `res` that match, with the versions that do."""
+        await self.densities.refresh(connection)
+        plan = await self._plan(connection, type_, node, sight)
+        place = plan.arguments.add(list(chosen), "int8[]")
+        sql = (
+            f"SELECT r.res, r.version FROM (SELECT * FROM resource WHERE res = ANY ({place}) OFFSET 0) AS r "
+            f"WHERE {self._where(plan, '')}"
+        )
+        return {row["res"]: row["version"] for row in await self._fetch(connection, sql, plan.arguments)}
 
     # --- a page
 
