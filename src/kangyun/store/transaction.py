@@ -8,7 +8,9 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -50,7 +52,8 @@ class Operation:
     resource:   of create and update, valid but for its references. patch: from the current resource to the next.
     condition:  a search that must single out the resource (If-None-Exist for create).
     if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
-    full_url:   what other entries of the bundle call it. at: where it stands in what was sent.
+    full_url:   what other entries of the transaction call it, "" where it has no such name; None outside of one.
+    at:         where it stands in what was sent.
     text:       the resource as it was sent, where it was JSON: it saves work.
     """
 
@@ -159,6 +162,8 @@ class _Plan:
     old: Resource | None = None
     done: Done | None = None
     change: Change | None = None
+    matched: bool = False  # by its condition
+    twin: "_Plan | None" = None  # an earlier conditional create that asks for the same
 
 
 class _Run:
@@ -194,13 +199,20 @@ class _Run:
         deleted = {
             (plan.operation.type, plan.operation.id) for plan in self._plans if plan.operation.method == "delete"
         }
+        first: dict[tuple[str, str], _Plan] = {}
         for plan in self._plans:
             operation = plan.operation
             if operation.condition is not None:
+                if operation.method == "create":
+                    twin = first.setdefault((operation.type, operation.condition), plan)
+                    plan.twin = twin if twin is not plan else None
+                if plan.twin is not None:
+                    continue
                 ids = await self._parts.match(self._connection, operation.type, operation.condition)
                 ids = [id_ for id_ in ids if (operation.type, id_) not in deleted]
                 if len(ids) > 1:
                     raise MultipleMatches("store.multiple-matches", at=operation.at)
+                plan.matched = bool(ids)
                 if ids:
                     wanted[plan.index] = (operation.type, ids[0])
                 elif operation.id:
@@ -209,7 +221,8 @@ class _Run:
                 wanted[plan.index] = (operation.type, operation.id)
         if not wanted:
             return
-        if len(set(wanted.values())) < len(wanted):
+        written = [name for index, name in wanted.items() if self._plans[index].operation.method != "create"]
+        if len(set(written)) < len(written):
             raise Invalid("store.same-resource-twice")
         found = await self._parts.reader.locate(self._connection, wanted.values())
         for index, name in wanted.items():
@@ -222,6 +235,9 @@ class _Run:
         new = []
         for plan in self._plans:
             operation, current = plan.operation, plan.current
+            if plan.twin is not None:
+                plan.done = Done("matched", None)
+                continue
             stored = current.stored if current else None
             alive = stored is not None and not stored.deleted
             self._check_version(operation, stored if alive else None)
@@ -242,6 +258,9 @@ class _Run:
         for plan, number in zip(new, await self._parts.numbers.take(len(new)), strict=True):
             plan.res, plan.chosen = number, bool(plan.id)
             plan.id = plan.id or self._parts.reader.ids.id_of(number)
+        for plan in self._plans:
+            if plan.twin is not None:
+                plan.id = plan.twin.id
 
     def _check_new_id(self, plan: _Plan) -> None:
         if plan.id and self._parts.reader.ids.res_of(plan.id) is not None:
@@ -250,8 +269,12 @@ class _Run:
     @staticmethod
     def _check_same_id(plan: _Plan, alive: bool) -> None:
         operation = plan.operation
-        if operation.condition is not None and operation.id and alive and plan.id != operation.id:
+        if operation.condition is None or not operation.id or not alive:
+            return
+        if plan.id != operation.id:
             raise Invalid("store.id-of-another", at=operation.at)
+        if not plan.matched:
+            raise Conflict("store.id-taken", at=operation.at)
 
     def _settle_absent(self, plan: _Plan, stored: Stored | None) -> None:
         operation = plan.operation
@@ -297,9 +320,10 @@ class _Run:
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
+            root = _root(plan.operation.full_url)
             for link in plan.links:
                 text = link["reference"]
-                written = mapping.get(text) or relative(text, self._parts.bases)
+                written = mapping.get(text) or _within(text, root, mapping) or relative(text, self._parts.bases)
                 if written != text:
                     self._edits.append((link, text))
                     link["reference"] = written
@@ -315,6 +339,8 @@ class _Run:
                 continue
             text = plan.operation.text
             if text is None or _urns(text) > plan.rewritten:
+                # A copy: should this attempt fail, the next one needs the full URLs as they were.
+                plan.resource = deepcopy(plan.resource)
                 rewrite_urns(plan.resource, mapping)
 
     def _patched(self, plan: _Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
@@ -394,6 +420,9 @@ class _Run:
             for plan in self._plans:
                 if plan.change is not None:
                     plan.done = _done(plan.change, committed.instant)
+        for plan in self._plans:
+            if plan.twin is not None and plan.twin.done is not None:
+                plan.done = Done("matched", plan.twin.done.stored)
         return [plan.done for plan in self._plans if plan.done is not None]
 
     def _make_change(self, plan: _Plan) -> None:
@@ -428,6 +457,24 @@ class _Run:
 
 def _urns(text: bytes) -> int:
     return text.count(b"urn:uuid:") + text.count(b"urn:oid:")
+
+
+_RESTFUL = re.compile(r"(https?://.+/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+
+
+def _root(full_url: str | None) -> str | None:
+    """Returns the base URL within a RESTful full URL: relative references of its resource start there."""
+    match = _RESTFUL.fullmatch(full_url) if full_url and full_url.startswith("http") else None
+    return match[1] if match else None
+
+
+def _within(text: str, root: str | None, mapping: Mapping[str, str]) -> str | None:
+    """Finds the entry that a relative or a versioned reference means.
+
+    Source: https://hl7.org/fhir/R4/bundle.html#references
+    """
+    plain = text.partition("/_history/")[0]
+    return mapping.get(plain) or (mapping.get(root + plain) if root else None)
 
 
 def _done(change: Change, moment: datetime) -> Done:
