@@ -5,6 +5,7 @@ Source: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/R4/bundle.html
 
 from collections.abc import Iterable, Sequence
 from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -137,20 +138,39 @@ def _version(stored: Stored, base: str) -> bytes:
     )
 
 
-def written_entry(status: str, stored: Stored | None, base: str, show: bool) -> bytes:
-    """Returns the entry of a batch-response or transaction-response for a write."""
+def written_entry(status: str, stored: Stored | None, base: str, wish: str, language: Language) -> bytes:
+    """Returns the entry of a batch-response or transaction-response for a write; `wish` is `Prefer: return=`."""
+    said = b""
+    if wish == "operationoutcome":
+        said = b',"outcome":' + encode(outcome([Issue("information", "informational", "web.done")], language))
     if stored is None or stored.deleted:
         etag = b',"etag":"W/\\"%d\\""' % stored.version if stored else b""
-        return b'{"response":{"status":"204 No Content"%s}}' % etag
+        return b'{"response":{"status":"204 No Content"%s%s}}' % (etag, said)
     url = f"{base}/{stored.type}/{stored.id}".encode()
-    body = b',"resource":' + stored.json if show else b""
+    body = b',"resource":' + stored.json if wish == "representation" else b""
     return (
-        b'{"fullUrl":"%s"%s,"response":{"status":"%s","location":"%s/_history/%d","etag":"W/\\"%d\\"","lastModified":"%s"}}'
+        b'{"fullUrl":"%s"%s,"response":{"status":"%s","location":"%s/_history/%d","etag":"W/\\"%d\\"","lastModified":"%s"%s}}'
         % (
             *(url, body, _STATUS[status].encode(), url, stored.version, stored.version),
-            clock.instant(stored.instant).encode(),
+            *(clock.instant(stored.instant).encode(), said),
         )
     )
+
+
+def answered_entry(answer: Answer) -> bytes:
+    """Returns the entry of a batch-response or transaction-response for what was answered as a request of its own."""
+    etag = b',"etag":%s' % _text(answer.headers["etag"]) if "etag" in answer.headers else b""
+    shown = b'"resource":%s,' % answer.body if answer.body else b""
+    return b'{%s"response":{"status":"%s"%s}}' % (shown, _phrased(answer.status), etag)
+
+
+def refused_entry(status: int, said: bytes) -> bytes:
+    """Returns the entry of a batch-response for what was refused; `said` is an OperationOutcome."""
+    return b'{"response":{"status":"%s","outcome":%s}}' % (_phrased(status), said)
+
+
+def _phrased(status: int) -> bytes:
+    return f"{status} {HTTPStatus(status).phrase}".encode()
 
 
 def _url(base: str, path: str, pairs: Sequence[tuple[str, str]]) -> str:

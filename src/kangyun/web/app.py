@@ -7,9 +7,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Issue, NotSupported, PlatformError, SignInNeeded, TooLong, Unavailable
+from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooLong, Unavailable
 from kangyun.base.logging import current
 from kangyun.base.settings import Settings
 from kangyun.base.texts import language_of, say
@@ -70,6 +69,7 @@ class FhirEndpoint:
         platform.pool.on_wait = partial(metrics.observe, POOL_WAIT)
         platform.gate.auditor.on_group = partial(metrics.observe, AUDIT_GROUP)
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors)
+        self._bundles = Bundles(self._rest, BASE_PATH)
         self._metadata = encode(capability_statement(platform.base))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +123,7 @@ class FhirEndpoint:
         try:
             request.format  # noqa: B018 - an unknown format is refused before anything is done
             if not request.segments and request.method == "POST":
-                return await Bundles(self._platform.base, self._getter(request, record)).answer(request, record)
+                return await self._bundles.answer(request, record)
             return await self._rest.answer(request, record)
         except PlatformError as error:
             if not record.left_a_row:
@@ -137,41 +137,15 @@ class FhirEndpoint:
             raise SignInNeeded
         return await self._platform.gate.open(self._platform.sign_in.actor(token.strip()), about)
 
-    def _getter(self, request: HttpRequest, record: Record) -> Callable[[str, dict[str, str]], Awaitable[Answer]]:
-        async def get(url: str, headers: dict[str, str]) -> Answer:
-            path, _, query = url.partition("?")
-            scope = {
-                "method": "GET",
-                "path": f"{BASE_PATH}/{path}",
-                "raw_path": f"{BASE_PATH}/{path}".encode(),
-                "query_string": query.encode("ascii", "ignore"),
-                "headers": [
-                    *((name.encode(), value.encode("latin-1", "ignore")) for name, value in headers.items()),
-                    (b"accept-language", request.header("accept-language").encode("latin-1")),
-                ],
-            }
-
-            async def receive() -> dict[str, Any]:
-                return {"type": "http.request", "body": b""}
-
-            return await self._rest.answer(HttpRequest(scope, receive, 0), record)
-
-        return get
-
 
 def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answer:
     """Returns the answer that says an error."""
     status = status_of(error)
     headers = {}
     if isinstance(error, NotAllowed):
-        status = 405
         headers["allow"] = ", ".join(error.allow)
     elif isinstance(error, SignInNeeded):
         headers["www-authenticate"] = "Bearer"
-    elif isinstance(error, NotSupported) and error.issues[0].text == "web.format":
-        status = 406
-    elif isinstance(error, NotSupported) and error.issues[0].text == "web.media-type":
-        status = 415
     elif isinstance(error, TooSlow):
         status = 408
     elif status in (429, 503):

@@ -19,6 +19,8 @@ STATUS_BY_ISSUE_CODE = {
     412, "multiple-matches": 412, "business-rule": 422, "processing": 422, "throttled": 429, "exception": 500,
     "too-costly": 422, "too-long": 413, "not-supported": 400, "transient": 503, "timeout": 504, "security": 403,
 }  # fmt: skip
+# HTTP tells these apart, where FHIR has one issue type for all: "not-supported".
+STATUS_BY_TEXT = {"web.no-such-method": 405, "web.format": 406, "web.media-type": 415}
 RETRY_AFTER = 2  # seconds
 INTERNAL = "base.internal"
 
@@ -26,7 +28,9 @@ INTERNAL = "base.internal"
 def status_of(error: PlatformError) -> int:
     """Returns the HTTP status of an error: of the first issue that is one."""
     first = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
-    return STATUS_BY_ISSUE_CODE.get(error.code, STATUS_BY_ISSUE_CODE.get(first.code, 400))
+    return STATUS_BY_TEXT.get(first.text) or STATUS_BY_ISSUE_CODE.get(
+        error.code, STATUS_BY_ISSUE_CODE.get(first.code, 400)
+    )
 
 
 def outcome(issues: Iterable[Issue], language: Language = "zh", request: str | None = None) -> Resource:

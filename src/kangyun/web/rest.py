@@ -198,7 +198,7 @@ class Rest:
     async def _create(self, request: HttpRequest, record: Record, type_: str) -> Answer:
         resource, text = await self._resource(request, type_, None)
         condition = request.header("if-none-exist") or None
-        operation = record.operation("create", type_, resource=resource, text=text, condition=_condition(condition))
+        operation = record.operation("create", type_, resource=resource, text=text, condition=condition_of(condition))
         (done,) = await record.commit([operation], "create")
         return self._written(done, request, 201 if done.status == "created" else 200)
 
@@ -210,7 +210,7 @@ class Rest:
             id=id_ or resource.get("id"),
             resource=resource,
             text=text,
-            condition=None if id_ else _condition(request.query),
+            condition=None if id_ else condition_of(request.query),
             if_match=if_match(request.header("if-match")),
             only_new=request.header("if-none-match") == "*",
         )
@@ -222,7 +222,7 @@ class Rest:
             "patch",
             type_,
             id=id_,
-            condition=None if id_ else _condition(request.query),
+            condition=None if id_ else condition_of(request.query),
             if_match=if_match(request.header("if-match")),
             patch=patch_of(await request.body(), request.content_type),
         )
@@ -234,7 +234,7 @@ class Rest:
             "delete",
             type_,
             id=id_,
-            condition=None if id_ else _condition(request.query),
+            condition=None if id_ else condition_of(request.query),
             if_match=if_match(request.header("if-match")),
         )
         (done,) = await record.commit([operation], "delete")
@@ -281,7 +281,7 @@ def patch_resource(patch: Resource) -> Callable[[Resource], Resource]:
     return lambda resource: apply_fhirpath_patch(resource, patch)
 
 
-def _condition(query: str | None) -> str | None:
+def condition_of(query: str | None) -> str | None:
     """Returns a condition's query; None where there is no header. Raises Invalid for an empty one."""
     if query is None:
         return None
