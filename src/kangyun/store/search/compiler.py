@@ -31,6 +31,7 @@ from kangyun.store.search.conditions import (
     computed_tokens,
     contains_test,
     date_test,
+    keys_test,
     link_condition,
     missing_condition,
     narrow_condition,
@@ -139,11 +140,18 @@ class Compiler:
             own = self.indexer.bound(type_)[parameter.code]
             bits = own.bit if parameter.only else sum(real.bit for real in self._real(type_, parameter))
             return missing_condition(self.arguments, bits, test.values[0].missing)
-        parts = [
-            condition
-            for real in self._real(type_, parameter)
-            for condition in await self._bound_test(type_, real, parameter, test.modifier, test.values)
-        ]
+        real = self._real(type_, parameter)
+        if real[0].parameter.type in ("number", "quantity"):
+            key = keys_test(self.arguments, [bound.salt for bound in real])
+            parts = [self._amount(key, value) for value in test.values if isinstance(value, Amount)]
+        elif real[0].parameter.type == "composite":
+            parts = [self._composite(real, value) for value in test.values if isinstance(value, tuple)]
+        else:
+            parts = [
+                condition
+                for bound in real
+                for condition in await self._bound_test(type_, bound, parameter, test.modifier, test.values)
+            ]
         joined = parts[0] if len(parts) == 1 else _any(parts)
         if test.modifier in ("not", "not-in"):
             return Condition(f"NOT ({joined.sql})")
@@ -161,16 +169,8 @@ class Compiler:
                 return [token_condition(self.arguments, _uri_tokens(bound, modifier, [str(value) for value in values]))]
             case "reference":
                 return [await self._reference(type_, bound, parameter, modifier, values)]
-            case "date":
-                return [self._date(type_, bound, value) for value in values if isinstance(value, Interval)]
-            case "number" | "quantity":
-                return [
-                    self._amount(salt_place(self.arguments, bound), value)
-                    for value in values
-                    if isinstance(value, Amount)
-                ]
             case _:
-                return [self._composite(type_, bound, value) for value in values if isinstance(value, tuple)]
+                return [self._date(type_, bound, value) for value in values if isinstance(value, Interval)]
 
     async def _token(self, type_: str, bound: Bound, modifier: str | None, values: Sequence[Value]) -> list[Condition]:
         plain: list[int] = []
@@ -308,16 +308,13 @@ class Compiler:
             own = date_test(self.arguments, interval, "at", "until")
             if interval.prefix == "eb":  # What ends before also begins before, and that is what the index orders by.
                 own += f" AND at < {self.arguments.add(interval.low, 'timestamptz')}"
-            seed = Seed(
-                f"SELECT * FROM resource{{n}} WHERE type = {TYPE_NUMBERS[type_]} AND {own} "
-                "AND until > '-infinity' OFFSET 0",
-                sharp or None,
-            )
+            rows = f"FROM resource{{n}} WHERE type = {TYPE_NUMBERS[type_]} AND {own} AND until > '-infinity'"
+            seed = Seed(f"SELECT * {rows} OFFSET 0", sharp or None, probe=f"SELECT 1 {rows}")
         return Condition(f"({test} AND {{r}}.until > '-infinity')", seed)
 
     def _amount(self, key: str, amount: Amount, owner: str = "TRUE") -> Condition:
         sharp = amount.prefix == "eq" or None
-        where = f"q.key = {key} AND {owner}"
+        where = f"{key} AND {owner}"
         if amount.code is None:
             return narrow_condition(
                 "quantity_value", f"{where} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}", sharp=sharp
@@ -345,7 +342,8 @@ class Compiler:
             same += f" AND u.system = {self.arguments.add(amount.system, 'text')}"
         return _with_unit(f"{where} AND {same} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}", sharp)
 
-    def _composite(self, type_: str, bound: Bound, values: tuple[Value, ...]) -> Condition:
+    def _composite(self, real: Sequence[Bound], values: tuple[Value, ...]) -> Condition:
+        bound = real[0]
         first, kind = values[0], bound.parts[1].parameter.type
         if not isinstance(first, Token) or first.code is None:
             raise Invalid("fhir.search.value", parameter=bound.parameter.name)
@@ -353,10 +351,10 @@ class Compiler:
             second = values[1]
             if not isinstance(second, Token) or second.code is None:
                 raise Invalid("fhir.search.value", parameter=bound.parameter.name)
-            return token_condition(self.arguments, [bound.hash(b"k", _form(first), _form(second))])
+            return token_condition(self.arguments, [one.hash(b"k", _form(first), _form(second)) for one in real])
         if kind == "reference":
             raise NotSupported("fhir.search.not-answerable", parameter=bound.parameter.name)
-        key = self.arguments.add(bound.salt ^ bound.hash(b"k", first.code), "int8")
+        key = keys_test(self.arguments, [one.salt ^ one.hash(b"k", first.code) for one in real])
         owner = "TRUE"
         if first.system:
             owner = f"q.system = {self.arguments.add(bound.hasher.small(first.system), 'int4')}"
@@ -369,17 +367,15 @@ class Compiler:
                 for value, column in zip(values[1:], ("q.low", "q.high"), strict=False)
                 if isinstance(value, Amount)
             ]
-            return narrow_condition(
-                "quantity_value", f"q.key = {key} AND {owner} AND {' AND '.join(tests)}", sharp=True
-            )
+            return narrow_condition("quantity_value", f"{key} AND {owner} AND {' AND '.join(tests)}", sharp=True)
         if kind == "date":
             assert isinstance(values[1], Interval)
             return narrow_condition(
-                "date_value", f"q.key = {key} AND {date_test(self.arguments, values[1], 'q.low', 'q.high')}", sharp=None
+                "date_value", f"{key} AND {date_test(self.arguments, values[1], 'q.low', 'q.high')}", sharp=None
             )
         return narrow_condition(
             "string_value",
-            f"q.key = {key} AND {string_test(self.arguments, folded(str(values[1])), 'q.value')}",
+            f"{key} AND {string_test(self.arguments, folded(str(values[1])), 'q.value')}",
             sharp=True,
         )
 
@@ -496,12 +492,13 @@ class _Canonical:
 
 
 def _with_unit(where: str, sharp: bool | None) -> Condition:
-    inner = f"SELECT q.res FROM quantity_value{{n}} AS q JOIN unit AS u ON u.hash = q.unit WHERE {where}"
+    joined = f"FROM quantity_value{{n}} AS q JOIN unit AS u ON u.hash = q.unit WHERE {where}"
+    inner = f"SELECT q.res {joined}"
     seed = (
         f"SELECT s.* FROM (SELECT DISTINCT k.res FROM ({inner}) AS k) AS k "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
     )
-    return Condition(f"EXISTS ({inner} AND q.res = {{r}}.res)", Seed(seed, sharp))
+    return Condition(f"EXISTS ({inner} AND q.res = {{r}}.res)", Seed(seed, sharp, probe=f"SELECT 1 {joined}"))
 
 
 def _any(parts: Sequence[Condition]) -> Condition:

@@ -6,7 +6,7 @@ written for.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -51,6 +51,7 @@ class Seed:
     tokens: the rows that have all of these; any_of: that have any. For the densities.
     sharp:  few rows by its nature; None: the densities of its tokens tell.
     exact:  its rows need not pass the condition again.
+    probe:  selects about as many rows, for a bounded count where nothing else tells how many there are.
     """
 
     sql: str
@@ -58,6 +59,7 @@ class Seed:
     tokens: tuple[int, ...] = ()
     any_of: tuple[int, ...] = ()
     exact: bool = True
+    probe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,10 @@ def narrow_condition(table: str, where: str, *, sharp: bool | None) -> Condition
         f"SELECT s.* FROM (SELECT DISTINCT q.res FROM {table}{{n}} AS q WHERE {where}) AS k "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
     )
-    return Condition(f"EXISTS (SELECT FROM {table}{{n}} AS q WHERE q.res = {{r}}.res AND {where})", Seed(seed, sharp))
+    return Condition(
+        f"EXISTS (SELECT FROM {table}{{n}} AS q WHERE q.res = {{r}}.res AND {where})",
+        Seed(seed, sharp, probe=f"SELECT 1 FROM {table}{{n}} AS q WHERE {where}"),
+    )
 
 
 def missing_condition(arguments: Arguments, bits: int, missing: bool) -> Condition:
@@ -183,4 +188,12 @@ def contains_test(arguments: Arguments, text: str, column: str) -> str:
 
 
 def salt_place(arguments: Arguments, bound: Bound) -> str:
+    """Returns the place of a parameter's salt."""
     return arguments.add(bound.salt, "int8")
+
+
+def keys_test(arguments: Arguments, keys: Sequence[int]) -> str:
+    """A narrow row of any of the keys: the salts of the parameters that one parameter stands for."""
+    if len(keys) == 1:
+        return f"q.key = {arguments.add(keys[0], 'int8')}"
+    return f"q.key = ANY ({arguments.add(list(keys), 'int8[]')})"

@@ -16,7 +16,10 @@ import asyncpg
 from kangyun.base.errors import NotSupported, TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
-from kangyun.store.search.searcher import _COLUMNS, Page, Searcher, _Plan
+from kangyun.store.search import pages
+from kangyun.store.search.pages import Rows
+from kangyun.store.search.plans import COLUMNS, Plan
+from kangyun.store.search.searcher import Page, Searcher
 from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
 from kangyun.store.visible import EVERYTHING, Sight, visible
 
@@ -32,40 +35,40 @@ async def search_several(
 ) -> Page:
     """Returns a page of the matches of all queries: they say the same of different types. Raises TooCostly."""
     try:
-        async with asyncio.timeout(searcher._seconds * _MOST_SECONDS):
+        async with asyncio.timeout(searcher.planner.seconds * _MOST_SECONDS):
             return await _search(searcher, connection, queries, actor, sight)
     except (TimeoutError, asyncpg.QueryCanceledError):
-        seconds = str(searcher._seconds)
+        seconds = str(searcher.planner.seconds)
         raise TooCostly("fhir.search.too-costly", seconds=seconds, cheaper="_type, _id, _lastUpdated") from None
 
 
 async def _search(
     searcher: Searcher, connection: asyncpg.Connection, queries: Sequence[Query], actor: str, sight: Sight
 ) -> Page:
-    await searcher.densities.refresh(connection)
+    await searcher.planner.densities.refresh(connection)
     first = queries[0]
     asked = [("*", str(len(queries))), *first.asked]
     place = searcher.cursors.read(first.cursor, actor, asked) if first.cursor else None
     there = await _types_there(connection, [query.type for query in queries], sight)
     plans = [
-        (query, await searcher._plan(connection, query.type, query.node, sight, query.compartment))
+        (query, await searcher.planner.plan(connection, query.type, query.node, searcher, sight, query.compartment))
         for query in queries
         if query.type in there
     ]
     if first.summary == "count" or first.count == 0:
-        return Page([], sum([await searcher._count(connection, plan, None) for _, plan in plans]))
+        return Page([], sum([await searcher.planner.count(connection, plan, None) for _, plan in plans]))
     by_res = not first.sort or first.sort[0].code == "_id"
     page = await (_newest if by_res else _sorted)(searcher, connection, plans, first, place)
     rows, total, last = page
-    await searcher._reader.bring_keys(connection, [row["key"] for row in rows])
-    answer = Page([searcher._reader.stored(row, row["res"]) for row in rows], total)
+    await searcher.reader.bring_keys(connection, [row["key"] for row in rows])
+    answer = Page([searcher.reader.stored(row, row["res"]) for row in rows], total)
     if last is not None:
         answer.next = searcher.cursors.write(last, actor, asked)
     if total is None and place is None:
-        totals = [await searcher._wanted_total(connection, plan, query) for query, plan in plans]
+        totals = [await searcher.wanted_total(connection, plan, query) for query, plan in plans]
         answer.total = sum(one for one in totals if one is not None) if None not in totals else None
     if first.includes and answer.matches:
-        answer.included = await searcher._includer.included(connection, answer.matches, first.includes, sight)
+        answer.included = await searcher.includer.included(connection, answer.matches, first.includes, sight)
     return answer
 
 
@@ -79,50 +82,46 @@ async def _types_there(connection: asyncpg.Connection, types: Sequence[str], sig
     return {TYPE_NAMES[row["type"]] for row in rows}
 
 
-Rows = tuple[list[Any], int | None, list[Any] | None]
-"""Rows, total where it is known, and the place where they end, None where nothing is behind."""
-
-
 async def _newest(
     searcher: Searcher,
     connection: asyncpg.Connection,
-    plans: Sequence[tuple[Query, _Plan]],
+    plans: Sequence[tuple[Query, Plan]],
     first: Query,
     place: list[Any] | None,
 ) -> Rows:
     descending = not first.sort or first.sort[0].descending
-    pages = [await searcher._newest(connection, plan, query, place) for query, plan in plans]
-    merged = list(heapq.merge(*(rows for rows, _, _ in pages), key=lambda row: row["res"], reverse=descending))
+    found = [await pages.newest(connection, searcher.planner, plan, query, place) for query, plan in plans]
+    merged = list(heapq.merge(*(rows for rows, _, _ in found), key=lambda row: row["res"], reverse=descending))
     rows = merged[: first.count]
-    more = len(merged) > len(rows) or any(last is not None for _, _, last in pages)
-    totals = [total for _, total, _ in pages]
+    more = len(merged) > len(rows) or any(last is not None for _, _, last in found)
+    totals = [total for _, total, _ in found]
     total = sum(one for one in totals if one is not None) if None not in totals else None
-    return rows, total, [rows[-1]["res"]] if more and rows else None
+    return Rows(rows, total, [rows[-1]["res"]] if more and rows else None)
 
 
 async def _sorted(
     searcher: Searcher,
     connection: asyncpg.Connection,
-    plans: Sequence[tuple[Query, _Plan]],
+    plans: Sequence[tuple[Query, Plan]],
     first: Query,
     place: list[Any] | None,
 ) -> Rows:
     columns, limit = "r.res, r.version, r.at", f"LIMIT {MOST_SORTED + 1}"
     found: list[Any] = []
     for _, plan in plans:
-        sql = f"{searcher._gathered(plan, columns)} SELECT res, version, at FROM m {limit}"
-        found += await searcher._fetch(connection, sql, plan.arguments)
+        sql = f"{plan.gathered(searcher.planner.densities.segments, columns)} SELECT res, version, at FROM m {limit}"
+        found += await searcher.planner.fetch(connection, sql, plan.arguments)
     if len(found) > MOST_SORTED:
         raise NotSupported("fhir.search.sort-too-many", limit=MOST_SORTED, parameter=first.sort[0].code)
-    places = await sorted_places(connection, searcher._reader, searcher._indexer, first, found)
+    places = await sorted_places(connection, searcher.reader, searcher.indexer, first, found)
     rest = after(places, first.sort, place)
     chosen = rest[: first.count]
     versions = {row["res"]: row["version"] for row in found}
     sql = (
-        f"SELECT {_COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
+        f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
         "JOIN version AS v USING (res, version)"
     )
     wanted = [one[-1] for one in chosen]
     by_res = {row["res"]: row for row in await connection.fetch(sql, wanted, [versions[res] for res in wanted])}
     last = chosen[-1] if len(rest) > first.count and chosen else None
-    return [by_res[res] for res in wanted], len(places), last
+    return Rows([by_res[res] for res in wanted], len(places), last)

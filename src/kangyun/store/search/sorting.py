@@ -12,12 +12,13 @@ from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.reader import Reader
 
 MOST_SORTED = 10_000
-_TABLES = {
-    "string": ("string_value", "value"),
-    "number": ("quantity_value", "low"),
-    "quantity": ("quantity_value", "low"),
-    "date": ("date_value", "low"),
+TABLES = {
+    "string": ("string_value", "value", "text"),
+    "number": ("quantity_value", "low", "float8"),
+    "quantity": ("quantity_value", "low", "float8"),
+    "date": ("date_value", "low", "timestamptz"),
 }
+"""By parameter type: narrow table, the column that orders, and its type."""
 
 
 Place = list[Any]
@@ -73,8 +74,8 @@ async def _values(
     if CLINICAL_DATE.get(type_) == sort.code:
         return {row["res"]: row["at"] for row in found if row["at"].year > 1}
     codes = sort.parameter.alias_of or (sort.code,)
-    if sort.parameter.type in _TABLES:
-        table, column = _TABLES[sort.parameter.type]
+    if sort.parameter.type in TABLES:
+        table, column, _ = TABLES[sort.parameter.type]
         best = "max" if sort.descending else "min"
         sql = (
             f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q "

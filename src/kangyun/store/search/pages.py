@@ -1,0 +1,222 @@
+"""Pages of a plan: in the default order, by clinical date, by other keys.
+
+Three ways to a page, measured in facts/store.md 1(a) and 1(c):
+
+* *walk*: the newest rows of a segment, stopping when the page is full. For what is frequent.
+* *seed*: an index gives all rows that can match; the rest is filtered, the newest are taken. For what is rare, and when
+  a walk did not fill the page. The total comes with it.
+* *order*: rows along an index that has the order (`orders.py`). For sorts of many matches.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from kangyun.fhir.search.query import Query
+from kangyun.store.index import Indexer
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.reader import Reader
+from kangyun.store.search.conditions import Arguments
+from kangyun.store.search.orders import along
+from kangyun.store.search.plans import COLUMNS, Plan, Planner
+from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
+from kangyun.store.segments import segment_of
+from kangyun.store.visible import visible
+
+WALK, MOST_WALKED = 4_000, 50_000
+# So many rows are walked for each that is wanted, beyond what the share says.
+RESERVE = 3
+MOST_COUNTED = 10_000
+FARTHEST = (1 << 63) - 1
+
+Place = list[Any]
+"""Where a page ends: sort values and `res`. A cursor holds one."""
+
+
+class Rows(NamedTuple):
+    """Rows of a page, the total where it is known, and the place where they end, None where nothing is behind."""
+
+    rows: list[Any]
+    total: int | None
+    last: Place | None
+
+
+async def newest(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None
+) -> Rows:
+    """Returns a page in the default order, `res` descending; `_sort=_id` is the other way round."""
+    rising = bool(query.sort) and not query.sort[0].descending
+    start = place[0] if place else (0 if rising else FARTHEST)
+    want = query.count + 1
+    rows: list[Any] | None = None
+    total = None
+    if plan.share * MOST_WALKED >= RESERVE * want and plan.rows > RESERVE * want:
+        rows = await _walk(connection, planner, plan, start, want, rising)
+    if rows is None:
+        rows, total = await seeded(connection, planner, plan, start, want, rising=rising)
+    if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
+        total = None
+    if len(rows) < want and place is None:
+        total = len(rows)
+    more = len(rows) == want
+    rows = rows[: query.count]
+    return Rows(rows, total, [rows[-1]["res"]] if more and rows else None)
+
+
+async def _walk(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
+) -> list[Any] | None:
+    """Walks the newest rows of the segment that the page begins in; None when they do not fill it."""
+    segments = [segment for segment in planner.densities.segments if segment.rows]
+    here = segment_of(start) if 0 < start < FARTHEST else None
+    if rising:
+        segments = [segment for segment in reversed(segments) if here is None or segment.number >= here]
+    else:
+        segments = [segment for segment in segments if here is None or segment.number <= here]
+    if not segments:
+        return None
+    suffix = f"_{segments[0].number}"
+    most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED))
+    arguments = plan.extended()
+    compare, order = (">", "ASC") if rising else ("<", "DESC")
+    edge = arguments.add(start, "int8")
+    sql = (
+        f"SELECT {COLUMNS} FROM (SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} "
+        f"WHERE res {compare} {edge} ORDER BY res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
+        f"WHERE {plan.where(suffix)} ORDER BY r.res {order} LIMIT {want}) AS p "
+        f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    )
+    rows = await planner.fetch(connection, sql, arguments)
+    return rows if len(rows) == want else None
+
+
+async def seeded(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, *, rising: bool = False
+) -> tuple[list[Any], int | None]:
+    """Returns rows by the seed and how many match in all: None where not all segments had to be looked at."""
+    segments = planner.densities.segments
+    if plan.rows <= MOST_COUNTED:
+        rows, total = await _seeded_in(connection, planner, plan, segments, start, want, rising)
+        return rows, total
+    here = segment_of(start) if 0 < start < FARTHEST else None
+    if rising:
+        segments = [segment for segment in reversed(segments) if here is None or segment.number >= here]
+    else:
+        segments = [segment for segment in segments if here is None or segment.number <= here]
+    rows, total = [], 0
+    for segment in segments:
+        more, count = await _seeded_in(connection, planner, plan, [segment], start, want - len(rows), rising)
+        rows += more
+        total += count
+        if len(rows) == want and segment is not segments[-1]:
+            return rows, None
+    return rows, total
+
+
+async def _seeded_in(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, segments: list[Any], start: int, want: int,
+    rising: bool,
+) -> tuple[list[Any], int]:  # fmt: skip
+    arguments = plan.extended()
+    compare, order = (">", "ASC") if rising else ("<", "DESC")
+    edge = arguments.add(start, "int8")
+    sql = (
+        f"{plan.gathered(segments)} SELECT {COLUMNS}, (SELECT count(*) FROM m) AS total "
+        f"FROM (SELECT res, version FROM m WHERE res {compare} {edge} ORDER BY res {order} LIMIT {want}) AS p "
+        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    )
+    rows = await planner.fetch(connection, sql, arguments)
+    return rows, rows[0]["total"] if rows else 0
+
+
+async def by_date(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None
+) -> Rows:
+    """Returns a page by clinical date: along an index where matches are many, sorted where they are few."""
+    descending = query.sort[0].descending
+    order = "DESC" if descending else "ASC"
+    want = query.count + 1
+    if plan.rows > MOST_SORTED:
+        rows = await _along_type(connection, planner, plan, want, order, place)
+        if rows is not None:
+            return _dated(rows, None, query)
+    arguments = plan.extended()
+    behind = _behind(arguments, place, descending)
+    sql = (
+        f"{plan.gathered(planner.densities.segments, 'r.res, r.version, r.at')} "
+        f"SELECT {COLUMNS}, p.at, (SELECT count(*) FROM m) AS total "
+        f"FROM (SELECT res, version, at FROM m WHERE {behind} ORDER BY at {order}, res {order} LIMIT {want}) AS p "
+        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.at {order}, p.res {order}"
+    )
+    rows = await planner.fetch(connection, sql, arguments)
+    total = rows[0]["total"] if rows else (0 if place is None else None)
+    if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
+        total = None
+    return _dated(rows, total, query)
+
+
+async def _along_type(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, want: int, order: str, place: Place | None
+) -> list[Any] | None:
+    arguments = plan.extended()
+    behind = _behind(arguments, place, order == "DESC")
+    number = TYPE_NUMBERS[plan.type]
+    arms = []
+    for segment in planner.densities.segments:
+        suffix = f"_{segment.number}"
+        arms.append(
+            f"(SELECT r.res, r.version, r.at FROM (SELECT * FROM resource{suffix} "
+            f"WHERE type = {number} AND {behind} "
+            f"ORDER BY at {order}, res {order} LIMIT {WALK * 5}) AS r WHERE {plan.where(suffix)} "
+            f"ORDER BY r.at {order}, r.res {order} LIMIT {want})"
+        )
+    sql = (
+        f"SELECT {COLUMNS}, p.at FROM (SELECT * FROM ({' UNION ALL '.join(arms)}) AS a "
+        f"ORDER BY at {order}, res {order} LIMIT {want}) AS p "
+        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.at {order}, p.res {order}"
+    )
+    rows = await planner.fetch(connection, sql, arguments)
+    return rows if len(rows) == want else None
+
+
+def _dated(rows: list[Any], total: int | None, query: Query) -> Rows:
+    more = len(rows) > query.count
+    rows = rows[: query.count]
+    last = [rows[-1]["at"].isoformat(), rows[-1]["res"]] if more and rows else None
+    return Rows(rows, total, last)
+
+
+def _behind(arguments: Arguments, place: Place | None, descending: bool) -> str:
+    if place is None:
+        return "TRUE"
+    moment = arguments.add(datetime.fromisoformat(place[0]), "timestamptz")
+    return f"(at, res) {'<' if descending else '>'} ({moment}, {arguments.add(place[1], 'int8')})"
+
+
+async def by_keys(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None,
+    reader: Reader, indexer: Indexer,
+) -> Rows:  # fmt: skip
+    """Returns a page by other keys: sorted here where matches are few, else along the index of the first key."""
+    columns = "r.res, r.version, r.at"
+    found: list[Any] = []
+    if plan.rows <= MOST_SORTED * 10:
+        sql = f"{plan.gathered(planner.densities.segments, columns)} SELECT res, version, at FROM m"
+        found = await planner.fetch(connection, f"{sql} LIMIT {MOST_SORTED + 1}", plan.arguments)
+    if plan.rows > MOST_SORTED * 10 or len(found) > MOST_SORTED:
+        found = await along(connection, planner, plan, query, place, indexer)
+        total = None
+    else:
+        total = len(found)
+    places = await sorted_places(connection, reader, indexer, query, found)
+    rest = after(places, query.sort, place)
+    chosen = rest[: query.count]
+    wanted = [one[-1] for one in chosen]
+    sql = (
+        f"SELECT {COLUMNS} FROM resource AS r JOIN version AS v ON v.res = r.res AND v.version = r.version "
+        f"WHERE r.res = ANY ($1::int8[]) AND {visible('r', plan.sight)}"
+    )
+    by_res = {row["res"]: row for row in await connection.fetch(sql, wanted)}
+    rows = [by_res[res] for res in wanted if res in by_res]
+    return Rows(rows, total, chosen[-1] if len(rest) > query.count and chosen else None)

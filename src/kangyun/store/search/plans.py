@@ -1,0 +1,144 @@
+"""The plan of a search: its conditions, the index that gives rows first, and how many those are about.
+
+Plans are ours, not the server's: it multiplies guesses about array elements and walks whole tables (facts/store.md
+1(a)). The estimates choose a plan and are never shown.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from kangyun.fhir.search.tree import Node
+from kangyun.store.index import Indexer
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.reader import Name, Reader
+from kangyun.store.search.compiler import Compiler, Expand, Keys
+from kangyun.store.search.conditions import Arguments, Condition, Seed
+from kangyun.store.search.densities import Densities, Segment
+from kangyun.store.visible import Sight, visible
+
+COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"
+# What is known of a seed that says only that it is sharp, or nothing at all.
+SHARP_ROWS = 50.0
+UNKNOWN_SHARE = 0.05
+# A seed of unknown size is counted up to here.
+MOST_PROBED = 300
+
+
+@dataclass(slots=True)
+class Plan:
+    """A search compiled.
+
+    seed: the condition whose index gives rows first. rows: about how many it gives.
+    share: about which share of the newest rows will match, at most.
+    """
+
+    type: str
+    conditions: list[Condition]
+    arguments: Arguments
+    sight: Sight
+    seed: Condition
+    rows: float
+    share: float
+
+    def where(self, suffix: str, given: Condition | None = None) -> str:
+        """Returns the conditions on the alias r, but for the one that a seed answers already."""
+        parts = [f"r.type = {TYPE_NUMBERS[self.type]}", "NOT r.deleted", visible("r", self.sight)]
+        parts += [
+            condition.sql
+            for condition in self.conditions
+            if not (condition is given and condition.seed is not None and condition.seed.exact)
+        ]
+        return " AND ".join(parts).replace("{r}", "r").replace("{n}", suffix)
+
+    def arm(self, segment: Segment, columns: str) -> str:
+        """Returns the SELECT of all matches in one segment, by the seed."""
+        assert self.seed.seed is not None
+        suffix = f"_{segment.number}"
+        seed = self.seed.seed.sql.replace("{n}", suffix)
+        return f"SELECT {columns} FROM ({seed}) AS r WHERE {self.where(suffix, self.seed)}"
+
+    def gathered(self, segments: list[Segment], columns: str = "r.res, r.version") -> str:
+        """Returns `WITH m AS (…)`: all matches in these segments."""
+        return f"WITH m AS MATERIALIZED ({' UNION ALL '.join(self.arm(segment, columns) for segment in segments)})"
+
+    def extended(self) -> Arguments:
+        """Returns a copy of the arguments, for a statement that adds its own."""
+        copy = Arguments()
+        copy.values = list(self.arguments.values)
+        return copy
+
+
+class Planner:
+    """Makes plans, and runs their statements under the time limit. One for a process."""
+
+    def __init__(
+        self, reader: Reader, indexer: Indexer, expand: Expand, bases: tuple[str, ...], seconds: float
+    ) -> None:
+        self._reader = reader
+        self._indexer = indexer
+        self._expand = expand
+        self._bases = bases
+        self.seconds = seconds
+        self.densities = Densities()
+
+    async def plan(
+        self,
+        connection: asyncpg.Connection,
+        type_: str,
+        node: Node,
+        keys: Keys,
+        sight: Sight,
+        owner: Name | None = None,
+    ) -> Plan:
+        """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
+        arguments = Arguments()
+        compiler = Compiler(connection, self._indexer, self._reader, keys, self._bases, self._expand, arguments, sight)
+        conditions = await compiler.conditions(type_, node)
+        if owner:
+            conditions.append(await compiler.compartment(type_, owner))
+        number = TYPE_NUMBERS[type_]
+        choices = [(self.densities.rows_of_type(number), _type_seed(number))]
+        choices += [(self._rows(one.seed), one) for one in conditions if one.seed is not None]
+        # An index of the conditions before that of the type, where nothing is known of either.
+        rows, seed = min(choices, key=lambda choice: (choice[0], choice[1].sql == "TRUE"))
+        if seed.seed is not None and seed.seed.probe is not None and not seed.seed.sharp:
+            rows = await self._probed(connection, seed.seed.probe, arguments, rows)
+        share = rows / max(self.densities.rows, 1.0)
+        return Plan(type_, conditions, arguments, sight, seed, rows, share)
+
+    def _rows(self, seed: Seed) -> float:
+        if seed.sharp:
+            return SHARP_ROWS
+        if seed.tokens:
+            return min(self.densities.rows_with((token,)) for token in seed.tokens)
+        if seed.any_of:
+            return self.densities.rows_with(seed.any_of)
+        return self.densities.rows * UNKNOWN_SHARE
+
+    async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments, guess: float) -> float:
+        """Returns how many rows a seed gives where they are few, the guess where they are not."""
+        arms = " UNION ALL ".join(
+            f"({probe} LIMIT {MOST_PROBED})".replace("{n}", f"_{segment.number}") for segment in self.densities.segments
+        )
+        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {MOST_PROBED}) AS b"
+        counted = (await self.fetch(connection, sql, arguments))[0]["n"]
+        return float(counted) if counted < MOST_PROBED else max(guess, MOST_PROBED)
+
+    async def count(self, connection: asyncpg.Connection, plan: Plan, most: int | None) -> int:
+        """Returns how many match, counting up to `most`."""
+        limit = f" LIMIT {most}" if most else ""
+        arms = " UNION ALL ".join(plan.arm(segment, "1") for segment in self.densities.segments)
+        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a{limit}) AS b"
+        return int((await self.fetch(connection, sql, plan.arguments))[0]["n"])
+
+    async def fetch(self, connection: asyncpg.Connection, sql: str, arguments: Arguments) -> list[Any]:
+        """Runs a statement. Raises TimeoutError beyond the limit: the server has stopped it then."""
+        fitted, values = arguments.fitted(sql)
+        rows: list[Any] = await connection.fetch(fitted, *values, timeout=self.seconds)
+        return rows
+
+
+def _type_seed(number: int) -> Condition:
+    return Condition("TRUE", Seed(f"SELECT * FROM resource{{n}} WHERE type = {number} OFFSET 0", None))
