@@ -174,6 +174,11 @@ class Record:
         """The store, for `access.operations`: what they do with it they audit by `leave_row`."""
         return self._store
 
+    @property
+    def institution(self) -> int:
+        """The number of the actor's institution."""
+        return self._institution
+
     async def leave_row(self, action: str, outcome: int, patients: list[int]) -> None:
         """Leaves the row of a request; it is durable when this returns."""
         await self._audit(action, outcome, patients)
