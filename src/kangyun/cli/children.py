@@ -27,10 +27,10 @@ LINES_SHOWN = 6
 
 @dataclass(slots=True)
 class Child:
-    """One process that we keep alive, `kangyun <command>`."""
+    """One process that we keep alive."""
 
     name: str
-    command: list[str]
+    part: str
     log: Path
     environment: dict[str, str]
     _process: subprocess.Popen[bytes] | None = None
@@ -43,7 +43,7 @@ class Child:
         _rotate(self.log)
         with self.log.open("ab") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kangyun.cli", *self.command],
+                part(self.part),
                 env=self.environment | {UP: str(os.getpid())},
                 stdin=subprocess.PIPE,
                 stdout=sink,
@@ -103,6 +103,11 @@ class Child:
         with self.log.open("rb") as source:
             source.seek(max(0, self.log.stat().st_size - 4096))
             return "\n".join(source.read().decode("utf-8", "replace").splitlines()[-LINES_SHOWN:])
+
+
+def part(name: str) -> list[str]:
+    """Returns the command line of a part."""
+    return [sys.executable, "-m", "kangyun.cli.part", name]
 
 
 def _rotate(log: Path) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli.children import tie_to_up
 from kangyun.cli.speech import announce, console, speak
 
 MARK = "demonstration.json"
@@ -55,15 +56,16 @@ def is_loaded(settings: Settings) -> bool:
 
 def sign_ins(settings: Settings) -> str:
     """Returns the demo's accounts as lines to show."""
-    from kangyun.access.platform import DEMO_ACCOUNTS
-    from kangyun.access.signin import demo_accounts
-
-    accounts = demo_accounts(settings.data / DEMO_ACCOUNTS)
-    return "\n".join([speak("cli.sign-ins"), *(f"  {a.user:<10}{a.password:<20}{a.name}" for a in accounts)])
+    # Read as it is: the web processes have made it, and the sign-in itself need not be loaded to show it.
+    accounts = msgspec.json.decode((settings.data / "demo-sign-ins.json").read_bytes(), type=list[dict[str, Any]])
+    return "\n".join(
+        [speak("cli.sign-ins"), *(f"  {one['user']:<10}{one['password']:<20}{one['name']}" for one in accounts)]
+    )
 
 
 def load() -> None:
     """Loads what is missing, with a progress bar. Raises PlatformError; what is in by then stays."""
+    tie_to_up()
     settings = read_settings(demo=True, log_level="warning")
     mark = _read(settings)
     if mark is not None:

@@ -84,15 +84,6 @@ def migrate(
     typer.echo(speak("cli.migrated", count=len(done)))
 
 
-@app.command(hidden=True, help="装入演示数据（由 up 调用）| Load the demonstration (called by up)")
-def demonstration() -> None:
-    """Loads what is missing of the demonstration."""
-    from kangyun.cli import children, demonstration
-
-    children.tie_to_up()
-    demonstration.load()
-
-
 def main() -> None:
     """Runs the command line. An error that a person can act on is said in one line; exit status 1."""
     try:

@@ -26,7 +26,7 @@ WEB = "kangyun.web.process"
 WORKERS_STOP_WITHIN = 10  # seconds
 
 
-def serve(data: Path | None, port: int | None, host: str | None) -> None:
+def serve(data: Path | None = None, port: int | None = None, host: str | None = None) -> None:
     """Serves HTTP until told to stop, one process a core."""
     from granian import Granian
     from granian.constants import Interfaces, Loops
@@ -64,7 +64,7 @@ def _load_worker(web: Any, parent: int) -> Any:
     return web.application()
 
 
-def work(data: Path | None) -> None:
+def work(data: Path | None = None) -> None:
     """Runs the background work until told to stop."""
     tie_to_up()
     settings = _settings(data=data)
@@ -100,7 +100,7 @@ async def prepare_database(url: str, phases: tuple[Phase, ...] = ("pre", "post")
         await connection.close()
 
 
-def _settings(*, data: Path | None, port: int | None = None, host: str | None = None) -> Settings:
+def _settings(*, data: Path | None = None, port: int | None = None, host: str | None = None) -> Settings:
     settings = read_settings(data=data, port=port, host=host)
     if not settings.database:
         raise Unavailable("cli.no-database")

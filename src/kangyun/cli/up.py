@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.base.settings import Settings, read_settings
-from kangyun.cli.children import UP, Child
+from kangyun.cli.children import UP, Child, part
 from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
 from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
@@ -52,12 +51,13 @@ class _Run:
         self._environment = os.environ | {
             "KANGYUN_DATABASE": self._database,
             "KANGYUN_DATA": str(settings.data.resolve()),
+            "KANGYUN_HOST": settings.host,
+            "KANGYUN_PORT": str(settings.port),
             "KANGYUN_DEMO": "true" if demonstration else "false",
         }
         logs = settings.data / "log"
-        place = ["--port", str(settings.port), "--host", settings.host]
-        self._web = Child("web", ["serve", *place], logs / "web.log", self._environment)
-        self._work = Child("work", ["work"], logs / "work.log", self._environment)
+        self._web = Child("web", "serve", logs / "web.log", self._environment)
+        self._work = Child("work", "work", logs / "work.log", self._environment)
         self._url = f"http://{settings.host}:{settings.port}"
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
 
@@ -89,10 +89,10 @@ class _Run:
         if self._demonstration and not self._stopping():
             self._load_demonstration()
         if not self._stopping():
-            announce(f"ready {self._url}", style="bold green")
             if self._demonstration:
-                announce(speak("cli.open-here", url=f"{self._url}/"))
                 announce(sign_ins(self._settings))
+            announce(speak("cli.open-here", url=f"{self._url}/"))
+            announce(f"ready {self._url}", style="bold green")
 
     def _launch(self, server: EmbeddedServer) -> None:
         if os.geteuid() == 0:
@@ -134,7 +134,7 @@ class _Run:
             return
         # It draws its progress on our terminal; in a session of its own, so that Ctrl-C comes to it through us.
         loading = subprocess.Popen(
-            [sys.executable, "-m", "kangyun.cli", "demonstration"],
+            part("demonstration"),
             env=self._environment | {UP: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -168,14 +168,14 @@ class EmbeddedServer:
 
         Only for whoever holds the folder's lock: a server that somebody still uses looks the same.
         """
-        pid = self._running_pid()
+        left = self._running_pid()
         for way in (signal.SIGINT, signal.SIGQUIT):
-            deadline = time.monotonic() + wait
-            if self._running_pid():
-                os.kill(self._running_pid() or 0, way)
+            pid, deadline = self._running_pid(), time.monotonic() + wait
+            if pid:
+                os.kill(pid, way)
             while self._running_pid() and time.monotonic() < deadline:
                 time.sleep(0.02)
-        return pid is not None
+        return left is not None
 
     def _as_owner(self) -> dict[str, Any]:
         environment = {"PATH": os.defpath, "LANG": "C", "TZ": "UTC"}
@@ -250,13 +250,16 @@ class EmbeddedServer:
             self._give(path)
 
     def _running_pid(self) -> int | None:
-        pid, _ = self._status()
-        try:
-            # The number may be another process's by now.
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return None
-        return pid if os.fsencode(self.data) in command else None
+        # A server that stops removes its two lock files one after the other, and ends a moment later.
+        for lock in (self.data / "postmaster.pid", self.socket_folder / ".s.PGSQL.5432.lock"):
+            try:
+                pid = int(lock.read_text("utf-8").splitlines()[0])
+                # The number may be another process's by now.
+                if os.fsencode(self.data) in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+            except (OSError, ValueError, IndexError):
+                continue
+        return None
 
     def _status(self) -> tuple[int, str]:
         """Returns pid and state of the server as its own `postmaster.pid` says; (0, "") where it says nothing."""

@@ -43,7 +43,7 @@ function showBundle() {
   while (rows.firstChild) { rows.removeChild(rows.firstChild); }
   entries.forEach(function (entry) {
     var resource = entry.resource || {}, meta = resource.meta || {}, row = document.createElement("tr");
-    [resource.id, brief(resource), about(resource), (meta.lastUpdated || "").slice(0, 19).replace("T", " ")].forEach(function (text) {
+    [resource.id, brief(resource), about(resource), localTime(meta.lastUpdated)].forEach(function (text) {
       var cell = document.createElement("td");
       cell.textContent = text || "";
       row.appendChild(cell);
@@ -71,6 +71,10 @@ function brief(resource) {
 }
 
 function about(resource) { return label(resource.subject || resource.patient || resource.beneficiary || resource.for); }
+
+function localTime(instant) {
+  return instant ? new Date(instant).toLocaleString(state.language === "zh" ? "zh-CN" : "en-GB") : "";
+}
 
 function nextLink() {
   var links = state.bundle ? (state.bundle.link || []) : [];

@@ -1,0 +1,135 @@
+"""`kangyun up` from outside: it comes up, keeps its data, stops whole, and leaves nothing behind however it ends."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+
+import psutil
+import pytest
+
+PATIENT = {"resourceType": "Patient", "name": [{"text": "演示"}], "birthDate": "1950-01-02"}
+
+
+def alive(processes):
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_started_again_it_has_its_data(installation):
+    installation.start("--empty")
+    status, made = installation.ask("/fhir/Patient", PATIENT)
+    assert status == 201
+    assert installation.stop() == 0
+    installation.start()
+    assert installation.ask(f"/fhir/Patient/{made['id']}") == (200, made)
+    assert installation.ask("/fhir/Patient?_summary=count")[1]["total"] == 1  # No demonstration came in.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_stops_every_process(installation, number):
+    installation.start("--empty")
+    running = installation.processes()
+    assert len(running) > 8
+    assert installation.stop(number) == 0
+    assert alive(running) == []
+
+
+def test_a_closed_terminal_stops_every_process(installation):
+    ours, theirs = pty.openpty()
+    # The terminal that it is started from is its controlling one, as in a window that somebody closes.
+    process = installation.up(
+        "--empty",
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),
+    )
+    os.close(theirs)
+    installation.until(installation.answers)
+    running = installation.processes()
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert alive(running) == []
+
+
+def test_killed_outright_it_leaves_nothing_behind(installation):
+    installation.start("--empty")
+    running = installation.processes()
+    installation.process.kill()
+    installation.process.wait()
+    installation.until(lambda: alive(running) == [])
+    installation.start()
+    assert installation.answers()
+
+
+def test_started_at_once_after_it_was_killed(installation):
+    installation.start("--empty")
+    made = installation.ask("/fhir/Patient", PATIENT)[1]
+    installation.process.kill()
+    installation.process.wait()
+    installation.until(lambda: not installation.answers())
+    installation.start()
+    assert installation.ask(f"/fhir/Patient/{made['id']}") == (200, made)
+
+
+@pytest.mark.parametrize("words", [("postgres", "-D"), ("serve",), ("work",)], ids=["database", "web", "work"])
+def test_what_is_killed_comes_back(installation, words):
+    installation.start("--empty")
+    victim = installation.pid_of(*words)
+    os.kill(victim, signal.SIGKILL)
+    installation.until(lambda: installation.pid_of(*words) not in (victim, 0) and installation.answers())
+    installation.until(lambda: "ended unexpectedly" in installation.said)
+
+
+def test_two_on_one_folder(installation):
+    installation.start("--empty")
+    second = subprocess.run(
+        [*installation.command(), "--port", "1"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KANGYUN_LANG": "zh"},
+    )
+    assert second.returncode == 1
+    assert str(installation.data) in second.stderr
+    assert "另一个 kangyun up" in second.stderr
+    assert str(installation.process.pid) in second.stderr
+    assert installation.answers()
+
+
+def test_a_taken_port(installation):
+    with socket.create_server(("127.0.0.1", installation.port)):
+        assert installation.up("--empty").wait(60) == 1
+    assert f"Another program listens on port {installation.port}" in installation.said
+    assert not (installation.data / "postgresql").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--port", "70000"], "no port 70000"), (["--host", "203.0.113.1"], "no address 203.0.113.1")],
+    ids=["port", "host"],
+)
+def test_an_address_that_is_not_there(installation, arguments, said):
+    assert installation.up("--empty", *arguments).wait(60) == 1
+    assert said in installation.said
+
+
+def test_a_demonstration_killed_half_way_goes_on(installation):
+    installation.data.mkdir()
+    mark = installation.data / "demonstration.json"
+    mark.write_text(json.dumps({"until": "2026-01-31", "seed": 1, "residents": 30, "loaded": 0}))
+    installation.up()
+    installation.until(lambda: json.loads(mark.read_bytes())["loaded"] > 3)
+    installation.process.kill()
+    installation.process.wait()
+    half = json.loads(mark.read_bytes())["loaded"]
+    installation.start()
+    assert 3 < half < 32
+    assert json.loads(mark.read_bytes())["loaded"] == 32
+    # The residents and the patient that the demo's account stands for, none twice, and each says what it is.
+    status, found = installation.ask("/fhir/Patient?_tag=demonstration&_count=100&_total=accurate")
+    assert (status, found["total"]) == (200, 31)
+    assert "演示" in str(found["entry"][0]["resource"]["meta"]["tag"])
+    assert "Demo sign-ins" in installation.said
+    assert installation.ask("/about")[1]["demonstration"] is True
