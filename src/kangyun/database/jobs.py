@@ -100,10 +100,10 @@ class Jobs:
             await connection.execute("DELETE FROM job WHERE id = $1 AND ended IS NOT NULL", number)
 
     async def sweep(self, kept_for: timedelta) -> list[UUID]:
-        """Removes jobs that ended longer ago than that; returns the ids of all that are left."""
+        """Removes jobs that ended longer ago than that; returns the ids of all others but cancelled ones."""
         async with self._pool.connection() as connection:
             await connection.execute("DELETE FROM job WHERE ended < clock_timestamp() - $1::interval", kept_for)
-            return [row["id"] for row in await connection.fetch("SELECT id FROM job")]
+            return [row["id"] for row in await connection.fetch("SELECT id FROM job WHERE state <> 'cancelled'")]
 
 
 class Running:
@@ -117,7 +117,8 @@ class Running:
 
     async def save(self, kept: bytes, progress: str) -> None:
         """Keeps from where to go on, and says how far it is. Raises Cancelled when the job is no longer ours."""
-        await self._write("kept = $3, progress = $4, attempts = 0,", kept, progress)
+        got_on = "attempts = CASE WHEN kept IS DISTINCT FROM $3 THEN 0 ELSE attempts END,"
+        await self._write(f"kept = $3, progress = $4, {got_on}", kept, progress)
         self.kept = kept
 
     async def live(self) -> None:
@@ -161,10 +162,29 @@ RETURNING {_COLUMNS}, attempts
 """
 
 
-async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event, *, at_once: int = 2) -> None:
-    """Runs jobs of the kinds that have a handler until `stop`; those that run then are given back at once."""
+async def is_asked_for(pool: Pool) -> bool:
+    """Whether a job waits for a worker."""
+    async with pool.connection() as connection:
+        return bool(await connection.fetchval(_DUE))
+
+
+_DUE = "SELECT EXISTS (SELECT FROM job WHERE state IN ('waiting', 'running') AND due <= clock_timestamp())"
+
+
+async def work(
+    pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event, *, at_once: int = 2, idle: float | None = None
+) -> None:
+    """Runs jobs of the kinds that have a handler until `stop`; those that run then are given back at once.
+
+    idle: ends as well when there was nothing to do for so many seconds.
+    """
     running: set[asyncio.Task[None]] = set()
+    loop = asyncio.get_running_loop()
+    busy = loop.time()
     while not stop.is_set():
+        busy = loop.time() if running else busy
+        if idle is not None and loop.time() - busy > idle:
+            return
         try:
             while len(running) < at_once and (claimed := await _claim(pool, list(handlers))):
                 task = asyncio.ensure_future(_run(pool, *claimed, handlers))

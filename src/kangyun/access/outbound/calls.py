@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kangyun.access.outbound.guard import Guard, Target
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import Invalid, Unavailable
 
 AT_ONCE = 32
 CONNECT = 5.0  # seconds
 PIECE = 1 << 20  # bytes of a file that are read at once
 SILENCE = 60.0  # seconds that a file may keep us waiting
+PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 that say: try again later."""
 USER_AGENT = "Kangyun"
 _FAILURES = (OSError, http.client.HTTPException, ValueError)
 T = TypeVar("T")
@@ -77,7 +79,7 @@ class Outbound:
         return await self._within(seconds, connection, call)
 
     async def read(self, url: str) -> AsyncIterator[bytes]:
-        """Gives the pieces of a file. Raises as `send`, and Unavailable for any status but 200."""
+        """Gives the pieces of a file. Raises as `send`, and for any status but 200 Invalid or Unavailable."""
         target = await self._in_thread(lambda: self.guard.target(url))
         connection = _Connection(target, self._context, SILENCE)
 
@@ -89,7 +91,10 @@ class Outbound:
         try:
             response = await self._within(SILENCE, connection, ask)
             if response.status != 200:
-                raise Unavailable("access.outbound.status", status=response.status, expected=200)
+                passing = response.status >= 500 or response.status in PASSING
+                raise (Unavailable if passing else Invalid)(
+                    "access.outbound.status", status=response.status, expected=200
+                )
             while piece := await self._within(SILENCE, connection, lambda: response.read(PIECE)):
                 yield piece
             if response.length:  # So many bytes were still to come: the library leaves it to us to notice.

@@ -165,12 +165,17 @@ async def test_a_file_is_read_in_pieces(serve, outbound):
     assert [piece async for piece in outbound.read(url)] == [b"abcde"]
 
 
-async def test_a_file_that_breaks_off_or_is_not_there_is_unavailable(serve, outbound):
-    for answer in (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\nde",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-    ):
-        url, _ = await serve(answer)
-        with pytest.raises(Unavailable):
-            assert [piece async for piece in outbound.read(url)]
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n9\r\nde", Unavailable),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", Unavailable),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Unavailable),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", Invalid),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", Invalid),
+    ],
+)
+async def test_a_file_that_breaks_off_may_come_later_and_one_that_is_not_there_will_not(serve, outbound, answer, kind):
+    url, _ = await serve(answer)
+    with pytest.raises(kind):
+        assert [piece async for piece in outbound.read(url)]

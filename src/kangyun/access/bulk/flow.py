@@ -1,0 +1,86 @@
+"""Lines to tasks, tasks to hands, in an order that keeps the last of several lines of one resource the last.
+
+Chunks are written side by side, and finished ones are told in the order of the input: so one number says how far an
+input has come. A chunk that has a resource of one which is still being written waits for that.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from kangyun.access.bulk.hands import Hands
+from kangyun.access.bulk.model import Line, Refusal, Task, Written
+from kangyun.access.bulk.sources import name_of
+from kangyun.base.errors import Issue, Unavailable
+
+MOST_LINES = 1000
+MOST_BYTES = 4_000_000
+# Chunks that are done but wait for one before them: more would only be forgotten after a stop.
+AHEAD = 4
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Lines that are written together. `last`: the number of its last line."""
+
+    type: str
+    lines: list[Line] = field(default_factory=list)
+    names: set[tuple[str, str]] = field(default_factory=set)
+    refused: list[Refusal] = field(default_factory=list)
+    last: int = 0
+    size: int = 0
+
+
+async def chunks_of(lines: AsyncIterable[Line | int], type_: str, after: int) -> AsyncIterator[Chunk]:
+    """Puts lines behind the one of number `after` together."""
+    chunk = Chunk(type_)
+    async for line in lines:
+        number = line if isinstance(line, int) else line.number
+        if number <= after:
+            continue
+        chunk.last = number
+        if isinstance(line, int):
+            chunk.refused.append(Refusal(number, (Issue("error", "too-long", "access.bulk.line-too-long"),)))
+            chunk.size += 1000
+        else:
+            chunk.lines.append(line)
+            chunk.size += len(line.text)
+            name = name_of(line.text)
+            if name is not None:
+                chunk.names.add(name)
+        if len(chunk.lines) + len(chunk.refused) >= MOST_LINES or chunk.size >= MOST_BYTES:
+            yield chunk
+            chunk = Chunk(type_)
+    if chunk.last:
+        yield chunk
+
+
+async def write_chunks(hands: Hands, chunks: AsyncIterable[Chunk], done: Callable[[Chunk, Written], object]) -> None:
+    """Has chunks written, and tells of each, in their order, what became of it. Raises Unavailable."""
+    pending: deque[tuple[Chunk, asyncio.Future[Written]]] = deque()
+
+    async def finish() -> None:
+        chunk, answer = pending[0]
+        written = await answer
+        if written.failed:
+            raise Unavailable(issues=written.failed)
+        pending.popleft()
+        done(chunk, written)
+
+    try:
+        number = 0
+        async for chunk in chunks:
+            while pending and (
+                len(pending) >= hands.places + AHEAD
+                or pending[0][1].done()
+                or any(not chunk.names.isdisjoint(other.names) for other, _ in pending)
+            ):
+                await finish()
+            number += 1
+            pending.append((chunk, await hands.give(Task(number, "lines", chunk.lines, chunk.type))))
+        while pending:
+            await finish()
+    finally:
+        for _, answer in pending:
+            answer.cancel()

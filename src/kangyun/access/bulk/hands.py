@@ -1,0 +1,128 @@
+"""The processes that write for one import or load: started for it, given tasks, ended with it.
+
+They are processes because a resource costs some 0.15 ms of Python, which one process cannot do on two cores.
+"""
+
+import asyncio
+import os
+import sys
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.bulk.frames import receive, send
+from kangyun.access.bulk.hand import AT_ONCE, BUFFER, Hired
+from kangyun.access.bulk.model import Task, Written
+from kangyun.base.errors import Unavailable
+from kangyun.base.settings import Settings
+
+END_WITHIN = 10.0  # seconds
+
+
+class _Hand:
+    """One process, and what was given to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.given: dict[int, asyncio.Future[Written]] = {}
+        self.reading = asyncio.ensure_future(self._read())
+
+    async def give(self, task: Task) -> "asyncio.Future[Written]":
+        assert self.process.stdin is not None
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self.given[task.number] = answer
+        try:
+            await send(self.process.stdin, task)
+        except (ConnectionError, RuntimeError):
+            self._fail()
+        return answer
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        while (written := await receive(self.process.stdout, Written)) is not None:
+            answer = self.given.pop(written.number)
+            if not answer.done():
+                answer.set_result(written)
+        self._fail()
+
+    def _fail(self) -> None:
+        """The process has ended: what it had and did not answer is not done."""
+        for answer in self.given.values():
+            if not answer.done():
+                answer.set_exception(Unavailable("access.bulk.hand-ended"))
+        self.given.clear()
+
+
+class Hands:
+    """A crew of processes. `async with Hands(…) as hands`."""
+
+    def __init__(
+        self, settings: Settings, database: str, actor: Actor, about: Circumstances, action: str,
+        count: int | None = None,
+    ) -> None:  # fmt: skip
+        self.count = count or settings.bulk_workers or os.cpu_count() or 1
+        plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
+        self._hired = Hired(os.getpid(), plain, database, actor, about, action)
+        self._hands: list[_Hand] = []
+        self._free: deque[_Hand] = deque()
+        self._places = asyncio.Semaphore(0)
+
+    async def __aenter__(self) -> Self:
+        try:
+            for _ in range(self.count):
+                self._hands.append(await self._started())
+        except BaseException:
+            await self._end()
+            raise
+        for hand in self._hands * AT_ONCE:
+            self._take_back(hand)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end(at_once=error is not None)
+
+    async def _started(self) -> _Hand:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kangyun.access.bulk.hand"),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=BUFFER, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        await send(process.stdin, self._hired)
+        return _Hand(process)
+
+    @property
+    def places(self) -> int:
+        """How many tasks are worked on at once."""
+        return self.count * AT_ONCE
+
+    async def give(self, task: Task) -> "asyncio.Future[Written]":
+        """Gives a task to a process that has room, waiting for one. The answer raises Unavailable when it ended."""
+        await self._places.acquire()
+        hand = self._free.popleft()
+        answer = await hand.give(task)
+        answer.add_done_callback(lambda _: self._take_back(hand))
+        return answer
+
+    def _take_back(self, hand: _Hand) -> None:
+        self._free.append(hand)
+        self._places.release()
+
+    async def _end(self, *, at_once: bool = False) -> None:
+        """Ends the processes: they finish what they have, unless there is no more use in it."""
+        for hand in self._hands:
+            if at_once and hand.process.returncode is None:
+                hand.process.terminate()
+            elif hand.process.stdin is not None:
+                hand.process.stdin.close()
+        for hand in self._hands:
+            try:
+                await asyncio.wait_for(hand.process.wait(), END_WITHIN)
+            except TimeoutError:
+                hand.process.kill()
+                await hand.process.wait()
+            await hand.reading

@@ -1,0 +1,77 @@
+"""What makes writing side by side go smoothly: names and keys that several chunks need are made ahead of them.
+
+A chunk that refers to what has not come yet gives it a name, and the first resource about a patient makes the patient's
+key. Chunks that are written at the same time meet there: one of them would have to be prepared again. So each chunk has
+what it needs of both made before it, in a small transaction of its own in which meeting costs nothing. What is left
+unused (the chunk was refused) is a name without a resource, as any reference to nothing leaves one, or an empty key.
+"""
+
+from collections.abc import Iterable
+
+import asyncpg
+from asyncpg.pgproto.pgproto import UUID
+
+from kangyun.fhir.references import references
+from kangyun.store.reader import Name
+from kangyun.store.references import local_target, relative
+from kangyun.store.store import Store
+from kangyun.store.transaction import Operation
+
+MOST_KNOWN = 500_000
+
+
+class Ahead:
+    """Makes names and keys ahead. One for a process and an institution."""
+
+    def __init__(self, store: Store, institution: int) -> None:
+        self._store = store
+        self._institution = institution
+        self._known: set[Name] = set()
+
+    async def make(self, operations: Iterable[Operation]) -> None:
+        """Makes what these operations will need and nobody has made yet."""
+        wanted = {name for operation in operations for name in self._names(operation)} - self._known
+        if not wanted:
+            return
+        async with self._store.pool.connection() as connection:
+            known = await self._store.reader.names(connection, list(wanted))
+        missing = sorted(wanted - known.keys())
+        if missing:
+            numbers = await self._store.numbers.take(len(missing))
+            hasher = self._store.keys.hasher
+            rows = sorted((UUID(hasher.name(*name)), res) for name, res in zip(missing, numbers, strict=True))
+            async with self._store.pool.connection() as connection:
+                made = {row["res"] for row in await connection.fetch(_NAMES, *zip(*rows, strict=True))}
+                patients = [res for (type_, _), res in zip(missing, numbers, strict=True) if type_ == "Patient"]
+                await self._make_keys(connection, [res for res in patients if res in made])
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        self._known |= wanted
+
+    def _names(self, operation: Operation) -> Iterable[Name]:
+        ids = self._store.ids
+        if operation.id is not None and ids.res_of(operation.id) is None:
+            yield operation.type, operation.id
+        if operation.resource is not None:
+            for link in references(operation.resource, operation.text):
+                target = local_target(relative(link["reference"], self._store.bases))
+                if target is not None and ids.res_of(target[1]) is None:
+                    yield target
+
+    async def _make_keys(self, connection: asyncpg.Connection, patients: list[int]) -> None:
+        if not patients:
+            return
+        numbers = await connection.fetch(_KEY_NUMBERS, len(patients))
+        rows = [
+            self._store.keys.new_row(number, patient, self._institution)
+            for patient, (number,) in zip(patients, numbers, strict=True)
+        ]
+        await connection.execute(_KEYS, rows)
+
+
+_NAMES = """
+INSERT INTO name SELECT n.hash, n.res FROM unnest($1::uuid[], $2::int8[]) AS n(hash, res)
+ON CONFLICT DO NOTHING RETURNING res
+"""
+_KEY_NUMBERS = "SELECT nextval('data_key_id')::int4 FROM generate_series(1, $1)"
+_KEYS = "INSERT INTO data_key SELECT k.* FROM unnest($1::data_key_row[]) AS k ON CONFLICT DO NOTHING"
