@@ -7,7 +7,7 @@ Source: https://hl7.org/fhir/R4/http.html#general
 
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -54,14 +54,17 @@ class NotAllowed(PlatformError):
 
 @dataclass(slots=True)
 class Answer:
-    """What is sent. `body` is JSON where `resource` is true: it may still be turned into XML."""
+    """What is sent. `body` is JSON where `resource` is true: it may still be turned into XML.
+
+    stream: pieces of a body that is sent as it comes, in place of `body`; its length and packing stand in `headers`.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     resource: bool = True
     media_type: str = ""
-    stream: Any = None
+    stream: AsyncIterator[bytes] | None = None
 
 
 class HttpRequest:
@@ -102,6 +105,11 @@ class HttpRequest:
     def option(self, name: str) -> str | None:
         """Returns the first value of a query parameter."""
         return next((value for key, value in self.pairs if key == name), None)
+
+    @property
+    def takes_gzip(self) -> bool:
+        """Whether the answer may be packed."""
+        return bool(_GZIP.search(self.header("accept-encoding")))
 
     @property
     def source(self) -> str:
@@ -274,12 +282,13 @@ async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_
         body, headers["content-type"] = _formatted(body, request)
     elif answer.media_type:
         headers["content-type"] = answer.media_type
-    if len(body) >= SMALLEST_COMPRESSED and _GZIP.search(request.header("accept-encoding")):
+    if len(body) >= SMALLEST_COMPRESSED and request.takes_gzip:
         machine = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = machine.compress(body) + machine.flush()
         headers["content-encoding"] = "gzip"
         headers["vary"] = "Accept, Accept-Encoding"
-    headers["content-length"] = str(len(body))
+    if answer.stream is None:
+        headers["content-length"] = str(len(body))
     await send(
         {
             "type": "http.response.start",
@@ -287,6 +296,9 @@ async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
     )
+    if answer.stream is not None and request.method != "HEAD":
+        async for piece in answer.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
 
