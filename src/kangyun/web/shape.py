@@ -83,7 +83,7 @@ def _operation(part: str) -> str:
 
 OPERATIONS = frozenset(
     {
-        *("validate", "everything", "meta", "meta-add", "meta-delete", "expunge", "export", "import", "export-status"),
+        *("validate", "everything", "meta", "meta-add", "meta-delete", "expunge", "export", "import", "bulk-status", "bulk-file"),
         *(
             "lookup",
             "validate-code",
