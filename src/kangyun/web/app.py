@@ -24,6 +24,7 @@ from kangyun.base.logging import current
 from kangyun.base.settings import Settings
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
+from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.capability import capability_statement
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
@@ -70,6 +71,7 @@ class FhirEndpoint:
         platform.gate.auditor.on_group = partial(metrics.observe, AUDIT_GROUP)
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors)
         self._bundles = Bundles(self._rest, BASE_PATH)
+        self._bulk = Bulk(platform)
         self._metadata = encode(capability_statement(platform.base))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,6 +126,8 @@ class FhirEndpoint:
             request.format  # noqa: B018 - an unknown format is refused before anything is done
             if not request.segments and request.method == "POST":
                 return await self._bundles.answer(request, record)
+            if self._bulk.takes(request):
+                return await self._bulk.answer(request, record, request_id)
             return await self._rest.answer(request, record)
         except PlatformError as error:
             if not record.left_a_row:
