@@ -83,6 +83,11 @@ class Jobs:
             row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM job WHERE id = $1", number)
         return Job(*row) if row else None
 
+    async def unfinished(self) -> int:
+        """Returns how many jobs wait or run."""
+        async with self._pool.connection() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM job WHERE state IN ('waiting', 'running')"))
+
     async def cancel(self, number: UUID) -> bool:
         """Cancels a job that has not ended. What runs stops within a third of a lease."""
         async with self._pool.connection() as connection:
