@@ -18,7 +18,9 @@ import pytest
 import pytest_asyncio
 
 from kangyun.access.platform import Platform, open_platform
+from kangyun.access.work import work
 from kangyun.base.settings import Settings
+from kangyun.database import jobs
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
 from kangyun.web.app import Application
@@ -114,6 +116,24 @@ async def open_client(
 async def client(open_client: Callable[..., "asyncio.Future[httpx.AsyncClient]"]) -> httpx.AsyncClient:
     """An administrator's HTTP client on a fresh installation; paths are below the FHIR base."""
     return await open_client()
+
+
+@pytest_asyncio.fixture
+async def start_background(
+    fresh_database: str, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., None]]:
+    """Starts what `kangyun work` runs, in this process, until the test ends: `start_background(import_folder=…)`."""
+    monkeypatch.setattr(jobs, "LOOK", 0.02)
+    stop = asyncio.Event()
+    started = []
+
+    def start(**given: object) -> None:
+        settings = make_settings(**{"database": fresh_database, "bulk_workers": 1} | given)
+        started.append(asyncio.ensure_future(work(settings, stop, jobs_apart=False)))
+
+    yield start
+    stop.set()
+    await asyncio.gather(*started)
 
 
 @pytest.fixture(scope="module")
