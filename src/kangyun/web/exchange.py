@@ -39,6 +39,7 @@ JSON_PATCH = "application/json-patch+json"
 XML_PATCH = "application/xml-patch+xml"
 FORM = "application/x-www-form-urlencoded"
 PIECE = 65_536  # bytes that are unpacked at once
+MOST_MEMBERS = 10_000  # of a gzip file: parallel packers make one a block of 128 KB or so
 SMALLEST_COMPRESSED = 1400  # bytes: what one packet carries anyhow
 
 
@@ -179,7 +180,7 @@ class HttpRequest:
     def _unpacked(self, packed: bytes) -> bytes:
         """Returns what gzip packed, in one member or several."""
         parts: list[bytes] = []
-        room = self._limit + 1
+        room, members = self._limit + 1, 1
         machine = zlib.decompressobj(wbits=31)
         # In pieces: what is left behind a member is copied, and a body may be all members.
         for begin in range(0, len(packed), PIECE):
@@ -187,19 +188,21 @@ class HttpRequest:
             while piece:
                 if machine.eof:
                     piece = piece.lstrip(b"\0")
-                    machine = zlib.decompressobj(wbits=31) if piece else machine
+                    if not piece:
+                        break
+                    machine, members = zlib.decompressobj(wbits=31), members + 1
                 part = self._inflated(machine, piece, room)
                 room -= len(part)
                 self._share.take(len(part))
                 parts.append(part)
                 piece = machine.unused_data if machine.eof else b""
+            if members > MOST_MEMBERS:
+                raise Malformed("web.not-gzip")
         if packed and not machine.eof:
             raise Malformed("web.not-gzip")
         return b"".join(parts)
 
     def _inflated(self, machine: Any, piece: bytes, room: int) -> bytes:
-        if not piece:
-            return b""
         try:
             part: bytes = machine.decompress(piece, room)
         except zlib.error:
