@@ -68,7 +68,7 @@ async def test_pretty_is_readable_and_the_same(stocked):
 
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
-    [("gzip", b"{}", 400), ("gzip", gzip.compress(b"{}")[:-5], 400), ("br", b"{}", 415), ("gzip", b"", 400)],
+    [("gzip", b"{}", 400), ("gzip", gzip.compress(b"{}", mtime=0)[:-5], 400), ("br", b"{}", 415), ("gzip", b"", 400)],
 )
 async def test_what_cannot_be_unpacked(stocked, coding, body, status):
     answer = await stocked.post("Patient", content=body, headers={"content-type": JSON, "content-encoding": coding})

@@ -25,6 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, "对外的 FHIR 基地址，空则按监听地址 | Public FHIR base URL; empty: from host and port"
     ] = ""
     former_urls: Annotated[str, "曾用基地址，逗号分隔 | Former base URLs, separated by commas"] = ""
+    cors_origins: Annotated[
+        str, "允许跨域访问的网页来源，逗号分隔 | Origins whose pages may call the API, separated by commas"
+    ] = ""
     database: Annotated[str, "PostgreSQL 地址，空则用内置数据库 | PostgreSQL URL; empty: the embedded server"] = ""
     admin_token: Annotated[
         str, "管理员令牌，至少 32 字符，空则没有 | Administrator's bearer token, 32 characters or more; empty: none"

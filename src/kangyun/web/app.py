@@ -26,10 +26,11 @@ from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
-from kangyun.web.capability import capability_statement
+from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
 from kangyun.web.health import figures, live, ready
 from kangyun.web.limits import Kind, Limits, TooSlow, in_time
+from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
     BODY_BYTES,
@@ -72,7 +73,7 @@ class FhirEndpoint:
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors)
         self._bundles = Bundles(self._rest, BASE_PATH)
         self._bulk = Bulk(platform)
-        self._metadata = encode(capability_statement(platform.base))
+        self.metadata = Metadata(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -119,8 +120,10 @@ class FhirEndpoint:
             return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))
 
     async def _answer(self, request: HttpRequest, request_id: str) -> Answer:
-        if request.segments == ["metadata"] and request.method in ("GET", "HEAD"):
-            return Answer(200, self._metadata)
+        if request.segments == ["metadata"]:
+            return await self.metadata.answer(request)
+        if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
+            return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
             request.format  # noqa: B018 - an unknown format is refused before anything is done
@@ -176,18 +179,23 @@ class Application:
         self._platform: Platform | None = None
         self._metrics: Metrics | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._entrance = crossing(self._route, settings.cors_origins)
         self._others = Starlette(
             routes=[
                 Route("/health/live", live),
                 Route("/health/ready", self._ready),
                 Route("/metrics", self._figures),
                 Route("/sign-in", self._sign_in, methods=["POST"]),
+                Route("/openapi.json", self._openapi),
                 *page_routes(demonstration=settings.demo),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._entrance(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and (scope["path"] + "/").startswith(f"{BASE_PATH}/"):
@@ -252,6 +260,11 @@ class Application:
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    async def _openapi(self, request: Request) -> Response:
+        if self._fhir is None:
+            raise Unavailable
+        return Response(await self._fhir.metadata.description(), media_type="application/json")
 
     async def _ready(self, request: Request) -> Response:
         return await ready(self._platform)

@@ -1,36 +1,57 @@
-"""The CapabilityStatement, built from what is there: types, parameters and interactions that are really answered.
+"""What this installation can do: CapabilityStatement and TerminologyCapabilities, built from what is there.
 
-Source: https://hl7.org/fhir/R4/capabilitystatement.html
+The region's own search parameters are among them as soon as they can be searched.
+
+Source: https://hl7.org/fhir/R4/capabilitystatement.html, https://hl7.org/fhir/R4/terminologycapabilities.html
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+from kangyun.access.operations import OPERATIONS, Level, Operation
 from kangyun.base import clock
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.parameters import parameters
+from kangyun.fhir.search.parameters import Known
+from kangyun.fhir.terminology import OPERATIONS as TERMINOLOGY
 
 _INTERACTIONS = (
     "read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type",
 )  # fmt: skip
-_SYSTEM = ("transaction", "batch", "history-system")
-_COMMON = (
-    ("_id", "token"),
-    ("_lastUpdated", "date"),
-    ("_text", "string"),
-    ("_content", "string"),
-    ("_list", "special"),
-    ("_filter", "special"),
+_SYSTEM = ("transaction", "batch", "history-system", "search-system")
+# What every type is searched by, besides what stands in its elements.
+COMMON = (
+    ("_id", "token", "http://hl7.org/fhir/SearchParameter/Resource-id"),
+    ("_lastUpdated", "date", "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated"),
+    ("_text", "string", "http://hl7.org/fhir/SearchParameter/DomainResource-text"),
+    ("_content", "string", "http://hl7.org/fhir/SearchParameter/Resource-content"),
+    ("_list", "string", None),
+    ("_filter", "special", "http://hl7.org/fhir/SearchParameter/filter"),
+    ("_has", "string", None),
+)
+# Carried out by jobs and not by `access.operations`: (name, type or None for the system, definition).
+BULK = (
+    ("export", None, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
+    ("export", "Patient", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+    ("export", "Group", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),
+    ("import", None, "urn:kangyun:operation:import"),
 )
 
 
-def capability_statement(base: str) -> Resource:
-    """Returns the CapabilityStatement of this installation."""
+def capability_statement(base: str, known: Known, started: datetime, cors: bool = False) -> Resource:
+    """Returns the CapabilityStatement; `known` gives the search parameters of a type, `started` is its date."""
+    system = [_told(one) for one in OPERATIONS if "system" in one.levels]
     return {
         "resourceType": "CapabilityStatement",
+        "id": "kangyun",
+        "url": f"{base}/metadata",
+        "version": version("kangyun"),
+        "name": "Kangyun",
+        "title": "康云 Kangyun",
         "status": "active",
-        "date": clock.instant(clock.now()),
+        "date": clock.instant(started),
         "kind": "instance",
         "software": {"name": "Kangyun 康云", "version": version("kangyun")},
         "implementation": {"description": "Kangyun 康云", "url": base},
@@ -40,14 +61,39 @@ def capability_statement(base: str) -> Resource:
         "rest": [
             {
                 "mode": "server",
-                "resource": [_of_type(name) for name in sorted(definitions().resource_types)],
+                "security": {
+                    "cors": cors,
+                    "description": "Authorization: Bearer …",
+                    "service": [
+                        {
+                            "coding": [
+                                {
+                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                                    "code": "OAuth",
+                                }
+                            ]
+                        }
+                    ],
+                },
+                "resource": [_of_type(name, known(name)) for name in sorted(definitions().resource_types)],
                 "interaction": [{"code": code} for code in _SYSTEM],
+                "searchParam": [_parameter(*one) for one in COMMON],
+                "operation": system + [_bulk(name, url) for name, type_, url in BULK if type_ is None],
+                "compartment": [
+                    f"http://hl7.org/fhir/CompartmentDefinition/{name.lower()}"
+                    for name in sorted(definitions().compartments)
+                ],
             }
         ],
     }
 
 
-def _of_type(name: str) -> dict[str, Any]:
+def _of_type(name: str, known: Any) -> dict[str, Any]:
+    shown = [one for _, one in sorted(known.items()) if one.answerable and not one.building]
+    own: set[Level] = {"type", "instance"}
+    operations = [
+        _told(one) for one in OPERATIONS if own & one.levels and (one.types is None or name in one.types)
+    ] + [_bulk(operation, url) for operation, type_, url in BULK if type_ == name]  # fmt: skip
     return {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
@@ -60,18 +106,73 @@ def _of_type(name: str) -> dict[str, Any]:
         "conditionalUpdate": True,
         "conditionalDelete": "single",
         "referencePolicy": ["literal", "logical"],
-        "searchInclude": [
-            "*",
-            *sorted(
-                f"{name}:{code}" for code, one in parameters(name).items() if one.type == "reference" and one.answerable
-            ),
-        ],
+        "searchInclude": ["*", *(f"{name}:{one.code}" for one in shown if one.type == "reference")],
+        "searchRevInclude": ["*", *_referring(name)],
         "searchParam": [
-            *({"name": code, "type": type_} for code, type_ in _COMMON),
-            *(
-                {"name": code, "type": one.type, "definition": one.url}
-                for code, one in sorted(parameters(name).items())
-                if one.answerable
-            ),
+            *(_parameter(*one) for one in COMMON),
+            *(_parameter(one.code, one.type, one.url) for one in shown),
         ],
+        "operation": operations,
+    }
+
+
+def _parameter(code: str, type_: str, definition: str | None) -> dict[str, Any]:
+    return {"name": code, "type": type_} | ({"definition": definition} if definition else {})
+
+
+def _told(operation: Operation) -> dict[str, Any]:
+    return {"name": operation.name, "definition": operation.definition}
+
+
+def _bulk(name: str, definition: str) -> dict[str, Any]:
+    return {"name": name, "definition": definition}
+
+
+def _referring(target: str) -> list[str]:
+    """Returns the parameters of R4 by which other resources refer to a type by name."""
+    return _REFERRING.get(target, [])
+
+
+def _all_referring() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for source, parameters in sorted(definitions().search_parameters.items()):
+        for code, one in sorted(parameters.items()):
+            for target in one.targets:
+                found.setdefault(target, []).append(f"{source}:{code}")
+    return found
+
+
+_REFERRING = _all_referring()
+
+
+def terminology_capabilities(base: str, systems: Mapping[str, str | None], started: datetime) -> Resource:
+    """Returns the TerminologyCapabilities; `systems` are the code systems at hand, with their versions."""
+    expand = next(one for one in OPERATIONS if one.name == "expand")
+    return {
+        "resourceType": "TerminologyCapabilities",
+        "id": "kangyun",
+        "url": f"{base}/metadata?mode=terminology",
+        "version": version("kangyun"),
+        "name": "KangyunTerminology",
+        "status": "active",
+        "date": clock.instant(started),
+        "kind": "instance",
+        "software": {"name": "Kangyun 康云", "version": version("kangyun")},
+        "implementation": {"description": "Kangyun 康云", "url": base},
+        "lockedDate": False,
+        "codeSystem": [
+            {"uri": uri} | ({"version": [{"code": edition, "isDefault": True}]} if edition else {})
+            for uri, edition in sorted(systems.items())
+        ],
+        "expansion": {
+            "hierarchical": False,
+            "paging": True,
+            "incomplete": False,
+            "parameter": [{"name": one.name} for one in expand.inputs],
+            "textFilter": "每个词都须出现在编码或名称中 | Each word must occur in a code or its wordings",
+        },
+        "codeSearch": "all",
+        "validateCode": {"translations": True},
+        "translation": {"needsMap": ("ConceptMap", "translate") not in TERMINOLOGY},
+        "closure": {"translation": False},
     }

@@ -167,7 +167,7 @@ class Rest:
         """Answers a search over several types, or all."""
         if request.method not in ("GET", "HEAD") and request.segments[-1:] != ["_search"]:
             raise NotAllowed(request.method, "GET", "HEAD", "POST")
-        queries = read_queries(pairs, within.get("types"), strict=request.strict, zone=self._zone)
+        queries = await read_queries(record, pairs, within.get("types"), strict=request.strict)
         for query in queries:
             query.compartment = within.get("compartment")
         page = await (record.search_several(queries) if len(queries) > 1 else record.search(queries[0]))

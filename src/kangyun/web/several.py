@@ -6,31 +6,31 @@ Source: https://hl7.org/fhir/R4/http.html#search
 """
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
+from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Issue, NotSupported
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.query import Query, read_query
+from kangyun.fhir.search.query import Query
 
 # It has the parameters that all types have, and no other.
 _PLAINEST = "Binary"
 
 
-def read_queries(
-    pairs: Sequence[tuple[str, str]], within: Sequence[str] | None, *, strict: bool, zone: ZoneInfo
+async def read_queries(
+    record: Record, pairs: Sequence[tuple[str, str]], within: Sequence[str] | None, *, strict: bool
 ) -> list[Query]:
-    """Reads a search of the types that `_type` names, of `within`, or of all. Raises as `read_query`."""
+    """Reads a search of the types that `_type` names, of `within`, or of all. Raises as `Record.read_query`."""
     types = _types(pairs, within)
     asked = [pair for pair in pairs if pair[0] != "_type"]
     probed = types if types is not None else [_PLAINEST]
     known, ignored = asked, list[Issue]()
     for type_ in probed:
-        query = read_query(type_, known, strict=strict, zone=zone)
+        query = await record.read_query(type_, known, strict=strict)
         ignored += query.ignored
         if len(probed) > 1 or types is None:
             _refuse_own_sorts(query, type_, strict, ignored)
         known = [pair for pair in known if pair in query.shown or pair[0] == "_cursor"]
-    queries = [read_query(type_, known, zone=zone) for type_ in types or sorted(definitions().resource_types)]
+    queries = [await record.read_query(type_, known) for type_ in types or sorted(definitions().resource_types)]
     shown = [pair for pair in pairs if pair[0] == "_type"] + [pair for pair in known if pair[0] != "_cursor"]
     for query in queries:
         query.shown, query.ignored = shown, ignored

@@ -157,6 +157,14 @@ class Terminology:
             return None
         return ValueSet(url, version or None, Compose((Include(system, version or None),)))
 
+    def systems(self) -> Mapping[str, str | None]:
+        """Returns the urls of the code systems at hand, with the versions of those that were added."""
+        found: dict[str, str | None] = dict.fromkeys([*definitions().terminology.code_system_urls, *FORMS])
+        for (kind, url), resource in self._added.items():
+            if kind == "CodeSystem" and "|" not in url and resource.get("content") != "supplement":
+                found[url] = resource.get("version")
+        return found
+
     # Answers for search and validation
 
     def value_set(self, value_set: str | Resource) -> Content:

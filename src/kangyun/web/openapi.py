@@ -1,0 +1,256 @@
+"""The API's description in OpenAPI 3.1, from the same tables that the answers come from.
+
+Resources are described by their first level only: the elements, their JSON types, which are mandatory. All of R4 as a
+JSON schema would be megabytes that refer to themselves; what a resource may hold is the validator's business.
+
+Source: https://spec.openapis.org/oas/v3.1.0, https://hl7.org/fhir/R4/http.html
+"""
+
+from importlib.metadata import version
+from typing import Any
+
+from kangyun.access.operations import OPERATIONS, Operation
+from kangyun.fhir.definitions import Element, definitions
+from kangyun.fhir.search.parameters import Known
+from kangyun.web.capability import COMMON
+from kangyun.web.samples import sample
+
+Json = dict[str, Any]
+_JSON, _XML = "application/fhir+json", "application/fhir+xml"
+_PATCH = "application/json-patch+json"
+_ID = r"^[A-Za-z0-9\-.]{1,64}$"
+_NUMBERS = {"integer": "integer", "positiveInt": "integer", "unsignedInt": "integer", "decimal": "number"}
+# Search parameters about the answer, not about what is searched.
+_ABOUT_ANSWER: dict[str, Json] = {
+    "_count": {"type": "integer", "minimum": 0},
+    "_sort": {"type": "string"},
+    "_total": {"enum": ["none", "estimate", "accurate"]},
+    "_summary": {"enum": ["true", "false", "text", "data", "count"]},
+    "_elements": {"type": "string"},
+    "_include": {"type": "string"},
+    "_revinclude": {"type": "string"},
+    "_format": {"enum": ["json", "xml", _JSON, _XML]},
+    "_pretty": {"type": "boolean"},
+}
+_HEADERS: dict[str, Json] = {
+    "If-Match": {"type": "string", "examples": ['W/"1"']},
+    "If-None-Match": {"type": "string", "examples": ['W/"1"']},
+    "If-None-Exist": {"type": "string", "examples": ["identifier=urn:example|1"]},
+    "Prefer": {"type": "string", "examples": ["return=minimal", "handling=strict"]},
+}
+_PATHS: dict[str, Json] = {
+    "type": {"$ref": "#/components/schemas/ResourceType"},
+    "id": {"type": "string", "pattern": _ID},
+    "version": {"type": "integer", "minimum": 1},
+    "compartment": {"$ref": "#/components/schemas/CompartmentType"},
+}
+_HISTORY = ("_count", "_since", "_at", "_format")
+
+
+def openapi(base: str, known: Known) -> Json:
+    """Returns the document; `known` gives the search parameters of a type."""
+    types = sorted(definitions().resource_types)
+    paths: dict[str, Json] = {
+        "/metadata": {"get": _operation("capabilities", ["_format"], "CapabilityStatement", security=[])},
+        "/": {
+            "get": _operation("searchSystem", ["_type", *_shown()], "Bundle"),
+            "post": _operation("bundle", ["Prefer"], "Bundle", _body("Bundle")),
+        },
+        "/_search": {"post": _operation("searchSystemByPost", [], "Bundle", _form())},
+        "/_history": {"get": _operation("historySystem", _HISTORY, "Bundle")},
+        "/{type}/_search": {"post": _operation("searchTypeByPost", ["type"], "Bundle", _form())},
+        "/{type}/_history": {"get": _operation("historyType", ["type", *_HISTORY], "Bundle")},
+        "/{type}/{id}": _instance(),
+        "/{type}/{id}/_history": {"get": _operation("historyInstance", ["type", "id", *_HISTORY], "Bundle")},
+        "/{type}/{id}/_history/{version}": {
+            "get": _operation("vread", ["type", "id", "version", "_format", "_summary", "_elements"], "Resource")
+        },
+        "/{compartment}/{id}/{type}": {
+            "get": _operation("searchCompartment", ["compartment", "id", "type", *_shown()], "Bundle")
+        },
+    }
+    for name in types:
+        paths[f"/{name}"] = _type(name, known)
+    for operation in OPERATIONS:
+        paths |= _called(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "康云 Kangyun FHIR R4", "version": version("kangyun"), "license": _LICENSE},
+        "servers": [{"url": base}],
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "parameters": _parameters(),
+            "schemas": _schemas(types),
+            "responses": _responses(),
+        },
+    }
+
+
+_LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+
+# --- paths
+
+
+def _instance() -> Json:
+    """What can be done to a resource by its id."""
+    where = ["type", "id"]
+    return {
+        "get": _operation(
+            "read", [*where, "If-None-Match", "_format", "_pretty", "_summary", "_elements"], "Resource"
+        ),
+        "put": _operation("update", [*where, "If-Match", "If-None-Match", "Prefer"], "Resource", _body("Resource")),
+        "patch": _operation("patch", [*where, "If-Match", "Prefer"], "Resource", _patch_body()),
+        "delete": _operation("delete", [*where, "If-Match"], "OperationOutcome"),
+    }  # fmt: skip
+
+
+def _type(name: str, known: Known) -> Json:
+    """What can be done to a type: search, creation, and changes by a condition."""
+    own = [_search_parameter(code, one.type) for code, one in sorted(known(name).items()) if one.answerable]
+    condition = {"name": "identifier", "in": "query", "schema": {"type": "string"}}
+    by = [condition] if "identifier" in known(name) else []
+    return {
+        "get": _operation(f"search{name}", _shown(), "Bundle", more=own),
+        "post": _operation(f"create{name}", ["If-None-Exist", "Prefer"], name, _body(name)),
+        "put": _operation(f"updateBy{name}", ["_id", "Prefer"], name, _body(name), by),
+        "patch": _operation(f"patchBy{name}", ["_id", "Prefer"], name, _patch_body(), by),
+        "delete": _operation(f"deleteBy{name}", ["_id"], "OperationOutcome", more=by),
+    }
+
+
+def _called(operation: Operation) -> dict[str, Json]:
+    """The addresses of a FHIR operation."""
+    places = {"system": ([""], []), "type": (["/{type}"], ["type"]), "instance": (["/{type}/{id}"], ["type", "id"])}
+    if operation.types:
+        names = sorted(operation.types)
+        places |= {
+            "type": ([f"/{name}" for name in names], []), "instance": ([f"/{name}/{{id}}" for name in names], ["id"]),
+        }  # fmt: skip
+    plain = [
+        {"name": one.name, "in": "query", "schema": {"type": "string"}}
+        for one in operation.inputs
+        if one.type[:1].islower()
+    ]
+    paths: dict[str, Json] = {}
+    for level in sorted(operation.levels):
+        starts, where = places[level]
+        for start in starts:
+            name = f"{operation.name}{start.replace('/', '-').replace('{', '').replace('}', '')}"
+            post = _operation(f"{name}-post", where, "Resource", _body("Parameters"))
+            get = _operation(name, where, "Resource", more=plain)
+            paths[f"{start}/${operation.name}"] = {"post": post} | ({} if operation.affects_state else {"get": get})
+    return paths
+
+
+def _operation(
+    name: str, parameters: Any, answer: str, body: Json | None = None, more: Any = (), security: Any = None
+) -> Json:  # fmt: skip
+    shown = [{"$ref": f"#/components/parameters/{one}"} for one in parameters]
+    return (
+        {"operationId": name, "parameters": [*shown, *more]}
+        | ({"requestBody": body} if body else {})
+        | ({"security": security} if security is not None else {})
+        | {
+            "responses": {
+                "2XX": {"description": answer, "content": _content(answer)},
+                "304": {"description": "Not modified"},
+                **{status: {"$ref": "#/components/responses/Refused"} for status in ("4XX", "503")},
+            }
+        }
+    )
+
+
+def _content(schema: str) -> Json:
+    return {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}, _XML: {"schema": {"type": "string"}}}
+
+
+def _body(schema: str) -> Json:
+    described: Json = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    example = sample(schema) if schema in definitions().resource_types else None
+    if example:
+        described["examples"] = {"least": {"value": example}}
+    return {"required": True, "content": {_JSON: described}}
+
+
+def _patch_body() -> Json:
+    step = {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {
+            "op": {"enum": ["add", "remove", "replace", "move", "copy", "test"]},
+            "path": {"type": "string", "examples": ["/language"]},
+            "value": {},
+        },
+    }
+    return {"required": True, "content": {_PATCH: {"schema": {"type": "array", "items": step}}}}
+
+
+def _form() -> Json:
+    pairs = {"type": "object", "properties": {code: {"type": "string"} for code, _, _ in COMMON}}
+    return {"content": {"application/x-www-form-urlencoded": {"schema": pairs}}}
+
+
+# --- components
+
+
+def _shown() -> list[str]:
+    return [*(code for code, _, _ in COMMON if code != "_has"), *_ABOUT_ANSWER]
+
+
+def _search_parameter(code: str, type_: str) -> Json:
+    return {"name": code, "in": "query", "description": type_, "schema": {"type": "string"}}
+
+
+def _parameters() -> dict[str, Json]:
+    texts = {code: {"type": "string"} for code, _, _ in COMMON} | {
+        "_type": {"type": "string"}, "_since": {"type": "string"}, "_at": {"type": "string"},
+    }  # fmt: skip
+    return (
+        {name: {"name": name, "in": "query", "schema": schema} for name, schema in (texts | _ABOUT_ANSWER).items()}
+        | {name: {"name": name, "in": "header", "schema": schema} for name, schema in _HEADERS.items()}
+        | {name: {"name": name, "in": "path", "required": True, "schema": schema} for name, schema in _PATHS.items()}
+    )
+
+
+def _responses() -> dict[str, Json]:
+    return {"Refused": {"description": "OperationOutcome", "content": _content("OperationOutcome")}}
+
+
+def _schemas(types: list[str]) -> dict[str, Json]:
+    anything: Json = {
+        "type": "object", "required": ["resourceType"],
+        "properties": {"resourceType": {"$ref": "#/components/schemas/ResourceType"}},
+    }  # fmt: skip
+    named: dict[str, Json] = {
+        "ResourceType": {"type": "string", "enum": types},
+        "CompartmentType": {"type": "string", "enum": sorted(definitions().compartments)},
+        "Resource": anything,
+    }
+    return named | {name: _schema(name) for name in types}
+
+
+def _schema(name: str) -> Json:
+    elements = definitions().types[name].elements
+    needed = [one.name for one in elements.values() if one.min > 0 and not one.choice]
+    return {
+        "type": "object",
+        "required": ["resourceType", *needed],
+        "properties": {"resourceType": {"const": name}, **{one.name: _element(one) for one in elements.values()}},
+    }
+
+
+def _element(element: Element) -> Json:
+    shape: Json = {"type": "object"}
+    if definitions().types[element.type].kind == "primitive-type":
+        shape = {"type": _NUMBERS.get(element.type, "boolean" if element.type == "boolean" else "string")}
+        codes = None
+        if element.binding is not None and element.binding.strength == "required" and element.binding.value_set:
+            codes = definitions().codes(element.binding.value_set)
+        if element.name == "id":
+            shape["pattern"] = _ID
+        elif codes and element.type == "code":
+            shape["enum"] = sorted({code for listed in codes.values() for code in listed})
+    return {"type": "array", "items": shape} if element.is_array else shape
