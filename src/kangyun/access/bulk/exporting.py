@@ -260,9 +260,11 @@ class _Export:
                 self._write(found)
             self._kept.next = reached
             await self._save()
-        for file, packed in self._open.values():
-            packed.finish()
-            file.over = True
+        # All that are not whole: a run before this one may have left some that nothing more was written to.
+        for file in self._kept.files:
+            if not file.over:
+                self._file(file.type)[1].finish()
+                file.over = True
         self._open.clear()
         await self._save()
 
