@@ -9,7 +9,7 @@ record and array types (rowtypes.c, arrayfuncs.c).
 
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import asyncpg
@@ -19,13 +19,15 @@ from kangyun.fhir.search.dates import EARLIEST, LATEST
 _INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _TIMESTAMPTZ, _INT8_ARRAY = (
     21, 23, 20, 701, 16, 18, 25, 17, 1184, 1016,
 )  # fmt: skip
+# What lasts longer than this has an index of its own, so that the others' ends are known from their beginnings.
+LASTING = timedelta(days=31)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL = -1
 _NEVER, _FOREVER = -(1 << 63), (1 << 63) - 1
 
 # A field is its type's oid, its length, its value: I i and then the value.
-_RESOURCE = struct.Struct(">i IiqIiqIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii".replace(" ", ""))
-_RESOURCE_OF_NOBODY = struct.Struct(">i IiqIiIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii".replace(" ", ""))
+_RESOURCE = struct.Struct(">i IiqIiqIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
+_RESOURCE_OF_NOBODY = struct.Struct(">i IiqIiIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
 _VERSION = struct.Struct(">i IiqIiiIiiIihIihIihIicIi".replace(" ", ""))
 _DATE = struct.Struct(">i IiqIiqIiqIiq".replace(" ", ""))
 _QUANTITY = struct.Struct(">i IiqIiqIidIidIiiIii".replace(" ", ""))
@@ -43,11 +45,11 @@ def resource_row(
     rest = (
         *(_TIMESTAMPTZ, 8, moment(at), _TIMESTAMPTZ, 8, moment(until), _INT8, 8, labels, _INT8, 8, present),
         *(_INT4, 4, institution, _INT4, 4, version, _INT2, 2, type_, _INT2, 2, edition, _INT2, 2, links),
-        *(_BOOL, 1, deleted, _INT8_ARRAY, len(tokens)),
+        *(_BOOL, 1, deleted, _BOOL, 1, until - at > LASTING, _INT8_ARRAY, len(tokens)),
     )
     if patient is None:
-        return _RESOURCE_OF_NOBODY.pack(13, _INT8, 8, res, _INT8, _NULL, *rest) + tokens
-    return _RESOURCE.pack(13, _INT8, 8, res, _INT8, 8, patient, *rest) + tokens
+        return _RESOURCE_OF_NOBODY.pack(14, _INT8, 8, res, _INT8, _NULL, *rest) + tokens
+    return _RESOURCE.pack(14, _INT8, 8, res, _INT8, 8, patient, *rest) + tokens
 
 
 def version_row(

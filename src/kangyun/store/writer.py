@@ -118,7 +118,7 @@ class Writer:
 _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
-    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::int8[], $12::version_row[], $13::date_row[], "
+    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::narrow_key[], $12::version_row[], $13::date_row[], "
     "$14::quantity_row[], $15::string_row[], $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 )
 
@@ -139,7 +139,7 @@ class _Batch:
         self.created: list[bytes] = []
         self.changed: list[bytes] = []
         self.bumped: list[tuple[int, int]] = []
-        self.cleared: list[int] = []
+        self.cleared: list[tuple[int, int | None]] = []
         self.versions: list[bytes] = []
         self.dates: list[bytes] = []
         self.quantities: list[bytes] = []
@@ -212,7 +212,8 @@ class _Batch:
             narrow = (row.dates, row.quantities, row.strings)
             if narrow == (before.dates, before.quantities, before.strings) and not change.reindexed:
                 return row
-            self.cleared.append(change.res)
+            keys: set[int | None] = {None} if change.reindexed else {*before.narrow_keys}
+            self.cleared += [(change.res, key) for key in keys]
         res = change.res
         self.dates += [rows.date_row(res, *value) for value in row.dates]
         self.quantities += [rows.quantity_row(res, *value) for value in row.quantities]

@@ -5,6 +5,7 @@ Async, because chains take the keys of what they lead to first, and names are lo
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from kangyun.store.index import ABOUT, UCUM, Indexer, uri_ancestors
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
+from kangyun.store.rows import LASTING
 from kangyun.store.search.conditions import (
     Arguments,
     Condition,
@@ -31,7 +33,6 @@ from kangyun.store.search.conditions import (
     computed_tokens,
     contains_test,
     date_test,
-    keys_test,
     link_condition,
     missing_condition,
     narrow_condition,
@@ -142,8 +143,8 @@ class Compiler:
             return missing_condition(self.arguments, bits, test.values[0].missing)
         real = self._real(type_, parameter)
         if real[0].parameter.type in ("number", "quantity"):
-            key = keys_test(self.arguments, [bound.salt for bound in real])
-            parts = [self._amount(key, value) for value in test.values if isinstance(value, Amount)]
+            keys = [bound.salt for bound in real]
+            parts = [self._amount(keys, value) for value in test.values if isinstance(value, Amount)]
         elif real[0].parameter.type == "composite":
             parts = [self._composite(real, value) for value in test.values if isinstance(value, tuple)]
         else:
@@ -219,12 +220,10 @@ class Compiler:
     def _string(self, bound: Bound, modifier: str | None, text: str) -> Condition:
         if modifier == "exact":
             return token_condition(self.arguments, [bound.hash(b"e", text)])
-        key = f"q.key = {salt_place(self.arguments, bound)}"
         plain = folded(text)
         if modifier == "contains":
-            rows = narrow_condition(
-                "string_value", f"{key} AND {contains_test(self.arguments, plain, 'q.value')}", sharp=None
-            )
+            test = contains_test(self.arguments, plain, "q.value")
+            rows = narrow_condition(self.arguments, "string_value", [bound.salt], test, sharp=None)
             grams = query_grams(plain)
             if not grams:
                 return rows
@@ -236,8 +235,9 @@ class Compiler:
                 exact=False,
             )
             return Condition(f"({{r}}.tok @> {place} AND {rows.sql})", seed)
-        where = f"{key} AND {string_test(self.arguments, plain, 'q.value')}"
-        return narrow_condition("string_value", where, sharp=len(plain) >= SHARP_LETTERS or not plain.isascii())
+        sharp = len(plain) >= SHARP_LETTERS or not plain.isascii()
+        test = string_test(self.arguments, plain, "q.value")
+        return narrow_condition(self.arguments, "string_value", [bound.salt], test, sharp=sharp or None)
 
     async def _reference(
         self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
@@ -301,24 +301,52 @@ class Compiler:
         sharp = interval.prefix in ("eq", "ap") and (interval.high - interval.low).days <= SHARP_DAYS
         if not bound.clinical:
             own = date_test(self.arguments, interval, "q.low", "q.high")
-            return narrow_condition("date_value", f"q.key = {salt_place(self.arguments, bound)} AND {own}", sharp=sharp)
+            return narrow_condition(self.arguments, "date_value", [bound.salt], own, sharp=sharp or None)
         test = date_test(self.arguments, interval, "{r}.at", "{r}.until")
-        seed = None
-        if interval.prefix in ("eq", "lt", "sa", "eb", "ap"):
-            own = date_test(self.arguments, interval, "at", "until")
-            if interval.prefix == "eb":  # What ends before also begins before, and that is what the index orders by.
-                own += f" AND at < {self.arguments.add(interval.low, 'timestamptz')}"
-            rows = f"FROM resource{{n}} WHERE type = {TYPE_NUMBERS[type_]} AND {own} AND until > '-infinity'"
-            seed = Seed(f"SELECT * {rows} OFFSET 0", sharp or None, probe=f"SELECT 1 {rows}")
+        source = self._dated_rows(TYPE_NUMBERS[type_], interval)
+        seed = (
+            Seed(f"SELECT * FROM ({source}) AS d OFFSET 0", sharp or None, exact=False, probe=source)
+            if source
+            else None
+        )
         return Condition(f"({test} AND {{r}}.until > '-infinity')", seed)
 
-    def _amount(self, key: str, amount: Amount, owner: str = "TRUE") -> Condition:
+    def _dated_rows(self, number: int, interval: Interval) -> str | None:
+        """Selects rows by the index of (type, at): all that can pass, and few that cannot.
+
+        What ends after a moment begins at most LASTING before it, but for what has its own index.
+        """
+        low, high = self.arguments.add(interval.low, "timestamptz"), self.arguments.add(interval.high, "timestamptz")
+        rows = f"SELECT * FROM resource{{n}} WHERE type = {number}"
+        match interval.prefix:
+            case "eq":
+                return f"{rows} AND at >= {low} AND at < {high} AND until > '-infinity'"
+            case "lt" | "eb":
+                return f"{rows} AND at < {low} AND until > '-infinity'"
+            case "le":
+                return f"{rows} AND at < {high} AND until > '-infinity'"
+            case "sa":
+                return f"{rows} AND at >= {high}"
+            case "gt" | "ge":
+                edge = high if interval.prefix == "gt" else low
+                near = self.arguments.add(_earlier(interval.low), "timestamptz")
+                return (
+                    f"({rows} AND at >= {near} AND until > {edge} AND NOT lasting) UNION ALL "
+                    f"({rows} AND lasting AND until > {edge})"
+                )
+            case "ap":
+                near = self.arguments.add(_earlier(interval.low), "timestamptz")
+                return (
+                    f"({rows} AND at >= {near} AND at < {high} AND until > {low} AND NOT lasting) UNION ALL "
+                    f"({rows} AND lasting AND until > {low} AND at < {high})"
+                )
+        return None
+
+    def _amount(self, keys: Sequence[int], amount: Amount, owner: str = "TRUE") -> Condition:
         sharp = amount.prefix == "eq" or None
-        where = f"{key} AND {owner}"
         if amount.code is None:
-            return narrow_condition(
-                "quantity_value", f"{where} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}", sharp=sharp
-            )
+            test = f"{owner} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}"
+            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp)
         low, high = "(q.low * u.factor + u.shift)", "(q.high * u.factor + u.shift)"
         if amount.system in (None, UCUM):
             try:
@@ -336,11 +364,16 @@ class Compiler:
                     test = amount_test(self.arguments, amount, "q.low", "q.high")
                     code = self.arguments.add(amount.code, "text")
                     fits = f"(({fits}) OR (u.dimension IS NULL AND u.code = {code} AND {test}))"
-                return _with_unit(f"{where} AND {fits}", sharp)
+                return self._with_unit(keys, f"{owner} AND {fits}", sharp)
         same = f"u.code = {self.arguments.add(amount.code, 'text')}"
         if amount.system is not None:
             same += f" AND u.system = {self.arguments.add(amount.system, 'text')}"
-        return _with_unit(f"{where} AND {same} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}", sharp)
+        test = amount_test(self.arguments, amount, "q.low", "q.high")
+        return self._with_unit(keys, f"{owner} AND {same} AND {test}", sharp)
+
+    def _with_unit(self, keys: Sequence[int], test: str, sharp: bool | None) -> Condition:
+        join = " JOIN unit AS u ON u.hash = q.unit"
+        return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp, join=join)
 
     def _composite(self, real: Sequence[Bound], values: tuple[Value, ...]) -> Condition:
         bound = real[0]
@@ -354,30 +387,27 @@ class Compiler:
             return token_condition(self.arguments, [one.hash(b"k", _form(first), _form(second)) for one in real])
         if kind == "reference":
             raise NotSupported("fhir.search.not-answerable", parameter=bound.parameter.name)
-        key = keys_test(self.arguments, [one.salt ^ one.hash(b"k", first.code) for one in real])
+        keys = [one.salt ^ one.hash(b"k", first.code) for one in real]
         owner = "TRUE"
         if first.system:
             owner = f"q.system = {self.arguments.add(bound.hasher.small(first.system), 'int4')}"
         if kind == "quantity":
             assert isinstance(values[1], Amount)
-            return self._amount(key, values[1], owner)
+            return self._amount(keys, values[1], owner)
         if kind == "number":
             tests = [
                 amount_test(self.arguments, value, column, column)
                 for value, column in zip(values[1:], ("q.low", "q.high"), strict=False)
                 if isinstance(value, Amount)
             ]
-            return narrow_condition("quantity_value", f"{key} AND {owner} AND {' AND '.join(tests)}", sharp=True)
+            test = f"{owner} AND {' AND '.join(tests)}"
+            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=True)
         if kind == "date":
             assert isinstance(values[1], Interval)
-            return narrow_condition(
-                "date_value", f"{key} AND {date_test(self.arguments, values[1], 'q.low', 'q.high')}", sharp=None
-            )
-        return narrow_condition(
-            "string_value",
-            f"{key} AND {string_test(self.arguments, folded(str(values[1])), 'q.value')}",
-            sharp=True,
-        )
+            test = date_test(self.arguments, values[1], "q.low", "q.high")
+            return narrow_condition(self.arguments, "date_value", keys, test, sharp=None)
+        test = string_test(self.arguments, folded(str(values[1])), "q.value")
+        return narrow_condition(self.arguments, "string_value", keys, test, sharp=True)
 
     # --- chains
 
@@ -491,14 +521,11 @@ class _Canonical:
     high: float
 
 
-def _with_unit(where: str, sharp: bool | None) -> Condition:
-    joined = f"FROM quantity_value{{n}} AS q JOIN unit AS u ON u.hash = q.unit WHERE {where}"
-    inner = f"SELECT q.res {joined}"
-    seed = (
-        f"SELECT s.* FROM (SELECT DISTINCT k.res FROM ({inner}) AS k) AS k "
-        "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
-    )
-    return Condition(f"EXISTS ({inner} AND q.res = {{r}}.res)", Seed(seed, sharp, probe=f"SELECT 1 {joined}"))
+def _earlier(moment: datetime) -> datetime:
+    try:
+        return moment - LASTING
+    except OverflowError:
+        return moment
 
 
 def _any(parts: Sequence[Condition]) -> Condition:
@@ -510,7 +537,9 @@ def _any(parts: Sequence[Condition]) -> Condition:
     union = " UNION ALL ".join(f"(SELECT * FROM ({seed.sql}) AS a)" for seed in seeds if seed)
     tokens = tuple(token for seed in seeds if seed for token in (*seed.tokens, *seed.any_of))
     sharp = True if all(seed and seed.sharp for seed in seeds) else None
-    return Condition(sql, Seed(f"SELECT DISTINCT ON (res) * FROM ({union}) AS u OFFSET 0", sharp, any_of=tokens))
+    exact = all(seed and seed.exact for seed in seeds)
+    gathered = f"SELECT DISTINCT ON (res) * FROM ({union}) AS u OFFSET 0"
+    return Condition(sql, Seed(gathered, sharp, any_of=tokens, exact=exact))
 
 
 def _code_tokens(bound: Bound, value: Token) -> list[int]:

@@ -52,6 +52,8 @@ class Seed:
     sharp:  few rows by its nature; None: the densities of its tokens tell.
     exact:  its rows need not pass the condition again.
     probe:  selects about as many rows, for a bounded count where nothing else tells how many there are.
+    stretch: selects the `res` of matching narrow rows, newest first, of a bounded stretch of the index of their key; it
+            has the places {before}, {order} and {most} besides.
     """
 
     sql: str
@@ -60,6 +62,7 @@ class Seed:
     any_of: tuple[int, ...] = ()
     exact: bool = True
     probe: str | None = None
+    stretch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +107,28 @@ def computed_tokens(expression: str) -> Condition:
     )
 
 
-def narrow_condition(table: str, where: str, *, sharp: bool | None) -> Condition:
-    """Rows with a narrow row that fits. `where` speaks of the alias q."""
+def narrow_condition(
+    arguments: Arguments, table: str, keys: Sequence[int], test: str, *, sharp: bool | None, join: str = ""
+) -> Condition:
+    """Rows with a narrow row of any of the keys that passes the test.
+
+    keys: salts of the parameters that one parameter stands for. test, join: speak of the alias q.
+    """
+    places = [arguments.add(key, "int8") for key in keys]
+    where = f"q.key IN ({', '.join(places)}) AND {test}"
+    source = f"{table}{{n}} AS q{join}"
     seed = (
-        f"SELECT s.* FROM (SELECT DISTINCT q.res FROM {table}{{n}} AS q WHERE {where}) AS k "
+        f"SELECT s.* FROM (SELECT DISTINCT q.res FROM {source} WHERE {where}) AS k "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
     )
+    stretches = (
+        f"(SELECT q.res FROM (SELECT * FROM {table}{{n}} WHERE key = {place} AND res {{before}} "
+        f"ORDER BY res {{order}} LIMIT {{most}}) AS q{join} WHERE {test} ORDER BY q.res {{order}})"
+        for place in places
+    )
     return Condition(
-        f"EXISTS (SELECT FROM {table}{{n}} AS q WHERE q.res = {{r}}.res AND {where})",
-        Seed(seed, sharp, probe=f"SELECT 1 FROM {table}{{n}} AS q WHERE {where}"),
+        f"EXISTS (SELECT FROM {source} WHERE q.res = {{r}}.res AND {where})",
+        Seed(seed, sharp, probe=f"SELECT 1 FROM {source} WHERE {where}", stretch=" UNION ALL ".join(stretches)),
     )
 
 
@@ -190,10 +206,3 @@ def contains_test(arguments: Arguments, text: str, column: str) -> str:
 def salt_place(arguments: Arguments, bound: Bound) -> str:
     """Returns the place of a parameter's salt."""
     return arguments.add(bound.salt, "int8")
-
-
-def keys_test(arguments: Arguments, keys: Sequence[int]) -> str:
-    """A narrow row of any of the keys: the salts of the parameters that one parameter stands for."""
-    if len(keys) == 1:
-        return f"q.key = {arguments.add(keys[0], 'int8')}"
-    return f"q.key = ANY ({arguments.add(list(keys), 'int8[]')})"

@@ -17,14 +17,15 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
-from kangyun.store.search.conditions import Arguments
+from kangyun.store.search.conditions import Arguments, Condition
+from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
 from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
 from kangyun.store.segments import segment_of
 from kangyun.store.visible import visible
 
-WALK, MOST_WALKED = 4_000, 50_000
+WALK, MOST_WALKED = 1_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
 RESERVE = 3
 MOST_COUNTED = 10_000
@@ -51,7 +52,7 @@ async def newest(
     want = query.count + 1
     rows: list[Any] | None = None
     total = None
-    if plan.share * MOST_WALKED >= RESERVE * want and plan.rows > RESERVE * want:
+    if plan.rows > RESERVE * want:
         rows = await _walk(connection, planner, plan, start, want, rising)
     if rows is None:
         rows, total = await seeded(connection, planner, plan, start, want, rising=rising)
@@ -67,28 +68,51 @@ async def newest(
 async def _walk(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
 ) -> list[Any] | None:
-    """Walks the newest rows of the segment that the page begins in; None when they do not fill it."""
-    segments = [segment for segment in planner.densities.segments if segment.rows]
-    here = segment_of(start) if 0 < start < FARTHEST else None
-    if rising:
-        segments = [segment for segment in reversed(segments) if here is None or segment.number >= here]
-    else:
-        segments = [segment for segment in segments if here is None or segment.number <= here]
-    if not segments:
+    """Walks the newest rows of the segment that the page begins in; None when they do not fill it.
+
+    The rows are those of the type, or the narrow rows of the seed's parameter.
+    """
+    segments = _from_here(planner, start, rising)
+    if not segments or not segments[0].rows:
         return None
     suffix = f"_{segments[0].number}"
-    most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED))
     arguments = plan.extended()
     compare, order = (">", "ASC") if rising else ("<", "DESC")
-    edge = arguments.add(start, "int8")
+    before = f"{compare} {arguments.add(start, 'int8')}"
+    stretch = plan.seed.seed.stretch if plan.seed.seed else None
+    if stretch is not None:
+        most = MOST_WALKED
+        found = stretch.replace("{before}", before).replace("{order}", order).replace("{n}", suffix)
+        walked = (
+            f"(SELECT r.* FROM ({found.replace('{most}', arguments.add(most, 'int8'))}) AS w "
+            f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r)"
+        )
+        given: Condition | None = plan.seed
+    else:
+        most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED)) if plan.share else WALK
+        walked = (
+            f"(SELECT * FROM resource{suffix} WHERE type = {TYPE_NUMBERS[plan.type]} AND res {before} "
+            f"ORDER BY res {order} LIMIT {arguments.add(most, 'int8')})"
+        )
+        given = None
     sql = (
-        f"SELECT {COLUMNS} FROM (SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} "
-        f"WHERE res {compare} {edge} ORDER BY res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
-        f"WHERE {plan.where(suffix)} ORDER BY r.res {order} LIMIT {want}) AS p "
+        f"SELECT {COLUMNS} FROM (SELECT DISTINCT ON (r.res) r.res, r.version FROM {walked} AS r "
+        f"WHERE {plan.where(suffix, given)} ORDER BY r.res {order} LIMIT {want}) AS p "
         f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
     rows = await planner.fetch(connection, sql, arguments)
     return rows if len(rows) == want else None
+
+
+def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
+    """Returns the segments that a page can have rows of, in its order."""
+    segments = planner.densities.segments
+    here = segment_of(start) if 0 < start < FARTHEST else None
+    if rising:
+        return [segment for segment in reversed(segments) if here is None or segment.number >= here]
+    found = [segment for segment in segments if here is None or segment.number <= here]
+    # The newest segment may be made and still be empty.
+    return found[1:] if here is None and len(found) > 1 and not found[0].rows else found
 
 
 async def seeded(
@@ -99,11 +123,7 @@ async def seeded(
     if plan.rows <= MOST_COUNTED:
         rows, total = await _seeded_in(connection, planner, plan, segments, start, want, rising)
         return rows, total
-    here = segment_of(start) if 0 < start < FARTHEST else None
-    if rising:
-        segments = [segment for segment in reversed(segments) if here is None or segment.number >= here]
-    else:
-        segments = [segment for segment in segments if here is None or segment.number <= here]
+    segments = _from_here(planner, start, rising)
     rows, total = [], 0
     for segment in segments:
         more, count = await _seeded_in(connection, planner, plan, [segment], start, want - len(rows), rising)

@@ -31,7 +31,7 @@ class Plan:
     """A search compiled.
 
     seed: the condition whose index gives rows first. rows: about how many it gives.
-    share: about which share of the newest rows will match, at most.
+    share: about which share of the rows of the type will match, at most.
     """
 
     type: str
@@ -105,7 +105,7 @@ class Planner:
         rows, seed = min(choices, key=lambda choice: (choice[0], choice[1].sql == "TRUE"))
         if seed.seed is not None and seed.seed.probe is not None and not seed.seed.sharp:
             rows = await self._probed(connection, seed.seed.probe, arguments, rows)
-        share = rows / max(self.densities.rows, 1.0)
+        share = min(rows / max(choices[0][0], 1.0), 1.0)
         return Plan(type_, conditions, arguments, sight, seed, rows, share)
 
     def _rows(self, seed: Seed) -> float:

@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION record_commit(
     created resource_row[],
     changed resource_row[],
     bumped expectation[],           -- index row unchanged but for its version (the new one is given)
-    cleared int8[],                 -- narrow rows to remove before the new ones come
+    cleared narrow_key[],           -- narrow rows to remove before the new ones come
     versions version_row[],
     dates date_row[],
     quantities quantity_row[],
@@ -94,7 +94,8 @@ BEGIN
     IF cardinality(changed) > 0 THEN
         UPDATE resource AS r SET
             patient = c.patient, at = c.at, until = c.until, labels = c.labels, present = c.present,
-            version = c.version, edition = c.edition, links = c.links, deleted = c.deleted, tok = c.tok
+            version = c.version, edition = c.edition, links = c.links, deleted = c.deleted, lasting = c.lasting,
+            tok = c.tok
         FROM unnest(changed) AS c WHERE r.res = c.res;
     END IF;
     IF cardinality(bumped) > 0 THEN
@@ -105,9 +106,13 @@ BEGIN
     FROM unnest(versions) AS v;
 
     IF cardinality(cleared) > 0 THEN
-        DELETE FROM date_value WHERE res = ANY (cleared);
-        DELETE FROM quantity_value WHERE res = ANY (cleared);
-        DELETE FROM string_value WHERE res = ANY (cleared);
+        DELETE FROM date_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
+        DELETE FROM quantity_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
+        DELETE FROM string_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
+        -- What an older edition of the parameters made: its keys are not known.
+        DELETE FROM date_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
+        DELETE FROM quantity_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
+        DELETE FROM string_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
     END IF;
     IF cardinality(dates) > 0 THEN
         INSERT INTO date_value SELECT d.* FROM unnest(dates) AS d;
@@ -164,7 +169,7 @@ BEGIN
     INSERT INTO unit SELECT u.* FROM unnest(units) AS u ON CONFLICT DO NOTHING;
     UPDATE resource AS r SET
         patient = c.patient, at = c.at, until = c.until, present = c.present, edition = c.edition, links = c.links,
-        tok = c.tok
+        lasting = c.lasting, tok = c.tok
     FROM unnest(changed) AS c WHERE r.res = c.res AND c.res = ANY (standing);
     GET DIAGNOSTICS done = ROW_COUNT;
     DELETE FROM date_value WHERE res = ANY (standing);

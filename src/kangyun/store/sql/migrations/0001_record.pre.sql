@@ -21,6 +21,7 @@ CREATE TABLE resource (
     edition int2 NOT NULL,          -- of the search parameters that `tok` and the narrow rows were made by
     links int2 NOT NULL,            -- so many first elements of `tok` are references: target res # salt of parameter
     deleted bool NOT NULL,
+    lasting bool NOT NULL,          -- until is more than 31 days after at: such rows have an index of their own
     tok int8[] NOT NULL             -- keyed hashes of all that is matched by equality
 ) PARTITION BY RANGE (res);
 
@@ -158,9 +159,10 @@ CREATE TABLE index_edition (singleton bool PRIMARY KEY DEFAULT true CHECK (singl
 INSERT INTO index_edition (id) VALUES (1);
 
 CREATE TYPE expectation AS (res int8, version int4);
+CREATE TYPE narrow_key AS (res int8, key int8);
 CREATE TYPE resource_row AS (
     res int8, patient int8, at timestamptz, until timestamptz, labels int8, present int8, institution int4,
-    version int4, type int2, edition int2, links int2, deleted bool, tok int8[]
+    version int4, type int2, edition int2, links int2, deleted bool, lasting bool, tok int8[]
 );
 CREATE TYPE version_row AS (
     res int8, version int4, key int4, dictionary int2, edition int2, type int2, action "char", body bytea
@@ -189,17 +191,22 @@ BEGIN
     EXECUTE format('CREATE INDEX resource_%s_tok ON resource_%1$s USING gin (tok)', n);
     EXECUTE format('CREATE INDEX resource_%s_patient ON resource_%1$s (patient, type, at DESC, res DESC)', n);
     EXECUTE format('CREATE INDEX resource_%s_type ON resource_%1$s (type, at DESC, res DESC)', n);
+    EXECUTE format('CREATE INDEX resource_%s_newest ON resource_%1$s (type, res DESC)', n);
+    EXECUTE format('CREATE INDEX resource_%s_lasting ON resource_%1$s (type, until) WHERE lasting', n);
     EXECUTE format('CREATE TABLE version_%s (LIKE version INCLUDING ALL)', n);
     EXECUTE format('ALTER TABLE version_%s ADD PRIMARY KEY (res, version)', n);
     EXECUTE format('CREATE TABLE date_value_%s (LIKE date_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX date_value_%s_key ON date_value_%1$s (key, low, high, res)', n);
-    EXECUTE format('CREATE INDEX date_value_%s_res ON date_value_%1$s (res)', n);
+    EXECUTE format('CREATE INDEX date_value_%s_newest ON date_value_%1$s (key, res DESC)', n);
+    EXECUTE format('CREATE INDEX date_value_%s_res ON date_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE quantity_value_%s (LIKE quantity_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX quantity_value_%s_key ON quantity_value_%1$s (key, low, res)', n);
-    EXECUTE format('CREATE INDEX quantity_value_%s_res ON quantity_value_%1$s (res)', n);
+    EXECUTE format('CREATE INDEX quantity_value_%s_newest ON quantity_value_%1$s (key, res DESC)', n);
+    EXECUTE format('CREATE INDEX quantity_value_%s_res ON quantity_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE string_value_%s (LIKE string_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX string_value_%s_key ON string_value_%1$s (key, value, res)', n);
-    EXECUTE format('CREATE INDEX string_value_%s_res ON string_value_%1$s (res)', n);
+    EXECUTE format('CREATE INDEX string_value_%s_newest ON string_value_%1$s (key, res DESC)', n);
+    EXECUTE format('CREATE INDEX string_value_%s_res ON string_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('ALTER TABLE resource ATTACH PARTITION resource_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
     EXECUTE format('ALTER TABLE version ATTACH PARTITION version_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
     EXECUTE format('ALTER TABLE date_value ATTACH PARTITION date_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
