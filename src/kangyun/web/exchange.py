@@ -7,7 +7,8 @@ Source: https://hl7.org/fhir/R4/http.html#general
 
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -65,7 +66,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     resource: bool = True
     media_type: str = ""
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 class HttpRequest:
@@ -300,8 +301,9 @@ async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_
         }
     )
     if answer.stream is not None and request.method != "HEAD":
-        async for piece in answer.stream:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        async with aclosing(answer.stream):
+            async for piece in answer.stream:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
 
 
