@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import TooCostly, Unavailable
 
 # What an unreachable, stopping, starting or full server raises, a standby that does not write, a disk that does not
 # read, and a lock that others keep: the caller may try again later.
@@ -104,6 +104,8 @@ class Pool:
             raise Unavailable from error
         except asyncpg.QueryCanceledError as error:
             raise Unavailable("database.too-slow") from error
+        except asyncpg.ProgramLimitExceededError as error:  # The statement is too deep or too long to be planned.
+            raise TooCostly from error
         except asyncio.CancelledError:
             # Half a statement may be on its way: its answer must not meet the next caller.
             connection.terminate()

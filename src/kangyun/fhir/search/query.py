@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from kangyun.base.errors import Invalid, Issue, Malformed, NotSupported, PlatformError
+from kangyun.base.errors import Invalid, Issue, Malformed, NotSupported, PlatformError, TooCostly
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.filter import read_filter
@@ -23,6 +23,10 @@ from kangyun.fhir.search.tree import All, Chain, Column, Has, Include, Node, Not
 DEFAULT_COUNT = 20
 LARGEST_COUNT = 1000
 MOST_VALUES = 10_000
+# What is not matched by equality is a comparison a value.
+MOST_COMPARED = 500
+_BY_EQUALITY = frozenset({"token", "reference", "uri"})
+MOST_TESTS = 200
 DEEPEST_CHAIN = 8
 
 # By parameter type: the modifiers that the specification allows and this store answers.
@@ -99,7 +103,7 @@ def read_query(
                 Issue("warning", issue.code, issue.text, issue.at, issue.parameters) for issue in refusal.issues
             ]
     query.node = All(tuple(nodes))
-    query.includes = tuple(includes)
+    query.includes = tuple(dict.fromkeys(includes))
     return query
 
 
@@ -108,6 +112,7 @@ class _Reader:
         self._type = resource_type
         self._known = known
         self._zone = zone or BEIJING
+        self._tests = 0
 
     def option(self, query: Query, name: str, text: str, includes: list[Include]) -> bool:
         """Takes what is said about the answer; False for a test."""
@@ -139,6 +144,7 @@ class _Reader:
 
     def node(self, name: str, text: str) -> Node:
         """Reads one `name=value` into a test."""
+        self._count()
         if name.startswith("_has:"):
             return self._has(self._type, name, text, 0)
         return self._test(self._type, name, text, 0)
@@ -163,7 +169,13 @@ class _Reader:
         self._check_modifier(parameter, modifier)
         return Test(parameter, modifier or None, tuple(self._values(type_, parameter, modifier or None, text)))
 
+    def _count(self) -> None:
+        self._tests += 1
+        if self._tests > MOST_TESTS:
+            raise TooCostly("fhir.search.too-many-tests", limit=MOST_TESTS)
+
     def _filtered(self, type_: str, name: str, text: str, *, depth: int) -> Node:
+        self._count()
         return self._test(type_, name, text, depth)
 
     def _check_modifier(self, parameter: Parameter, modifier: str) -> None:
@@ -176,14 +188,18 @@ class _Reader:
 
     def _values(self, type_: str, parameter: Parameter, modifier: str | None, text: str) -> Sequence[Value]:
         parts = split(text, ",")
-        if len(parts) > MOST_VALUES:
-            raise Invalid("fhir.search.too-many-values", parameter=parameter.name, limit=MOST_VALUES)
+        most = MOST_VALUES if parameter.type in _BY_EQUALITY else MOST_COMPARED
+        if len(parts) > most:
+            raise Invalid("fhir.search.too-many-values", parameter=parameter.name, limit=most)
         read = partial(read_value, parameter, modifier, self._known(type_), self._zone)
         return [read(part) for part in parts]
 
     def _column(self, code: str, modifier: str, text: str) -> Node:
         if modifier and not (code == "_id" and modifier == "not"):
             raise NotSupported("fhir.search.modifier", parameter=code, modifier=modifier)
+        most = MOST_VALUES if code in ("_id", "_list") else MOST_COMPARED
+        if text.count(",") >= most:
+            raise Invalid("fhir.search.too-many-values", parameter=code, limit=most)
         if code == "_lastUpdated":
             parameter = Parameter("Resource", code, "date", -1, "")
             values = [read_value(parameter, None, {}, self._zone, part) for part in split(text, ",")]
