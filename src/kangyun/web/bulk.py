@@ -6,7 +6,8 @@ as everything else, and belong to who asked for them.
 Source: https://hl7.org/fhir/uv/bulkdata/STU2/export.html, https://hl7.org/fhir/R4/async.html
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
@@ -194,12 +195,13 @@ class Bulk:
         return Answer(200, headers=headers, stream=pieces, media_type=NDJSON, resource=False)
 
 
-async def _told(path: Path, language: Language) -> AsyncIterator[bytes]:
+async def _told(path: Path, language: Language) -> AsyncGenerator[bytes, None]:
     """Says the refusals of an import as OperationOutcomes, a line each."""
-    async for line in lines_of(file_pieces(path), 1 << 20):
-        assert not isinstance(line, int)
-        refusal = msgspec.json.decode(line.text, type=ToldRefusal)
-        said: Resource = outcome(refusal.issues, language)
-        for issue in said["issue"]:
-            issue["diagnostics"] = f"line {refusal.line}"
-        yield encode(said) + b"\n"
+    async with aclosing(lines_of(file_pieces(path), 1 << 20)) as lines:
+        async for line in lines:
+            assert not isinstance(line, int)
+            refusal = msgspec.json.decode(line.text, type=ToldRefusal)
+            said: Resource = outcome(refusal.issues, language)
+            for issue in said["issue"]:
+                issue["diagnostics"] = f"line {refusal.line}"
+            yield encode(said) + b"\n"

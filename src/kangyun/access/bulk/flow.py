@@ -6,12 +6,13 @@ input has come. A chunk that has a resource of one which is still being written 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from kangyun.access.bulk.hands import Hands
 from kangyun.access.bulk.model import Line, Refusal, Task, Written
-from kangyun.access.bulk.sources import name_of
+from kangyun.access.bulk.sources import Lines, name_of
 from kangyun.base.errors import Issue, Unavailable
 
 MOST_LINES = 1000
@@ -32,31 +33,35 @@ class Chunk:
     size: int = 0
 
 
-async def chunks_of(lines: AsyncIterable[Line | int], type_: str, after: int) -> AsyncIterator[Chunk]:
+Chunks = AsyncGenerator[Chunk, None]
+
+
+async def chunks_of(lines: Lines, type_: str, after: int) -> Chunks:
     """Puts lines behind the one of number `after` together."""
     chunk = Chunk(type_)
-    async for line in lines:
-        number = line if isinstance(line, int) else line.number
-        if number <= after:
-            continue
-        chunk.last = number
-        if isinstance(line, int):
-            chunk.refused.append(Refusal(number, (Issue("error", "too-long", "access.bulk.line-too-long"),)))
-            chunk.size += 1000
-        else:
-            chunk.lines.append(line)
-            chunk.size += len(line.text)
-            name = name_of(line.text)
-            if name is not None:
-                chunk.names.add(name)
-        if len(chunk.lines) + len(chunk.refused) >= MOST_LINES or chunk.size >= MOST_BYTES:
-            yield chunk
-            chunk = Chunk(type_)
+    async with aclosing(lines):
+        async for line in lines:
+            number = line if isinstance(line, int) else line.number
+            if number <= after:
+                continue
+            chunk.last = number
+            if isinstance(line, int):
+                chunk.refused.append(Refusal(number, (Issue("error", "too-long", "access.bulk.line-too-long"),)))
+                chunk.size += 1000
+            else:
+                chunk.lines.append(line)
+                chunk.size += len(line.text)
+                name = name_of(line.text)
+                if name is not None:
+                    chunk.names.add(name)
+            if len(chunk.lines) + len(chunk.refused) >= MOST_LINES or chunk.size >= MOST_BYTES:
+                yield chunk
+                chunk = Chunk(type_)
     if chunk.last:
         yield chunk
 
 
-async def write_chunks(hands: Hands, chunks: AsyncIterable[Chunk], done: Callable[[Chunk, Written], object]) -> None:
+async def write_chunks(hands: Hands, chunks: Chunks, done: Callable[[Chunk, Written], object]) -> None:
     """Has chunks written, and tells of each, in their order, what became of it. Raises Unavailable."""
     pending: deque[tuple[Chunk, asyncio.Future[Written]]] = deque()
 
@@ -70,15 +75,16 @@ async def write_chunks(hands: Hands, chunks: AsyncIterable[Chunk], done: Callabl
 
     try:
         number = 0
-        async for chunk in chunks:
-            while pending and (
-                len(pending) >= hands.places + AHEAD
-                or pending[0][1].done()
-                or any(not chunk.names.isdisjoint(other.names) for other, _ in pending)
-            ):
-                await finish()
-            number += 1
-            pending.append((chunk, await hands.give(Task(number, "lines", chunk.lines, chunk.type))))
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                while pending and (
+                    len(pending) >= hands.places + AHEAD
+                    or pending[0][1].done()
+                    or any(not chunk.names.isdisjoint(other.names) for other, _ in pending)
+                ):
+                    await finish()
+                number += 1
+                pending.append((chunk, await hands.give(Task(number, "lines", chunk.lines, chunk.type))))
         while pending:
             await finish()
     finally:

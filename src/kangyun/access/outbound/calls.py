@@ -10,7 +10,7 @@ import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -78,7 +78,7 @@ class Outbound:
 
         return await self._within(seconds, connection, call)
 
-    async def read(self, url: str) -> AsyncIterator[bytes]:
+    async def read(self, url: str) -> AsyncGenerator[bytes, None]:
         """Gives the pieces of a file. Raises as `send`, and for any status but 200 Invalid or Unavailable."""
         target = await self._in_thread(lambda: self.guard.target(url))
         connection = _Connection(target, self._context, SILENCE)
