@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from kangyun.base.errors import Invalid, Malformed, PlatformError
+from kangyun.base.errors import Invalid, Malformed, PlatformError, TooLong
 from kangyun.fhir import Resource
 from kangyun.fhir.json.faults import fault
 from kangyun.fhir.json.guards import duplicate
 from kangyun.fhir.json.reader import Text, decode, decode_value, without_mark
+
+MOST_ENTRIES = 100_000
 
 _split_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _split_entries = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
@@ -53,12 +55,15 @@ class Bundle:
 def decode_bundle(data: Text) -> Bundle:
     """Reads a Bundle and leaves its resources as text.
 
-    Raises Malformed and Invalid as `decode`, for the envelope; a fault in a resource shows when it is asked for.
+    Raises TooLong, and Malformed and Invalid as `decode`, for the envelope; a fault in a resource shows when it is asked for.
     """
     raw = without_mark(data)
     try:
         members = _split_object(raw)
-        entries = [_as_bytes(entry) for entry in _split_entries(members.get("entry", b"[]"))]
+        parts = _split_entries(members.get("entry", b"[]"))
+        if len(parts) > MOST_ENTRIES:
+            raise TooLong("fhir.json.too-many-entries", limit=MOST_ENTRIES)
+        entries = [_as_bytes(entry) for entry in parts]
     except msgspec.ValidationError:
         raise Malformed("fhir.json.bundle") from None
     except (ValueError, RecursionError) as error:
