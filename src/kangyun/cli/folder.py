@@ -1,19 +1,29 @@
-"""One `kangyun up` for each data folder."""
+"""One `kangyun up` for each data folder: a lock that names its holder, and ends with it however it ends."""
 
 import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from kangyun.base.errors import Unavailable
 
 LOCK = "kangyun.lock"
 
 
+class Holder(NamedTuple):
+    """Who holds a folder. `url` is where it serves."""
+
+    process: int
+    url: str
+
+
 @contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claimed(folder: Path, url: str) -> Iterator[None]:
     """Holds the folder, made where it is missing, until the block ends or the process is killed.
+
+    url: where this process serves, for whoever wants to know.
 
     Raises Unavailable when another process holds it or it cannot be used.
     """
@@ -27,21 +37,24 @@ def claimed(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Unavailable("cli.folder-in-use", folder=str(folder), process=lock.read().strip() or "?") from None
+            process, url = _read(lock.read())
+            raise Unavailable("cli.folder-in-use", folder=str(folder), process=process, url=url) from None
         lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
+        lock.write(f"{os.getpid()} {url}\n")
         lock.flush()
         yield
 
 
-def holder(folder: Path) -> int | None:
-    """Returns the number of the process that holds the folder, None when nobody does."""
-    try:
-        with (folder / LOCK).open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return int(lock.read().strip() or 0)
-    except (OSError, ValueError):
-        return None
+def holder(folder: Path) -> Holder | None:
+    """Returns who holds the folder, None when nobody does."""
+    with contextlib.suppress(OSError), (folder / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _read(lock.read())
     return None
+
+
+def _read(text: str) -> Holder:
+    process, _, url = text.strip().partition(" ")
+    return Holder(int(process) if process.isdigit() else 0, url)

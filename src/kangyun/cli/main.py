@@ -84,6 +84,21 @@ def migrate(
     typer.echo(speak("cli.migrated", count=len(done)))
 
 
+@app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
+def doctor(
+    data: Data = None,
+    port: Port = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="逐项测试一个 PostgreSQL 服务器 | Try a server, item by item"),
+    ] = None,
+) -> None:
+    """Exit status: 0 nothing is wrong, 1 something is."""
+    from kangyun.cli import doctor as examining
+
+    sys.exit(examining.database(database) if database else examining.installation(data, port))
+
+
 def main() -> None:
     """Runs the command line. An error that a person can act on is said in one line; exit status 1."""
     try:

@@ -34,7 +34,7 @@ def up(data: Path | None, port: int | None, host: str | None, *, empty: bool) ->
     """Runs everything until a signal. Raises Unavailable when a part cannot start."""
     settings = read_settings(data=data, port=port, host=host)
     stopping = _signals()
-    with claimed(settings.data):
+    with claimed(settings.data, _url(settings)):
         _refuse_taken_port(settings)
         _Run(settings, stopping, demonstration=is_demonstration(settings, empty)).run()
 
@@ -58,7 +58,7 @@ class _Run:
         logs = settings.data / "log"
         self._web = Child("web", "serve", logs / "web.log", self._environment)
         self._work = Child("work", "work", logs / "work.log", self._environment)
-        self._url = f"http://{settings.host}:{settings.port}"
+        self._url = _url(settings)
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
 
     def run(self) -> None:
@@ -183,6 +183,12 @@ def _signals() -> Callable[[], bool]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, frame: asked.append(received))
     return lambda: bool(asked)
+
+
+def _url(settings: Settings) -> str:
+    # An address that stands for all is none that one can open.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _refuse_taken_port(settings: Settings) -> None:

@@ -1,0 +1,80 @@
+"""`kangyun doctor` on real installations: nothing to say of a good one, and each fault named with what to do."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def doctor(installation):
+    """Runs the doctor and returns exit status and text."""
+
+    def run(*arguments, lang="en"):
+        done = subprocess.run(
+            [sys.executable, "-m", "kangyun.cli", "doctor", "--data", str(installation.data), *arguments],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"KANGYUN_LANG": lang},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_a_good_installation(installation, doctor):
+    installation.start("--empty")
+    status, said = doctor()
+    assert status == 0, said
+    for line in ("The root key fits the data", "The schema is up to date", "answers", "The change feed is well"):
+        assert f"✓ {line}" in said or f"{line}\n" in said
+    assert "✗" not in said
+
+
+def test_chinese_and_english_say_the_same(installation, doctor):
+    installation.start("--empty")
+    marks = [re.findall(r"^  ([✓!✗?])", doctor(lang=lang)[1], re.MULTILINE) for lang in ("zh", "en")]
+    assert marks[0] == marks[1]
+    assert len(marks[0]) > 15
+
+
+def test_a_stopped_installation_that_is_open_to_others(installation, doctor):
+    installation.start("--empty")
+    installation.stop()
+    installation.data.chmod(0o755)
+    (installation.data / "root.key").chmod(0o644)
+    status, said = doctor()
+    assert status == 1
+    assert "kangyun up does not run" in said
+    assert "chmod go-rw" in said
+    assert "chmod 600" in said
+
+
+def test_a_lost_root_key(installation, doctor):
+    installation.start("--empty")
+    (installation.data / "root.key").unlink()
+    status, said = doctor()
+    assert status == 1
+    assert "Never make a new one" in said
+    assert "does not fit the data" in said
+
+
+def test_a_setting_that_does_not_exist(installation, doctor):
+    installation.data.mkdir()
+    (installation.data / "kangyun.toml").write_text("no_such_setting = 1\n")
+    status, said = doctor()
+    assert status == 1
+    assert "no_such_setting" in said
+
+
+def test_an_older_database_folder(installation, doctor):
+    installation.start("--empty")
+    installation.stop()
+    (installation.data / "postgresql" / "PG_VERSION").write_text("14\n")
+    status, said = doctor()
+    assert status == 1
+    assert "PostgreSQL 14" in said
+    assert installation.up().wait(60) == 1
+    assert "PostgreSQL 14" in installation.said
