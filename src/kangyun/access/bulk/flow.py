@@ -89,4 +89,5 @@ async def write_chunks(hands: Hands, chunks: Chunks, done: Callable[[Chunk, Writ
             await finish()
     finally:
         for _, answer in pending:
-            answer.cancel()
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # Looked at: the first one that failed is what is told.

@@ -35,8 +35,11 @@ class _Hand:
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self.given[task.number] = answer
         try:
-            await send(self.process.stdin, task)
+            if not self.reading.done():
+                await send(self.process.stdin, task)
         except (ConnectionError, RuntimeError):
+            pass  # It has ended: nothing will be answered.
+        if self.reading.done():
             self._fail()
         return answer
 
