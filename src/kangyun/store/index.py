@@ -69,6 +69,16 @@ class IndexRow:
         return {row[0] for row in dates} | {row[0] for row in quantities} | {row[0] for row in strings}
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Rows of terms and units that came up, and by what the indexer knows them."""
+
+    terms: list[tuple[Any, ...]]
+    units: list[tuple[Any, ...]]
+    met_terms: set[tuple[int, str | None]]
+    met_units: dict[tuple[str | None, str | None], int]
+
+
 class Indexer:
     """Makes index rows. One for a process; not for two resources at once."""
 
@@ -81,8 +91,11 @@ class Indexer:
         self._bound: dict[str, dict[str, Bound]] = {}
         self._known_terms: set[tuple[int, str | None]] = set()
         self._known_units: dict[tuple[str | None, str | None], int] = {}
-        self.new_terms: dict[tuple[int, int], tuple[str | None, str | None, set[int]]] = {}
-        self.new_units: dict[int, tuple[str, str, str | None, float, float]] = {}
+        # What came up and is in no commit yet: rows, and by what they are known once a commit has brought them.
+        self._new_terms: dict[tuple[int, int], tuple[str | None, str | None, set[int]]] = {}
+        self._new_units: dict[int, tuple[str, str, str | None, float, float]] = {}
+        self._met_terms: set[tuple[int, str | None]] = set()
+        self._met_units: dict[tuple[str | None, str | None], int] = {}
 
     def bound(self, resource_type: str) -> Mapping[str, Bound]:
         """Returns the parameters of a type with their salts."""
@@ -274,23 +287,21 @@ class Indexer:
             self._tok += [bound.hash(b"b", above) for above in uri_ancestors(plain)]
 
     def _term(self, bound: Bound, token: int, system: str | None, code: str | None, display: str | None) -> None:
-        if len(self._known_terms) > MOST_KNOWN_TERMS:
-            self._known_terms.clear()
-        self._known_terms.add((token, display))
-        entry = self.new_terms.setdefault((token, bound.salt), (system, code, set()))
+        if (token, display) in self._met_terms:
+            return
+        self._met_terms.add((token, display))
+        entry = self._new_terms.setdefault((token, bound.salt), (system, code, set()))
         entry[2].update(self.hasher.number(word.encode()) for word in words(display or ""))
 
     def _unit(self, system: str | None, code: str | None, unit: str | None) -> int:
         name = code or unit
         if name is None:
             return 0
-        known = self._known_units.get((system, name))
+        known = self._known_units.get((system, name)) or self._met_units.get((system, name))
         if known is None:
             known = self.hasher.small(f"{system or ''}|{name}")
-            self.new_units[known] = (system or "", name, *_dimension(system, name))
-            if len(self._known_units) > MOST_KNOWN_TERMS:
-                self._known_units.clear()
-            self._known_units[system, name] = known
+            self._new_units[known] = (system or "", name, *_dimension(system, name))
+            self._met_units[system, name] = known
         return known
 
     def _narrative(self, resource_type: str, text: dict[str, Any]) -> None:
@@ -313,23 +324,31 @@ class Indexer:
         extract(resource, texts)
         return texts.found
 
-    def take_new(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """Returns the term rows and unit rows that came up since the last call, sorted."""
+    def take_new(self) -> "News":
+        """Returns the term rows and unit rows that came up since the last call, sorted.
+
+        They come up again in what is indexed next, until `learn` says that a commit has brought them.
+        """
         terms = sorted(
             (
                 (token, parameter, system, code, sorted(found))
-                for (token, parameter), (system, code, found) in self.new_terms.items()
+                for (token, parameter), (system, code, found) in self._new_terms.items()
             ),
             key=lambda row: row[:2],
         )
-        found_units = sorted((hash_, *rest) for hash_, rest in self.new_units.items())
-        self.new_terms, self.new_units = {}, {}
-        return terms, found_units
+        units = sorted((hash_, *rest) for hash_, rest in self._new_units.items())
+        news = News(terms, units, self._met_terms, self._met_units)
+        self._new_terms, self._new_units, self._met_terms, self._met_units = {}, {}, set(), {}
+        return news
 
-    def forget_new(self) -> None:
-        """After a commit that did not happen: what it would have made known is not known."""
-        self._known_terms.clear()
-        self._known_units.clear()
+    def learn(self, news: "News") -> None:
+        """Takes in what a commit has brought: it is in the database."""
+        if len(self._known_terms) > MOST_KNOWN_TERMS:
+            self._known_terms.clear()
+        if len(self._known_units) > MOST_KNOWN_TERMS:
+            self._known_units.clear()
+        self._known_terms |= news.met_terms
+        self._known_units |= news.met_units
 
     def _bind(self, resource_type: str, chosen: Parameters) -> dict[str, Bound]:
         bound = {code: Bound(parameter, self.hasher) for code, parameter in chosen.items()}

@@ -7,6 +7,7 @@ again.
 Epoch 0 holds the index key; data keys are wrapped by the newest epoch.
 """
 
+import contextlib
 import os
 from collections import OrderedDict
 from pathlib import Path
@@ -47,10 +48,15 @@ class KeyRing:
         key = self._of_institution.get(institution) if patient is None else self._of_patient.get(patient)
         return key if key in self._sealers else None
 
-    def remember(self, row: Row) -> Sealer:
-        """Takes in a row of data_key. Raises Unreadable when it was not wrapped by our epoch key."""
+    def opened(self, row: Row) -> Sealer:
+        """Opens a row of data_key, without taking it in."""
         key, patient, institution, epoch, wrapped = row
-        sealer = Sealer(self._epochs[epoch].open(wrapped, _label(key, patient, institution)), self.cipher)
+        return Sealer(self._epochs[epoch].open(wrapped, _label(key, patient, institution)), self.cipher)
+
+    def remember(self, row: Row) -> Sealer:
+        """Takes in a row of data_key that is in the database. Raises Unreadable when it is not wrapped by our key."""
+        key, patient, institution = row[:3]
+        sealer = self.opened(row)
         self._sealers[key] = sealer
         if patient is None:
             self._of_institution[institution] = key
@@ -67,13 +73,6 @@ class KeyRing:
         wrapped = self._epochs[self._newest].seal(new_key(), _label(key, patient, institution))
         return key, patient, institution, self._newest, wrapped
 
-    def forget(self, keys: list[int]) -> None:
-        """Drops keys whose rows were not written after all."""
-        for key in keys:
-            self._sealers.pop(key, None)
-        self._of_patient = OrderedDict((p, k) for p, k in self._of_patient.items() if k not in keys)
-        self._of_institution = {i: k for i, k in self._of_institution.items() if k not in keys}
-
 
 def _label(key: int, patient: int | None, institution: int) -> bytes:
     return f"{key}/{patient}/{institution}".encode()
@@ -82,12 +81,7 @@ def _label(key: int, patient: int | None, institution: int) -> bytes:
 def root_key(file: Path, *, may_make: bool) -> bytes:
     """Reads the root key, making its file (mode 0600) for a new installation. Raises Unavailable without one."""
     if may_make and not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as sink:
-            sink.write(os.urandom(32).hex() + "\n")
-            sink.flush()
-            os.fsync(sink.fileno())
+        _make_root_key(file)
     try:
         key = bytes.fromhex(file.read_text("ascii").strip())
     except (OSError, ValueError):
@@ -95,6 +89,25 @@ def root_key(file: Path, *, may_make: bool) -> bytes:
     if len(key) != 32:
         raise Unavailable("base.wrong-key", file=str(file))
     return key
+
+
+def _make_root_key(file: Path) -> None:
+    """Makes the file whole or not at all, also when two processes start at once or the power fails."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as sink:
+        sink.write(os.urandom(32).hex() + "\n")
+        sink.flush()
+        os.fsync(sink.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, file)
+    draft.unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 async def open_key_ring(connection: asyncpg.Connection, root: bytes, cipher: CipherName, file: Path) -> KeyRing:

@@ -90,23 +90,20 @@ class Reindexer:
         stored = [self._reader.stored(row, row["res"]) for row in read]
         targets = await self._targets(connection, stored)
         indexed = [(one, self._indexer.row(one.resource, one.res, targets)) for one in stored]
-        terms, units = self._indexer.take_new()
-        try:
-            done: int = await connection.fetchval(
-                _REINDEX,
-                self._registry.edition,
-                sorted({bucket_of(one.res) for one in stored}),
-                [(one.res, one.version) for one in stored],
-                [self._row(one, row) for one, row in indexed],
-                terms,
-                units,
-                [rows.date_row(one.res, *v) for one, row in indexed for v in row.dates],
-                [rows.quantity_row(one.res, *v) for one, row in indexed for v in row.quantities],
-                [rows.string_row(one.res, *v) for one, row in indexed for v in row.strings],
-            )
-        except BaseException:
-            self._indexer.forget_new()
-            raise
+        news = self._indexer.take_new()
+        done: int = await connection.fetchval(
+            _REINDEX,
+            self._registry.edition,
+            sorted({bucket_of(one.res) for one in stored}),
+            [(one.res, one.version) for one in stored],
+            [self._row(one, row) for one, row in indexed],
+            news.terms,
+            news.units,
+            [rows.date_row(one.res, *v) for one, row in indexed for v in row.dates],
+            [rows.quantity_row(one.res, *v) for one, row in indexed for v in row.quantities],
+            [rows.string_row(one.res, *v) for one, row in indexed for v in row.strings],
+        )
+        self._indexer.learn(news)
         return done
 
     def _row(self, one: Stored, row: IndexRow) -> bytes:

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 from asyncpg.pgproto.pgproto import UUID
 
-from kangyun.base.crypto import sm3
+from kangyun.base.crypto import Sealer, sm3
 from kangyun.fhir import Resource
 from kangyun.store import body, rows
-from kangyun.store.index import Indexer, IndexRow, Target
+from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
 from kangyun.store.registry import Registry
@@ -29,7 +29,14 @@ _DIGESTED = struct.Struct(">qiq")
 
 
 class Stale(Exception):
-    """Something that this commit was prepared from has changed: read again, then retry."""
+    """Something that this commit was prepared from has changed: read again, then retry.
+
+    buckets: the locks that it took. Who takes them before reading again cannot find it changed once more.
+    """
+
+    def __init__(self, buckets: frozenset[int] = frozenset()) -> None:
+        super().__init__()
+        self.buckets = buckets
 
 
 class Outdated(Stale):
@@ -103,23 +110,21 @@ class Writer:
             await batch.prepare(connection, changes, names)
             row = await connection.fetchrow(_COMMIT, self.edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
-            batch.forget()
             if error.sqlstate == OTHER_EDITION:
                 raise Outdated from error
             if error.sqlstate in (STALE, "40P01", "40001", "23505"):
-                raise Stale from error
+                raise Stale(frozenset(batch.buckets)) from error
             raise
-        except BaseException:
-            batch.forget()
-            raise
+        if not connection.is_in_transaction():
+            batch.remember()
         return Committed(row["commit_id"], row["moment"])
 
 
 _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
-    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::narrow_key[], $12::version_row[], $13::date_row[], "
-    "$14::quantity_row[], $15::string_row[], $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
+    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::narrow_key[], $12::version_row[], "
+    "$13::date_row[], $14::quantity_row[], $15::string_row[], $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 )
 
 
@@ -147,6 +152,10 @@ class _Batch:
         self.patients: set[int] = set()
         self.buckets: set[int] = set()
         self.digested: list[bytes] = []
+        # Keys that this commit makes, by patient. Nobody else may use one before the commit has happened: what they
+        # seal with it could never be opened if it does not.
+        self._fresh_keys: dict[int | None, tuple[int, Sealer]] = {}
+        self._news: News | None = None
 
     async def prepare(
         self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
@@ -155,12 +164,14 @@ class _Batch:
         for type_, id_, res in names:
             self._name(hasher.name(type_, id_), res)
         indexed = [self._index(change) for change in changes]
+        # At once: while we wait, others index theirs.
+        self._news = self._indexer.take_new()
+        self.terms, self.units = self._news.terms, self._news.units
         await self._fetch_keys(connection, {row.patient for row in indexed})
         for change, row in zip(changes, indexed, strict=True):
             if change.named:
                 self._name(hasher.name(change.type, change.id), change.res)
             self._seal(change, row.patient)
-        self.terms, self.units = self._indexer.take_new()
 
     def arguments(self, envelope: Envelope, buckets: frozenset[int], outcome: int) -> tuple[Any, ...]:
         # NULL for what is empty: it costs nothing on either side.
@@ -174,9 +185,12 @@ class _Batch:
             *(envelope.action, outcome, envelope.shape, envelope.source, sorted(self.patients)),
         )
 
-    def forget(self) -> None:
-        self._indexer.forget_new()
-        self._keys.forget([row[0] for row in self.key_rows])
+    def remember(self) -> None:
+        """After the commit: what it made known is known from now on."""
+        for row in self.key_rows:
+            self._keys.remember(row)
+        if self._news is not None:
+            self._indexer.learn(self._news)
 
     def _name(self, digest: bytes, res: int) -> None:
         self.names.append((UUID(digest), res))
@@ -236,13 +250,17 @@ class _Batch:
         for patient, (number,) in zip(fresh, numbers, strict=True):
             row_ = self._keys.new_row(number, patient, self._institution)
             self.key_rows.append(row_)
-            self._keys.remember(row_)
+            self._fresh_keys[patient] = number, self._keys.opened(row_)
 
-    def _seal(self, change: Change, patient: int | None) -> None:
+    def _known_key(self, patient: int | None) -> tuple[int, Sealer]:
         key = self._keys.key_for(patient, self._institution)
         sealer = self._keys.sealer(key) if key is not None else None
         if key is None or sealer is None:
             raise Stale
+        return key, sealer
+
+    def _seal(self, change: Change, patient: int | None) -> None:
+        key, sealer = self._fresh_keys.get(patient) or self._known_key(patient)
         chosen_id = change.id if change.chosen else None
         change.text = body.text_of(change.resource or {}, chosen_id)
         sealed = body.sealed(change.text, sealer, change.res, change.version)

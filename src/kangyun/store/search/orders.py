@@ -1,11 +1,12 @@
 """Matches in the order of a sort key, where they are too many to be sorted here: rows along an index of that order.
 
-For `_lastUpdated` the commits give the order, for strings, numbers, quantities and dates the narrow rows. What comes
-back is the next stretch, complete in its first key: rows that tie with the last one are all there, so that the other
-keys of the sort can be put right here. Resources without a value come last, newest first.
+For `_lastUpdated` the commits give the order, for strings, numbers, quantities and dates the narrow rows or the index
+of the clinical date. The index is read in stretches; what comes back is complete in its first key up to its end, so that
+the other keys of the sort can be put right by the caller. Resources without a value come last, newest first.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -14,12 +15,29 @@ from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import Sort
 from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.plans import Plan, Planner
 from kangyun.store.search.sorting import MOST_SORTED, TABLES
 
-# So many entries of an index are looked at for a stretch.
-STRETCH = 5_000
+# So many entries of an index are read at a time; more when all of them have the same value.
+STRETCH, LONGEST_STRETCH = 5_000, 80_000
 FARTHEST = (1 << 63) - 1
+
+
+class Source(NamedTuple):
+    """Where an order comes from.
+
+    scan:   the entries of one segment as (res, value), from the place of an edge on: (suffix, edge) -> SELECT.
+    column, type: what the edge is compared with, and its SQL type.
+    whole:  one scan serves all segments.
+    first:  a condition that an entry is the one that its resource stands by: (suffix) -> SQL on the alias n.
+    """
+
+    scan: Callable[[str, str], str]
+    column: str
+    type: str
+    whole: bool = False
+    first: Callable[[str], str] = lambda suffix: "TRUE"
 
 
 async def along(
@@ -30,124 +48,166 @@ async def along(
     place: list[Any] | None,
     indexer: Indexer,
 ) -> list[Any]:
-    """Returns the rows (res, version, at) of the stretch behind `place`.
+    """Returns rows (res, version, at), more than a page where there are more, from `place` on.
 
     Raises NotSupported for a key that no index orders, TooCostly when more tie than can be sorted.
     """
     sort = query.sort[0]
+    arguments = plan.extended()
+    bits = 0
     if sort.code == "_lastUpdated":
-        return await _by_commits(connection, planner, plan, sort, place, query.count)
-    if sort.code == "_id" or sort.parameter is None:
-        return await _by_res(connection, planner, plan, sort, place, query.count)
-    if CLINICAL_DATE.get(plan.type) == sort.code:
-        return await _by_clinical_date(connection, planner, plan, sort, place, query.count)
-    if sort.parameter.type not in TABLES:
-        raise NotSupported("fhir.search.sort-too-many", limit=MOST_SORTED, parameter=sort.parameter.name)
-    return await _by_narrow_rows(connection, planner, plan, sort, place, query.count, indexer)
+        source = _commits()
+    elif sort.code == "_id":
+        source = _numbers(plan)
+    elif CLINICAL_DATE.get(plan.type) == sort.code:
+        source = _clinical_dates(plan)
+        bits = indexer.bound(plan.type)[sort.code].bit
+    elif sort.parameter is not None and sort.parameter.type in TABLES:
+        bound = indexer.bound(plan.type)
+        codes = sort.parameter.alias_of or (sort.code,)
+        source = _narrow_rows(sort, arguments.add([bound[code].salt for code in codes], "int8[]"))
+        bits = sum(bound[code].bit for code in codes)
+    else:
+        raise NotSupported("fhir.search.sort-too-many", limit=MOST_SORTED, parameter=f"{plan.type}.{sort.code}")
+    rows: list[Any] = []
+    if place is None or place[0] is not None:
+        rows, ended = await _read(connection, planner, plan, sort, place, query.count, source, arguments)
+        if not ended or not bits:
+            return rows
+        place = None
+    return rows + await _without_value(connection, planner, plan, bits, place, query)
 
 
-async def _by_commits(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int
-) -> list[Any]:
-    order, compare = ("DESC", "<=") if sort.descending else ("ASC", ">=")
-    arguments = plan.extended()
-    behind = f"c.instant {compare} {arguments.add(place[0], 'timestamptz')}" if place else "TRUE"
-    sql = (
-        "SELECT r.res, r.version, r.at, w.instant AS value FROM ("
-        "SELECT c.instant, u.res, u.version FROM ("
-        f"SELECT * FROM commit AS c WHERE {behind} ORDER BY c.instant {order} LIMIT {STRETCH}) AS c "
-        "CROSS JOIN LATERAL unnest(c.res, c.versions) AS u(res, version)) AS w "
-        "CROSS JOIN LATERAL (SELECT * FROM resource AS x WHERE x.res = w.res AND x.version = w.version OFFSET 0) AS r "
-        f"WHERE {plan.where('')} ORDER BY w.instant {order} LIMIT {MOST_SORTED + 1}"
-    )
-    return _whole(await planner.fetch(connection, sql, arguments), count)
-
-
-async def _by_res(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int
-) -> list[Any]:
-    order, compare = ("DESC", "<=") if sort.descending else ("ASC", ">=")
-    arguments = plan.extended()
-    behind = f"res {compare} {arguments.add(place[0], 'int8')}" if place else "TRUE"
-    sql = (
-        f"SELECT r.res, r.version, r.at, r.res AS value FROM (SELECT * FROM resource WHERE {behind} "
-        f"ORDER BY res {order} LIMIT {STRETCH * 10}) AS r WHERE {plan.where('')} "
-        f"ORDER BY r.res {order} LIMIT {count + 2}"
-    )
-    return _whole(await planner.fetch(connection, sql, arguments), count)
-
-
-async def _by_clinical_date(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int
-) -> list[Any]:
-    order, compare = ("DESC", "<=") if sort.descending else ("ASC", ">=")
-    arguments = plan.extended()
-    behind = f"at {compare} {arguments.add(place[0], 'timestamptz')}" if place and place[0] else "TRUE"
-    number = TYPE_NUMBERS[plan.type]
-    sql = (
-        f"SELECT r.res, r.version, r.at, r.at AS value FROM (SELECT * FROM resource WHERE type = {number} AND {behind} "
-        f"ORDER BY at {order}, res {order} LIMIT {STRETCH * 4}) AS r WHERE {plan.where('')} "
-        f"ORDER BY r.at {order} LIMIT {MOST_SORTED + 1}"
-    )
-    return _whole(await planner.fetch(connection, sql, arguments), count)
-
-
-async def _by_narrow_rows(
+async def _read(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int,
-    indexer: Indexer,
-) -> list[Any]:  # fmt: skip
+    source: Source, arguments: Arguments,
+) -> tuple[list[Any], bool]:  # fmt: skip
+    """Reads stretches until they hold more than a page behind `place`; says whether the index has ended."""
+    found: dict[int, Any] = {}
+    edge = place[0] if place else None
+    stretch = STRETCH
+    while True:
+        rows = await planner.fetch(connection, *_statement(planner, plan, sort, source, arguments, edge, stretch))
+        cuts = [row["value"] for row in rows if row["res"] is None]
+        cut = (max(cuts) if sort.descending else min(cuts)) if cuts else None
+        for row in rows:
+            behind_cut = cut is not None and (row["value"] <= cut if sort.descending else row["value"] >= cut)
+            if row["res"] is not None and not behind_cut:
+                found[row["res"]] = row
+        if len(found) > MOST_SORTED + count:
+            break
+        if cut is None:
+            return list(found.values()), True
+        if place is None and len(found) > count:
+            break
+        if place is not None and sum(row["value"] != place[0] for row in found.values()) > count:
+            break
+        if cut == edge:
+            stretch *= 4
+            if stretch > LONGEST_STRETCH:
+                raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
+        edge = cut
+    return _bounded(list(found.values()), sort, place, count), False
+
+
+def _statement(
+    planner: Planner, plan: Plan, sort: Sort, source: Source, arguments: Arguments, edge: Any, stretch: int
+) -> tuple[str, Arguments]:
+    order, compare, farthest = ("DESC", "<=", "min") if sort.descending else ("ASC", ">=", "max")
+    mine = Arguments()
+    mine.values = list(arguments.values)
+    behind = f"{source.column} {compare} {mine.add(edge, source.type)}" if edge is not None else "TRUE"
+    size = mine.add(stretch, "int8")
+    scans, arms = [], []
+    suffixes = [""] if source.whole else [f"_{segment.number}" for segment in planner.densities.segments]
+    for number, suffix in enumerate(suffixes):
+        scans.append(f"n{number} AS MATERIALIZED ({source.scan(suffix, behind)} ORDER BY value {order} LIMIT {size})")
+        arms.append(
+            f"SELECT r.res, r.version, r.at, n.value FROM n{number} AS n CROSS JOIN LATERAL "
+            f"(SELECT * FROM resource{suffix} AS x WHERE x.res = n.res OFFSET 0) AS r "
+            f"WHERE {source.first(suffix)} AND {plan.where(suffix)} "
+            # A row without res says that the stretch was cut, and where.
+            f"UNION ALL SELECT NULL, NULL, NULL, {farthest}(value) FROM n{number} HAVING count(*) = {size}"
+        )
+    return f"WITH {', '.join(scans)} {' UNION ALL '.join(arms)}", mine
+
+
+def _bounded(rows: list[Any], sort: Sort, place: list[Any] | None, count: int) -> list[Any]:
+    """Returns at most MOST_SORTED rows, complete in their first key. Raises TooCostly when the page would tie."""
+    rows.sort(key=lambda row: row["value"], reverse=sort.descending)
+    if len(rows) <= MOST_SORTED:
+        return rows
+    last = rows[MOST_SORTED]["value"]
+    kept = [row for row in rows[:MOST_SORTED] if row["value"] != last]
+    if sum(place is None or row["value"] != place[0] for row in kept) <= count:
+        raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
+    return kept
+
+
+def _commits() -> Source:
+    def scan(suffix: str, behind: str) -> str:
+        return (
+            "SELECT u.res, c.instant AS value, u.version FROM commit AS c "
+            f"CROSS JOIN LATERAL unnest(c.res, c.versions) AS u(res, version) WHERE {behind}"
+        )
+
+    return Source(scan, "c.instant", "timestamptz", True, lambda suffix: "r.version = n.version")
+
+
+def _numbers(plan: Plan) -> Source:
+    def scan(suffix: str, behind: str) -> str:
+        return f"SELECT res, res AS value FROM resource{suffix} WHERE type = {TYPE_NUMBERS[plan.type]} AND {behind}"
+
+    return Source(scan, "res", "int8")
+
+
+def _clinical_dates(plan: Plan) -> Source:
+    def scan(suffix: str, behind: str) -> str:
+        number = TYPE_NUMBERS[plan.type]
+        return (
+            f"SELECT res, at AS value FROM resource{suffix} WHERE type = {number} AND until > '-infinity' AND {behind}"
+        )
+
+    return Source(scan, "at", "timestamptz")
+
+
+def _narrow_rows(sort: Sort, keys: str) -> Source:
     assert sort.parameter is not None
     table, column, type_ = TABLES[sort.parameter.type]
-    bound = indexer.bound(plan.type)
-    codes = sort.parameter.alias_of or (sort.code,)
-    arguments = plan.extended()
-    keys = arguments.add([bound[code].salt for code in codes], "int8[]")
-    bits = arguments.add(sum(bound[code].bit for code in codes), "int8")
-    if place is not None and place[0] is None:
-        return await _without_value(connection, planner, plan, arguments, bits, place)
-    order, compare, beyond = ("DESC", "<=", ">") if sort.descending else ("ASC", ">=", "<")
-    behind = f"q.{column} {compare} {arguments.add(place[0], type_)}" if place else "TRUE"
-    arms = []
-    for segment in planner.densities.segments:
-        suffix = f"_{segment.number}"
+    beyond = ">" if sort.descending else "<"
+
+    def scan(suffix: str, behind: str) -> str:
+        return f"SELECT q.res, q.{column} AS value FROM {table}{suffix} AS q WHERE q.key = ANY ({keys}) AND {behind}"
+
+    def first(suffix: str) -> str:
         # A resource stands where its first value in this order is, not where its others are.
-        arms.append(
-            f"(SELECT r.res, r.version, r.at, n.value FROM (SELECT q.res, q.key, q.{column} AS value "
-            f"FROM {table}{suffix} AS q WHERE q.key = ANY ({keys}) AND {behind} ORDER BY q.{column} {order} "
-            f"LIMIT {STRETCH}) AS n "
-            f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = n.res OFFSET 0) AS r "
-            f"WHERE NOT EXISTS (SELECT FROM {table}{suffix} AS o WHERE o.res = n.res AND o.key = ANY ({keys}) "
-            f"AND o.{column} {beyond} n.value) AND {plan.where(suffix)} ORDER BY n.value {order})"
+        return (
+            f"NOT EXISTS (SELECT FROM {table}{suffix} AS o WHERE o.res = n.res AND o.key = ANY ({keys}) "
+            f"AND o.{column} {beyond} n.value)"
         )
-    sql = f"SELECT * FROM ({' UNION ALL '.join(arms)}) AS a ORDER BY value {order} LIMIT {MOST_SORTED + 1}"
-    rows = _whole(await planner.fetch(connection, sql, arguments), count)
-    if len(rows) <= count:
-        rows = rows + await _without_value(connection, planner, plan, arguments, bits, None)
-    return rows
+
+    return Source(scan, f"q.{column}", type_, False, first)
 
 
 async def _without_value(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, arguments: Any, bits: str, place: list[Any] | None
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, bits: int, place: list[Any] | None, query: Query
 ) -> list[Any]:
-    """Rows that the sort's parameter has no value in, newest first."""
-    edge = arguments.add(place[-1] if place else FARTHEST, "int8")
+    """Returns rows that the first key has no value in: one more than a page, newest first; all where other keys order.
+
+    Raises TooCostly where those are more than can be sorted.
+    """
+    arguments = plan.extended()
+    alone = len(query.sort) == 1
+    most = query.count + 1 if alone else MOST_SORTED + 1
+    place = place if alone else None
+    edge, mask = arguments.add(place[-1] if place else FARTHEST, "int8"), arguments.add(bits, "int8")
     arms = [
-        f"(SELECT r.res, r.version, r.at FROM (SELECT * FROM resource_{segment.number} WHERE res < {edge} "
-        f"ORDER BY res DESC LIMIT {STRETCH * 10}) AS r "
-        f"WHERE (r.present & {bits}) = 0 AND {plan.where(f'_{segment.number}')} "
-        f"ORDER BY r.res DESC LIMIT {MOST_SORTED})"
+        f"(SELECT r.res, r.version, r.at FROM resource_{segment.number} AS r WHERE r.res < {edge} "
+        f"AND (r.present & {mask}) = 0 AND {plan.where(f'_{segment.number}')} ORDER BY r.res DESC LIMIT {most})"
         for segment in planner.densities.segments
     ]
-    sql = f"SELECT * FROM ({' UNION ALL '.join(arms)}) AS a ORDER BY res DESC LIMIT {MOST_SORTED}"
-    return await planner.fetch(connection, sql, arguments)
-
-
-def _whole(rows: list[Any], count: int) -> list[Any]:
-    """Returns rows whose first key is complete: those that tie with the last one of a cut stretch are left out."""
-    if len(rows) <= MOST_SORTED:
-        return rows
-    last = rows[-1]["value"]
-    kept = [row for row in rows if row["value"] != last]
-    if len(kept) <= count:
+    sql = f"SELECT * FROM ({' UNION ALL '.join(arms)}) AS a ORDER BY res DESC LIMIT {most}"
+    rows = await planner.fetch(connection, sql, arguments)
+    if not alone and len(rows) == most:
         raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
-    return kept
+    return rows
