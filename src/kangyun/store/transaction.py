@@ -104,22 +104,25 @@ class Transactor:
 
         Raises the PlatformError of the first that cannot be done: then nothing is written.
         """
+        locks = self._criteria(operations)
         for attempt in range(ATTEMPTS):
             try:
                 async with self._pool.connection() as connection:
-                    return await self._once(connection, operations, envelope)
+                    return await self._once(connection, operations, envelope, sorted(locks))
             except Outdated:
                 await self.refresh()
-            except Stale:
-                # Others are writing the same: let them finish.
-                await asyncio.sleep(0.002 * 2**attempt)
+            except Stale as stale:
+                # Others are writing the same. From now on we wait for them before we read, not after.
+                locks |= stale.buckets
+                await asyncio.sleep(0.001 * 2**attempt)
+            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                await asyncio.sleep(0.001 * 2**attempt)
         raise Conflict
 
     async def _once(
-        self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope
+        self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope, locks: list[int]
     ) -> list[Done]:
         run = _Run(self, connection, operations, envelope)
-        locks = self._criteria(operations)
         try:
             if not locks:
                 return await run.carry_out()
@@ -130,16 +133,14 @@ class Transactor:
             run.undo()
             raise
 
-    def _criteria(self, operations: Sequence[Operation]) -> list[int]:
+    def _criteria(self, operations: Sequence[Operation]) -> frozenset[int]:
         """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
         hasher = self.indexer.hasher
-        return sorted(
-            {
-                hasher.bucket(f"{operation.type}?{name}={value}".encode())
-                for operation in operations
-                if operation.condition
-                for name, value in parse_qsl(operation.condition)
-            }
+        return frozenset(
+            hasher.bucket(f"{operation.type}?{name}={value}".encode())
+            for operation in operations
+            if operation.condition
+            for name, value in parse_qsl(operation.condition)
         )
 
 

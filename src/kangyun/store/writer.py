@@ -124,7 +124,8 @@ _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
     "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::narrow_key[], $12::version_row[], "
-    "$13::date_row[], $14::quantity_row[], $15::string_row[], $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
+    "$13::date_row[], $14::quantity_row[], $15::string_row[], "
+    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 )
 
 

@@ -1,8 +1,8 @@
 """Matches in the order of a sort key, where they are too many to be sorted here: rows along an index of that order.
 
 For `_lastUpdated` the commits give the order, for strings, numbers, quantities and dates the narrow rows or the index
-of the clinical date. The index is read in stretches; what comes back is complete in its first key up to its end, so that
-the other keys of the sort can be put right by the caller. Resources without a value come last, newest first.
+of the clinical date. The index is read in stretches; what comes back is complete in its first key up to its end, so
+that the other keys of the sort can be put right by the caller. Resources without a value come last, newest first.
 """
 
 from collections.abc import Callable
