@@ -14,7 +14,7 @@ from kangyun.store.rows import register
 from kangyun.store.store import Store
 from kangyun.store.vitals import feed_vitals, is_sequenced
 
-PACKAGES = ("database", "store")
+PACKAGES = ("database", "store", "access")
 """Whose schema is needed."""
 DEMO_ACCOUNTS = "demo-sign-ins.json"
 
