@@ -19,7 +19,7 @@ from kangyun.database.lifeline import end_with_parent
 from kangyun.database.migrations import Migration, Phase, migrate
 from kangyun.database.pool import Pool
 
-PACKAGES = ["database", "store"]
+PACKAGES = ["database", "store", "access"]
 """Packages with migrations, from the lowest layer to the highest."""
 # By name: `web` stands beside `cli`, and neither imports the other.
 WEB = "kangyun.web.process"
