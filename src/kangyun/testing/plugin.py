@@ -25,7 +25,7 @@ from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
 from kangyun.web.app import Application
 
-PACKAGES = ["database", "store"]
+PACKAGES = ["database", "store", "access"]
 ADMIN_TOKEN = "test-administrator-0123456789abcdef"
 # A test's data need not survive the machine.
 UNSAFE_AND_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
