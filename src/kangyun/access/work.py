@@ -9,10 +9,15 @@ import logging
 import msgspec
 
 from kangyun.access.bulk import worker
+from kangyun.access.outbound import Guard, Outbound
 from kangyun.access.platform import Platform, open_platform
+from kangyun.access.subscriptions import matching
+from kangyun.access.subscriptions.delivery import Deliverer
+from kangyun.access.subscriptions.matching import Matcher
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings
 from kangyun.database.leases import pause
+from kangyun.store.feed import Reader
 from kangyun.store.sequencer import sequence
 
 logger = logging.getLogger(__name__)
@@ -30,13 +35,18 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
     if platform is None:
         return
     jobs = worker.keep_running(settings, platform.pool, stop) if jobs_apart else worker.run(settings, stop, None)
+    outbound = Outbound(Guard.of(settings.subscription_hosts, "KANGYUN_SUBSCRIPTION_HOSTS"))
+    matcher = Matcher(platform, outbound.guard)
     try:
         # When one of them fails for good, all end: who started this process starts it again.
         async with asyncio.TaskGroup() as group:
             group.create_task(sequence(platform.pool, stop))
             group.create_task(worker.sweep(settings, platform.pool, stop))
             group.create_task(jobs)
+            group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))
+            group.create_task(Deliverer(platform, outbound).deliver(stop))
     finally:
+        outbound.close()
         await platform.close()
 
 

@@ -1,0 +1,173 @@
+"""Follows the change feed: takes subscriptions up, and finds out which changes each of them is to be told of."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kangyun.access.actor import Actor
+from kangyun.access.outbound import Guard
+from kangyun.access.platform import Platform
+from kangyun.access.subscriptions import table
+from kangyun.access.subscriptions.rules import Wanted, read_subscription
+from kangyun.access.subscriptions.statuses import ORIGIN, write_status
+from kangyun.base import clock
+from kangyun.base.errors import Invalid, PlatformError, Throttled, TooCostly, Unavailable
+from kangyun.database.pool import LOST
+from kangyun.store.feed import DEEPEST, Change, Event
+from kangyun.store.model import DELETED, Stored
+from kangyun.store.search.among import among
+
+logger = logging.getLogger(__name__)
+
+READER = "subscriptions"
+TYPE = "Subscription"
+ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Matcher:
+    """Deals with events for all subscriptions. One for a process."""
+
+    platform: Platform
+    guard: Guard
+    _read: dict[tuple[int, int], Wanted | None] = field(default_factory=dict)
+
+    async def handle(self, events: Sequence[Event]) -> None:
+        """Deals with events, in order: a subscription is told of what came after it was asked for."""
+        rest: list[Event] = []
+        for event in events:
+            rest.append(event)
+            if any(change.type == TYPE for change in event.changes):
+                await self._match(rest)
+                rest = []
+                for change in event.changes:
+                    if change.type == TYPE:
+                        await self._take_in(event, change)
+        await self._match(rest)
+
+    # --- what is asked for
+
+    async def _take_in(self, event: Event, change: Change) -> None:
+        """Looks at a Subscription that was written. Only the newest version counts."""
+        stored = await self._newest(change)
+        if stored is None or event.origin == ORIGIN:
+            if stored is None:
+                await self._remove(change.res)
+            return
+        status = stored.resource.get("status")
+        if status not in ("requested", "active"):
+            await self._remove(change.res)
+            return
+        store = self.platform.gate.store
+        try:
+            wanted = read_subscription(stored.resource, self.guard, store.zone)
+            if wanted.ends is not None and wanted.ends <= clock.now():
+                raise Invalid("access.subscriptions.end", at="Subscription.end")
+        except PlatformError as error:
+            await self._remove(change.res)
+            await write_status(self.platform.gate, stored.id, stored.version, "error", error.issues[0], event.depth + 1)
+            return
+        version = stored.version
+        if status == "requested":
+            written = await write_status(self.platform.gate, stored.id, version, "active", depth=event.depth + 1)
+            if written is None:
+                return  # It was changed meanwhile: that change comes in the feed.
+            version = written
+        async with self.platform.pool.connection() as connection:
+            institution = await connection.fetchval(
+                "SELECT reference FROM institution WHERE id = $1", event.institution
+            )
+            owner = Actor(event.actor, "", institution, event.purpose)
+            await table.take_up(
+                *(connection, stored.res, stored.id, version, event.place.position, wanted.channel, owner, wanted.ends)
+            )
+
+    async def _newest(self, change: Change) -> Stored | None:
+        """Returns the Subscription as it stands, None when it was deleted."""
+        reader = self.platform.gate.store.reader
+        async with self.platform.pool.connection() as connection:
+            stored = await reader.version(connection, change.res, change.version)
+            if stored is None:
+                return None
+            current = (await reader.locate(connection, [(TYPE, stored.id)])).get((TYPE, stored.id))
+        newest = current.stored if current else None
+        return None if newest is None or newest.action == DELETED else newest
+
+    async def _remove(self, res: int) -> None:
+        async with self.platform.pool.connection() as connection:
+            await table.remove(connection, res)
+
+    # --- what is to be told
+
+    async def _match(self, events: Sequence[Event]) -> None:
+        changed: dict[str, dict[int, int]] = {}
+        for event in events:
+            for change in event.changes if event.depth <= DEEPEST else ():
+                if change.action != DELETED:
+                    changed.setdefault(change.type, {})[change.res] = event.place.position
+        if not changed:
+            return
+        async with self.platform.pool.connection() as connection:
+            subscriptions = await table.active(connection)
+        self._forget(subscriptions)
+        for one in subscriptions:
+            wanted = await self._wanted(one)
+            if wanted is None:
+                continue
+            positions = {
+                res: position for res, position in changed.get(wanted.query.type, {}).items() if position > one.since
+            }
+            if positions and (one.ends is None or one.ends > clock.now()):
+                await self._match_one(one, wanted, positions)
+
+    async def _match_one(self, one: table.Active, wanted: Wanted, positions: dict[int, int]) -> None:
+        """Finds what matches for one subscription. What goes wrong for it is no reason not to tell the others."""
+        try:
+            found = await self._found(wanted, list(positions))
+        except (Unavailable, Throttled, *LOST):
+            raise
+        except PlatformError as error:  # Its criteria can no longer be answered, or not in time.
+            await self._give_up(one, error)
+            return
+        except Exception as error:
+            logger.error("subscription %s: %s", one.id, type(error).__name__)
+            async with self.platform.pool.connection() as connection:
+                await table.put_aside(connection, one.res, [(position, res, 0) for res, position in positions.items()])
+            return
+        if found:
+            rows = sorted((positions[res], res, version) for res, version in found.items())
+            async with self.platform.pool.connection() as connection:
+                await table.matched(connection, one, rows)
+
+    async def _found(self, wanted: Wanted, chosen: list[int]) -> dict[int, int]:
+        searcher = self.platform.gate.store.searcher
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self.platform.pool.connection() as connection:
+                    return await among(connection, searcher, wanted.query.type, wanted.query.node, chosen)
+            except TooCostly:  # It may be the hour, and not the criteria.
+                await asyncio.sleep(2**attempt)
+        raise TooCostly
+
+    async def _give_up(self, one: table.Active, error: PlatformError) -> None:
+        logger.warning("subscription %s: %s", one.id, error.issues[0].text)
+        await write_status(self.platform.gate, one.id, one.version, "error", error.issues[0])
+        await self._remove(one.res)
+
+    async def _wanted(self, one: table.Active) -> Wanted | None:
+        """Returns what an active subscription says, kept in memory; None for one that was changed meanwhile."""
+        key = (one.res, one.version)
+        if key not in self._read:
+            store = self.platform.gate.store
+            async with self.platform.pool.connection() as connection:
+                stored = await store.reader.version(connection, one.res, one.version)
+            try:
+                self._read[key] = read_subscription(stored.resource, self.guard, store.zone) if stored else None
+            except PlatformError:
+                self._read[key] = None
+        return self._read[key]
+
+    def _forget(self, subscriptions: Sequence[table.Active]) -> None:
+        known = {(one.res, one.version) for one in subscriptions}
+        self._read = {key: wanted for key, wanted in self._read.items() if key in known}

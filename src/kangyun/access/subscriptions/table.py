@@ -1,0 +1,187 @@
+"""The rows of active subscriptions and of what is still to be delivered. What they say is in `rules`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from kangyun.access.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """An active subscription."""
+
+    res: int
+    id: str
+    version: int
+    since: int
+    channel: str
+    actor: str
+    purpose: str
+    institution: str
+    ends: datetime | None
+    failures: int
+    failing_since: datetime | None
+    told_failing: bool
+
+    @property
+    def owner(self) -> Actor:
+        """Whose it is: who sees what it sees."""
+        return Actor(self.actor, "", self.institution, self.purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A version that a subscription is to be told of."""
+
+    position: int
+    res: int
+    version: int
+    attempts: int
+
+
+_COLUMNS = "res, id, version, since, channel, actor, purpose, institution, ends, failures, failing_since, told_failing"
+
+
+async def active(connection: asyncpg.Connection) -> list[Active]:
+    """Returns all of them."""
+    return [Active(*row) for row in await connection.fetch(f"SELECT {_COLUMNS} FROM subscription ORDER BY res")]
+
+
+async def one(connection: asyncpg.Connection, res: int) -> Active | None:
+    """Returns one of them, None when it is no longer active."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM subscription WHERE res = $1", res)
+    return Active(*row) if row else None
+
+
+async def due(connection: asyncpg.Connection) -> list[Active]:
+    """Returns those that have something to deliver, now."""
+    return [Active(*row) for row in await connection.fetch(_DUE)]
+
+
+async def take_up(
+    connection: asyncpg.Connection, res: int, id_: str, version: int, since: int, channel: str, owner: Actor,
+    ends: datetime | None,
+) -> None:  # fmt: skip
+    """Makes a subscription active, or has it mean something else from now on; what is queued stays."""
+    about = (owner.reference, owner.purpose, owner.institution)
+    await connection.execute(_TAKE_UP, res, id_, version, since, channel, *about, ends)
+
+
+async def renew(connection: asyncpg.Connection, res: int, version: int, told_failing: bool) -> None:
+    """After its status was written by us."""
+    await connection.execute(
+        "UPDATE subscription SET version = $2, told_failing = $3 WHERE res = $1", res, version, told_failing
+    )
+
+
+async def remove(connection: asyncpg.Connection, res: int) -> None:
+    """Ends a subscription, with what was still to be delivered."""
+    await connection.execute("DELETE FROM subscription WHERE res = $1", res)
+
+
+async def matched(connection: asyncpg.Connection, one: Active, found: Sequence[tuple[int, int, int]]) -> None:
+    """Queues (position, res, version), each once, and counts them."""
+    positions, numbers, versions = zip(*found, strict=True)
+    if one.channel == "rest-hook":
+        await connection.execute(_QUEUE, one.res, positions, numbers, versions)
+    await connection.execute("UPDATE subscription SET matched = matched + $2 WHERE res = $1", one.res, len(found))
+
+
+async def next_deliveries(connection: asyncpg.Connection, res: int, most: int) -> list[Delivery]:
+    """Returns what is to be delivered next, in order."""
+    return [Delivery(*row) for row in await connection.fetch(_NEXT, res, most)]
+
+
+async def delivered(connection: asyncpg.Connection, res: int, one: Delivery) -> None:
+    """Takes a delivery off the queue; the receiver answers."""
+    await connection.execute(_DELIVERED, res, one.position, one.res)
+
+
+async def park(connection: asyncpg.Connection, res: int, one: Delivery, status: int) -> None:
+    """Puts a delivery aside that the receiver does not take; the receiver answers."""
+    await connection.execute(_PARK, res, one.position, one.res, status)
+
+
+async def put_aside(connection: asyncpg.Connection, res: int, found: Sequence[tuple[int, int, int]]) -> None:
+    """Parks (position, res, version) that could not be matched, for a person to see."""
+    await connection.execute(_PUT_ASIDE, res, *zip(*found, strict=True))
+
+
+async def refused(connection: asyncpg.Connection, res: int, one: Delivery, wait: float) -> None:
+    """Counts an attempt that the receiver refused; it is made again after so many seconds."""
+    await connection.execute(_REFUSED, res, one.position, one.res, wait)
+
+
+async def failed(connection: asyncpg.Connection, res: int, wait: float) -> None:
+    """Counts a receiver's failure; it is called again after so many seconds."""
+    await connection.execute(_FAILED, res, wait)
+
+
+async def bells(connection: asyncpg.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Returns how many changes each of these websocket subscriptions has matched."""
+    return dict(await connection.fetch(_BELLS, list(ids)))
+
+
+async def owner_of(connection: asyncpg.Connection, id_: str) -> str | None:
+    """Returns whose websocket subscription that is, None where there is none that is active."""
+    found: str | None = await connection.fetchval(
+        "SELECT actor FROM subscription WHERE id = $1 AND channel = 'websocket'", id_
+    )
+    return found
+
+
+_DUE = f"""
+SELECT {_COLUMNS} FROM subscription AS s
+WHERE s.channel = 'rest-hook' AND s.due <= clock_timestamp()
+    AND EXISTS (SELECT FROM subscription_delivery AS d WHERE d.subscription = s.res)
+ORDER BY s.due
+"""
+_TAKE_UP = """
+INSERT INTO subscription (res, id, version, since, channel, actor, purpose, institution, ends)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (res) DO UPDATE SET version = excluded.version, channel = excluded.channel, actor = excluded.actor,
+    purpose = excluded.purpose, institution = excluded.institution, ends = excluded.ends,
+    failures = 0, failing_since = NULL, told_failing = false, due = clock_timestamp()
+"""
+_QUEUE = """
+INSERT INTO subscription_delivery (subscription, position, res, version)
+SELECT $1, m.position, m.res, m.version FROM unnest($2::int8[], $3::int8[], $4::int4[]) AS m(position, res, version)
+ON CONFLICT DO NOTHING
+"""
+_NEXT = """
+SELECT position, res, version, attempts FROM subscription_delivery
+WHERE subscription = $1 ORDER BY position, res LIMIT $2
+"""
+_ANSWERS = "UPDATE subscription SET failures = 0, failing_since = NULL WHERE res = $1 AND failures > 0"
+_DELIVERED = f"""
+WITH answers AS ({_ANSWERS})
+DELETE FROM subscription_delivery WHERE subscription = $1 AND position = $2 AND res = $3
+"""
+_PARK = f"""
+WITH answers AS ({_ANSWERS}), gone AS (
+    DELETE FROM subscription_delivery WHERE subscription = $1 AND position = $2 AND res = $3
+    RETURNING subscription, position, res, version
+)
+INSERT INTO subscription_parked (subscription, position, res, version, status)
+SELECT subscription, position, res, version, $4 FROM gone ON CONFLICT DO NOTHING
+"""
+_PUT_ASIDE = """
+INSERT INTO subscription_parked (subscription, position, res, version, status)
+SELECT $1, m.position, m.res, m.version, 0 FROM unnest($2::int8[], $3::int8[], $4::int4[]) AS m(position, res, version)
+ON CONFLICT DO NOTHING
+"""
+_REFUSED = """
+WITH counted AS (
+    UPDATE subscription_delivery SET attempts = attempts + 1 WHERE subscription = $1 AND position = $2 AND res = $3
+)
+UPDATE subscription SET due = clock_timestamp() + make_interval(secs => $4) WHERE res = $1
+"""
+_FAILED = """
+UPDATE subscription SET failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp()),
+    due = clock_timestamp() + make_interval(secs => $2)
+WHERE res = $1
+"""
+_BELLS = "SELECT id, matched FROM subscription WHERE id = ANY ($1) AND channel = 'websocket'"
