@@ -41,10 +41,10 @@ def narrative_words(div: str) -> list[str]:
 
 
 def grams(text: str) -> Iterator[str]:
-    """Gives the parts by which a folded text is found anywhere inside: three letters, or one and two of Chinese."""
+    """Gives the parts by which a folded text is found anywhere inside: three letters, or one and two with Chinese."""
     if _CJK.search(text):
-        yield from text
-        yield from (text[i : i + 2] for i in range(len(text) - 1))
+        yield from _CJK.findall(text)
+        yield from _mixed(text)
     else:
         yield from (text[i : i + 3] for i in range(len(text) - 2))
 
@@ -53,9 +53,17 @@ def query_grams(text: str) -> list[str]:
     """Returns the parts that every text containing `text` must have; none for one or two letters."""
     if not _CJK.search(text):
         return list(dict.fromkeys(text[i : i + 3] for i in range(len(text) - 2)))
-    if len(text) == 1:
-        return [text]
-    return list(dict.fromkeys(text[i : i + 2] for i in range(len(text) - 1)))
+    return [text] if len(text) == 1 else list(dict.fromkeys(_mixed(text)))
+
+
+def _mixed(text: str) -> Iterator[str]:
+    """Gives pairs with a Chinese character, and three letters where there is none."""
+    chinese = [_CJK.match(sign) is not None for sign in text]
+    for i in range(len(text) - 1):
+        if chinese[i] or chinese[i + 1]:
+            yield text[i : i + 2]
+        elif i + 2 < len(text) and not chinese[i + 2]:
+            yield text[i : i + 3]
 
 
 def pinyin(text: str) -> list[str]:
