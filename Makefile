@@ -1,28 +1,43 @@
-# `make help` lists what there is. Needs Python 3.11 with venv, and make; nothing else.
+# `make help` lists what there is. Needs Python 3.11 or later with venv, and make; nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Wheels only: no compiler is asked for. The files name versions, never where packages come from.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all:
+# What `make run` passes on: make run ARGS="--port 9000 --empty"
+ARGS ?=
+ARCH ?= $(shell uname -m)
 
 .DEFAULT_GOAL := help
 
 help: ## 列出全部命令 | List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# pip is the last thing that venv puts in: an environment that was broken off is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "需要 Python 3.11 或更高版本：make PYTHON=/路径/python3.11 …"; \
+		echo "Needs Python 3.11 or later: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "缺少 venv，请先安装（Debian：apt install python3-venv） | venv is missing (Debian: apt install python3-venv)"; \
+		rm -rf $(VENV); exit 1; }
 
-$(VENV)/installed: pyproject.toml requirements/run.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/run.txt -e .
+$(VENV)/installed: pyproject.toml requirements/run.txt | $(BIN)/pip
+	@echo "正在安装到 $(VENV)（首次约需一分钟）…… | Installing into $(VENV), about a minute the first time …"
+	@$(PIP) -c requirements/run.txt -e .
+	@$(BIN)/python -m compileall -q src/kangyun
 	@touch $@
 
-$(VENV)/installed-dev: pyproject.toml requirements/run.txt requirements/dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/run.txt -c requirements/dev.txt -e '.[dev]'
+$(VENV)/installed-dev: pyproject.toml requirements/run.txt requirements/dev.txt | $(BIN)/pip
+	@echo "正在安装测试所需…… | Installing what the tests need …"
+	@$(PIP) -c requirements/run.txt -c requirements/dev.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -q src/kangyun
 	@touch $(VENV)/installed $@
 
 install: $(VENV)/installed ## 安装到 .venv | Install into .venv
 
 run: install ## 启动平台（首次装入演示数据）| Start the platform, with the demonstration
-	@$(BIN)/kangyun up
+	@exec $(BIN)/kangyun up $(ARGS)
 
 check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -31,7 +46,7 @@ check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format
 	$(BIN)/lint-imports
 
 test: $(VENV)/installed-dev ## 安装测试所需并运行测试 | Install what the tests need and pass them
-	$(BIN)/pytest -q -n 2 -m "not soak"
+	$(BIN)/pytest -q -n auto -m "not soak"
 
 bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 	$(BIN)/python -m benchmarks
@@ -39,4 +54,10 @@ bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 	$(BIN)/pytest -q -m soak
 
-.PHONY: help install run check test bench soak
+lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
+	$(BIN)/python scripts/lock.py
+
+bundle: $(VENV)/installed ## 离线安装包 ARCH=x86_64|aarch64 | Offline bundle for one architecture
+	$(BIN)/python scripts/bundle/build.py --arch $(ARCH)
+
+.PHONY: help install run check test bench soak lock bundle
