@@ -1,0 +1,168 @@
+"""Websocket subscriptions: [base]/websocket. A client binds the ids of its subscriptions and is pinged for each.
+
+`bind <id>` is answered by `bound <id>`; whenever the subscription matches, `ping <id>` follows. The client then asks by
+the REST API for what it wants to see. The bearer token comes in the header, or as `token` in the query where the client
+is a browser, which cannot set headers.
+
+Close codes: 4401 no or no valid sign-in, 4403 not the subscription's owner, 4404 no such subscription, 4408 nothing
+bound in time, 4413 too much.
+
+Source: https://hl7.org/fhir/R4/subscription.html#2.46.7.2
+"""
+
+import asyncio
+import logging
+import re
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.platform import Platform
+from kangyun.access.subscriptions.sockets import Bells
+from kangyun.base.errors import PlatformError, SignInNeeded
+from kangyun.web.exchange import Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+PATH = "/fhir/websocket"
+MOST_SOCKETS = 2_000  # of a process
+MOST_BOUND = 100  # subscriptions of a socket
+LONGEST_MESSAGE = 200
+BIND_WITHIN = 60.0  # seconds
+SIGNED_IN_EVERY = 60.0  # seconds between two looks whether the sign-in still holds
+_BIND = re.compile(r"bind[ :]+([A-Za-z0-9\-.]{1,64})\s*")
+
+
+class Sockets:
+    """All websockets of a process."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._bells = Bells(platform.pool)
+        self._open = 0
+
+    def close(self) -> None:
+        """Stops looking for changes."""
+        self._bells.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one websocket to its end."""
+        await receive()  # websocket.connect
+        if self._open >= MOST_SOCKETS:
+            await send({"type": "websocket.close", "code": 1013})
+            return
+        self._open += 1
+        socket = _Socket(self._platform, self._bells, scope, receive, send)
+        try:
+            await socket.serve()
+        finally:
+            self._open -= 1
+            self._bells.leave(socket.ring)
+
+
+class _Refused(Exception):
+    """The socket is to be closed with this code."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+class _Socket:
+    """One websocket."""
+
+    def __init__(self, platform: Platform, bells: Bells, scope: Scope, receive: Receive, send: Send) -> None:
+        self._platform = platform
+        self._bells = bells
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._bound: set[str] = set()
+        self._rung: dict[str, None] = {}
+        self._ringing = asyncio.Event()
+
+    def ring(self, id_: str) -> None:
+        """Has a ping sent; several of one subscription that wait become one."""
+        self._rung[id_] = None
+        self._ringing.set()
+
+    async def serve(self) -> None:
+        """Answers the client until it goes or must."""
+        # The handshake first: a browser is told a close code only of a socket that was open.
+        await self._send({"type": "websocket.accept"})
+        tasks = []
+        try:
+            token = self._token()
+            self._platform.sign_in.actor(token)
+            tasks = [
+                asyncio.ensure_future(part) for part in (self._listen(token), self._ping(), self._stay_signed_in(token))
+            ]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except SignInNeeded:
+            await self._close(4401)
+        except _Refused as refused:
+            await self._close(refused.code)
+        except PlatformError as error:
+            logger.warning("websocket: %s", error.issues[0].text)
+            await self._close(1013)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _token(self) -> str:
+        headers = dict(self._scope["headers"])
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
+        given = parse_qs(self._scope.get("query_string", b"").decode("latin-1")).get("token")
+        if not given:
+            raise SignInNeeded
+        return given[0]
+
+    async def _listen(self, token: str) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(self._receive(), None if self._bound else BIND_WITHIN)
+            except TimeoutError:
+                raise _Refused(4408) from None
+            if message["type"] == "websocket.disconnect":
+                return
+            text: Any = message.get("text") or ""
+            match = _BIND.fullmatch(text) if len(text) <= LONGEST_MESSAGE else None
+            if match is not None:
+                await self._bind(match[1], self._platform.sign_in.actor(token))
+
+    async def _bind(self, id_: str, actor: Actor) -> None:
+        owner = await self._bells.owner_of(id_)
+        source = (self._scope.get("client") or ("",))[0]
+        record = await self._platform.gate.open(actor, Circumstances("BIND /Subscription/[id]", source, uuid4().hex))
+        allowed = owner is not None and (owner == actor.reference or actor.administrator)
+        await record.leave_row("bind", 404 if owner is None else 200 if allowed else 403, [])
+        if owner is None:
+            raise _Refused(4404)
+        if not allowed:
+            raise _Refused(4403)
+        if len(self._bound) >= MOST_BOUND:
+            raise _Refused(4413)
+        self._bound.add(id_)
+        await self._bells.listen(id_, self.ring)
+        await self._send({"type": "websocket.send", "text": f"bound {id_}"})
+
+    async def _ping(self) -> None:
+        while True:
+            await self._ringing.wait()
+            self._ringing.clear()
+            rung, self._rung = self._rung, {}
+            for id_ in rung:
+                await self._send({"type": "websocket.send", "text": f"ping {id_}"})
+
+    async def _stay_signed_in(self, token: str) -> None:
+        while True:
+            await asyncio.sleep(SIGNED_IN_EVERY)
+            self._platform.sign_in.actor(token)
+
+    async def _close(self, code: int) -> None:
+        await self._send({"type": "websocket.close", "code": code})
