@@ -47,6 +47,8 @@ from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
 from kangyun.web.pages import page_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
+from kangyun.web.subscriptions import PATH as WEBSOCKET
+from kangyun.web.subscriptions import Sockets
 from kangyun.web.trace import trace_of
 
 logger = logging.getLogger("kangyun.request")
@@ -178,6 +180,7 @@ class Application:
         self._fhir: FhirEndpoint | None = None
         self._platform: Platform | None = None
         self._metrics: Metrics | None = None
+        self._sockets: Sockets | None = None
         self._opening: asyncio.Task[None] | None = None
         self._entrance = crossing(self._route, settings.cors_origins)
         self._others = Starlette(
@@ -203,6 +206,11 @@ class Application:
                 await (self._fhir or _not_open)(scope, receive, send)
             except Exception as error:  # Nothing may reach the server: it would print what the exception quotes.
                 unexpected(error)
+        elif scope["type"] == "websocket" and scope["path"] == WEBSOCKET and self._sockets is not None:
+            try:
+                await self._sockets(scope, receive, send)
+            except Exception as error:
+                unexpected(error)
         else:
             with contextlib.suppress(Exception):  # Starlette raises what _on_defect has answered and logged.
                 await self._others(scope, receive, send)
@@ -213,11 +221,14 @@ class Application:
             self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)
         self._fhir = FhirEndpoint(self._platform, self._metrics)
+        self._sockets = Sockets(self._platform)
 
     async def close(self) -> None:
         """Closes the platform."""
         if self._opening:
             self._opening.cancel()
+        if self._sockets:
+            self._sockets.close()
         if self._platform:
             await self._platform.close()
         if self._metrics:
