@@ -29,6 +29,7 @@ from kangyun.store.search.conditions import (
     Arguments,
     Condition,
     Seed,
+    amount_ranges,
     amount_test,
     computed_tokens,
     contains_test,
@@ -346,7 +347,8 @@ class Compiler:
         sharp = amount.prefix == "eq" or None
         if amount.code is None:
             test = f"{owner} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}"
-            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp)
+            ranges = amount_ranges(self.arguments, amount, owner)
+            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp, ranges=ranges)
         low, high = "(q.low * u.factor + u.shift)", "(q.high * u.factor + u.shift)"
         if amount.system in (None, UCUM):
             try:

@@ -108,17 +108,27 @@ def computed_tokens(expression: str) -> Condition:
 
 
 def narrow_condition(
-    arguments: Arguments, table: str, keys: Sequence[int], test: str, *, sharp: bool | None, join: str = ""
+    arguments: Arguments,
+    table: str,
+    keys: Sequence[int],
+    test: str,
+    *,
+    sharp: bool | None,
+    join: str = "",
+    ranges: Sequence[str] = (),
 ) -> Condition:
     """Rows with a narrow row of any of the keys that passes the test.
 
     keys: salts of the parameters that one parameter stands for. test, join: speak of the alias q.
+    ranges: the test in parts that an index of (key, low) or (key, high) can give; the test itself where there are none.
     """
     places = [arguments.add(key, "int8") for key in keys]
-    where = f"q.key IN ({', '.join(places)}) AND {test}"
+    key_test = f"q.key IN ({', '.join(places)})"
     source = f"{table}{{n}} AS q{join}"
+    parts = [f"FROM {source} WHERE {key_test} AND {part}" for part in ranges or (test,)]
+    found = " UNION ALL ".join(f"SELECT q.res {part}" for part in parts)
     seed = (
-        f"SELECT s.* FROM (SELECT DISTINCT q.res FROM {source} WHERE {where}) AS k "
+        f"SELECT s.* FROM (SELECT DISTINCT f.res FROM ({found}) AS f) AS k "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
     )
     stretches = (
@@ -127,8 +137,13 @@ def narrow_condition(
         for place in places
     )
     return Condition(
-        f"EXISTS (SELECT FROM {source} WHERE q.res = {{r}}.res AND {where})",
-        Seed(seed, sharp, probe=f"SELECT 1 FROM {source} WHERE {where}", stretch=" UNION ALL ".join(stretches)),
+        f"EXISTS (SELECT FROM {source} WHERE q.res = {{r}}.res AND {key_test} AND {test})",
+        Seed(
+            seed,
+            sharp,
+            probe=" UNION ALL ".join(f"SELECT 1 {part}" for part in parts),
+            stretch=" UNION ALL ".join(stretches),
+        ),
     )
 
 
@@ -190,6 +205,19 @@ def amount_test(arguments: Arguments, amount: Amount, low: str, high: str) -> st
             return f"{low} <= {over}"
         case _:
             return f"({low} < {top} AND {high} >= {bottom})"
+
+
+def amount_ranges(arguments: Arguments, amount: Amount, owner: str) -> list[str]:
+    """The same test in parts that an index can give: a value is a point, but for the few that are ranges."""
+    test = f"{owner} AND {amount_test(arguments, amount, 'q.low', 'q.high')}"
+    edge = arguments.add(float(amount.value), "float8")
+    match amount.prefix:
+        case "gt" | "ge":
+            # The test is by the upper bound, which for a point is the lower one.
+            return [f"q.low = q.high AND q.low >= {edge} AND {test}", f"q.low <> q.high AND {test}"]
+        case "eb":
+            return [f"q.low <= {edge} AND {test}"]
+    return [test]
 
 
 def string_test(arguments: Arguments, text: str, column: str) -> str:

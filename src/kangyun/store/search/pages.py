@@ -17,7 +17,7 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
-from kangyun.store.search.conditions import Arguments, Condition
+from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
@@ -25,9 +25,9 @@ from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
 from kangyun.store.segments import segment_of
 from kangyun.store.visible import visible
 
-WALK, MOST_WALKED = 1_000, 20_000
+WALK, MOST_WALKED = 5_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
-RESERVE = 3
+RESERVE = 20
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
 
@@ -52,7 +52,7 @@ async def newest(
     want = query.count + 1
     rows: list[Any] | None = None
     total = None
-    if plan.rows > RESERVE * want:
+    if plan.rows > 3 * want:
         rows = await _walk(connection, planner, plan, start, want, rising)
     if rows is None:
         rows, total = await seeded(connection, planner, plan, start, want, rising=rising)
@@ -83,21 +83,23 @@ async def _walk(
     if stretch is not None:
         most = MOST_WALKED
         found = stretch.replace("{before}", before).replace("{order}", order).replace("{n}", suffix)
+        # By the order that the stretch has: of r.res the server would not know it, and sort everything.
         walked = (
-            f"(SELECT r.* FROM ({found.replace('{most}', arguments.add(most, 'int8'))}) AS w "
-            f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r)"
+            f"SELECT DISTINCT ON (w.res) w.res, r.version "
+            f"FROM ({found.replace('{most}', arguments.add(most, 'int8'))}) AS w "
+            f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r "
+            f"WHERE {plan.where(suffix, plan.seed)} ORDER BY w.res {order} LIMIT {want}"
         )
-        given: Condition | None = plan.seed
     else:
         most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED)) if plan.share else WALK
         walked = (
-            f"(SELECT * FROM resource{suffix} WHERE type = {TYPE_NUMBERS[plan.type]} AND res {before} "
-            f"ORDER BY res {order} LIMIT {arguments.add(most, 'int8')})"
+            f"SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} "
+            f"WHERE type = {TYPE_NUMBERS[plan.type]} AND res {before} "
+            f"ORDER BY res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
+            f"WHERE {plan.where(suffix)} ORDER BY r.res {order} LIMIT {want}"
         )
-        given = None
     sql = (
-        f"SELECT {COLUMNS} FROM (SELECT DISTINCT ON (r.res) r.res, r.version FROM {walked} AS r "
-        f"WHERE {plan.where(suffix, given)} ORDER BY r.res {order} LIMIT {want}) AS p "
+        f"SELECT {COLUMNS} FROM ({walked}) AS p "
         f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
     rows = await planner.fetch(connection, sql, arguments)

@@ -119,9 +119,8 @@ class Planner:
 
     async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments, guess: float) -> float:
         """Returns how many rows a seed gives where they are few, the guess where they are not."""
-        arms = " UNION ALL ".join(
-            f"({probe} LIMIT {MOST_PROBED})".replace("{n}", f"_{segment.number}") for segment in self.densities.segments
-        )
+        probes = (probe.replace("{n}", f"_{segment.number}") for segment in self.densities.segments)
+        arms = " UNION ALL ".join(f"(SELECT 1 FROM ({one}) AS p LIMIT {MOST_PROBED})" for one in probes)
         sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {MOST_PROBED}) AS b"
         counted = (await self.fetch(connection, sql, arguments))[0]["n"]
         return float(counted) if counted < MOST_PROBED else max(guess, MOST_PROBED)

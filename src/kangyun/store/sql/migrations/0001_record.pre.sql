@@ -201,6 +201,7 @@ BEGIN
     EXECUTE format('CREATE INDEX date_value_%s_res ON date_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE quantity_value_%s (LIKE quantity_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX quantity_value_%s_key ON quantity_value_%1$s (key, low, res)', n);
+    EXECUTE format('CREATE INDEX quantity_value_%s_range ON quantity_value_%1$s (key, high) WHERE low <> high', n);
     EXECUTE format('CREATE INDEX quantity_value_%s_newest ON quantity_value_%1$s (key, res)', n);
     EXECUTE format('CREATE INDEX quantity_value_%s_res ON quantity_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE string_value_%s (LIKE string_value INCLUDING ALL)', n);
