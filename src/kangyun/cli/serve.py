@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import logging
 import os
 import signal
 from functools import partial
@@ -13,6 +12,7 @@ import asyncpg
 import uvloop
 
 from kangyun.base.errors import Unavailable
+from kangyun.base.logging import configuration, configure
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.database.lifeline import end_with_parent
@@ -49,6 +49,7 @@ def serve(data: Path | None = None, port: int | None = None, host: str | None = 
         respawn_failed_workers=True,
         backlog=2048,
         log_level="warning",  # type: ignore[arg-type]
+        log_dictconfig=configuration(settings.log_level),
         websockets=True,
         workers_kill_timeout=WORKERS_STOP_WITHIN,
     )
@@ -68,7 +69,7 @@ def work(data: Path | None = None) -> None:
     """Runs the background work until told to stop."""
     tie_to_up()
     settings = _settings(data=data)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure(settings.log_level)
     wait_for_up()
     uvloop.run(_work(settings))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from kangyun.base.errors import Issue, PlatformError
+from kangyun.base.logging import described
 from kangyun.base.texts import Language, say
 from kangyun.fhir import Resource
 
@@ -59,9 +60,6 @@ def _issue(issue: Issue, language: Language) -> Resource:
 def unexpected(error: Exception) -> Issue:
     """Returns what is said of a defect: a number. Its text may quote a patient's data, so only its type is logged."""
     incident = uuid4().hex[:12]
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename.rsplit('/src/', 1)[-1]}:{place.tb_lineno}" if place else "?"
-    logger.error("unexpected error %s %s at %s", incident, type(error).__name__, where)
+    kind, places = described(error)
+    logger.error("unexpected error", extra={"fields": {"incident": incident, "error": kind, "at": places}})
     return Issue("fatal", "exception", INTERNAL, None, {"incident": incident})

@@ -6,7 +6,6 @@ the process that started it.
 
 import asyncio
 import gc
-import logging
 import signal
 import sys
 from dataclasses import replace
@@ -22,6 +21,7 @@ from kangyun.access.bulk.lines import write_lines
 from kangyun.access.bulk.model import Task, Written
 from kangyun.access.platform import Platform, open_platform
 from kangyun.base.errors import Throttled, Unavailable
+from kangyun.base.logging import configure
 from kangyun.base.settings import Settings
 from kangyun.database.lifeline import end_with_parent
 from kangyun.store.bulk_import import Ahead
@@ -53,7 +53,7 @@ async def _work() -> None:
         return
     end_with_parent(signal.SIGKILL, hired.parent)
     settings = Settings(**(hired.settings | {"data": Path(str(hired.settings["data"])), "connections": AT_ONCE}))  # type: ignore[arg-type]
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure(settings.log_level)
     platform = await open_platform(settings, hired.database)
     try:
         await _carry_out(platform, hired, reader, writer)

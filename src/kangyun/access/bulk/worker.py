@@ -17,6 +17,7 @@ from kangyun.access.bulk import exporting, importing
 from kangyun.access.bulk.folder import Folder
 from kangyun.access.platform import open_platform
 from kangyun.base.errors import PlatformError
+from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
 from kangyun.database.jobs import Jobs, is_asked_for, work
 from kangyun.database.leases import pause
@@ -83,7 +84,7 @@ async def sweep(settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
 
 async def _main() -> None:
     settings = read_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure(settings.log_level)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
