@@ -83,7 +83,18 @@ def _operation(part: str) -> str:
 
 OPERATIONS = frozenset(
     {
-        *("validate", "everything", "meta", "meta-add", "meta-delete", "expunge", "export", "import", "bulk-status", "bulk-file"),
+        *(
+            "validate",
+            "everything",
+            "meta",
+            "meta-add",
+            "meta-delete",
+            "expunge",
+            "export",
+            "import",
+            "bulk-status",
+            "bulk-file",
+        ),
         *(
             "lookup",
             "validate-code",
