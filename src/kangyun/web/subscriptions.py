@@ -113,11 +113,12 @@ class _Socket:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _token(self) -> str:
-        headers = dict(self._scope["headers"])
+        headers: dict[bytes, bytes] = dict(self._scope["headers"])
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if scheme.lower() == "bearer" and token:
             return token.strip()
-        given = parse_qs(self._scope.get("query_string", b"").decode("latin-1")).get("token")
+        query: bytes = self._scope.get("query_string", b"")
+        given = parse_qs(query.decode("latin-1")).get("token")
         if not given:
             raise SignInNeeded
         return given[0]

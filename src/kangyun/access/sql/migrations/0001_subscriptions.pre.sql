@@ -39,3 +39,7 @@ CREATE TABLE subscription_parked (
     parked timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (subscription, position, res)
 );
+
+-- Their reader begins here, and not when it first runs: what is asked for before that is not missed.
+INSERT INTO feed_cursor (name, epoch, position) SELECT 'subscriptions', epoch, position FROM sequencer
+ON CONFLICT DO NOTHING;

@@ -1,0 +1,441 @@
+"""Subscriptions: asked for over HTTP, matched and delivered by the background work, rung on websockets.
+
+Source: https://hl7.org/fhir/R4/subscription.html
+"""
+
+import asyncio
+import json
+
+import pytest
+import pytest_asyncio
+
+from kangyun.access.subscriptions import delivery, matching, rules, sockets
+from kangyun.base.clock import now
+from kangyun.fhir import xml
+from kangyun.store import feed
+from kangyun.testing.plugin import ADMIN_TOKEN
+from kangyun.web.app import Application
+
+PATIENT = {"resourceType": "Patient", "name": [{"family": "张"}]}
+
+
+def subscription(endpoint=None, criteria="Patient?gender=female", **channel):
+    channel = {"type": "rest-hook", "endpoint": endpoint} | channel
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "test",
+        "criteria": criteria,
+        "channel": {name: value for name, value in channel.items() if value is not None},
+    }
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(feed, "LOOK", 0.02)
+    monkeypatch.setattr(delivery, "LOOK", 0.02)
+    monkeypatch.setattr(sockets, "LOOK", 0.02)
+    monkeypatch.setattr(rules, "SHORTEST_WAIT", 0.02)
+    monkeypatch.setattr(rules, "LONGEST_WAIT", 0.1)
+
+
+class Receiver:
+    """A receiver of rest-hooks: keeps what it was sent, and answers as it is told to."""
+
+    def __init__(self):
+        self.got = []
+        self.answer = lambda got: 200
+
+    async def __call__(self, reader, writer):
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            line, *headers = head.split("\r\n")
+            named = dict(header.lower().split(": ", 1) for header in headers if header)
+            body = await reader.readexactly(int(named.get("content-length", 0)))
+            method, path, _ = line.split(" ")
+            one = (method, path, named, body)
+            self.got.append(one)
+            writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % self.answer(one))
+        finally:
+            writer.close()
+
+    @property
+    def resources(self):
+        return [json.loads(body) for _, _, _, body in self.got]
+
+
+@pytest_asyncio.fixture
+async def receiver():
+    return Receiver()
+
+
+@pytest_asyncio.fixture
+async def endpoint(receiver):
+    server = await asyncio.start_server(receiver, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/on"
+    server.close()
+    await server.wait_closed()
+
+
+@pytest_asyncio.fixture
+async def hooked(open_client, start_background):
+    """A client of an installation that may call this machine."""
+    start_background(subscription_hosts="127.0.0.1")
+    return await open_client()
+
+
+async def until(condition, seconds=20):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def subscribed(client, resource, status="active"):
+    """Writes a Subscription and waits until it says so."""
+    made = await client.post("Subscription", json=resource)
+    assert made.status_code == 201, made.text
+    return await becomes(client, made.json()["id"], status)
+
+
+async def becomes(client, id_, status):
+    async with asyncio.timeout(20):
+        while (found := (await client.get(f"Subscription/{id_}")).json())["status"] != status:
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_what_matches_is_sent_whole_as_an_update_and_nothing_else_is(hooked, receiver, endpoint):
+    await subscribed(
+        hooked, subscription(endpoint, payload="application/fhir+json", header=["Authorization: Bearer secret"])
+    )
+    await hooked.put("Patient/a", json=PATIENT | {"id": "a", "gender": "male"})
+    await hooked.put("Patient/b", json=PATIENT | {"id": "b", "gender": "female"})
+    await hooked.put("Patient/a", json=PATIENT | {"id": "a", "gender": "female"})
+    await until(lambda: len(receiver.got) == 2)
+    assert [(method, path) for method, path, _, _ in receiver.got] == [
+        ("PUT", "/on/Patient/b"),
+        ("PUT", "/on/Patient/a"),
+    ]
+    assert receiver.resources[1] == (await hooked.get("Patient/a")).json()
+    headers = receiver.got[0][2]
+    assert headers["authorization"] == "bearer secret"
+    assert headers["content-type"] == "application/fhir+json;charset=utf-8"
+    await hooked.delete("Patient/b")
+    await asyncio.sleep(0.3)
+    assert len(receiver.got) == 2
+
+
+async def test_without_payload_nothing_is_told_but_that_something_matched(hooked, receiver, endpoint):
+    await subscribed(hooked, subscription(endpoint))
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: receiver.got)
+    method, path, _, body = receiver.got[0]
+    assert (method, path, body) == ("POST", "/on", b"")
+
+
+async def test_a_payload_can_be_xml_or_only_the_id(hooked, receiver, endpoint):
+    await subscribed(hooked, subscription(endpoint, payload="application/fhir+xml"))
+    only_id = {"extension": [{"url": rules.CONTENT, "valueCode": "id-only"}]}
+    await subscribed(hooked, subscription(f"{endpoint}/ids", payload="application/fhir+json", _payload=only_id))
+    await hooked.put("Patient/b", json=PATIENT | {"id": "b", "gender": "female"})
+    await until(lambda: len(receiver.got) == 2)
+    by_path = {path: (method, body) for method, path, _, body in receiver.got}
+    assert xml.decode(by_path["/on/Patient/b"][1]) == (await hooked.get("Patient/b")).json()
+    method, body = by_path["/on/ids"]
+    entry = json.loads(body)["entry"][0]
+    assert (method, entry["request"]["url"]) == ("POST", "Patient/b")
+    assert "张" not in body.decode()
+
+
+async def test_criteria_mean_what_they_mean_in_a_search(hooked, receiver, endpoint):
+    """Chains, modifiers and composites are the searcher's."""
+    await subscribed(
+        hooked,
+        subscription(endpoint, "Observation?patient.name=张&code-value-quantity=http://loinc.org|8480-6$gt140"),
+    )
+    for id_, family in (("a", "张"), ("b", "李")):
+        await hooked.put(f"Patient/{id_}", json={"resourceType": "Patient", "id": id_, "name": [{"family": family}]})
+    for id_, patient, value in (("high", "a", 150), ("low", "a", 120), ("other", "b", 150)):
+        observation = {
+            "resourceType": "Observation", "id": id_, "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+            "subject": {"reference": f"Patient/{patient}"},
+            "valueQuantity": {"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+        }  # fmt: skip
+        assert (await hooked.put(f"Observation/{id_}", json=observation)).status_code == 201
+    await until(lambda: receiver.got)
+    await asyncio.sleep(0.3)
+    assert len(receiver.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"criteria": "Nonsense?x=1"}, "access.subscriptions.criteria"),
+        ({"criteria": "Patient?nonsense=1"}, "fhir.search.unknown"),
+        ({"criteria": "Patient?_include=*"}, "access.subscriptions.criteria"),
+        ({"channel": {"type": "email", "endpoint": "mailto:a@b"}}, "access.subscriptions.channel"),
+        ({"channel": {"type": "rest-hook"}}, "access.subscriptions.endpoint"),
+        ({"channel": {"type": "rest-hook", "endpoint": "ftp://x"}}, "access.subscriptions.endpoint"),
+        (
+            {"channel": {"type": "rest-hook", "endpoint": "https://x.example", "payload": "text/plain"}},
+            "access.subscriptions.payload",
+        ),
+        (
+            {"channel": {"type": "rest-hook", "endpoint": "https://x.example", "header": ["Host: y"]}},
+            "access.subscriptions.header",
+        ),
+        ({"end": "2020-01-01T00:00:00Z"}, "access.subscriptions.end"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_the_resource(hooked, change, text):
+    from kangyun.base.texts import say
+
+    found = await subscribed(hooked, subscription("https://x.example") | change, status="error")
+    assert found["error"].endswith(" / " + say(text, "en", {"parameter": "Patient.nonsense"}))
+
+
+async def test_a_receiver_that_was_down_gets_everything_in_order_when_it_is_back(hooked, receiver, endpoint):
+    await subscribed(hooked, subscription(endpoint, payload="application/fhir+json"))
+    receiver.answer = lambda got: 503
+    for number in range(5):
+        body = PATIENT | {"id": "a", "gender": "female", "multipleBirthInteger": number}
+        await hooked.put("Patient/a", json=body)
+    await until(lambda: len(receiver.got) >= 4)
+    assert {resource["multipleBirthInteger"] for resource in receiver.resources} == {
+        receiver.resources[0]["multipleBirthInteger"]
+    }
+    receiver.got.clear()
+    receiver.answer = lambda got: 200
+    await until(lambda: receiver.got and receiver.resources[-1]["multipleBirthInteger"] == 4)
+    told = [resource["multipleBirthInteger"] for resource in receiver.resources]
+    assert told == sorted(told)
+    assert len(set(told)) == len(told)
+
+
+async def test_a_receiver_that_fails_for_long_is_named_and_pardoned(hooked, receiver, endpoint, monkeypatch):
+    monkeypatch.setattr(delivery, "TELL_AFTER", 0.2)
+    made = await subscribed(hooked, subscription(endpoint))
+    receiver.answer = lambda got: 500
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    failing = await becomes(hooked, made["id"], "error")
+    assert "still tried" in failing["error"]
+    receiver.answer = lambda got: 200
+    pardoned = await becomes(hooked, made["id"], "active")
+    assert "error" not in pardoned
+    count = len(receiver.got)
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: len(receiver.got) == count + 1)
+
+
+async def test_after_a_week_a_receiver_is_given_up(hooked, receiver, endpoint, monkeypatch, platform):
+    monkeypatch.setattr(delivery, "GIVE_UP_AFTER", 0.2)
+    monkeypatch.setattr(delivery, "END_EVERY", 0.05)
+    receiver.answer = lambda got: 500
+    made = await subscribed(hooked, subscription(endpoint))
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    off = await becomes(hooked, made["id"], "off")
+    assert "ended" in off["error"]
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM subscription_delivery") == 0
+    receiver.answer = lambda got: 200
+    await hooked.put(f"Subscription/{made['id']}", json=off | {"status": "requested"})
+    await becomes(hooked, made["id"], "active")
+    receiver.got.clear()
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: receiver.got)
+
+
+async def test_what_a_receiver_refuses_again_and_again_is_parked_and_stops_nobody(hooked, receiver, endpoint, platform):
+    receiver.answer = lambda got: 422 if b'"poison"' in got[3] else 200
+    await subscribed(hooked, subscription(endpoint, payload="application/fhir+json"))
+    for id_ in ("good", "poison", "better"):
+        await hooked.put(f"Patient/{id_}", json=PATIENT | {"id": id_, "gender": "female"})
+    await until(lambda: receiver.resources and receiver.resources[-1]["id"] == "better")
+    assert [one["id"] for one in receiver.resources] == ["good", "poison", "poison", "poison", "better"]
+    async with platform.pool.connection() as connection:
+        assert [row["status"] for row in await connection.fetch("SELECT status FROM subscription_parked")] == [422]
+
+
+async def test_inner_addresses_are_not_called(open_client, start_background, receiver, endpoint, monkeypatch):
+    monkeypatch.setattr(delivery, "TELL_AFTER", 0.1)
+    start_background()
+    client = await open_client()
+    made = await subscribed(client, subscription(endpoint))
+    await client.post("Patient", json=PATIENT | {"gender": "female"})
+    await becomes(client, made["id"], "error")
+    assert receiver.got == []
+
+
+async def test_a_subscription_that_is_switched_off_or_deleted_tells_no_more(hooked, receiver, endpoint):
+    one = await subscribed(hooked, subscription(f"{endpoint}/one"))
+    two = await subscribed(hooked, subscription(f"{endpoint}/two"))
+    await hooked.put(f"Subscription/{one['id']}", json=one | {"status": "off"})
+    await hooked.delete(f"Subscription/{two['id']}")
+    await subscribed(hooked, subscription(f"{endpoint}/three"))
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: receiver.got)
+    await asyncio.sleep(0.2)
+    assert [path for _, path, _, _ in receiver.got] == ["/on/three"]
+
+
+async def test_a_subscription_ends_at_its_end(hooked, receiver, endpoint, monkeypatch):
+    monkeypatch.setattr(delivery, "END_EVERY", 0.05)
+    from datetime import timedelta
+
+    from kangyun.base.clock import instant
+
+    end = instant(now() + timedelta(seconds=2))
+    made = await subscribed(hooked, subscription(endpoint) | {"end": end})
+    await becomes(hooked, made["id"], "off")
+
+
+async def test_a_change_of_criteria_counts_from_then_on(hooked, receiver, endpoint):
+    made = await subscribed(hooked, subscription(endpoint, payload="application/fhir+json"))
+    changed = made | {"criteria": "Patient?gender=male", "status": "requested"}
+    await hooked.put(f"Subscription/{made['id']}", json=changed)
+    await becomes(hooked, made["id"], "active")
+    await hooked.put("Patient/f", json=PATIENT | {"id": "f", "gender": "female"})
+    await hooked.put("Patient/m", json=PATIENT | {"id": "m", "gender": "male"})
+    await until(lambda: receiver.got)
+    await asyncio.sleep(0.2)
+    assert [one["id"] for one in receiver.resources] == ["m"]
+
+
+async def test_one_subscription_that_breaks_is_no_reason_not_to_tell_the_others(
+    hooked, receiver, endpoint, platform, monkeypatch
+):
+    await subscribed(hooked, subscription(f"{endpoint}/good"))
+    broken = await subscribed(hooked, subscription(f"{endpoint}/broken", "Patient?gender=female&active=true"))
+    among = matching.among
+
+    async def breaking(connection, searcher, type_, node, chosen):
+        if len(node.nodes) == 2:
+            raise KeyError("张三")
+        return await among(connection, searcher, type_, node, chosen)
+
+    monkeypatch.setattr(matching, "among", breaking)
+    await hooked.post("Patient", json=PATIENT | {"gender": "female", "active": True})
+    await until(lambda: receiver.got)
+    assert [path for _, path, _, _ in receiver.got] == ["/on/good"]
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM subscription_parked") == 1
+        assert await connection.fetchval("SELECT count(*) FROM parked_event") == 0
+    assert (await hooked.get(f"Subscription/{broken['id']}")).json()["status"] == "active"
+
+
+async def test_each_notification_is_audited_in_the_owners_name(hooked, receiver, endpoint, platform):
+    await subscribed(hooked, subscription(endpoint, payload="application/fhir+json"))
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: receiver.got)
+    async with platform.pool.connection() as connection:
+        rows = await connection.fetch("SELECT actor, shape, patients FROM audit WHERE action = 'notify'")
+        patient = await connection.fetchval("SELECT res FROM resource WHERE patient = res")
+    assert [tuple(row) for row in rows] == [
+        ("Device/administrator", "NOTIFY full-resource /Patient", [patient]),
+    ]
+
+
+async def test_what_is_imported_is_told_to_nobody(hooked, receiver, endpoint, platform):
+    from kangyun.access.actor import Circumstances
+    from kangyun.access.signin import ADMINISTRATOR
+
+    await subscribed(hooked, subscription(endpoint))
+    record = await platform.gate.open(ADMINISTRATOR, Circumstances("load", "", "", historic=True))
+    await record.commit([record.operation("create", "Patient", resource=PATIENT | {"gender": "female"})], "load")
+    await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+    await until(lambda: receiver.got)
+    await asyncio.sleep(0.2)
+    assert len(receiver.got) == 1
+
+
+# --- websockets
+
+
+SIGNED_IN = ((b"authorization", f"Bearer {ADMIN_TOKEN}".encode()),)
+
+
+class Socket:
+    """A websocket to an application, without a server between."""
+
+    def __init__(self, application, headers=(), query=""):
+        self._in, self.out = asyncio.Queue(), asyncio.Queue()
+        scope = {
+            "type": "websocket", "path": "/fhir/websocket", "raw_path": b"/fhir/websocket",
+            "headers": list(headers), "query_string": query.encode(), "client": ("127.0.0.1", 1),
+        }  # fmt: skip
+        self._in.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.ensure_future(application(scope, self._in.get, self.out.put))
+
+    async def say(self, text):
+        await self._in.put({"type": "websocket.receive", "text": text})
+
+    async def hear(self):
+        return await asyncio.wait_for(self.out.get(), 20)
+
+    async def leave(self):
+        await self._in.put({"type": "websocket.disconnect", "code": 1000})
+        await self.task
+
+
+@pytest_asyncio.fixture
+async def listen(fresh_database, make_settings):
+    """Opens websockets; each has a process's application of its own behind it, as with several web processes."""
+    opened = []
+
+    async def listen_(headers=SIGNED_IN, query=""):
+        application = Application(make_settings(), fresh_database)
+        await application.open()
+        socket = Socket(application, headers, query)
+        opened.append((application, socket))
+        assert (await socket.hear())["type"] == "websocket.accept"
+        return socket
+
+    yield listen_
+    for application, socket in opened:
+        await socket.leave()
+        await application.close()
+
+
+async def test_bound_sockets_ring_in_every_process(hooked, listen):
+    made = await subscribed(hooked, subscription(criteria="Patient", type="websocket"))
+    one, two = await listen(), await listen((), f"token={ADMIN_TOKEN}")
+    for socket in (one, two):
+        await socket.say(f"bind {made['id']}")
+        assert (await socket.hear())["text"] == f"bound {made['id']}"
+    await hooked.post("Patient", json=PATIENT)
+    for socket in (one, two):
+        assert (await socket.hear())["text"] == f"ping {made['id']}"
+    await hooked.post("Observation", json={"resourceType": "Observation", "status": "final", "code": {"text": "x"}})
+    await hooked.post("Patient", json=PATIENT)
+    assert (await one.hear())["text"] == f"ping {made['id']}"
+    await asyncio.sleep(0.2)
+    assert one.out.empty()
+
+
+async def test_a_socket_may_be_bound_before_its_subscription_is_active(open_client, listen, start_background):
+    client = await open_client()
+    made = (await client.post("Subscription", json=subscription(criteria="Patient", type="websocket"))).json()
+    socket = await listen()
+    await socket.say(f"bind {made['id']}")
+    await asyncio.sleep(0.2)
+    start_background()
+    assert (await socket.hear())["text"] == f"bound {made['id']}"
+
+
+async def test_sockets_need_a_sign_in_and_a_subscription_of_their_own(hooked, listen, monkeypatch):
+    monkeypatch.setattr(sockets, "APPEARS_WITHIN", 0.05)
+    assert (await (await listen(())).hear())["code"] == 4401
+    assert (await (await listen((), "token=wrong")).hear())["code"] == 4401
+    socket = await listen()
+    await socket.say("bind nobody")
+    assert (await socket.hear())["code"] == 4404
+
+
+async def test_nonsense_on_a_socket_is_passed_over(hooked, listen):
+    made = await subscribed(hooked, subscription(criteria="Patient", type="websocket"))
+    socket = await listen()
+    for text in ("", "bind", "x" * 100_000, "bind ../..", "unbind x"):
+        await socket.say(text)
+    await socket.say(f"bind {made['id']}")
+    assert (await socket.hear())["text"] == f"bound {made['id']}"
