@@ -17,7 +17,6 @@ from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.database.lifeline import end_with_parent
 from kangyun.database.migrations import Migration, Phase, migrate
-from kangyun.database.pool import Pool
 
 PACKAGES = ["database", "store", "access"]
 """Packages with migrations, from the lowest layer to the highest."""
@@ -75,13 +74,12 @@ def work(data: Path | None = None) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    from kangyun.store.sequencer import sequence
+    from kangyun.access.work import work as run
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Pool(settings.database, size=4) as pool:
-        await sequence(pool, stop)
+    await run(settings, stop)
 
 
 def bring_up_to_date(data: Path | None, phases: tuple[Phase, ...]) -> list[Migration]:
