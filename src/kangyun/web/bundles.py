@@ -7,11 +7,13 @@ as that goes well, because a commit each would cost ten times as much, and one b
 Source: https://hl7.org/fhir/R4/http.html#transaction
 """
 
+import asyncio
+
 from kangyun.access.record import Record
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.fhir.json import encode
 from kangyun.web import answers
-from kangyun.web.entries import Entry, read_entries
+from kangyun.web.entries import SLICE, Entry, read_entries
 from kangyun.web.exchange import Answer, HttpRequest
 from kangyun.web.outcome import outcome, status_of, unexpected
 from kangyun.web.rest import Rest
@@ -75,7 +77,9 @@ class Bundles:
         operations = [entry.operation for entry in entries if entry.operation]
         wish = request.prefer.get("return", "")
         done = await record.commit(operations, action) if operations else []
-        for entry, one in zip(entries, done, strict=True):
+        for place, (entry, one) in enumerate(zip(entries, done, strict=True)):
+            if place % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
             parts[entry.number] = answers.written_entry(
                 one.status, one.stored, self._rest.base, wish, request.language
             )  # fmt: skip
