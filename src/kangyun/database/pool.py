@@ -66,6 +66,7 @@ class Pool:
         self._patience = patience
         self._size = size
         self._idle: list[asyncpg.Connection] = []
+        self._closed = False
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
         # Told of each wait for a connection, in seconds.
@@ -112,7 +113,7 @@ class Pool:
             raise
         finally:
             if not connection.is_closed():
-                if connection.is_in_transaction():
+                if self._closed or connection.is_in_transaction():
                     connection.terminate()
                 else:
                     self._idle.append(connection)
@@ -120,6 +121,7 @@ class Pool:
 
     async def close(self) -> None:
         """Closes the idle connections; those lent out close when they are given back."""
+        self._closed = True
         idle, self._idle = self._idle, []
         for connection in idle:
             with contextlib.suppress(*LOST, asyncio.TimeoutError):
@@ -143,10 +145,16 @@ class Pool:
                 max_cached_statement_lifetime=0,
                 server_settings=self._settings,
             )
-            if self._prepare:
-                await self._prepare(connection)
         except (TimeoutError, *LOST, asyncpg.InvalidCatalogNameError) as error:
             raise Unavailable from error
+        if self._prepare:
+            try:
+                await self._prepare(connection)
+            except BaseException as error:
+                connection.terminate()
+                if isinstance(error, (TimeoutError, *LOST)):
+                    raise Unavailable from error
+                raise
         return connection
 
     async def _take_place(self) -> None:
