@@ -69,6 +69,17 @@ class Ahead:
         await connection.execute(_KEYS, rows)
 
 
+async def committed(store: Store, request: str) -> int:
+    """Returns how many versions a request of the last days has left, 0 where it was never carried out."""
+    async with store.pool.connection() as connection:
+        return int(await connection.fetchval(_COMMITTED, request))
+
+
+# There is no index by request: the commits of the last days are looked through, after a stop only.
+_COMMITTED = """
+SELECT coalesce(sum(cardinality(res)), 0) FROM commit
+WHERE request = $1 AND instant > clock_timestamp() - interval '7 days'
+"""
 _NAMES = """
 INSERT INTO name SELECT n.hash, n.res FROM unnest($1::uuid[], $2::int8[]) AS n(hash, res)
 ON CONFLICT DO NOTHING RETURNING res

@@ -21,6 +21,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir import xml as fhir_xml
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import Entry, decode, decode_bundle, encode
+from kangyun.store.bulk_import import committed
 
 WHOLE = -1
 """The line of a refusal that is about the file and not about one entry of it."""
@@ -36,14 +37,21 @@ class _Kind(msgspec.Struct):
     type: Any = None
 
 
-async def write_file(record: Record, text: bytes, action: str, *, keep_ids: bool = False) -> Written:
-    """Writes a file; refusals name entries from 0. Raises Unavailable, Throttled."""
+async def write_file(
+    record: Record, text: bytes, action: str, *, keep_ids: bool = False, request: str | None = None
+) -> Written:
+    """Writes a file; refusals name entries from 0. Raises Unavailable, Throttled.
+
+    request: the record's request id, where it may have been carried out under it before.
+    """
     written = Written(refused=[])
     try:
         if text.lstrip()[:1] == b"<":
             text = encode(fhir_xml.decode(text))
         kind = _kind(text)
-        if kind == "transaction":
+        if kind == "transaction" and request and (done := await committed(record.store, request)):
+            written.created = done
+        elif kind == "transaction":
             await _transaction(record, decode_bundle(text).entries, action, keep_ids, written)
         elif kind in _CARRIED_OUT or kind in _TAKEN_APART:
             await _apart(record, decode_bundle(text).entries, action, keep_ids, written)

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-from kangyun.access.bulk.hands import Hands
 from kangyun.access.bulk.model import Line, Refusal, Task, Written
 from kangyun.access.bulk.sources import Lines, name_of
 from kangyun.base.errors import Issue, Unavailable
@@ -23,14 +23,41 @@ AHEAD = 4
 
 @dataclass(slots=True)
 class Chunk:
-    """Lines that are written together. `last`: the number of its last line."""
+    """Lines that are written together, or a file.
 
-    type: str
+    type:  the only one that its lines may be of, empty for any. last: the number of its last line.
+    names: what it writes. source: what it is from, for whoever gave it.
+    alone: nothing is written beside it: others refer to what it brings.
+    keep_ids, request, again: as of a Task.
+    """
+
+    type: str = ""
     lines: list[Line] = field(default_factory=list)
     names: set[tuple[str, str]] = field(default_factory=set)
     refused: list[Refusal] = field(default_factory=list)
     last: int = 0
     size: int = 0
+    kind: Literal["lines", "bundle"] = "lines"
+    source: str = ""
+    alone: bool = False
+    keep_ids: bool = False
+    request: str = ""
+    again: bool = False
+
+    def task(self, number: int) -> Task:
+        """Returns what is handed over."""
+        return Task(number, self.kind, self.lines, self.type, self.keep_ids, self.request, self.again)
+
+
+class Crew(Protocol):
+    """Who writes: processes of ours (`hands`), or another server."""
+
+    @property
+    def places(self) -> int:
+        """How many tasks are worked on at once."""
+
+    async def give(self, task: Task) -> "asyncio.Future[Written]":
+        """Gives a task, waiting until somebody has room for it."""
 
 
 Chunks = AsyncGenerator[Chunk, None]
@@ -61,7 +88,7 @@ async def chunks_of(lines: Lines, type_: str, after: int) -> Chunks:
         yield chunk
 
 
-async def write_chunks(hands: Hands, chunks: Chunks, done: Callable[[Chunk, Written], object]) -> None:
+async def write_chunks(crew: Crew, chunks: Chunks, done: Callable[[Chunk, Written], object]) -> None:
     """Has chunks written, and tells of each, in their order, what became of it. Raises Unavailable."""
     pending: deque[tuple[Chunk, asyncio.Future[Written]]] = deque()
 
@@ -78,13 +105,16 @@ async def write_chunks(hands: Hands, chunks: Chunks, done: Callable[[Chunk, Writ
         async with aclosing(chunks):
             async for chunk in chunks:
                 while pending and (
-                    len(pending) >= hands.places + AHEAD
+                    chunk.alone
+                    or len(pending) >= crew.places + AHEAD
                     or pending[0][1].done()
                     or any(not chunk.names.isdisjoint(other.names) for other, _ in pending)
                 ):
                     await finish()
                 number += 1
-                pending.append((chunk, await hands.give(Task(number, "lines", chunk.lines, chunk.type))))
+                pending.append((chunk, await crew.give(chunk.task(number))))
+                if chunk.alone:
+                    await finish()
         while pending:
             await finish()
     finally:

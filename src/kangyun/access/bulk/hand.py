@@ -87,7 +87,10 @@ async def _write(platform: Platform, hired: Hired, ahead: Ahead, task: Task) -> 
         if task.kind == "lines":
             written = await write_lines(record, ahead, task.lines, task.type, hired.action)
         else:
-            written = await write_file(record, task.lines[0].text, hired.action, keep_ids=task.keep_ids)
+            request = task.request if task.again else None
+            written = await write_file(
+                record, task.lines[0].text, hired.action, keep_ids=task.keep_ids, request=request
+            )
     except (Unavailable, Throttled) as error:
         written = Written(refused=[], failed=error.issues)
     written.number = task.number

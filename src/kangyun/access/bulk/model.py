@@ -25,6 +25,8 @@ class Task(msgspec.Struct, array_like=True, frozen=True):
     type:    the only type that lines may be of, empty for any.
     keep_ids: entries of a transaction that would be created are put under the ids that they have.
     request: the request id that the commits are to carry.
+    again:   it may have been carried out before: a transaction that has left a commit of this request is not done
+             twice.
     """
 
     number: int
@@ -33,6 +35,7 @@ class Task(msgspec.Struct, array_like=True, frozen=True):
     type: str = ""
     keep_ids: bool = False
     request: str = ""
+    again: bool = False
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True):
