@@ -161,6 +161,29 @@ async def test_profiles_of_the_record_are_known_as_soon_as_they_are_written(clie
     assert "error" not in severities(await client.post("Patient/$validate", json=claiming))
 
 
+async def test_profiles_are_checked_by_the_records_own_value_sets(client, transaction):
+    value_set = {
+        "resourceType": "ValueSet", "id": "ours", "url": "urn:test:ours", "status": "active",
+        "compose": {"include": [{"system": "urn:test", "concept": [{"code": "a"}]}]},
+    }  # fmt: skip
+    bound = {"id": "Basic.code", "path": "Basic.code", "binding": {"strength": "required", "valueSet": "urn:test:ours"}}
+    profile = PROFILE | {
+        "id": "bound", "url": "urn:test:bound", "type": "Basic", "differential": {"element": [bound]},
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Basic",
+    }  # fmt: skip
+    await client.post("", json=transaction(value_set, profile))
+
+    async def check(code):
+        resource = {"resourceType": "Basic", "code": {"coding": [{"system": "urn:test", "code": code}]}}
+        return severities(await client.post("Basic/$validate?profile=urn:test:bound", json=resource))
+
+    assert "error" not in await check("a")
+    assert "error" in await check("b")
+    value_set["compose"]["include"][0]["concept"].append({"code": "b"})
+    await client.put("ValueSet/ours", json=value_set)
+    assert "error" not in await check("b")
+
+
 async def test_an_unknown_profile_is_a_fault(client):
     answer = await client.post("Patient/$validate?profile=urn:test:nowhere", json={"resourceType": "Patient"})
     assert "error" in severities(answer)

@@ -123,6 +123,22 @@ async def test_synthea_patients_are_loaded_and_read_back_equal(shared_client, sh
     assert sum([await loaded_and_read_back(shared_client, next(bundles)) for _ in range(3)]) > 300
 
 
+async def test_everything_of_a_synthea_patient_is_the_bundle(shared_client, shared):
+    *_, body = (body for _, body in zip(range(5), synthea(shared / "data/fhir/synthea-r4.tar.xz"), strict=False))
+    answer = (await shared_client.post("", content=body, headers=JSON)).json()
+    places = {"/".join(entry["response"]["location"].split("/")[-4:-2]) for entry in answer["entry"]}
+    (patient,) = [place for place in places if place.startswith("Patient/")]
+    whole = (await shared_client.get(f"{patient}/$everything")).json()
+    shown = ["/".join(entry["fullUrl"].split("/")[-2:]) for entry in whole["entry"]]
+    assert sorted(shown) == sorted(places)
+    url, members = f"{patient}/$everything?_count=50", []
+    while url:
+        page = (await shared_client.get(url)).json()
+        members += [entry["fullUrl"] for entry in page["entry"] if entry["search"]["mode"] == "match"]
+        url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
+    assert len(members) == len(set(members)) == whole["total"]
+
+
 @pytest.mark.soak
 async def test_all_synthea_patients_are_loaded_and_read_back_equal(shared_client, shared):
     loaded = [

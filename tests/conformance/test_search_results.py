@@ -34,6 +34,16 @@ STOCK = (
     person("bert", "Beta", "1980", generalPractitioner=[to("Practitioner/li")], gender="male"),
     person("carl", "Gamma", "1985-06-01", link=[{"other": to("Patient/bert"), "type": "seealso"}]),
     {"resourceType": "Patient", "id": "dora"},
+    {"resourceType": "ValueSet", "id": "v1", "status": "active", "url": "urn:b", "version": "1"},
+    {"resourceType": "ValueSet", "id": "v2", "status": "active", "url": "urn:a", "version": "2"},
+    *(
+        {"resourceType": "RiskAssessment", "id": f"risk{n}", "status": "final", "subject": {"display": "x"},
+         "prediction": [{"probabilityDecimal": p}]} for n, p in enumerate((0.9, 0.1, 0.5))
+    ),
+    *(
+        {"resourceType": "DeviceRequest", "id": f"device{n}", "intent": "order", "codeCodeableConcept": {"text": "x"},
+         "subject": {"display": "x"}, "occurrenceDateTime": date} for n, date in enumerate(("2024", "2022", "2023"))
+    ),
     observed("a1", "anna", 3, "2024-01-03", "x", performer=[to("Practitioner/li")]),
     observed("a2", "anna", 1, "2024-01-01", "z"),
     observed("b1", "bert", 2, "2024-01-02", "y", hasMember=[to("Observation/a1")]),
@@ -62,6 +72,12 @@ def modes(bundle):
         ("Patient?_sort=-gender,-family", ["bert", "anna", "carl", "dora"]),
         ("Patient?_sort=organization&organization:missing=false", ["anna"]),
         ("Observation?_sort=value-quantity", ["a2", "b1", "a1"]),
+        ("RiskAssessment?_sort=probability", ["risk1", "risk2", "risk0"]),
+        ("RiskAssessment?_sort=-probability", ["risk0", "risk2", "risk1"]),
+        ("DeviceRequest?_sort=event-date", ["device1", "device2", "device0"]),
+        ("DeviceRequest?_sort=-event-date", ["device0", "device2", "device1"]),
+        ("ValueSet?_sort=url", ["v2", "v1"]),
+        ("ValueSet?_sort=-url", ["v1", "v2"]),
         ("Observation?_sort=-value-quantity", ["a1", "b1", "a2"]),
         ("Observation?_sort=date", ["a2", "b1", "a1"]),
         ("Observation?_sort=-date", ["a1", "b1", "a2"]),

@@ -188,5 +188,7 @@ async def test_the_form_of_a_post_is_a_query_too(stocked):
     for address in ("_search", "Patient/_search?gender=female", "Patient/amy/Patient/_search"):
         answer = await stocked.post(address, data={"_id": "amy"})
         assert [entry["resource"]["id"] for entry in answer.json()["entry"]] == ["amy"]
+    xml = await stocked.post("Patient/_search", data={"_id": "amy", "_format": "xml"})
+    assert xml.headers["content-type"].startswith("application/fhir+xml")
     refused = await stocked.post("Patient/_search", content=b"{}", headers={"content-type": "application/json"})
     assert refused.status_code == 415

@@ -76,11 +76,16 @@ async def test_history_pages_and_bounds(client):
         seen += [one["response"]["etag"] for one in page["entry"]]
         url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
     assert seen == ['W/"4"', 'W/"3"', 'W/"2"', 'W/"1"']
-    since = history["entry"][1]["response"]["lastModified"]
-    assert (await client.get(f"Patient/zhang/_history?_since={since}")).json()["entry"][-1]["response"][
-        "etag"
-    ] == 'W/"3"'
-    assert (await client.get(f"Patient/zhang/_history?_at={since}")).json()["entry"][0]["response"]["etag"] == 'W/"3"'
+    third = history["entry"][1]["response"]["lastModified"]
+    later = (await client.get(f"Patient/zhang/_history?_since={third}")).json()["entry"]
+    assert [one["response"]["etag"] for one in later] == ['W/"4"', 'W/"3"']
+    for address in ("Patient/zhang/_history", "Patient/_history", "_history"):
+        then = (await client.get(f"{address}?_at={third}")).json()["entry"]
+        assert [one["response"]["etag"] for one in then] == ['W/"3"']
+        today = (await client.get(f"{address}?_at={third[:4]}")).json()["entry"]
+        assert len(today) == 4
+    strict = {"prefer": "handling=strict"}
+    assert (await client.get("_history?_sort=x", headers=strict)).status_code == 400
     assert (await client.get("_history?_since=2999-01-01")).json().get("entry") is None
     for wrong in ("_count=x", "_since=x", "_at=x"):
         assert (await client.get(f"_history?{wrong}")).status_code == 400

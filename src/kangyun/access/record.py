@@ -16,6 +16,7 @@ from kangyun.access.audit import Auditor
 from kangyun.access.disk import Disk
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError
+from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query, read_query
 from kangyun.store.history import Versions, commits_history, instance_history
 from kangyun.store.model import Envelope, Stored
@@ -125,7 +126,7 @@ class Record:
         return page
 
     async def history(
-        self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, before: datetime | None,
+        self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, during: Range | None,
         place: list[int] | None,
     ) -> Versions:  # fmt: skip
         """Returns versions of one resource, of a type, or of everything. Raises NotFound."""
@@ -138,12 +139,12 @@ class Record:
                     raise NotFound
                 page = await instance_history(
                     connection, store.reader, current.res,
-                    count=count, since=since, before=before, place=place, sight=self.sight,
+                    count=count, since=since, during=during, place=place, sight=self.sight,
                 )  # fmt: skip
             else:
                 page = await commits_history(
                     connection, store.reader, type_,
-                    count=count, since=since, before=before, place=place, sight=self.sight,
+                    count=count, since=since, during=during, place=place, sight=self.sight,
                 )  # fmt: skip
         await self._audit(HISTORY, 200, [])
         return page

@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from kangyun.fhir.search.dates import Range
 from kangyun.store.model import TYPE_NUMBERS, Stored
 from kangyun.store.reader import Reader
 from kangyun.store.statements import statement
@@ -30,27 +31,29 @@ class Versions:
 
 async def instance_history(
     connection: asyncpg.Connection, reader: Reader, res: int, *, count: int, since: datetime | None,
-    before: datetime | None, place: list[int] | None, sight: Sight = EVERYTHING,
+    during: Range | None, place: list[int] | None, sight: Sight = EVERYTHING,
 ) -> Versions:  # fmt: skip
-    """Returns versions of one resource: those since an instant, and those that stood at `before` or earlier."""
+    """Returns versions of one resource: those since an instant, and those that were current at some time of a range."""
     sql = with_visibility(statement("instance_history"), sight)
     start = place[0] if place else (1 << 31) - 1
-    rows = await connection.fetch(sql, res, start, since, before, count + 1)
-    total = None if place or since or before else await connection.fetchval(statement("count_versions"), res)
+    first, end = during or (None, None)
+    rows = await connection.fetch(sql, res, start, since, end, count + 1, first)
+    total = None if place or since or during else await connection.fetchval(statement("count_versions"), res)
     return await _page(connection, reader, rows, count, total, lambda row: [row["version"]])
 
 
 async def commits_history(
     connection: asyncpg.Connection, reader: Reader, type_: str | None, *, count: int, since: datetime | None,
-    before: datetime | None, place: list[int] | None, sight: Sight = EVERYTHING,
+    during: Range | None, place: list[int] | None, sight: Sight = EVERYTHING,
 ) -> Versions:  # fmt: skip
     """Returns versions of all resources, or of one type, in the order of their commits."""
     sql = with_visibility(statement("commits_history"), sight)
     commit, res = place or (FARTHEST, FARTHEST)
     number = TYPE_NUMBERS[type_] if type_ else None
+    first, end = during or (None, None)
     rows: list[Any] = []
     while len(rows) <= count:
-        step = await connection.fetch(sql, commit, res, number, since, before, count + 1 - len(rows), STEP)
+        step = await connection.fetch(sql, commit, res, number, since, end, count + 1 - len(rows), STEP, first)
         ends = [row for row in step if row["version"] is None]
         rows += [row for row in step if row["version"] is not None]
         if not ends:

@@ -141,9 +141,9 @@ class HttpRequest:
         """The format of the answer. Raises NotSupported (406 is said by the endpoint) for an unknown one."""
         asked = self.option("_format") if b"_format" in self._scope["query_string"] else None
         if asked is not None:
-            return _accepted(asked.replace(" ", "+"))
+            return accepted(asked.replace(" ", "+"))
         accept = self.header("accept")
-        return _accepted(accept) if accept else "json"
+        return accepted(accept) if accept else "json"
 
     @property
     def content_type(self) -> str:
@@ -250,7 +250,7 @@ def _media(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _accepted(accept: str) -> Format:
+def accepted(accept: str) -> Format:
     """Returns the best format of an Accept header or `_format`. Raises NotSupported where none is to be had."""
     for part in sorted(accept.split(","), key=_quality, reverse=True):
         found = _FORMATS.get(_media(part))

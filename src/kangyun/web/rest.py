@@ -21,7 +21,7 @@ from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.search.query import LARGEST_COUNT
 from kangyun.web import answers
-from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, decoded, read_pairs
+from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, accepted, decoded, read_pairs
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
 
@@ -31,6 +31,7 @@ _VERSION = re.compile(r'(?:W/)?(?:"?(?P<version>\d{1,9})"?|"[^"]{0,200}")')
 NO_VERSION = 0
 CURSOR = "_cursor"
 HISTORY_COUNT = 20
+_OF_HISTORY = {"_count", "_since", "_at", "_format", "_pretty", CURSOR}
 
 
 class Rest:
@@ -145,7 +146,11 @@ class Rest:
         body = await request.body()
         if body and request.content_type != FORM:
             raise NotSupported("web.media-type")
-        return [*request.pairs, *read_pairs(body)]
+        form = read_pairs(body)
+        for name, value in form:
+            if name == "_format":
+                request.format = accepted(value)
+        return [*request.pairs, *form]
 
     async def _compartment(self, request: HttpRequest, record: Record, type_: str, id_: str, wanted: str) -> Answer:
         pairs = await self._asked(request) if request.segments[-1] == "_search" else request.pairs
@@ -177,6 +182,9 @@ class Rest:
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed(request.method, "GET", "HEAD")
         shown = [(name, value) for name, value in request.pairs if name in ("_count", "_since", "_at")]
+        unknown = [name for name, _ in request.pairs if name not in _OF_HISTORY]
+        if unknown and request.strict:
+            raise NotSupported("fhir.search.unknown", parameter=unknown[0][:64])
         options = dict(shown)
         count = options.get("_count", str(HISTORY_COUNT))
         if not count.isascii() or not count.isdecimal() or len(count) > 9:
@@ -186,9 +194,9 @@ class Rest:
         cursor = request.option(CURSOR)
         place = self._cursors.read(cursor, record.actor.reference, bound) if cursor else None
         since = bounds(options["_since"].replace(" ", "+"), self._zone)[0] if "_since" in options else None
-        before = bounds(options["_at"].replace(" ", "+"), self._zone)[1] if "_at" in options else None
+        during = bounds(options["_at"].replace(" ", "+"), self._zone) if "_at" in options else None
         page = await record.history(
-            type_, id_, count=max(min(int(count), LARGEST_COUNT), 1), since=since, before=before, place=place
+            type_, id_, count=max(min(int(count), LARGEST_COUNT), 1), since=since, during=during, place=place
         )
         following = self._cursors.write(page.next, record.actor.reference, bound) if page.next else None
         return answers.history(page, self.base, path, shown, following)

@@ -29,7 +29,8 @@ WHERE v.res = $1 AND v.version = $2 AND {visible:r};
 SELECT v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
 FROM version AS v JOIN resource AS r ON r.res = v.res
 WHERE v.res = $1 AND v.version < $2 AND ($3::timestamptz IS NULL OR v.instant >= $3)
-    AND ($4::timestamptz IS NULL OR v.instant <= $4) AND {visible:r}
+    AND ($4::timestamptz IS NULL OR v.instant < $4) AND {visible:r}
+    AND NOT EXISTS (SELECT FROM version AS n WHERE n.res = v.res AND n.version = v.version + 1 AND n.instant <= $6)
 ORDER BY v.version DESC LIMIT $5;
 
 -- name: count_versions
@@ -37,10 +38,10 @@ SELECT count(*) FROM version WHERE res = $1;
 
 -- name: commits_history
 -- One step: the next $7 commits before (commit $1, res $2), newest first. A row without version ends a step that
--- is not the last one, and names the commit to go on from.
+-- is not the last one, and names the commit to go on from. What was followed by another by $8 is left out.
 WITH step AS MATERIALIZED (
     SELECT c.id, c.res, c.versions FROM commit AS c
-    WHERE c.id <= $1 AND ($4::timestamptz IS NULL OR c.instant >= $4) AND ($5::timestamptz IS NULL OR c.instant <= $5)
+    WHERE c.id <= $1 AND ($4::timestamptz IS NULL OR c.instant >= $4) AND ($5::timestamptz IS NULL OR c.instant < $5)
     ORDER BY c.id DESC LIMIT $7
 ), entry AS (
     SELECT step.id AS commit, v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
@@ -48,6 +49,7 @@ WITH step AS MATERIALIZED (
     JOIN version AS v ON v.res = u.res AND v.version = u.version
     JOIN resource AS r ON r.res = u.res AND {visible:r}
     WHERE (step.id < $1 OR u.res < $2) AND ($3::int2 IS NULL OR v.type = $3)
+        AND NOT EXISTS (SELECT FROM version AS n WHERE n.res = v.res AND n.version = v.version + 1 AND n.instant <= $8)
     ORDER BY step.id DESC, u.res DESC LIMIT $6
 )
 SELECT * FROM entry

@@ -1,0 +1,45 @@
+"""A resource that matched all along is seen exactly once, whatever is written while the pages are turned.
+
+Source: https://hl7.org/fhir/R4/http.html#paging
+"""
+
+import pytest
+
+
+def person(n, family="same", **more):
+    return {
+        "resourceType": "Patient",
+        "id": f"p{n}",
+        "name": [{"family": family}],
+        "birthDate": f"19{n + 10}-01-01",
+    } | more
+
+
+@pytest.mark.parametrize("sort", ["", "_id", "-_id", "birthdate", "-birthdate", "family", "-family", "name,-birthdate"])
+async def test_pages_hold_what_stays_exactly_once_while_others_come_and_go(client, transaction, sort):
+    await client.post("", json=transaction(*(person(n) for n in range(30))))
+    staying = {f"p{n}" for n in range(30) if n % 3}
+    url, seen, turn = f"Patient?_count=4&_sort={sort}" if sort else "Patient?_count=4", [], 0
+    while url:
+        bundle = (await client.get(url)).json()
+        seen += [entry["resource"]["id"] for entry in bundle.get("entry", ())]
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None)
+        # The last one seen goes where it may, another comes before it and one behind it.
+        await client.delete(f"Patient/p{3 * turn}")
+        await client.put(f"Patient/n{turn}", json=person(turn, family=("aaa", "zzz")[turn % 2]) | {"id": f"n{turn}"})
+        turn += 1
+    assert turn < 20
+    assert [id_ for id_ in sorted(seen) if id_ in staying] == sorted(staying)
+
+
+async def test_the_last_one_seen_may_go(client, transaction):
+    await client.post("", json=transaction(*(person(n) for n in range(6))))
+    for sort in ("family", "-birthdate", "_lastUpdated"):
+        first = (await client.get(f"Patient?_count=2&_sort={sort}")).json()
+        last = first["entry"][-1]["resource"]
+        await client.delete(f"Patient/{last['id']}")
+        (url,) = [link["url"] for link in first["link"] if link["relation"] == "next"]
+        second = (await client.get(url)).json()
+        seen = [entry["resource"]["id"] for entry in first["entry"] + second["entry"]]
+        assert len(seen) == len(set(seen)) == 4
+        await client.put(f"Patient/{last['id']}", json=person(int(last["id"][1:])))
