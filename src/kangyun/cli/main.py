@@ -84,6 +84,42 @@ def migrate(
     typer.echo(speak("cli.migrated", count=len(done)))
 
 
+@app.command(
+    help="""装入文件：Bundle、单个资源、NDJSON，可压缩，可在 tar、zip 或文件夹中 | Load files
+
+例 | Examples:
+
+  kangyun load patients.ndjson.gz bundles/ --data /srv/kangyun
+
+  kangyun load synthea.tar.xz --server https://example.org/fhir --token TOKEN
+
+默认直接写入本机安装（以管理员身份，逐条校验并审计）；--server 则经 HTTP 写入任一 FHIR 服务器。
+NDJSON 按资源自身的 id 写入；事务 Bundle 中 POST 的条目由服务器分配新 id，--keep-ids 则保留其 id（可重复执行）。
+Ctrl-C 后再次执行同一命令即从中断处继续；被拒绝的资源会说明文件、行号与原因。
+
+Writes to the installation here, as its administrator, everything validated and audited; with --server, to any FHIR
+server. Lines of NDJSON are put under their own ids; what a transaction creates gets new ids, or keeps its own by
+--keep-ids. After Ctrl-C the same command goes on. What is refused is told with file, line and reason; exit status 1."""
+)
+def load(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="文件或文件夹 | Files or folders")],
+    data: Data = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="FHIR 基地址 | FHIR base URL")] = None,
+    token: Annotated[str | None, typer.Option(help="令牌，默认 KANGYUN_ADMIN_TOKEN | Bearer token")] = None,
+    keep_ids: Annotated[bool, typer.Option("--keep-ids", help="保留资源自身的 id | Keep the resources' own ids")] = False,
+    again: Annotated[bool, typer.Option("--again", help="从头开始，不管进度文件 | Begin anew")] = False,
+    state: Annotated[Path | None, typer.Option(metavar="FILE", help="进度文件 | State file")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="写出全部被拒绝的资源 | Write all refusals to a file")
+    ] = None,
+) -> None:
+    """Brings files into the record."""
+    from kangyun.cli import load as loading
+
+    wish = loading.Wish(paths, data, server, token, state, report, keep_ids, again)
+    sys.exit(loading.load(wish))
+
+
 @app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
 def doctor(
     data: Data = None,
