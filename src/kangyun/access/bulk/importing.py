@@ -147,7 +147,7 @@ class Importer:
         outbound = Outbound(guard(self.settings))
         try:
             async with Hands(self.settings, self.database, asked.actor, asked.about, ACTION) as hands:
-                for number in sorted(range(len(kept)), key=lambda number: _rank(asked.inputs[number])):
+                for number in sorted(range(len(kept)), key=lambda number: rank(asked.inputs[number].type)):
                     if not kept[number].over:
                         await _Import(self, running, asked, kept, number).run(hands, outbound)
         finally:
@@ -155,8 +155,9 @@ class Importer:
         return _manifest(asked, kept, running.job.id)
 
 
-def _rank(one: Input) -> int:
-    return _FIRST.index(one.type) if one.type in _FIRST else len(_FIRST)
+def rank(type_: str) -> int:
+    """Returns where a type stands among those that others refer to: what is low comes first."""
+    return _FIRST.index(type_) if type_ in _FIRST else len(_FIRST)
 
 
 class _Import:

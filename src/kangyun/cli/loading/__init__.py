@@ -1,0 +1,1 @@
+"""`kangyun load`: files of any kind brought in, through the gate or over HTTP, with a progress bar, resumable."""
