@@ -106,7 +106,7 @@ def load(
     data: Data = None,
     server: Annotated[str | None, typer.Option(metavar="URL", help="FHIR 基地址 | FHIR base URL")] = None,
     token: Annotated[str | None, typer.Option(help="令牌，默认 KANGYUN_ADMIN_TOKEN | Bearer token")] = None,
-    keep_ids: Annotated[bool, typer.Option("--keep-ids", help="保留资源自身的 id | Keep the resources' own ids")] = False,
+    keep_ids: Annotated[bool, typer.Option("--keep-ids", help="保留资源自身的 id | Keep their own ids")] = False,
     again: Annotated[bool, typer.Option("--again", help="从头开始，不管进度文件 | Begin anew")] = False,
     state: Annotated[Path | None, typer.Option(metavar="FILE", help="进度文件 | State file")] = None,
     report: Annotated[
