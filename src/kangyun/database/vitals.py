@@ -1,4 +1,4 @@
-"""How the database does, in figures that hold nothing of what is in it: for `/metrics`, `/health/ready` and `doctor`."""
+"""How the database does, in figures that hold nothing of what is in it: for `/metrics`, `/health` and `doctor`."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -57,9 +57,7 @@ def _finder(type_name: str) -> Callable[[Resource, list[Resource]], None]:
 
 def _write(type_name: str, variable: str, depth: int, lines: list[str], above: tuple[str, ...]) -> None:
     for element in definitions().types[type_name].elements.values():
-        if element.type in ("Reference", "Resource"):
-            _write_member(element, variable, depth, lines, above)
-        elif _leads_to_reference(element.type):
+        if _leads_to_reference(element.type):
             _write_member(element, variable, depth, lines, above)
 
 
