@@ -2,7 +2,8 @@
 what no library would."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from kangyun.base.settings import Settings
+from kangyun.testing.installation import Installation
 from kangyun.testing.plugin import ADMIN_TOKEN
 from kangyun.web.app import Application
 
@@ -56,7 +58,7 @@ class Caller:
         body: bytes | list[bytes] = b"",
         cut: bool = False,
     ) -> Answered:
-        """Sends a request below the FHIR base. `body` in parts comes in parts; `cut`: the sender goes before its end."""
+        """Sends a request below the FHIR base. `body` in parts comes in parts; `cut`: its end never comes."""
         raw = b"/fhir/" + (path.encode() if isinstance(path, str) else path)
         parts = body if isinstance(body, list) else [body]
         messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
@@ -117,6 +119,18 @@ async def shared_call(shared_database: str, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def data_folder(tmp_path: Path) -> Path:
-    """Where the applications of this test keep their files."""
-    return tmp_path
+def new_installation() -> Iterator[Callable[..., Installation]]:
+    """Makes installations of `kangyun up`, with settings; each ends with the test."""
+    made: list[Installation] = []
+
+    def make(data: Path | None = None, **settings: object) -> Installation:
+        data = data or Path(folder) / str(len(made)) / "data"
+        data.parent.mkdir(exist_ok=True)
+        made.append(Installation(data, **settings))
+        return made[-1]
+
+    # Not in pytest's own folder: each session shuts that to the database's system user again.
+    with tempfile.TemporaryDirectory(prefix="kangyun-faults-") as folder:
+        yield make
+        for installation in made:
+            installation.stop()
