@@ -55,8 +55,8 @@ class Bundle:
 def decode_bundle(data: Text) -> Bundle:
     """Reads a Bundle and leaves its resources as text.
 
-    Raises TooLong, and Malformed and Invalid as `decode`, for the envelope; a fault in a resource shows when it is asked
-    for.
+    Raises TooLong, and Malformed and Invalid as `decode`, for the envelope; a fault in a resource shows when that is
+    asked for.
     """
     raw = without_mark(data)
     try:
