@@ -1,6 +1,7 @@
 """What runs in the background of an installation, `kangyun work`: it may run several times, each thing is done once.
 
-The sequencer of the feed, the subscriptions that follow the feed, and the keeper of the process that runs bulk jobs.
+The sequencer of the feed, the subscriptions and the new search parameters that follow the feed, and the keeper of the
+process that runs bulk jobs.
 """
 
 import asyncio
@@ -16,7 +17,10 @@ from kangyun.access.subscriptions.delivery import Deliverer
 from kangyun.access.subscriptions.matching import Matcher
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings
+from kangyun.database.jobs import Jobs
 from kangyun.database.leases import pause
+from kangyun.store import building
+from kangyun.store.building import ParameterWatch
 from kangyun.store.feed import Reader
 from kangyun.store.sequencer import sequence
 
@@ -37,6 +41,8 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
     jobs = worker.keep_running(settings, platform.pool, stop) if jobs_apart else worker.run(settings, stop, None)
     outbound = Outbound(Guard.of(settings.subscription_hosts, "KANGYUN_SUBSCRIPTION_HOSTS"))
     matcher = Matcher(platform, outbound.guard)
+    store = platform.gate.store
+    watch = ParameterWatch(platform.pool, store.reader, store.registry, Jobs(platform.pool))
     try:
         # When one of them fails for good, all end: who started this process starts it again.
         async with asyncio.TaskGroup() as group:
@@ -44,6 +50,7 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
             group.create_task(worker.sweep(settings, platform.pool, stop))
             group.create_task(jobs)
             group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))
+            group.create_task(Reader(platform.pool, building.FEED_NAME, watch.handle, from_start=True).follow(stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
     finally:
         outbound.close()

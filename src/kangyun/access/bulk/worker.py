@@ -23,6 +23,7 @@ from kangyun.database.jobs import Jobs, is_asked_for, work
 from kangyun.database.leases import pause
 from kangyun.database.lifeline import end_with_parent
 from kangyun.database.pool import Pool
+from kangyun.store import building
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,11 @@ async def run(settings: Settings, stop: asyncio.Event, idle: float | None = IDLE
     """Runs bulk jobs until `stop`, or until none came for so long. Raises Unavailable."""
     platform = await open_platform(settings, settings.database)
     folder = Folder(settings.data)
+    store = platform.gate.store
     handlers = {
         importing.KIND: importing.Importer(settings, settings.database, folder).run,
         exporting.KIND: exporting.Exporter(platform, folder).run,
+        building.JOB: building.builder(platform.pool, store.reindexer, store.registry),
     }
     try:
         await work(platform.pool, handlers, stop, idle=idle)
