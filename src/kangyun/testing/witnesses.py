@@ -60,6 +60,7 @@ class Witness:
         if answer.status_code >= 400:
             self._told.refused += 1
             assert answer.status_code in REFUSALS, answer.text
+            assert answer.status_code not in (429, 503) or answer.headers["retry-after"]
         return answer
 
     def _patient(self, mark: str) -> dict[str, object]:
