@@ -34,6 +34,9 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+ASK_AGAIN = 0.2  # seconds
+# A statement that is kept costs the server's process 0.1 MB: searches come in more shapes than memory has room for.
+MOST_STATEMENTS = 300
 SERVER_SETTINGS = {
     "application_name": "kangyun",
     "timezone": "UTC",
@@ -69,6 +72,7 @@ class Pool:
         self._closed = False
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._lost_until = 0.0
         # Told of each wait for a connection, in seconds.
         self.on_wait: Callable[[float], object] | None = None
 
@@ -100,6 +104,9 @@ class Pool:
             raise
         try:
             yield connection
+        except TimeoutError as error:
+            connection.terminate()  # Its statement may still be running.
+            raise (TooCostly if error.errno is None else Unavailable) from error
         except LOST as error:
             connection.terminate()
             raise Unavailable from error
@@ -136,16 +143,20 @@ class Pool:
         return None
 
     async def _connect(self) -> asyncpg.Connection:
+        # A server that is away is not asked by every request: that would only fill its log and keep all waiting.
+        if time.monotonic() < self._lost_until:
+            raise Unavailable
         try:
             connection = await asyncpg.connect(
                 self.url,
                 timeout=self._patience,
                 command_timeout=None,
-                statement_cache_size=2000,
+                statement_cache_size=MOST_STATEMENTS,
                 max_cached_statement_lifetime=0,
                 server_settings=self._settings,
             )
         except (TimeoutError, *LOST, asyncpg.InvalidCatalogNameError) as error:
+            self._lost_until = time.monotonic() + ASK_AGAIN
             raise Unavailable from error
         if self._prepare:
             try:

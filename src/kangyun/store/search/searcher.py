@@ -1,6 +1,8 @@
 """Searches carried out: plan, page, total, and what is included."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -47,21 +49,29 @@ class Searcher:
 
     async def search(self, connection: asyncpg.Connection, query: Query, actor: str, sight: Sight = EVERYTHING) -> Page:
         """Returns a page of a search. Raises TooCostly when it takes longer than its limit."""
+        async with self._in_time(connection, query.type):
+            return await self._search(connection, query, actor, sight)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self, connection: asyncpg.Connection, type_: str) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self.planner.seconds * 2):
-                return await self._search(connection, query, actor, sight)
+                yield
         except (TimeoutError, asyncpg.QueryCanceledError):
+            # Its statement may go on for a while, and must not meet the next caller.
+            connection.terminate()
             raise TooCostly(
-                "fhir.search.too-costly", seconds=str(self.planner.seconds), cheaper=self._cheaper(query.type)
+                "fhir.search.too-costly", seconds=str(self.planner.seconds), cheaper=self._cheaper(type_)
             ) from None
 
     async def matches(self, connection: asyncpg.Connection, type_: str, node: Node, most: int = 2) -> list[str]:
-        """Returns the ids of at most `most` matches: for conditional interactions."""
-        await self.planner.densities.refresh(connection)
-        plan = await self.planner.plan(connection, type_, node, self, EVERYTHING)
-        rows, _ = await pages.seeded(connection, self.planner, plan, FARTHEST, most)
-        await self.reader.bring_keys(connection, [row["key"] for row in rows])
-        return [self.reader.stored(row, row["res"]).id for row in rows]
+        """Returns the ids of at most `most` matches: for conditional interactions. Raises TooCostly as `search`."""
+        async with self._in_time(connection, type_):
+            await self.planner.densities.refresh(connection)
+            plan = await self.planner.plan(connection, type_, node, self, EVERYTHING)
+            rows, _ = await pages.seeded(connection, self.planner, plan, FARTHEST, most)
+            await self.reader.bring_keys(connection, [row["key"] for row in rows])
+            return [self.reader.stored(row, row["res"]).id for row in rows]
 
     # --- for chains
 
