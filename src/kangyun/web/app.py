@@ -24,6 +24,7 @@ from kangyun.base.logging import current
 from kangyun.base.settings import Settings
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
+from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
@@ -128,7 +129,8 @@ class FhirEndpoint:
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
-            request.format  # noqa: B018 - an unknown format is refused before anything is done
+            if not names_content(request):
+                request.format  # noqa: B018 - an unknown format is refused before anything is done
             if not request.segments and request.method == "POST":
                 return await self._bundles.answer(request, record)
             if self._bulk.takes(request):

@@ -217,6 +217,11 @@ class HttpRequest:
         return decoded(await self.body(), self.content_type)
 
 
+def is_fhir(media_type: str) -> bool:
+    """Whether a media type is one of FHIR's, or stands for any."""
+    return media_type in _FORMATS
+
+
 def decoded(body: bytes, content_type: str) -> Resource:
     """Reads a resource in the format that its content type names. Raises Malformed, Invalid, NotSupported."""
     if not body:

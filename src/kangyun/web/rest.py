@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kangyun.access.intake import check
-from kangyun.access.record import Record
+from kangyun.access.record import Record, Stored
 from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
@@ -20,7 +20,7 @@ from kangyun.fhir.json import decode_value
 from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.search.query import LARGEST_COUNT
-from kangyun.web import answers
+from kangyun.web import answers, binaries
 from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, accepted, decoded, read_pairs
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
@@ -113,18 +113,24 @@ class Rest:
         since = request.header("if-modified-since")
         if since and not known and answers.not_after(stored, since):
             return Answer(304, headers=answers.version_headers(stored))
-        return self._cut(answers.of_resource(stored), request, stored)
+        return self._shown(request, stored)
 
     async def _vread(self, request: HttpRequest, record: Record, type_: str, id_: str, version: str) -> Answer:
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed(request.method, "GET", "HEAD")
         if not version.isascii() or not version.isdecimal() or len(version) > 9:
             raise NotFound
-        stored = await record.vread(type_, id_, int(version))
-        return self._cut(answers.of_resource(stored), request, stored)
+        return self._shown(request, await record.vread(type_, id_, int(version)))
 
     @staticmethod
-    def _cut(answer: Answer, request: HttpRequest, stored: Any) -> Answer:
+    def _shown(request: HttpRequest, stored: Stored) -> Answer:
+        """Shows a resource, the part of it that is asked for, or a Binary's content."""
+        if stored.type == "Binary":
+            content = binaries.content(stored, request)
+            if content is not None:
+                return content
+            request.format  # noqa: B018 - not asked before, because it might have been the content's
+        answer = answers.of_resource(stored)
         summary, elements = request.option("_summary"), request.option("_elements")
         if elements or summary in ("true", "text", "data"):
             wanted = tuple(part for part in (elements or "").split(",") if part)
@@ -254,7 +260,10 @@ class Rest:
     async def _resource(self, request: HttpRequest, type_: str, id_: str | None) -> tuple[Resource, bytes | None]:
         """Returns the resource of the body, valid, and the body itself where it is JSON."""
         body = await request.body()
-        resource = decoded(body, request.content_type)
+        if binaries.is_content(request, type_):
+            resource, body = binaries.of_content(body, request, id_), b""
+        else:
+            resource = decoded(body, request.content_type)
         if resource.get("resourceType") != type_:
             raise Invalid("web.not-this-type", expected=type_)
         if id_ is not None and "id" not in resource:
@@ -262,7 +271,7 @@ class Rest:
         if id_ is not None and resource["id"] != id_:
             raise Invalid("web.not-this-id", at=f"{type_}.id")
         check(resource)
-        return resource, body if "json" in request.content_type else None
+        return resource, body if body and "json" in request.content_type else None
 
     def _written(self, done: Any, request: HttpRequest, status: int) -> Answer:
         if done.stored is None:
