@@ -5,6 +5,7 @@ What an actor may do beyond being signed in (roles, relations, consent, labels) 
 its place, and every statement of the store asks it already.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.audit import Auditor
 from kangyun.access.disk import Disk
 from kangyun.base import clock
-from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError
+from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, TooCostly
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query, read_query
 from kangyun.store.history import Versions, commits_history, instance_history
@@ -129,24 +130,29 @@ class Record:
         self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, during: Range | None,
         place: list[int] | None,
     ) -> Versions:  # fmt: skip
-        """Returns versions of one resource, of a type, or of everything. Raises NotFound."""
-        store = self._store
-        async with store.pool.connection() as connection:
-            if type_ and id_:
-                current = (await store.reader.locate(connection, [(type_, id_)])).get((type_, id_))
-                if current is None or current.stored is None:
-                    await self._audit(HISTORY, 404, [])
-                    raise NotFound
-                page = await instance_history(
-                    connection, store.reader, current.res,
-                    count=count, since=since, during=during, place=place, sight=self.sight,
-                )  # fmt: skip
-            else:
-                page = await commits_history(
-                    connection, store.reader, type_,
-                    count=count, since=since, during=during, place=place, sight=self.sight,
-                )  # fmt: skip
-        await self._audit(HISTORY, 200, [])
+        """Returns versions of one resource, of a type, or of everything. Raises NotFound, TooCostly."""
+        store, page = self._store, None
+        seconds = store.searcher.planner.seconds
+        try:
+            async with asyncio.timeout(seconds * 2), store.pool.connection() as connection:
+                if type_ is None or id_ is None:
+                    page = await commits_history(
+                        connection, store.reader, type_,
+                        count=count, since=since, during=during, place=place, sight=self.sight,
+                    )  # fmt: skip
+                else:
+                    current = (await store.reader.locate(connection, [(type_, id_)])).get((type_, id_))
+                    if current is not None and current.stored is not None:
+                        page = await instance_history(
+                            connection, store.reader, current.res,
+                            count=count, since=since, during=during, place=place, sight=self.sight,
+                        )  # fmt: skip
+        except TimeoutError:
+            await self._audit(HISTORY, 422, [])
+            raise TooCostly("fhir.search.too-costly", seconds=str(seconds), cheaper="_since") from None
+        await self._audit(HISTORY, 200 if page else 404, [])
+        if page is None:
+            raise NotFound
         return page
 
     @staticmethod

@@ -24,15 +24,16 @@ async def everything(record: Record, call: Call) -> Excerpt:
     wish = _wish(record, call)
     kind = cast(Kind, call.type)
     compartments = Compartments(store.reader, store.indexer, store.bases)
+    owner = part = None
     async with store.pool.connection() as connection:
-        owner = None
         if call.id is not None:
             owner = (await store.reader.locate(connection, [(kind, call.id)])).get((kind, call.id))
-            if owner is None or owner.stored is None or owner.stored.deleted:
-                gone = owner is not None and owner.stored is not None
-                await record.leave_row("everything", 410 if gone else 404, [])
-                raise Gone if gone else NotFound
-        part = await compartments.everything(connection, kind, owner, wish, record.sight)
+        if call.id is None or (owner is not None and owner.stored is not None and not owner.stored.deleted):
+            part = await compartments.everything(connection, kind, owner, wish, record.sight)
+    if part is None:
+        gone = owner is not None and owner.stored is not None
+        await record.leave_row("everything", 410 if gone else 404, [])
+        raise Gone if gone else NotFound
     patients = [] if owner is None or owner.patient is None else [owner.patient]
     await record.leave_row("everything", 200, patients)
     following = None
