@@ -120,6 +120,22 @@ def load(
     sys.exit(loading.load(wish))
 
 
+@app.command(
+    help="重建检索索引，可在运行中进行；--resume 继续中断的重建 | Make the index anew, also while serving"
+)
+def reindex(
+    data: Data = None,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="只重建这些资源类型 | Only these types")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="继续上次中断的重建 | Finish an interrupted one")] = False,
+) -> None:
+    """Makes index rows anew: no version, no commit, nothing of the record changes."""
+    from kangyun.cli import reindex as indexing
+
+    indexing.reindex(data, type_ or [], resume=resume)
+
+
 @app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
 def doctor(
     data: Data = None,

@@ -82,6 +82,12 @@ class Registry:
                 await connection.execute(statement("raise_edition"))
         return added
 
+    async def make_anew(self, connection: asyncpg.Connection) -> None:
+        """Makes every index row one of an older edition: for a reindexing of everything."""
+        async with connection.transaction():
+            await connection.execute(statement("lock_editions"))
+            await connection.execute(statement("raise_edition"))
+
     async def set_state(self, connection: asyncpg.Connection, url: str, state: str) -> None:
         """Makes a parameter active when its index is complete, or retired when it was taken back."""
         async with connection.transaction():
