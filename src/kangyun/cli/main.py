@@ -136,6 +136,32 @@ def reindex(
     indexing.reindex(data, type_ or [], resume=resume)
 
 
+@app.command(
+    help="""导出全部资源为 NDJSON，每种类型一个文件，均为同一时刻的状态 | Export all resources as NDJSON
+
+例 | Example:  kangyun export /srv/out --type Patient --type Observation --since 2026-01-01
+
+Ctrl-C 后再次执行同一命令即从中断处继续，时刻不变；导出的文件可用 kangyun load 再装入。
+
+A file a type, all as of one instant. After Ctrl-C the same command goes on, as of the same instant. What it writes,
+kangyun load reads."""
+)
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="空文件夹 | An empty folder")],
+    data: Data = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="只导出此类型 | Only this type")] = None,
+    since: Annotated[str | None, typer.Option(help="只导出此时刻之后的变更 | Only what changed after")] = None,
+    gzip: Annotated[bool, typer.Option("--gzip", help="以 gzip 压缩 | Packed by gzip")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="覆盖文件夹中的导出 | Over a former export")] = False,
+) -> None:
+    """Writes the record to files."""
+    from kangyun.cli import export as exporting
+    from kangyun.fhir.search.dates import bounds
+
+    instant = bounds(since)[0] if since else None
+    sys.exit(exporting.export(exporting.Wish(folder, data, tuple(types or ()), instant, gzip, overwrite)))
+
+
 @app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
 def doctor(
     data: Data = None,
