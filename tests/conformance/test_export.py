@@ -207,7 +207,7 @@ async def test_an_export_goes_on_after_a_stop_and_no_line_is_lost_or_twice(fille
     """The worker dies in the middle, its lease runs out, another goes on: with the same instant, in the same files."""
     monkeypatch.setattr(exporting, "STEP", 2 << 12)
     saves = []
-    save = exporting._Export._save
+    save = exporting.Export._save
 
     async def dying(self):
         await save(self)
@@ -217,7 +217,7 @@ async def test_an_export_goes_on_after_a_stop_and_no_line_is_lost_or_twice(fille
             next(iter(self._open.values()))[1].add(b"half a line that was never saved")
             raise exporting.Unavailable
 
-    monkeypatch.setattr(exporting._Export, "_save", dying)
+    monkeypatch.setattr(exporting.Export, "_save", dying)
     found, manifest = await exported(filled, "$export")
     assert len(found) == 10
     assert sum(file["count"] for file in manifest["output"]) == 10

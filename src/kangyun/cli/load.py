@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.bulk.bundles import WHOLE
@@ -23,11 +23,12 @@ from kangyun.access.bulk.model import Refusal, Written
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli.loading.progress import bar
 from kangyun.cli.loading.remote import Remote, Server, server_of
 from kangyun.cli.loading.sources import DONE, Meter, Places, chunks, found
 from kangyun.cli.loading.state import State, new_state, read_state, state_file, write_state
 from kangyun.cli.reach import reached_database
-from kangyun.cli.speech import announce, console, speak
+from kangyun.cli.speech import announce, speak
 
 ACTION = "load"
 ABOUT = Circumstances("load", "", "", historic=True)
@@ -81,10 +82,10 @@ class _Loading:
 
     def run(self, server: Server | None, database: str) -> int:
         began, before, stopped = time.monotonic(), self.state.good, False
-        with _bar() as bar:
-            task = bar.add_task(speak("cli.loading"), total=None, told="")
+        with bar() as progress:
+            task = progress.add_task(speak("cli.loading"), total=None, told="")
             try:
-                asyncio.run(self._work(server, database, bar, task))
+                asyncio.run(self._work(server, database, progress, task))
             except KeyboardInterrupt:
                 stopped = True
             finally:
@@ -96,7 +97,7 @@ class _Loading:
         self.file.unlink(missing_ok=True)
         return 1 if self.state.refused else 0
 
-    async def _work(self, server: Server | None, database: str, bar: Progress, task: TaskID) -> None:
+    async def _work(self, server: Server | None, database: str, progress: Progress, task: TaskID) -> None:
         """Writes all that is left; waits and goes on while nothing but the database or the server is away."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _interrupt)
         tries, again = 0, self.resumed
@@ -104,7 +105,7 @@ class _Loading:
             before = self.state.good + self.state.refused
             try:
                 async with self._crew(server, database) as crew:
-                    await self._write(crew, bar, task, again)
+                    await self._write(crew, progress, task, again)
                 return
             except Unavailable as error:
                 tries = 0 if self.state.good + self.state.refused > before else tries + 1
@@ -126,14 +127,14 @@ class _Loading:
         finally:
             remote.close()
 
-    async def _write(self, crew: Crew, bar: Progress, task: TaskID, again: bool) -> None:
-        meter = Meter(told=lambda size: bar.advance(task, size))
-        bar.reset(task, told=self._told())
-        bar.update(task, total=sum(path.stat().st_size for path in self.files))
+    async def _write(self, crew: Crew, progress: Progress, task: TaskID, again: bool) -> None:
+        meter = Meter(told=lambda size: progress.advance(task, size))
+        progress.reset(task, told=self._told())
+        progress.update(task, total=sum(path.stat().st_size for path in self.files))
 
         def done(chunk: Chunk, written: Written) -> None:
             self._done(chunk, written)
-            bar.update(task, told=self._told())
+            progress.update(task, told=self._told())
 
         given = chunks(
             self.files, Places(dict(self.state.places)), meter, self.state.run, self.settings.body_limit,
@@ -191,13 +192,6 @@ def _place(chunk: Chunk, refusal: Refusal) -> str:
     if refusal.line != WHOLE:
         return speak("cli.load-entry", source=chunk.source, entry=refusal.line)
     return chunk.source
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(), console=console, transient=False,
-    )  # fmt: skip
 
 
 def _interrupt() -> None:

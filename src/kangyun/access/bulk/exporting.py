@@ -8,9 +8,10 @@ Source: https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -18,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from kangyun.access.actor import Actor, Circumstances
-from kangyun.access.bulk.folder import Folder, PackedFile
+from kangyun.access.bulk.folder import Folder, PackedFile, PlainFile
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -79,13 +80,18 @@ class _File(msgspec.Struct):
         return f"{self.type}.{self.part}.ndjson"
 
 
-class _Kept(msgspec.Struct):
+class Kept(msgspec.Struct):
     """How far the export has come: `next` is the next res, or the place in the list of patients."""
 
     upto: datetime
     end: int
     next: int = 0
     files: list[_File] = []
+
+    @property
+    def lines(self) -> int:
+        """How many resources are written."""
+        return sum(file.lines for file in self.files)
 
 
 def read_parameters(pairs: Iterable[tuple[str, str]], *, lenient: bool, zone: Any) -> dict[str, Any]:
@@ -207,51 +213,74 @@ class Exporter:
     async def run(self, running: Running) -> bytes:
         """Handles a job of KIND. Returns the manifest as JSON; its URLs are relative to that of the jobs."""
         asked = msgspec.json.decode(running.job.asked, type=ExportRequest)
+        if running.kept:
+            kept = msgspec.json.decode(running.kept, type=Kept)
+        else:
+            kept = await begun(self.platform, asked, running.job.made)
+
+        async def save(kept: Kept) -> None:
+            share = kept.next * 100 // kept.end if kept.end else 100
+            await running.save(msgspec.json.encode(kept), f"{share} %, {kept.lines} resources")
+
         record = await self.platform.gate.open(asked.actor, asked.about)
-        kept = msgspec.json.decode(running.kept, type=_Kept) if running.kept else await self._begin(running, asked)
-        export = _Export(self, running, asked, record, kept)
-        try:
-            await export.run()
-        finally:
-            export.close()
+        export = Export(self.platform, record, asked, kept, self.folder.of(running.job.id), save)
+        await export.run()
         return _manifest(asked, kept, running.job.id)
 
-    async def _begin(self, running: Running, asked: ExportRequest) -> _Kept:
-        """Fixes the instant: everything that was acknowledged before the request is in."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLES_WITHIN
-        while True:
-            async with self.platform.pool.connection() as connection:
-                upto = await settled(connection, running.job.made)
-                end = len(asked.patients) if asked.level == "members" else await highest(connection)
-            if upto is not None:
-                return _Kept(upto, end)
-            if loop.time() > deadline:
-                raise Unavailable("access.bulk.not-settled")
-            await asyncio.sleep(0.1)
+
+async def begun(platform: Platform, asked: ExportRequest, since: datetime) -> Kept:
+    """Fixes the instant of an export: at or after `since`, so that all that was acknowledged before is in.
+
+    Raises Unavailable when no sequencer runs.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + SETTLES_WITHIN
+    while True:
+        async with platform.pool.connection() as connection:
+            upto = await settled(connection, since)
+            end = len(asked.patients) if asked.level == "members" else await highest(connection)
+        if upto is not None:
+            return Kept(upto, end)
+        if loop.time() > deadline:
+            raise Unavailable("access.bulk.not-settled")
+        await asyncio.sleep(0.1)
 
 
-class _Export:
-    """One run of an export."""
+class Export:
+    """One run of an export, into the files of a folder.
 
-    def __init__(self, exporter: Exporter, running: Running, asked: ExportRequest, record: Record, kept: _Kept) -> None:
-        self._platform = exporter.platform
-        self._running = running
-        self._asked = asked
+    save: called when all that `kept` says is surely on disk.
+    """
+
+    def __init__(
+        self, platform: Platform, record: Record, asked: ExportRequest, kept: Kept, path: Path,
+        save: Callable[[Kept], Awaitable[None]], *, packed: bool = True,
+    ) -> None:  # fmt: skip
+        self._platform = platform
         self._record = record
+        self._asked = asked
         self._kept = kept
-        self._path = exporter.folder.of(running.job.id)
-        store = record.store
+        self._path = path
+        self._tell = save
+        self._packed = packed
+        store = platform.gate.store
         self._exports = Exports(store.reader, store.indexer)
-        types = frozenset(asked.types) or None
-        self._scope = Scope(kept.upto, asked.since, types, asked.level == "patients")
+        self._scope = Scope(kept.upto, asked.since, frozenset(asked.types) or None, asked.level == "patients")
         self._filters: dict[str, list[Query]] = {}
         for text in asked.filters:
             query = _query(text, store.zone)
             self._filters.setdefault(query.type, []).append(query)
-        self._open: dict[str, tuple[_File, PackedFile]] = {}
+        self._open: dict[str, tuple[_File, PackedFile | PlainFile]] = {}
 
     async def run(self) -> None:
+        """Exports what is left."""
+        try:
+            await self._run()
+        finally:
+            for _, file in self._open.values():
+                file.close()
+
+    async def _run(self) -> None:
         async for found, reached in self._parts():
             found = await self._filtered(found)
             if found:
@@ -327,30 +356,24 @@ class _Export:
                 del self._open[type_]
             file.length, file.checksum, file.plain = packed.length, packed.checksum, packed.plain
 
-    def _file(self, type_: str) -> tuple[_File, PackedFile]:
+    def _file(self, type_: str) -> tuple[_File, PackedFile | PlainFile]:
         if type_ not in self._open:
             known = [file for file in self._kept.files if file.type == type_]
             if not known or known[-1].over:
                 known.append(_File(type_, len(known) + 1))
                 self._kept.files.append(known[-1])
             file = known[-1]
-            self._open[type_] = (
-                file,
-                PackedFile(self._path / f"{file.name}.gz", file.length, file.checksum, file.plain),
-            )
+            if self._packed:
+                path = self._path / f"{file.name}.gz"
+                self._open[type_] = (file, PackedFile(path, file.length, file.checksum, file.plain))
+            else:
+                self._open[type_] = (file, PlainFile(self._path / file.name, file.length))
         return self._open[type_]
 
     async def _save(self) -> None:
-        for _, packed in self._open.values():
-            packed.flush()
-        share = self._kept.next * 100 // self._kept.end if self._kept.end else 100
-        lines = sum(file.lines for file in self._kept.files)
-        await self._running.save(msgspec.json.encode(self._kept), f"{share} %, {lines} resources")
-
-    def close(self) -> None:
-        """Closes what a stop left open."""
-        for _, packed in self._open.values():
-            packed.close()
+        for _, file in self._open.values():
+            file.flush()
+        await self._tell(self._kept)
 
 
 def _deletions(deleted: Sequence[Exported]) -> bytes:
@@ -358,7 +381,7 @@ def _deletions(deleted: Sequence[Exported]) -> bytes:
     return encode({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
-def _manifest(asked: ExportRequest, kept: _Kept, job: UUID) -> bytes:
+def _manifest(asked: ExportRequest, kept: Kept, job: UUID) -> bytes:
     def entries(files: Iterable[_File]) -> list[dict[str, Any]]:
         return [
             {"type": "Bundle" if file.type == DELETED else file.type, "url": f"{job}/{file.name}", "count": file.lines}

@@ -71,6 +71,40 @@ class GrowingFile:
         os.close(self._descriptor)
 
 
+class PlainFile:
+    """As PackedFile, without the packing."""
+
+    checksum = 0
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self._file = GrowingFile(path, length)
+
+    @property
+    def length(self) -> int:
+        return self._file.length
+
+    @property
+    def plain(self) -> int:
+        return self._file.length
+
+    def add(self, data: bytes) -> None:
+        """Adds a piece."""
+        self._file.add(data)
+
+    def flush(self) -> None:
+        """Returns when all of it is on disk."""
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Closes the file; it can be read from now on."""
+        self._file.flush()
+        self._file.close()
+
+    def close(self) -> None:
+        """Closes the file as it is."""
+        self._file.close()
+
+
 class PackedFile:
     """A gzip file that grows by pieces and goes on after a stop: one member, as not every reader takes several.
 
