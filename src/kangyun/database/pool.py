@@ -182,6 +182,8 @@ class Pool:
             # The place may have come in the same moment: then it is the next one's.
             if place.done() and not place.cancelled():
                 self._give_place()
+            else:
+                self._waiting.remove(place)
             if isinstance(error, TimeoutError):
                 raise Unavailable("database.pool-busy") from None
             raise

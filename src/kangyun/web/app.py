@@ -30,7 +30,7 @@ from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
 from kangyun.web.health import figures, live, ready
-from kangyun.web.limits import Kind, Limits, TooSlow, in_time
+from kangyun.web.limits import LONGEST, Kind, Limits, TooSlow, in_time
 from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
@@ -113,11 +113,14 @@ class FhirEndpoint:
 
     async def _worked_on(self, request: HttpRequest, request_id: str) -> Answer:
         """Answers a request whatever becomes of it."""
+        kind = _kind(request)
         try:
-            async with self._limits.place(_kind(request)):
+            async with self._limits.place(kind), asyncio.timeout(LONGEST[kind]):
                 return await self._answer(request, request_id)
         except PlatformError as error:
             return refusal(error, request, request_id)
+        except TimeoutError:
+            return refusal(Unavailable("web.too-slow"), request, request_id)
         except Exception as error:
             self._metrics.add(UNEXPECTED)
             return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))

@@ -20,7 +20,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 # A queue longer than this many times the limit would only grow old.
 QUEUE = 4
 PATIENCE = {"interactive": 5.0, "feed": 20.0, "bulk": 0.1}  # seconds
-RETRY_AFTER = {"interactive": 2, "feed": 10, "bulk": 30}  # seconds
+# What is not answered by then is ended: the last resort against whatever hangs.
+LONGEST = {"interactive": 60.0, "feed": 900.0, "bulk": 60.0}  # seconds
 # A body must begin to come within this many seconds, and then come at this rate: else its sender would hold a place.
 BODY_PATIENCE = 20.0
 SLOWEST_BODY = 16_384  # bytes a second
