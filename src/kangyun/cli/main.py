@@ -120,9 +120,7 @@ def load(
     sys.exit(loading.load(wish))
 
 
-@app.command(
-    help="重建检索索引，可在运行中进行；--resume 继续中断的重建 | Make the index anew, also while serving"
-)
+@app.command(help="重建检索索引，可在运行中进行；--resume 继续中断的重建 | Make the index anew, also while serving")
 def reindex(
     data: Data = None,
     type_: Annotated[
