@@ -182,7 +182,7 @@ class Pool:
             # The place may have come in the same moment: then it is the next one's.
             if place.done() and not place.cancelled():
                 self._give_place()
-            else:
+            elif place in self._waiting:
                 self._waiting.remove(place)
             if isinstance(error, TimeoutError):
                 raise Unavailable("database.pool-busy") from None

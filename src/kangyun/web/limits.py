@@ -77,7 +77,7 @@ class Limits:
             # The turn may have come in the same moment: then it is the next one's.
             if turn.done() and not turn.cancelled():
                 self._give(kind)
-            else:
+            elif turn in queue:
                 queue.remove(turn)
             if isinstance(error, TimeoutError):
                 raise self._refusal(kind) from None
