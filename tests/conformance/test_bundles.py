@@ -3,6 +3,8 @@
 Source: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/bundle.html#references
 """
 
+import base64
+
 import pytest
 
 BASE = "http://127.0.0.1:8080/fhir"
@@ -126,6 +128,14 @@ async def test_every_kind_of_entry_in_one_transaction(client):
     assert entries[3]["response"]["location"] == f"{BASE}/Patient/zhang/_history/1"
 
 
+async def test_a_json_patch_comes_as_a_binary(client):
+    await client.put("Patient/zhang", json=ZHANG)
+    steps = base64.b64encode(b'[{"op":"add","path":"/gender","value":"male"}]').decode()
+    patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": steps}
+    assert statuses(await sent(client, "transaction", entry("PATCH", "Patient/zhang", patch))) == [200]
+    assert (await client.get("Patient/zhang")).json()["gender"] == "male"
+
+
 async def test_what_a_transaction_deletes_its_conditions_do_not_match(client):
     await client.put("Patient/zhang", json=ZHANG)
     entries = await sent(
@@ -165,6 +175,10 @@ async def test_equal_conditional_creates_make_one_resource(client):
         (entry("POST", "Observation", ZHANG), 422),
         (entry("POST", "Patient"), 422),
         (entry("FETCH", "Patient/zhang"), 422),
+        (entry("PUT", "Patient/a%00b", {"resourceType": "Patient"}), 422),
+        (entry("PUT", "Patient/a,b", {"resourceType": "Patient"}), 422),
+        (entry("DELETE", "Patient/" + "x" * 65), 422),
+        (entry("PUT", "Patient/zhang/_history/1", ZHANG), 422),
         (entry("DELETE", "Patient"), 422),
         ({"resource": ZHANG}, 422),
         (entry("POST", "Basic", {"resourceType": "Basic", "code": {"text": "x"}}, "urn:uuid:good"), 422),

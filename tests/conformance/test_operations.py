@@ -140,6 +140,12 @@ async def test_a_right_resource_is_said_to_be_right(client):
     assert (await client.get("Observation?_summary=count")).json()["total"] == 0
 
 
+async def test_parameters_are_a_resource_too(client):
+    right = {"resourceType": "Parameters", "parameter": [{"name": "x", "valueString": "y"}]}
+    assert "error" not in severities(await client.post("Parameters/$validate", json=right))
+    assert "error" in severities(await client.post("Parameters/$validate", json={**right, "surprise": 1}))
+
+
 async def test_all_faults_are_told_at_once(client):
     answer = await client.post("Observation/$validate", json=SICK | {"status": "odd", "surprise": 1})
     assert severities(answer).count("error") == 2

@@ -17,7 +17,7 @@ from kangyun.fhir import xml as fhir_xml
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import decode_bundle, encode
 from kangyun.web.exchange import FHIR_JSON, HttpRequest
-from kangyun.web.rest import condition_of, if_match, patch_resource
+from kangyun.web.rest import ID, condition_of, if_match, patch_resource
 
 SLICE = 50
 MOST_FAULTS = 100
@@ -130,7 +130,7 @@ def _entry(number: int, head: Resource, resource: Resource | None, record: Recor
         return Entry(number, method, url, asked)
     if method not in _WRITES:
         raise Invalid("web.entry-request", at=f"{at}.request.method")
-    if type_ not in definitions().resource_types or "/" in id_ or (method == "POST" and id_):
+    if type_ not in definitions().resource_types or (id_ and (method == "POST" or not ID.fullmatch(id_))):
         raise Invalid("web.entry-request", at=f"{at}.request.url")
     operation = record.operation(
         _WRITES[method],

@@ -7,6 +7,7 @@ Source: https://hl7.org/fhir/R4/operations.html
 """
 
 import re
+from typing import Any
 from urllib.parse import urlencode
 
 from kangyun.access.operations import Call, Excerpt, Level, Operation, find
@@ -32,8 +33,9 @@ async def answer_operation(request: HttpRequest, record: Record, base: str) -> A
     operation = find(last[1:], type_, level)
     if operation is None or (version is not None and not operation.on_versions):
         raise NotFound("web.no-such-operation", operation=last[1:65])
-    if request.method not in (("POST",) if operation.affects_state else ("GET", "HEAD", "POST")):
-        raise NotAllowed(request.method, *(("POST",) if operation.affects_state else ("GET", "HEAD", "POST")))
+    methods = ("POST",) if operation.affects_state else ("GET", "HEAD", "POST")
+    if request.method not in methods:
+        raise NotAllowed(request.method, *methods)
     shown = [(name, value) for name, value in request.pairs if name not in _ABOUT_ANSWER]
     parameters = await _parameters(request, operation, shown)
     if request.method == "POST":
@@ -74,16 +76,28 @@ async def _parameters(request: HttpRequest, operation: Operation, pairs: list[tu
     body = await request.body() if request.method == "POST" else b""
     if body:
         resource = decoded(body, request.content_type)
-        if resource.get("resourceType") == "Parameters" and operation.body != "parameters":
-            sent = resource.get("parameter", [])
-            if not isinstance(sent, list):
-                raise Invalid("fhir.terminology.parameters-expected")
-            given += sent
-        elif operation.body is not None:
-            given.append({"name": operation.body, "resource": resource})
-        else:
-            raise Invalid("fhir.terminology.parameters-expected")
+        given += _sent(resource, operation, request.segments[0])
     return {"resourceType": "Parameters", "parameter": given}
+
+
+def _sent(resource: Resource, operation: Operation, type_: str) -> list[Resource]:
+    """Returns the parameters of a body: those of a Parameters resource, or the resource that the operation is about."""
+    sent = resource.get("parameter", [])
+    if resource.get("resourceType") != "Parameters":
+        sent = None
+    elif not isinstance(sent, list):
+        raise Invalid("fhir.terminology.parameters-expected")
+    elif type_ == "Parameters" and not any(_is_named(one, operation.body) for one in sent):
+        sent = None  # Parameters/$validate: they may be what is to be validated
+    if sent is not None:
+        return sent
+    if operation.body is None:
+        raise Invalid("fhir.terminology.parameters-expected")
+    return [{"name": operation.body, "resource": resource}]
+
+
+def _is_named(parameter: Any, name: str | None) -> bool:
+    return isinstance(parameter, dict) and parameter.get("name") == name
 
 
 def _as_pairs(parameters: Resource) -> list[tuple[str, str]]:

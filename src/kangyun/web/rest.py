@@ -25,7 +25,7 @@ from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllow
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 # An ETag as we give it, with or without its quotes, or as somebody else might.
 _VERSION = re.compile(r'(?:W/)?(?:"?(?P<version>\d{1,9})"?|"[^"]{0,200}")')
 NO_VERSION = 0
@@ -63,7 +63,7 @@ class Rest:
             return await self._search(request, record, type_, await self._asked(request))
         if rest == ["_history"]:
             return await self._history(request, record, type_, None)
-        if not _ID.fullmatch(rest[0]):
+        if not ID.fullmatch(rest[0]):
             raise NotFound("web.not-an-id")
         if len(rest) == 1:
             return await self._of_instance(request, record, type_, rest[0])
