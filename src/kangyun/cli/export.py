@@ -131,7 +131,7 @@ class _Exporting:
 
         async def save(kept: Kept) -> None:
             (self.wish.folder / STATE).write_bytes(msgspec.json.encode(state))
-            told = speak("cli.load-told", good=f"{kept.lines:,}", refused="0")
+            told = speak("cli.export-told", count=f"{kept.lines:,}")
             progress.update(task, total=kept.end or 1, completed=kept.next if kept.end else 1, told=told)
 
         record = await platform.gate.open(ADMINISTRATOR, ABOUT)
