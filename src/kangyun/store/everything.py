@@ -6,6 +6,7 @@ compartment (practitioners, institutions, medications, documents' contents), eac
 Source: https://hl7.org/fhir/R4/operation-patient-everything.html, .../operation-encounter-everything.html
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from kangyun.store.visible import EVERYTHING, Sight, visible
 
 Kind = Literal["Patient", "Encounter"]
 MOST_INCLUDED = 10_000
+# So many resources are opened before others get the processor.
+SLICE = 100
 MOST_ROUNDS = 4
 SECONDS = 30.0
 FARTHEST = (1 << 63) - 1
@@ -88,10 +91,12 @@ class Compartments:
         more = len(rows) > wish.count
         rows = rows[: wish.count]
         await self._reader.bring_keys(connection, [row["key"] for row in rows])
-        members = [self._reader.stored(row, row["res"]) for row in rows]
+        members = self._first(owner, wish) if owner is not None and wish.place is None else []
+        for number, row in enumerate(rows):
+            if number % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            members.append(self._reader.stored(row, row["res"]))
         following = [rows[-1]["res"]] if more else None
-        if owner is not None and wish.place is None:
-            members = [*self._first(owner, wish), *members]
         included = await self._supporting(connection, kind, members, wish)
         return Part(members, included, following)
 
@@ -149,7 +154,11 @@ class Compartments:
         for round_ in range(MOST_ROUNDS):
             # An encounter is about a patient, conditions and plans that its compartment does not hold.
             beyond = kind == "Encounter" and round_ == 0
-            wanted = {name for source in newest for name in self._targets(source) if beyond or name[0] not in inside}
+            wanted: set[Name] = set()
+            for number, source in enumerate(newest):
+                if number % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
+                wanted |= {name for name in self._targets(source) if beyond or name[0] not in inside}
             wanted -= known
             if not wanted:
                 break

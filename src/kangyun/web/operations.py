@@ -82,7 +82,7 @@ async def _parameters(request: HttpRequest, operation: Operation, pairs: list[tu
 
 def _sent(resource: Resource, operation: Operation, type_: str) -> list[Resource]:
     """Returns the parameters of a body: those of a Parameters resource, or the resource that the operation is about."""
-    sent = resource.get("parameter", [])
+    sent: list[Resource] | None = resource.get("parameter", [])
     if resource.get("resourceType") != "Parameters":
         sent = None
     elif not isinstance(sent, list):

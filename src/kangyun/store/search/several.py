@@ -124,4 +124,5 @@ async def _sorted(
     wanted = [one[-1] for one in chosen]
     by_res = {row["res"]: row for row in await connection.fetch(sql, wanted, [versions[res] for res in wanted])}
     last = chosen[-1] if len(rest) > first.count and chosen else None
-    return Rows([by_res[res] for res in wanted], len(places), last)
+    # What was expunged in this moment is missing.
+    return Rows([by_res[res] for res in wanted if res in by_res], len(places), last)
