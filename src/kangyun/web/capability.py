@@ -31,6 +31,7 @@ COMMON = (
     ("_filter", "special", "http://hl7.org/fhir/SearchParameter/filter"),
     ("_has", "string", None),
 )
+WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 # Carried out by jobs and not by `access.operations`: (name, type or None for the system, definition).
 BULK = (
     ("export", None, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
@@ -60,6 +61,8 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
         "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
         "rest": [
             {
+                # For Subscriptions with a websocket as their channel.
+                "extension": [{"url": WEBSOCKET, "valueUri": f"{base.replace('http', 'ws', 1)}/websocket"}],
                 "mode": "server",
                 "security": {
                     "cors": cors,
