@@ -5,7 +5,7 @@ itself: the caller gives the `res` of every local target. docs/search.md has the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -69,14 +69,31 @@ class IndexRow:
         return {row[0] for row in dates} | {row[0] for row in quantities} | {row[0] for row in strings}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class News:
-    """Rows of terms and units that came up, and by what the indexer knows them."""
+    """What came up in the rows of one commit and is not known to be in the database: terms and units.
 
-    terms: list[tuple[Any, ...]]
-    units: list[tuple[Any, ...]]
-    met_terms: set[tuple[int, str | None]]
-    met_units: dict[tuple[str | None, str | None], int]
+    `met_…`: by what the indexer knows them, once the commit has brought them (`Indexer.learn`).
+    """
+
+    terms: dict[tuple[int, int], tuple[str | None, str | None, set[int]]] = field(default_factory=dict)
+    units: dict[int, tuple[str, str, str | None, float, float]] = field(default_factory=dict)
+    met_terms: set[tuple[int, str | None]] = field(default_factory=set)
+    met_units: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
+
+    def term_rows(self) -> list[tuple[Any, ...]]:
+        """Returns the rows of `term`, sorted."""
+        return sorted(
+            (
+                (token, parameter, system, code, sorted(found))
+                for (token, parameter), (system, code, found) in self.terms.items()
+            ),
+            key=lambda row: row[:2],
+        )
+
+    def unit_rows(self) -> list[tuple[Any, ...]]:
+        """Returns the rows of `unit`, sorted."""
+        return sorted((hash_, *rest) for hash_, rest in self.units.items())
 
 
 class Indexer:
@@ -91,11 +108,7 @@ class Indexer:
         self._bound: dict[str, dict[str, Bound]] = {}
         self._known_terms: set[tuple[int, str | None]] = set()
         self._known_units: dict[tuple[str | None, str | None], int] = {}
-        # What came up and is in no commit yet: rows, and by what they are known once a commit has brought them.
-        self._new_terms: dict[tuple[int, int], tuple[str | None, str | None, set[int]]] = {}
-        self._new_units: dict[int, tuple[str, str, str | None, float, float]] = {}
-        self._met_terms: set[tuple[int, str | None]] = set()
-        self._met_units: dict[tuple[str | None, str | None], int] = {}
+        self._news: News | None = None
 
     def bound(self, resource_type: str) -> Mapping[str, Bound]:
         """Returns the parameters of a type with their salts."""
@@ -110,10 +123,11 @@ class Indexer:
         self._sort_extractors.clear()
         self._bound.clear()
 
-    def row(self, resource: Resource, own: int, targets: Mapping[str, Target]) -> IndexRow:
+    def row(self, resource: Resource, own: int, targets: Mapping[str, Target], news: News | None = None) -> IndexRow:
         """Returns the index row of a valid resource whose `res` is `own`.
 
         targets: for each literal reference in it that leads to a resource, where to.
+        news:    of the commit that the row is for: terms and units are added to it. None: the row is only looked at.
         """
         resource_type = resource["resourceType"]
         extract = self._extractors.get(resource_type)
@@ -123,7 +137,7 @@ class Indexer:
                 resource_type, self._known(resource_type), lambda parameter: bound[parameter.code], self._zone
             )
             self._extractors[resource_type] = extract
-        self._begin(targets)
+        self._begin(targets, news)
         extract(resource, self)
         text = resource.get("text")
         if text is not None:
@@ -142,8 +156,9 @@ class Indexer:
             strings=self._strings,
         )
 
-    def _begin(self, targets: Mapping[str, Target]) -> None:
+    def _begin(self, targets: Mapping[str, Target], news: News | None) -> None:
         self._targets = targets
+        self._news = news
         self._present = 0
         self._links: list[int] = []
         self._tok: list[int] = []
@@ -287,21 +302,23 @@ class Indexer:
             self._tok += [bound.hash(b"b", above) for above in uri_ancestors(plain)]
 
     def _term(self, bound: Bound, token: int, system: str | None, code: str | None, display: str | None) -> None:
-        if (token, display) in self._met_terms:
+        news = self._news
+        if news is None or (token, display) in news.met_terms:
             return
-        self._met_terms.add((token, display))
-        entry = self._new_terms.setdefault((token, bound.salt), (system, code, set()))
+        news.met_terms.add((token, display))
+        entry = news.terms.setdefault((token, bound.salt), (system, code, set()))
         entry[2].update(self.hasher.number(word.encode()) for word in words(display or ""))
 
     def _unit(self, system: str | None, code: str | None, unit: str | None) -> int:
         name = code or unit
         if name is None:
             return 0
-        known = self._known_units.get((system, name)) or self._met_units.get((system, name))
+        known = self._known_units.get((system, name))
         if known is None:
             known = self.hasher.small(f"{system or ''}|{name}")
-            self._new_units[known] = (system or "", name, *_dimension(system, name))
-            self._met_units[system, name] = known
+            if self._news is not None and known not in self._news.units:
+                self._news.units[known] = (system or "", name, *_dimension(system, name))
+                self._news.met_units[system, name] = known
         return known
 
     def _narrative(self, resource_type: str, text: dict[str, Any]) -> None:
@@ -324,24 +341,7 @@ class Indexer:
         extract(resource, texts)
         return texts.found
 
-    def take_new(self) -> "News":
-        """Returns the term rows and unit rows that came up since the last call, sorted.
-
-        They come up again in what is indexed next, until `learn` says that a commit has brought them.
-        """
-        terms = sorted(
-            (
-                (token, parameter, system, code, sorted(found))
-                for (token, parameter), (system, code, found) in self._new_terms.items()
-            ),
-            key=lambda row: row[:2],
-        )
-        units = sorted((hash_, *rest) for hash_, rest in self._new_units.items())
-        news = News(terms, units, self._met_terms, self._met_units)
-        self._new_terms, self._new_units, self._met_terms, self._met_units = {}, {}, set(), {}
-        return news
-
-    def learn(self, news: "News") -> None:
+    def learn(self, news: News) -> None:
         """Takes in what a commit has brought: it is in the database."""
         if len(self._known_terms) > MOST_KNOWN_TERMS:
             self._known_terms.clear()

@@ -14,7 +14,7 @@ import asyncpg
 from kangyun.database.pool import Pool
 from kangyun.fhir.references import references
 from kangyun.store import rows
-from kangyun.store.index import Indexer, IndexRow, Target
+from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.model import TYPE_NUMBERS, Stored
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target
@@ -89,16 +89,16 @@ class Reindexer:
         await self._reader.bring_keys(connection, [row["key"] for row in read])
         stored = [self._reader.stored(row, row["res"]) for row in read]
         targets = await self._targets(connection, stored)
-        indexed = [(one, self._indexer.row(one.resource, one.res, targets)) for one in stored]
-        news = self._indexer.take_new()
+        news = News()
+        indexed = [(one, self._indexer.row(one.resource, one.res, targets, news)) for one in stored]
         done: int = await connection.fetchval(
             _REINDEX,
             self._registry.edition,
             sorted({bucket_of(one.res) for one in stored}),
             [(one.res, one.version) for one in stored],
             [self._row(one, row) for one, row in indexed],
-            news.terms,
-            news.units,
+            news.term_rows(),
+            news.unit_rows(),
             [rows.date_row(one.res, *v) for one, row in indexed for v in row.dates],
             [rows.quantity_row(one.res, *v) for one, row in indexed for v in row.quantities],
             [rows.string_row(one.res, *v) for one, row in indexed for v in row.strings],

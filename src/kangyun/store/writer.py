@@ -140,8 +140,6 @@ class _Batch:
         self.expected: list[tuple[int, int]] = []
         self.names: list[tuple[Any, ...]] = []
         self.key_rows: list[tuple[Any, ...]] = []
-        self.terms: list[tuple[Any, ...]] = []
-        self.units: list[tuple[Any, ...]] = []
         self.created: list[bytes] = []
         self.changed: list[bytes] = []
         self.bumped: list[tuple[int, int]] = []
@@ -156,7 +154,7 @@ class _Batch:
         # Keys that this commit makes, by patient. Nobody else may use one before the commit has happened: what they
         # seal with it could never be opened if it does not.
         self._fresh_keys: dict[int | None, tuple[int, Sealer]] = {}
-        self._news: News | None = None
+        self._news = News()
 
     async def prepare(
         self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
@@ -165,9 +163,6 @@ class _Batch:
         for type_, id_, res in names:
             self._name(hasher.name(type_, id_), res)
         indexed = [self._index(change) for change in changes]
-        # At once: while we wait, others index theirs.
-        self._news = self._indexer.take_new()
-        self.terms, self.units = self._news.terms, self._news.units
         await self._fetch_keys(connection, {row.patient for row in indexed})
         for change, row in zip(changes, indexed, strict=True):
             if change.named:
@@ -178,7 +173,7 @@ class _Batch:
         # NULL for what is empty: it costs nothing on either side.
         return (
             *(sorted(self.buckets | buckets) or None, self.expected or None, self.names or None),
-            *(self.key_rows or None, self.terms or None, self.units or None),
+            *(self.key_rows or None, self._news.term_rows() or None, self._news.unit_rows() or None),
             *(self.created or None, self.changed or None, self.bumped or None, self.cleared or None, self.versions),
             *(self.dates or None, self.quantities or None, self.strings or None),
             *(envelope.institution, envelope.historic, envelope.depth, envelope.actor, envelope.purpose),
@@ -190,8 +185,7 @@ class _Batch:
         """After the commit: what it made known is known from now on."""
         for row in self.key_rows:
             self._keys.remember(row)
-        if self._news is not None:
-            self._indexer.learn(self._news)
+        self._indexer.learn(self._news)
 
     def _name(self, digest: bytes, res: int) -> None:
         self.names.append((UUID(digest), res))
@@ -209,7 +203,7 @@ class _Batch:
             assert before is not None
             row = _emptied(before)
         else:
-            row = self._indexer.row(change.resource, change.res, change.targets)
+            row = self._indexer.row(change.resource, change.res, change.targets, self._news)
         for patient in {row.patient, before.patient if before else None} - {None}:
             self.patients.add(patient)  # type: ignore[arg-type]
             self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
