@@ -68,7 +68,7 @@ def work(data: Data = None) -> None:
     serving.work(data=data)
 
 
-@app.command(help="更新数据库结构；--before 只做旧版本仍在运行时可做的部分 | Bring the schema up to date")
+@app.command(help="更新数据库结构，含升级收尾；--before 只做旧版本仍在运行时可做的部分 | Bring the schema up to date")
 def migrate(
     data: Data = None,
     before: Annotated[

@@ -20,6 +20,9 @@ from kangyun.database.migrations import Migration, Phase, migrate
 
 PACKAGES = ["database", "store", "access"]
 """Packages with migrations, from the lowest layer to the highest."""
+EXPAND: tuple[Phase, ...] = ("pre",)
+EXPAND_AND_CONTRACT: tuple[Phase, ...] = ("pre", "post")
+_IS_NEW = "SELECT to_regclass('migration') IS NULL"
 # By name: `web` stands beside `cli`, and neither imports the other.
 WEB = "kangyun.web.process"
 WORKERS_STOP_WITHIN = 10  # seconds
@@ -87,13 +90,19 @@ def bring_up_to_date(data: Path | None, phases: tuple[Phase, ...]) -> list[Migra
     return asyncio.run(prepare_database(_settings(data=data).database, phases))
 
 
-async def prepare_database(url: str, phases: tuple[Phase, ...] = ("pre", "post")) -> list[Migration]:
-    """Brings the schema up to date and returns what was applied. Raises Unavailable without the database."""
+async def prepare_database(url: str, phases: tuple[Phase, ...] | None = None) -> list[Migration]:
+    """Brings the schema up to date and returns what was applied. Raises Unavailable without the database.
+
+    phases: by default all of them in a new database, and else what expands only: the version before may have to come
+    back, so what contracts waits for `kangyun migrate`.
+    """
     try:
         connection = await asyncpg.connect(url, timeout=30)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
     try:
+        if phases is None:
+            phases = EXPAND_AND_CONTRACT if await connection.fetchval(_IS_NEW) else EXPAND
         return await migrate(connection, PACKAGES, phases)
     finally:
         await connection.close()
