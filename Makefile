@@ -56,6 +56,7 @@ soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 
 lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
 	$(BIN)/python scripts/lock.py
+	$(BIN)/python scripts/bundle/build.py --lock
 
 bundle: $(VENV)/installed ## 离线安装包 ARCH=x86_64|aarch64 | Offline bundle for one architecture
 	$(BIN)/python scripts/bundle/build.py --arch $(ARCH)

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 TOKEN = "journey-administrator-0123456789abcdef"
-PATIENCE = 60.0  # seconds; what takes so long on a machine under load has failed
+PATIENCE = 300.0  # seconds; a machine under load takes many times what a quiet one does
 
 
 class Installation:

@@ -76,5 +76,5 @@ def test_an_older_database_folder(installation, doctor):
     status, said = doctor()
     assert status == 1
     assert "PostgreSQL 14" in said
-    assert installation.up().wait(60) == 1
+    assert installation.up().wait(300) == 1
     assert "PostgreSQL 14" in installation.said

@@ -50,7 +50,7 @@ def test_a_closed_terminal_stops_every_process(installation):
     installation.until(installation.answers)
     running = installation.processes()
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     assert alive(running) == []
 
 
@@ -100,7 +100,7 @@ def test_two_on_one_folder(installation):
 
 def test_a_taken_port(installation):
     with socket.create_server(("127.0.0.1", installation.port)):
-        assert installation.up("--empty").wait(60) == 1
+        assert installation.up("--empty").wait(300) == 1
     assert f"Another program listens on port {installation.port}" in installation.said
     assert not (installation.data / "postgresql").exists()
 
@@ -111,7 +111,7 @@ def test_a_taken_port(installation):
     ids=["port", "host"],
 )
 def test_an_address_that_is_not_there(installation, arguments, said):
-    assert installation.up("--empty", *arguments).wait(60) == 1
+    assert installation.up("--empty", *arguments).wait(300) == 1
     assert said in installation.said
 
 
