@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from kangyun.access.actor import Actor, Circumstances
@@ -18,7 +17,7 @@ from kangyun.access.disk import Disk
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, TooCostly
 from kangyun.fhir.search.dates import Range
-from kangyun.fhir.search.query import Query, read_query
+from kangyun.fhir.search.query import Query
 from kangyun.store.history import Versions, commits_history, instance_history
 from kangyun.store.model import Envelope, Stored
 from kangyun.store.search.searcher import Page
@@ -52,7 +51,6 @@ class Gate:
 
 # Two statements: what another process makes in the same moment is not seen by the one that met it.
 _NEW_INSTITUTION = "INSERT INTO institution (reference) VALUES ($1) ON CONFLICT DO NOTHING"
-_MAYBE_NEW = ("fhir.search.unknown", "fhir.search.building")
 _INSTITUTION = "SELECT id FROM institution WHERE reference = $1"
 
 
@@ -98,17 +96,8 @@ class Record:
         return stored
 
     async def read_query(self, type_: str, pairs: Sequence[tuple[str, str]], *, strict: bool = False) -> Query:
-        """Reads a search by the parameters of this installation. Raises as `fhir.search.query.read_query`.
-
-        What the region added, and what is not known here, may have changed since this process looked last.
-        """
-        store = self._store
-        read = partial(read_query, type_, pairs, zone=store.zone, known=store.registry.known)
-        query = read()
-        doubtful = any(issue.text in _MAYBE_NEW for issue in query.ignored) or store.registry.names_added(pairs)
-        if doubtful and await store.refresh():
-            query = read()
-        return read(strict=True) if strict and query.ignored else query
+        """Reads a search by the parameters of this installation. Raises as `fhir.search.query.read_query`."""
+        return await self._store.read_query(type_, pairs, strict=strict)
 
     async def search(self, query: Query) -> Page:
         """Returns a page. Raises TooCostly, Invalid, NotSupported."""

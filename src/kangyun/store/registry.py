@@ -5,7 +5,7 @@ searches by it are refused. Each change raises the edition of the index; a commi
 (`record_commit`), so no resource escapes the building. `reindex.py` does the building.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import asyncpg
 
@@ -21,10 +21,11 @@ MOST_NUMBERS = 63
 
 
 class Registry:
-    """What can be searched here, as this process last saw it."""
+    """What can be searched here, as this process last saw it. `on_change` is called when it sees something new."""
 
     def __init__(self) -> None:
         self.edition = 0
+        self.on_change: Callable[[], None] = lambda: None
         self._added: dict[str, dict[str, Parameter]] = {}
         self._known: dict[str, Parameters] = {}
 
@@ -52,6 +53,7 @@ class Registry:
             parameter = compile_added(row["type"], row["number"], one, building=row["state"] == "building")
             added.setdefault(row["type"], {})[row["code"]] = parameter
         self.edition, self._added, self._known = edition, added, {}
+        self.on_change()
         return True
 
     async def add(self, connection: asyncpg.Connection, resource: Resource) -> list[tuple[str, str]]:

@@ -81,8 +81,7 @@ class Reindexer:
 
     async def _refresh(self) -> None:
         async with self._pool.connection() as connection:
-            if await self._registry.refresh(connection):
-                self._indexer.forget_parameters()
+            await self._registry.refresh(connection)
 
     async def _step(self, connection: asyncpg.Connection, res: list[int]) -> int:
         read = await connection.fetch(statement("to_reindex"), res)

@@ -3,8 +3,9 @@
 Only `identity`, `access`, `lake`, `cli` and `testing` may touch it; everybody else goes through `access.Record`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl
@@ -16,12 +17,13 @@ from kangyun.base.crypto import CipherName
 from kangyun.base.errors import Invalid
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
-from kangyun.fhir.search.query import read_query
+from kangyun.fhir.search.query import Query
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.profiles import StoredProfiles
+from kangyun.store.queries import Queries
 from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry
 from kangyun.store.reindex import Reindexer
@@ -47,6 +49,7 @@ class Store:
     transactor: Transactor
     searcher: Searcher
     registry: Registry
+    queries: Queries
     reindexer: Reindexer
     refresh: Callable[[], Awaitable[bool]]
     zone: ZoneInfo
@@ -72,15 +75,14 @@ class Store:
         ids = IdPermutation(keys.index_key)
         registry = Registry()
         indexer = Indexer(keys.hasher, zone, registry.known)
+        registry.on_change = indexer.forget_parameters
+        queries = Queries(registry, zone)
         reader = Reader(keys, ids)
         writer = Writer(indexer, keys, registry)
 
         async def refresh() -> bool:
             async with pool.connection() as connection:
-                changed = await registry.refresh(connection)
-            if changed:
-                indexer.forget_parameters()
-            return changed
+                return await registry.refresh(connection)
 
         await refresh()
         numbers = Numbers(pool.url)
@@ -90,9 +92,8 @@ class Store:
         searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
         async def match(connection: asyncpg.Connection, type_: str, condition: str) -> list[str]:
-            query = read_query(
-                type_, parse_qsl(condition, keep_blank_values=True), strict=True, zone=zone, known=registry.known
-            )
+            pairs = parse_qsl(condition, keep_blank_values=True)
+            query = await queries.read(type_, pairs, partial(registry.refresh, connection), strict=True)
             if not query.node.nodes:
                 raise Invalid("store.no-condition")
             return await searcher.matches(connection, type_, query.node)
@@ -111,6 +112,7 @@ class Store:
             transactor=transactor,
             searcher=searcher,
             registry=registry,
+            queries=queries,
             reindexer=Reindexer(pool, reader, indexer, registry),
             refresh=refresh,
             zone=zone,
@@ -118,6 +120,10 @@ class Store:
             terminology=terminology,
             profiles=profiles,
         )
+
+    async def read_query(self, type_: str, pairs: Sequence[tuple[str, str]], *, strict: bool = False) -> Query:
+        """Reads a search by the parameters of this installation. Raises as `fhir.search.query.read_query`."""
+        return await self.queries.read(type_, pairs, self.refresh, strict=strict)
 
 
 async def _name_types(connection: asyncpg.Connection) -> None:

@@ -87,7 +87,7 @@ class Bulk:
         if request.method == "POST" and (body := await request.body()):
             pairs += exporting.pairs_of(decoded(body, request.content_type))
         lenient = request.prefer.get("handling") == "lenient"
-        wish = exporting.read_parameters(pairs, lenient=lenient, zone=record.store.zone)
+        wish = await exporting.read_parameters(pairs, lenient=lenient, store=record.store)
         if group is not None:
             members = await exporting.members_of(record, group)
             # Of a group, the patients named are those wanted of its members.

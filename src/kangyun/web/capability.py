@@ -14,7 +14,7 @@ from kangyun.access.operations import OPERATIONS, Level, Operation
 from kangyun.base import clock
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.parameters import Known
+from kangyun.fhir.search.parameters import Known, Parameter, Parameters
 from kangyun.fhir.terminology import OPERATIONS as TERMINOLOGY
 
 _INTERACTIONS = (
@@ -44,6 +44,7 @@ BULK = (
 def capability_statement(base: str, known: Known, started: datetime, cors: bool = False) -> Resource:
     """Returns the CapabilityStatement; `known` gives the search parameters of a type, `started` is its date."""
     system = [_told(one) for one in OPERATIONS if "system" in one.levels]
+    referring = _referring(known)
     return {
         "resourceType": "CapabilityStatement",
         "id": "kangyun",
@@ -78,7 +79,10 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
                         }
                     ],
                 },
-                "resource": [_of_type(name, known(name)) for name in sorted(definitions().resource_types)],
+                "resource": [
+                    _of_type(name, known(name), referring.get(name, []))
+                    for name in sorted(definitions().resource_types)
+                ],
                 "interaction": [{"code": code} for code in _SYSTEM],
                 "searchParam": [_parameter(*one) for one in COMMON],
                 "operation": system + [_bulk(name, url) for name, type_, url in BULK if type_ is None],
@@ -91,8 +95,8 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
     }
 
 
-def _of_type(name: str, known: Any) -> dict[str, Any]:
-    shown = [one for _, one in sorted(known.items()) if one.answerable and not one.building]
+def _of_type(name: str, known: Parameters, referring: list[str]) -> dict[str, Any]:
+    shown = _shown(known)
     own: set[Level] = {"type", "instance"}
     operations = [
         _told(one) for one in OPERATIONS if own & one.levels and (one.types is None or name in one.types)
@@ -110,7 +114,7 @@ def _of_type(name: str, known: Any) -> dict[str, Any]:
         "conditionalDelete": "single",
         "referencePolicy": ["literal", "logical"],
         "searchInclude": ["*", *(f"{name}:{one.code}" for one in shown if one.type == "reference")],
-        "searchRevInclude": ["*", *_referring(name)],
+        "searchRevInclude": ["*", *referring],
         "searchParam": [
             *(_parameter(*one) for one in COMMON),
             *(_parameter(one.code, one.type, one.url) for one in shown),
@@ -131,21 +135,18 @@ def _bulk(name: str, definition: str) -> dict[str, Any]:
     return {"name": name, "definition": definition}
 
 
-def _referring(target: str) -> list[str]:
-    """Returns the parameters of R4 by which other resources refer to a type by name."""
-    return _REFERRING.get(target, [])
+def _shown(known: Parameters) -> list[Parameter]:
+    return [one for _, one in sorted(known.items()) if one.answerable and not one.building]
 
 
-def _all_referring() -> dict[str, list[str]]:
+def _referring(known: Known) -> dict[str, list[str]]:
+    """Returns by type the parameters by which other resources refer to it by name."""
     found: dict[str, list[str]] = {}
-    for source, parameters in sorted(definitions().search_parameters.items()):
-        for code, one in sorted(parameters.items()):
-            for target in one.targets:
-                found.setdefault(target, []).append(f"{source}:{code}")
+    for source in sorted(definitions().resource_types):
+        for one in _shown(known(source)):
+            for target in one.targets if one.type == "reference" else ():
+                found.setdefault(target, []).append(f"{source}:{one.code}")
     return found
-
-
-_REFERRING = _all_referring()
 
 
 def terminology_capabilities(base: str, systems: Mapping[str, str | None], started: datetime) -> Resource:

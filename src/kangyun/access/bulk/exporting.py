@@ -29,10 +29,11 @@ from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import encode
 from kangyun.fhir.search.dates import bounds
-from kangyun.fhir.search.query import Query, read_query
+from kangyun.fhir.search.query import Query
 from kangyun.store.export import Exported, Exports, Scope, highest, settled
 from kangyun.store.ids import SHARD_BITS
 from kangyun.store.search.among import among
+from kangyun.store.store import Store
 
 KIND = "export"
 ACTION = "export"
@@ -94,7 +95,7 @@ class Kept(msgspec.Struct):
         return sum(file.lines for file in self.files)
 
 
-def read_parameters(pairs: Iterable[tuple[str, str]], *, lenient: bool, zone: Any) -> dict[str, Any]:
+async def read_parameters(pairs: Iterable[tuple[str, str]], *, lenient: bool, store: Store) -> dict[str, Any]:
     """Reads the parameters of a kick-off into fields of ExportRequest.
 
     Raises Invalid, and NotSupported for what is unknown unless `lenient`.
@@ -105,11 +106,13 @@ def read_parameters(pairs: Iterable[tuple[str, str]], *, lenient: bool, zone: An
             if value.replace(" ", "+") not in FORMATS:
                 raise NotSupported("access.bulk.output-format", at=name)
         elif name == "_since":
-            found["since"] = _instant(value, zone)
+            found["since"] = _instant(value, store.zone)
         elif name == "_type":
             found["types"] += tuple(_type(one) for one in value.split(",") if one)
         elif name == "_typeFilter":
-            found["filters"] += tuple(_filter(one, zone) for one in _searches(value))
+            for one in _searches(value):
+                await _query(one, store)  # What cannot be answered whole is refused now, and not by the job.
+                found["filters"] += (one,)
         elif name == "patient":
             found["patients"] += tuple(_patient(one) for one in value.split(","))
         elif name not in ("_format", "_pretty") and not lenient:
@@ -164,17 +167,12 @@ def _searches(text: str) -> list[str]:
     return found
 
 
-def _filter(text: str, zone: Any) -> str:
-    """Raises Invalid or NotSupported for what is no search that can be answered whole."""
-    _query(text, zone)
-    return text
-
-
-def _query(text: str, zone: Any) -> Query:
+async def _query(text: str, store: Store) -> Query:
+    """Reads one search of a _typeFilter. Raises Invalid or NotSupported for one that cannot be answered whole."""
     type_, mark, rest = text.partition("?")
     if type_ not in definitions().resource_types or not mark:
         raise Invalid("access.bulk.type-filter", at="_typeFilter")
-    query = read_query(type_, parse_qsl(rest, keep_blank_values=True), strict=True, zone=zone)
+    query = await store.read_query(type_, parse_qsl(rest, keep_blank_values=True), strict=True)
     if query.sort or query.includes or query.cursor or query.summary != "false" or query.elements:
         raise NotSupported("access.bulk.type-filter", at="_typeFilter")
     return query
@@ -267,13 +265,13 @@ class Export:
         self._exports = Exports(store.reader, store.indexer)
         self._scope = Scope(kept.upto, asked.since, frozenset(asked.types) or None, asked.level == "patients")
         self._filters: dict[str, list[Query]] = {}
-        for text in asked.filters:
-            query = _query(text, store.zone)
-            self._filters.setdefault(query.type, []).append(query)
         self._open: dict[str, tuple[_File, PackedFile | PlainFile]] = {}
 
     async def run(self) -> None:
         """Exports what is left."""
+        for text in self._asked.filters:
+            query = await _query(text, self._platform.gate.store)
+            self._filters.setdefault(query.type, []).append(query)
         try:
             await self._run()
         finally:

@@ -16,6 +16,7 @@ from kangyun.base.errors import Invalid, NotSupported
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import bounds
+from kangyun.fhir.search.parameters import Known, parameters
 from kangyun.fhir.search.query import Query, read_query
 
 Channel = Literal["rest-hook", "websocket"]
@@ -50,8 +51,11 @@ class Wanted:
     ends: datetime | None
 
 
-def read_subscription(resource: Resource, guard: Guard, zone: ZoneInfo) -> Wanted:
-    """Reads a valid Subscription. Raises Invalid, NotSupported for one that cannot be done."""
+def read_subscription(resource: Resource, guard: Guard, zone: ZoneInfo, known: Known = parameters) -> Wanted:
+    """Reads a valid Subscription. Raises Invalid, NotSupported for one that cannot be done.
+
+    known: gives the search parameters of a type; R4's where no other are named.
+    """
     channel = resource["channel"]
     kind = channel.get("type")
     if kind not in ("rest-hook", "websocket"):
@@ -64,7 +68,7 @@ def read_subscription(resource: Resource, guard: Guard, zone: ZoneInfo) -> Wante
             raise Invalid("access.subscriptions.endpoint", at="Subscription.channel.endpoint") from None
     media_type, content = _payload(channel)
     return Wanted(
-        query=_query(resource.get("criteria", ""), zone),
+        query=_query(resource.get("criteria", ""), zone, known),
         channel=kind,
         endpoint=endpoint,
         headers=_headers(channel.get("header", ())),
@@ -74,11 +78,11 @@ def read_subscription(resource: Resource, guard: Guard, zone: ZoneInfo) -> Wante
     )
 
 
-def _query(criteria: str, zone: ZoneInfo) -> Query:
+def _query(criteria: str, zone: ZoneInfo, known: Known) -> Query:
     type_, _, rest = criteria.strip().partition("?")
     if type_ not in definitions().resource_types:
         raise Invalid("access.subscriptions.criteria", at="Subscription.criteria")
-    query = read_query(type_, parse_qsl(rest, keep_blank_values=True), strict=True, zone=zone)
+    query = read_query(type_, parse_qsl(rest, keep_blank_values=True), strict=True, zone=zone, known=known)
     if query.sort or query.includes or query.cursor or query.summary != "false" or query.elements:
         raise NotSupported("access.subscriptions.criteria", at="Subscription.criteria")
     return query

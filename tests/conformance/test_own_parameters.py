@@ -1,0 +1,133 @@
+"""Search parameters that the region adds count wherever R4's own do, in every process, as soon as they are built.
+
+Source: https://hl7.org/fhir/R4/searchparameter.html
+"""
+
+import asyncio
+import json
+
+import pytest_asyncio
+
+COLOUR, LAB = "urn:region:eye-colour", "urn:region:lab"
+
+
+def parameter(url, code, base, type_, expression, **more):
+    return {
+        "resourceType": "SearchParameter", "url": url, "name": code, "status": "active", "description": code,
+        "code": code, "base": [base], "type": type_, "expression": expression,
+    } | more  # fmt: skip
+
+
+PARAMETERS = (
+    parameter(COLOUR, "eye-colour", "Patient", "token", f"Patient.extension('{COLOUR}').value"),
+    parameter(LAB, "lab", "Observation", "reference", f"Observation.extension('{LAB}').value", target=["Organization"]),
+)
+
+
+def person(id_, colour, **more):
+    return {"resourceType": "Patient", "id": id_, "extension": [{"url": COLOUR, "valueCode": colour}]} | more
+
+
+def observed(id_, patient, **more):
+    return {
+        "resourceType": "Observation", "id": id_, "status": "final", "code": {"text": "x"},
+        "subject": {"reference": f"Patient/{patient}"},
+        "extension": [{"url": LAB, "valueReference": {"reference": "Organization/lab"}}],
+    } | more  # fmt: skip
+
+
+STOCK = (
+    {"resourceType": "Organization", "id": "lab", "name": "Laboratory"},
+    person("anna", "green", gender="female"),
+    person("bert", "brown"),
+    observed("seen", "anna"),
+    {"resourceType": "Observation", "id": "unseen", "status": "final", "code": {"text": "x"},
+     "subject": {"reference": "Patient/bert"}},
+)  # fmt: skip
+
+
+async def until_answered(client, search):
+    async with asyncio.timeout(120):
+        while (await client.get(search, headers={"prefer": "handling=strict"})).status_code != 200:
+            await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture
+async def added(open_client, start_background, transaction):
+    """A client of a process that has not heard yet of the parameters that another one was told of."""
+    unaware, other = await open_client(), await open_client()
+    (await other.post("", json=transaction(*STOCK))).raise_for_status()
+    start_background()
+    for one in PARAMETERS:
+        (await other.post("SearchParameter", json=one)).raise_for_status()
+    await until_answered(other, "Patient?eye-colour=green")
+    await until_answered(other, "Observation?lab=lab")
+    return unaware
+
+
+SEARCHES = {
+    "Patient?eye-colour=green": {"anna"},
+    "Patient?eye-colour:not=green": {"bert"},
+    "Patient?eye-colour:missing=false&_sort=eye-colour": {"anna", "bert"},
+    "Patient?_filter=eye-colour eq green": {"anna"},
+    "Patient/anna/Patient?eye-colour=green": {"anna"},
+    "Patient/anna/Observation?lab=lab": {"seen"},
+    "Patient/bert/*?_type=Observation&lab=lab": set(),
+    "Observation?lab=Organization/lab": {"seen"},
+    "Observation?lab.name=laboratory": {"seen"},
+    "Observation?lab:missing=true": {"unseen"},
+    "Observation?patient.eye-colour=brown": {"unseen"},
+    "Organization?_has:Observation:lab:patient.eye-colour=green": {"lab"},
+    "?_type=Patient&eye-colour=brown": {"bert"},
+}
+
+
+INCLUDES = {
+    "Observation?_id=seen&_include=Observation:lab": {"lab"},
+    "Observation?_id=seen&_include=Observation:lab:Organization": {"lab"},
+    "Observation?_id=seen&_include=*": {"lab", "anna"},
+    "Organization?_id=lab&_revinclude=Observation:lab": {"seen"},
+    "Organization?_id=lab&_revinclude=*": {"seen"},
+}
+
+
+async def included(client, searched, search):
+    entries = (await searched(client, search))["entry"]
+    return {entry["resource"]["id"] for entry in entries if entry["search"]["mode"] == "include"}
+
+
+async def test_searches_and_descriptions_of_every_kind_know_them(added, ids_of, searched):
+    assert {search: set(await ids_of(added, search)) for search in SEARCHES} == SEARCHES
+    assert {search: await included(added, searched, search) for search in INCLUDES} == INCLUDES
+    (rest,) = (await added.get("metadata")).json()["rest"]
+    by_type = {resource["type"]: resource for resource in rest["resource"]}
+    assert {"name": "eye-colour", "type": "token", "definition": COLOUR} in by_type["Patient"]["searchParam"]
+    assert "Observation:lab" in by_type["Observation"]["searchInclude"]
+    assert "Observation:lab" in by_type["Organization"]["searchRevInclude"]
+    paths = (await added.get("openapi.json")).json()["paths"]
+    assert "eye-colour" in {one.get("name") for one in paths["/Patient"]["get"]["parameters"]}
+
+
+async def test_conditions_know_them(added):
+    created = await added.post("Patient", json=person("x", "green"), headers={"if-none-exist": "eye-colour=green"})
+    assert (created.status_code, created.json()["id"]) == (200, "anna")
+    updated = await added.put("Patient?eye-colour=brown", json=person("bert", "brown", active=True))
+    assert (updated.status_code, updated.headers["etag"]) == (200, 'W/"2"')
+    conditional = observed("new", "x") | {"subject": {"reference": "Patient?eye-colour=green"}}
+    entry = {"resource": conditional, "request": {"method": "POST", "url": "Observation"}}
+    referred = await added.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert referred.status_code == 200, referred.text
+    assert (await added.get("Observation?patient=anna&_summary=count")).json()["total"] == 2
+    assert (await added.delete("Patient?eye-colour=brown")).status_code == 204
+    assert (await added.get("Patient/bert")).status_code == 410
+
+
+async def test_an_export_is_filtered_by_them(added):
+    asked = await added.get("$export?_typeFilter=Patient?eye-colour=green&_type=Patient")
+    assert asked.status_code == 202, asked.text
+    async with asyncio.timeout(120):
+        while (answer := await added.get(asked.headers["content-location"])).status_code == 202:
+            await asyncio.sleep(0.05)
+    (file,) = answer.json()["output"]
+    lines = (await added.get(file["url"])).text.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["anna"]
