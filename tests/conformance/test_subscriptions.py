@@ -125,6 +125,24 @@ async def test_what_matches_is_sent_whole_as_an_update_and_nothing_else_is(hooke
     assert len(receiver.got) == 2
 
 
+async def test_what_is_looked_at_late_is_told_once_and_in_its_place(hooked, receiver, endpoint, monkeypatch):
+    """The first version of `a` does not match; when its turn comes, the second, which does, is there already."""
+    await subscribed(hooked, subscription(endpoint, payload="application/fhir+json"))
+    written = asyncio.Event()
+    among = matching.among
+
+    async def late(*given):
+        await written.wait()
+        return await among(*given)
+
+    monkeypatch.setattr(matching, "among", late)
+    for id_, gender in (("a", "male"), ("b", "female"), ("a", "female"), ("last", "female")):
+        await hooked.put(f"Patient/{id_}", json=PATIENT | {"id": id_, "gender": gender})
+    written.set()
+    await until(lambda: receiver.got and receiver.resources[-1]["id"] == "last")
+    assert [one["id"] for one in receiver.resources] == ["b", "a", "last"]
+
+
 async def test_without_payload_nothing_is_told_but_that_something_matched(hooked, receiver, endpoint):
     await subscribed(hooked, subscription(endpoint))
     await hooked.post("Patient", json=PATIENT | {"gender": "female"})

@@ -97,6 +97,12 @@ async def read(
     return events, Place(rows[-1]["epoch"], rows[-1]["position"]) if rows else after
 
 
+async def brought(connection: asyncpg.Connection, versions: Sequence[tuple[int, int]]) -> list[int]:
+    """Returns the `res` of those (res, version) that come in events of their own, neither historic nor too deep."""
+    columns = zip(*versions, strict=True)
+    return [row["res"] for row in await connection.fetch(statement("feed_to_come"), *columns, DEEPEST)]
+
+
 async def last_place(connection: asyncpg.Connection) -> Place:
     """Returns the end of the feed."""
     return Place(*await connection.fetchrow("SELECT epoch, position FROM sequencer"))

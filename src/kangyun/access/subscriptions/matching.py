@@ -1,4 +1,9 @@
-"""Follows the change feed: takes subscriptions up, and finds out which changes each of them is to be told of."""
+"""Follows the change feed: takes subscriptions up, and finds out which changes each of them is to be told of.
+
+A resource is matched as it stands when its change is looked at, usually a tenth of a second after it was written: the
+index knows no other. So of versions that follow each other faster than that, the last one is told if it matches, once
+and in its place; one before it that alone would have matched is not.
+"""
 
 import asyncio
 import logging
@@ -14,7 +19,7 @@ from kangyun.access.subscriptions.statuses import ORIGIN, write_status
 from kangyun.base import clock
 from kangyun.base.errors import Invalid, PlatformError, Throttled, TooCostly, Unavailable
 from kangyun.database.pool import LOST
-from kangyun.store.feed import DEEPEST, Change, Event
+from kangyun.store.feed import DEEPEST, Change, Event, brought
 from kangyun.store.model import DELETED, Stored
 from kangyun.store.search.among import among
 
@@ -23,6 +28,10 @@ logger = logging.getLogger(__name__)
 READER = "subscriptions"
 TYPE = "Subscription"
 ATTEMPTS = 3
+
+
+Seen = tuple[int, int]
+"""Position and version of the last change of a resource that is dealt with."""
 
 
 @dataclass(slots=True)
@@ -101,11 +110,11 @@ class Matcher:
     # --- what is to be told
 
     async def _match(self, events: Sequence[Event]) -> None:
-        changed: dict[str, dict[int, int]] = {}
+        changed: dict[str, dict[int, Seen]] = {}
         for event in events:
             for change in event.changes if event.depth <= DEEPEST else ():
                 if change.action != DELETED:
-                    changed.setdefault(change.type, {})[change.res] = event.place.position
+                    changed.setdefault(change.type, {})[change.res] = event.place.position, change.version
         if not changed:
             return
         async with self.platform.pool.connection() as connection:
@@ -115,16 +124,19 @@ class Matcher:
             wanted = await self._wanted(one)
             if wanted is None:
                 continue
-            positions = {
-                res: position for res, position in changed.get(wanted.query.type, {}).items() if position > one.since
-            }
-            if positions and (one.ends is None or one.ends > clock.now()):
-                await self._match_one(one, wanted, positions)
+            seen = {res: place for res, place in changed.get(wanted.query.type, {}).items() if place[0] > one.since}
+            if seen and (one.ends is None or one.ends > clock.now()):
+                await self._match_one(one, wanted, seen)
 
-    async def _match_one(self, one: table.Active, wanted: Wanted, positions: dict[int, int]) -> None:
+    async def _match_one(self, one: table.Active, wanted: Wanted, seen: dict[int, Seen]) -> None:
         """Finds what matches for one subscription. What goes wrong for it is no reason not to tell the others."""
         try:
-            found = await self._found(wanted, list(positions))
+            found = await self._found(wanted, list(seen))
+            newer = [(res, version) for res, version in found.items() if version > seen[res][1]]
+            if newer:  # With a place of their own further on: told here, they would come twice, and before others.
+                async with self.platform.pool.connection() as connection:
+                    for res in await brought(connection, newer):
+                        del found[res]
         except (Unavailable, Throttled, *LOST):
             raise
         except PlatformError as error:  # Its criteria can no longer be answered, or not in time.
@@ -133,10 +145,10 @@ class Matcher:
         except Exception as error:
             logger.error("subscription %s: %s", one.id, type(error).__name__)
             async with self.platform.pool.connection() as connection:
-                await table.put_aside(connection, one.res, [(position, res, 0) for res, position in positions.items()])
+                await table.put_aside(connection, one.res, [(position, res, 0) for res, (position, _) in seen.items()])
             return
         if found:
-            rows = sorted((positions[res], res, version) for res, version in found.items())
+            rows = sorted((seen[res][0], res, version) for res, version in found.items())
             async with self.platform.pool.connection() as connection:
                 await table.matched(connection, one, rows)
 

@@ -76,6 +76,12 @@ JOIN version AS v ON v.res = u.res AND v.version = u.version
 JOIN resource AS r ON r.res = u.res AND {visible:r}
 WHERE c.id = ANY ($1::int8[]) ORDER BY c.id, u.nth;
 
+-- name: feed_to_come
+-- Which of these versions come in events of their own, to readers that want neither historic commits nor loops.
+SELECT v.res FROM unnest($1::int8[], $2::int4[]) AS n(res, version)
+JOIN version AS v ON v.res = n.res AND v.version = n.version JOIN commit AS c ON c.id = v.commit
+WHERE NOT c.historic AND c.depth <= $3;
+
 -- name: feed_place
 -- After a restore, a reader that was ahead of where the new epoch began goes back there.
 SELECT greatest(k.epoch, s.epoch) AS epoch, CASE WHEN k.epoch < s.epoch THEN
