@@ -69,7 +69,7 @@ async def ask(client, path, **headers):
 
 
 async def manifest_of(client, location):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (answer := await client.get(location)).status_code == 202:
             assert "x-progress" in answer.headers
             assert int(answer.headers["retry-after"]) >= 1

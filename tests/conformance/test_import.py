@@ -62,7 +62,7 @@ def start(open_client, start_background, folder):
 async def ended(client, answer):
     assert answer.status_code == 202, answer.text
     location = answer.headers["content-location"]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (answer := await client.get(location)).status_code == 202:
             await asyncio.sleep(0.05)
     return answer

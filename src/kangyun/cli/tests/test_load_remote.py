@@ -29,7 +29,7 @@ def server(installation, tmp_path, monkeypatch):
         process = subprocess.Popen(
             [sys.executable, "-m", "kangyun.cli.part", "serve"], env=environment, stdout=log, stderr=log
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not _answers(port):
         assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "serve.log").read_text()
         time.sleep(0.1)
@@ -37,7 +37,7 @@ def server(installation, tmp_path, monkeypatch):
     monkeypatch.delenv("KANGYUN_DATABASE")
     yield f"http://127.0.0.1:{port}/fhir"
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def _answers(port):

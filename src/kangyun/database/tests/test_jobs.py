@@ -46,7 +46,7 @@ async def start_worker(pool, monkeypatch):
 
 async def ended(jobs, number):
     """Waits until a job has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (job := await jobs.look(number)).ended is None:
             await asyncio.sleep(0.01)
     return job
@@ -232,7 +232,7 @@ async def test_a_lost_database_stops_no_worker(jobs, pool, start_worker, databas
     other = await asyncpg.connect(database_server.replace("{database}", "postgres"))
     await other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
     await other.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while True:
             try:
                 number = await jobs.ask("task", "", b"")

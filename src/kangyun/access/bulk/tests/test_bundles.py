@@ -150,7 +150,7 @@ async def test_a_killed_process_fails_what_it_had_and_the_crew_ends(fresh_databa
         os.kill(hands._hands[0].process.pid, signal.SIGKILL)
         for answer in answers:
             with pytest.raises(Unavailable):
-                await asyncio.wait_for(answer, 20)
+                await asyncio.wait_for(answer, 120)
         late = await hands.give(Task(4, "lines", lines))
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(late, 20)
+            await asyncio.wait_for(late, 120)
