@@ -5,7 +5,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from kangyun.base.errors import Unavailable
 
@@ -20,10 +20,11 @@ class Holder(NamedTuple):
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, url: str) -> Iterator[None]:
+def claimed(folder: Path, url: str) -> Iterator[bool]:
     """Holds the folder, made where it is missing, until the block ends or the process is killed.
 
     url: where this process serves, for whoever wants to know.
+    Gives whether the one who held it before was killed: what that one had started may still be ending.
 
     Raises Unavailable when another process holds it or it cannot be used.
     """
@@ -39,10 +40,19 @@ def claimed(folder: Path, url: str) -> Iterator[None]:
         except OSError:
             process, url = _read(lock.read())
             raise Unavailable("cli.folder-in-use", folder=str(folder), process=process, url=url) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()} {url}\n")
-        lock.flush()
-        yield
+        was_killed = bool(lock.read())
+        _write(lock, f"{os.getpid()} {url}\n")
+        try:
+            yield was_killed
+        finally:
+            _write(lock, "")
+
+
+def _write(lock: TextIO, text: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(text)
+    lock.flush()
 
 
 def holder(folder: Path) -> Holder | None:

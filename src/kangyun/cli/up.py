@@ -24,8 +24,10 @@ from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
 from kangyun.database.embedded import EmbeddedServer
 
-READY_WITHIN = 60.0  # seconds
+READY_WITHIN = 180.0  # seconds
 LOOK_EVERY = 0.2  # seconds
+# What a killed `up` had started notices and ends, its requests first; until then it holds the port.
+LEAVES_WITHIN = 30.0  # seconds
 # An embedded server that ended is started again after so long, doubled each time it ends within a minute.
 DATABASE_PAUSE, LONGEST_DATABASE_PAUSE = 0.5, 30.0  # seconds
 
@@ -34,8 +36,8 @@ def up(data: Path | None, port: int | None, host: str | None, *, empty: bool) ->
     """Runs everything until a signal. Raises Unavailable when a part cannot start."""
     settings = read_settings(data=data, port=port, host=host)
     stopping = _signals()
-    with claimed(settings.data, _url(settings)):
-        _refuse_taken_port(settings)
+    with claimed(settings.data, _url(settings)) as left_behind:
+        _refuse_taken_port(settings, LEAVES_WITHIN if left_behind else 0.0)
         _Run(settings, stopping, demonstration=is_demonstration(settings, empty)).run()
 
 
@@ -191,17 +193,28 @@ def _url(settings: Settings) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-def _refuse_taken_port(settings: Settings) -> None:
-    """Raises Unavailable when the address cannot be listened on: the web processes share it, so they cannot tell."""
+def _refuse_taken_port(settings: Settings, patience: float) -> None:
+    """Raises Unavailable when the address cannot be listened on: the web processes share it, so they cannot tell.
+
+    patience: seconds that a taken port is waited for.
+    """
+    deadline = time.monotonic() + patience
+    while (fault := _trial(settings)) == "cli.port-taken" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if fault:
+        raise Unavailable(fault, host=settings.host, port=settings.port)
+
+
+def _trial(settings: Settings) -> str | None:
+    """Listens on the address for a moment. Returns the text that says why it cannot be done."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((settings.host, settings.port))
         except OverflowError:
-            raise Unavailable("cli.no-such-port", port=settings.port) from None
+            return "cli.no-such-port"
         except OSError as error:
-            text = {errno.EADDRINUSE: "cli.port-taken", errno.EACCES: "cli.port-not-allowed"}.get(
-                error.errno or 0, "cli.no-such-address"
-            )
-            raise Unavailable(text, host=settings.host, port=settings.port) from None
+            known = {errno.EADDRINUSE: "cli.port-taken", errno.EACCES: "cli.port-not-allowed"}
+            return known.get(error.errno or 0, "cli.no-such-address")
+    return None
