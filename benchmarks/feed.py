@@ -85,10 +85,10 @@ def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
     )
     body = random.randbytes(BODY)
     versions = [rows.version_row(res, 1, 1, 1, 1, TYPE_NUMBERS["Observation"], b"c", body)]
-    expected: list[tuple[int, int]] = []
-    bumped: list[tuple[int, int]] = []
+    expected: list[bytes] = []
+    bumped: list[bytes] = []
     if version is not None:
-        expected, bumped = [(patient, version)], [(patient, version + 1)]
+        expected, bumped = [rows.expectation(patient, version)], [rows.expectation(patient, version + 1)]
         versions.append(rows.version_row(patient, version + 1, 1, 1, 1, TYPE_NUMBERS["Patient"], b"u", body))
     dates = [rows.date_row(res, 7, now, now)]
     return [bucket_of(patient)], expected, [created], bumped, versions, dates, "r", [patient]

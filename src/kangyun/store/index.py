@@ -291,15 +291,10 @@ class Indexer:
             self._patients.setdefault(bound.patient_rank, set()).add(target)
 
     def _uri(self, bound: Bound, value: str) -> None:
-        token = bound.hash(b"u", value)
-        self._tok.append(token)
-        if bound.code == "_profile" and (token, None) not in self._known_terms:
-            self._term(bound, token, None, value, None)  # for $meta, which lists the profiles in use
-        plain, mark, _ = value.partition("|")
-        if mark:
-            self._tok.append(bound.hash(b"u", plain))
-        if bound.parameter.type == "uri":
-            self._tok += [bound.hash(b"b", above) for above in uri_ancestors(plain)]
+        tokens = bound.uris.get(value) or bound.uri(value)
+        self._tok += tokens
+        if bound.code == "_profile" and (tokens[0], None) not in self._known_terms:
+            self._term(bound, tokens[0], None, value, None)  # for $meta, which lists the profiles in use
 
     def _term(self, bound: Bound, token: int, system: str | None, code: str | None, display: str | None) -> None:
         news = self._news
@@ -390,17 +385,6 @@ class _Texts:
 
 
 MOST_KNOWN_TERMS = 100_000
-
-
-def uri_ancestors(uri: str) -> list[str]:
-    """Returns what :below matches: the uri and each part of it that ends before a slash behind the host."""
-    start = uri.find("://")
-    place = uri.find("/", start + 3) if start >= 0 else uri.find(":")
-    found: list[str] = []
-    while place >= 0 and len(found) < 32:
-        found.append(uri[:place])
-        place = uri.find("/", place + 1)
-    return [*found, uri]
 
 
 def _dimension(system: str | None, code: str) -> tuple[str | None, float, float]:

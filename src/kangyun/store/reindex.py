@@ -94,7 +94,7 @@ class Reindexer:
             _REINDEX,
             self._registry.edition,
             sorted({bucket_of(one.res) for one in stored}),
-            [(one.res, one.version) for one in stored],
+            [rows.expectation(one.res, one.version) for one in stored],
             [self._row(one, row) for one, row in indexed],
             news.term_rows(),
             news.unit_rows(),

@@ -1,7 +1,8 @@
 """The rows of a commit in PostgreSQL's binary form, packed by us.
 
 asyncpg's own coding of composites costs 7 µs a row, most of it asking each element of an array whether it is a
-list; these cost 2. A row is its bytes from the moment it is made: the connection passes it on as it is (`register`).
+list; these cost 2. A row is its bytes, led by their number, from the moment it is made; an array of rows is a head and
+the rows, one after the other (`register`).
 
 Source: https://www.postgresql.org/docs/15/protocol-overview.html#PROTOCOL-FORMAT-CODES; the send functions of
 record and array types (rowtypes.c, arrayfuncs.c).
@@ -10,14 +11,14 @@ record and array types (rowtypes.c, arrayfuncs.c).
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import asyncpg
 
 from kangyun.fhir.search.dates import EARLIEST, LATEST
 
-_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _TIMESTAMPTZ, _INT8_ARRAY = (
-    21, 23, 20, 701, 16, 18, 25, 17, 1184, 1016,
+_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ, _INT8_ARRAY = (
+    21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184, 1016,
 )  # fmt: skip
 # What lasts longer than this has an index of its own, so that the others' ends are known from their beginnings.
 LASTING = timedelta(days=31)
@@ -25,15 +26,23 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL = -1
 _NEVER, _FOREVER = -(1 << 63), (1 << 63) - 1
 
-# A field is its type's oid, its length, its value: I i and then the value.
-_RESOURCE = struct.Struct(">i IiqIiqIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
-_RESOURCE_OF_NOBODY = struct.Struct(">i IiqIiIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
-_VERSION = struct.Struct(">i IiqIiiIiiIihIihIihIicIi".replace(" ", ""))
-_DATE = struct.Struct(">i IiqIiqIiqIiq".replace(" ", ""))
-_QUANTITY = struct.Struct(">i IiqIiqIidIidIiiIii".replace(" ", ""))
-_STRING = struct.Struct(">i IiqIiqIi".replace(" ", ""))
+# A row is its length, the number of its fields, and for each its type's oid, its length and its value.
+_RESOURCE = struct.Struct(">ii IiqIiqIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
+_RESOURCE_OF_NOBODY = struct.Struct(">ii IiqIiIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
+_VERSION = struct.Struct(">ii IiqIiiIiiIihIihIihIicIi".replace(" ", ""))
+_DATE = struct.Struct(">ii IiqIiqIiqIiq".replace(" ", ""))
+_QUANTITY = struct.Struct(">ii IiqIiqIidIidIiiIii".replace(" ", ""))
+_STRING = struct.Struct(">ii IiqIiqIi".replace(" ", ""))
+_EXPECTATION = struct.Struct(">ii IiqIii".replace(" ", ""))
+_NARROW_KEY = struct.Struct(">ii IiqIiq".replace(" ", ""))
+_EVERY_KEY = struct.Struct(">ii IiqIi".replace(" ", ""))
+_NAME = struct.Struct(">ii Ii16sIiq".replace(" ", ""))
+_LENGTH = 4
+_ARRAY = struct.Struct(">iiIii")
 _EMPTY_ARRAY = struct.pack(">iiI", 0, 0, _INT8)
-ROW_TYPES = ("resource_row", "version_row", "date_row", "quantity_row", "string_row")
+ROW_TYPES = (
+    "resource_row", "version_row", "date_row", "quantity_row", "string_row", "expectation", "narrow_key", "name_row",
+)  # fmt: skip
 
 
 def resource_row(
@@ -48,8 +57,10 @@ def resource_row(
         *(_BOOL, 1, deleted, _BOOL, 1, until - at > LASTING, _INT8_ARRAY, len(tokens)),
     )
     if patient is None:
-        return _RESOURCE_OF_NOBODY.pack(14, _INT8, 8, res, _INT8, _NULL, *rest) + tokens
-    return _RESOURCE.pack(14, _INT8, 8, res, _INT8, 8, patient, *rest) + tokens
+        length = _RESOURCE_OF_NOBODY.size - _LENGTH + len(tokens)
+        return _RESOURCE_OF_NOBODY.pack(length, 14, _INT8, 8, res, _INT8, _NULL, *rest) + tokens
+    length = _RESOURCE.size - _LENGTH + len(tokens)
+    return _RESOURCE.pack(length, 14, _INT8, 8, res, _INT8, 8, patient, *rest) + tokens
 
 
 def version_row(
@@ -57,6 +68,7 @@ def version_row(
 ) -> bytes:
     """Returns a `version_row`."""
     head = _VERSION.pack(
+        _VERSION.size - _LENGTH + len(body),
         *(8, _INT8, 8, res, _INT4, 4, version, _INT4, 4, key, _INT2, 2, dictionary, _INT2, 2, edition),
         *(_INT2, 2, type_, _CHAR, 1, action, _BYTEA, len(body)),
     )
@@ -65,20 +77,42 @@ def version_row(
 
 def date_row(res: int, key: int, low: datetime, high: datetime) -> bytes:
     """Returns a `date_row`."""
-    return _DATE.pack(4, _INT8, 8, res, _INT8, 8, key, _TIMESTAMPTZ, 8, moment(low), _TIMESTAMPTZ, 8, moment(high))
+    return _DATE.pack(
+        _DATE.size - _LENGTH,
+        *(4, _INT8, 8, res, _INT8, 8, key, _TIMESTAMPTZ, 8, moment(low), _TIMESTAMPTZ, 8, moment(high)),
+    )
 
 
 def quantity_row(res: int, key: int, low: float, high: float, unit: int, system: int) -> bytes:
     """Returns a `quantity_row`."""
     return _QUANTITY.pack(
-        6, _INT8, 8, res, _INT8, 8, key, _FLOAT8, 8, low, _FLOAT8, 8, high, _INT4, 4, unit, _INT4, 4, system
+        _QUANTITY.size - _LENGTH,
+        *(6, _INT8, 8, res, _INT8, 8, key, _FLOAT8, 8, low, _FLOAT8, 8, high, _INT4, 4, unit, _INT4, 4, system),
     )
 
 
 def string_row(res: int, key: int, value: str) -> bytes:
     """Returns a `string_row`."""
     text = value.encode()
-    return _STRING.pack(3, _INT8, 8, res, _INT8, 8, key, _TEXT, len(text)) + text
+    length = _STRING.size - _LENGTH + len(text)
+    return _STRING.pack(length, 3, _INT8, 8, res, _INT8, 8, key, _TEXT, len(text)) + text
+
+
+def expectation(res: int, version: int) -> bytes:
+    """Returns an `expectation`."""
+    return _EXPECTATION.pack(_EXPECTATION.size - _LENGTH, 2, _INT8, 8, res, _INT4, 4, version)
+
+
+def narrow_key(res: int, key: int | None) -> bytes:
+    """Returns a `narrow_key`; None stands for every key."""
+    if key is None:
+        return _EVERY_KEY.pack(_EVERY_KEY.size - _LENGTH, 2, _INT8, 8, res, _INT8, _NULL)
+    return _NARROW_KEY.pack(_NARROW_KEY.size - _LENGTH, 2, _INT8, 8, res, _INT8, 8, key)
+
+
+def name_row(digest: bytes, res: int) -> bytes:
+    """Returns a `name_row`."""
+    return _NAME.pack(_NAME.size - _LENGTH, 2, _UUID, 16, digest, _INT8, 8, res)
 
 
 def int8_array(values: Sequence[int]) -> bytes:
@@ -107,11 +141,20 @@ def moment(value: datetime) -> int:
 
 
 async def register(connection: asyncpg.Connection) -> None:
-    """Makes a connection pass rows on as they are.
+    """Makes a connection take arrays of rows as they are.
 
-    `Connection.set_type_codec` refuses binary codecs for composites, which it would have to read as well; these are
-    only written. So the codec is added where it would add it: one call inside asyncpg, held by the tests of the store.
+    `Connection.set_type_codec` refuses binary codecs for composites and arrays, which it would have to read as well;
+    these are only written. So the codec is added where it would add it: one call inside asyncpg, held by the tests of
+    the store.
     """
     settings = connection._protocol.get_settings()
-    for row in await connection.fetch("SELECT oid, typname FROM pg_type WHERE typname = ANY ($1)", list(ROW_TYPES)):
-        settings.add_python_codec(row["oid"], row["typname"], "public", [], "scalar", bytes, bytes, "binary")
+    for row in await connection.fetch("SELECT oid, typname, typarray FROM pg_type WHERE typname = ANY ($1)", ROW_TYPES):
+        settings.add_python_codec(
+            *(row["typarray"], f"_{row['typname']}", "public", [], "scalar"),
+            *(partial(_rows, row["oid"]), bytes, "binary"),
+        )
+
+
+def _rows(oid: int, found: Sequence[bytes]) -> bytes:
+    """Returns an array of rows of a type."""
+    return _ARRAY.pack(1, 0, oid, len(found), 1) + b"".join(found)

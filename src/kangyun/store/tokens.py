@@ -9,10 +9,9 @@ u uri or external reference, b uri below a path, i identifier of a reference, w 
 """
 
 import hashlib
+from collections.abc import Iterator
 
 from kangyun.fhir.search.parameters import Parameter
-
-_SIGN = 1 << 63
 
 
 class Bound:
@@ -30,6 +29,7 @@ class Bound:
         "patient_rank",
         "prefix",
         "salt",
+        "uris",
     )
 
     def __init__(self, parameter: Parameter, hasher: "Hasher") -> None:
@@ -40,6 +40,7 @@ class Bound:
         self.salt = hasher.number(b"salt\0" + self.prefix)
         self.bit = 1 << parameter.number if parameter.number < MOST_BITS else 0
         self.known: dict[tuple[str | None, str | None], tuple[int, ...]] = {}
+        self.uris: dict[str, tuple[int, ...]] = {}
         self.clinical = False
         self.patient_rank = 0
         # Aliases of this parameter that are narrowed to one target type: type -> presence bit.
@@ -68,6 +69,24 @@ class Bound:
             return (self.hash(b"c", code), self.hash(b"t", "", code))
         return (self.hash(b"t", system, code), self.hash(b"c", code))
 
+    def uri(self, value: str) -> tuple[int, ...]:
+        """Returns the tokens of a uri: as it is, without a version, and what it lies below."""
+        found = self.uris.get(value)
+        if found is None:
+            found = tuple(self._uri(value))
+            if len(self.uris) < MOST_KNOWN_CODES:
+                self.uris[value] = found
+        return found
+
+    def _uri(self, value: str) -> Iterator[int]:
+        yield self.hash(b"u", value)
+        plain, mark, _ = value.partition("|")
+        if mark:
+            yield self.hash(b"u", plain)
+        if self.parameter.type == "uri":
+            for above in uri_ancestors(plain):
+                yield self.hash(b"b", above)
+
 
 MOST_KNOWN_CODES = 4096
 MOST_BITS = 63
@@ -78,10 +97,14 @@ class Hasher:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # A copy of a keyed hash is made in two thirds of the time of a new one.
+        self._eight = hashlib.blake2b(digest_size=8, key=key).copy
+        self._sixteen = hashlib.blake2b(digest_size=16, key=key).copy
 
     def number(self, value: bytes) -> int:
-        raw = int.from_bytes(hashlib.blake2b(value, digest_size=8, key=self._key).digest(), "big")
-        return raw - (1 << 64) if raw >= _SIGN else raw
+        digest = self._eight()
+        digest.update(value)
+        return int.from_bytes(digest.digest(), "big", signed=True)
 
     def small(self, value: str) -> int:
         """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
@@ -90,7 +113,9 @@ class Hasher:
 
     def name(self, resource_type: str, id_: str) -> bytes:
         """Returns 128 bits for Type/id, as a UUID's bytes."""
-        return hashlib.blake2b(f"{resource_type}/{id_}".encode(), digest_size=16, key=self._key).digest()
+        digest = self._sixteen()
+        digest.update(f"{resource_type}/{id_}".encode())
+        return digest.digest()
 
     def bucket(self, value: bytes) -> int:
         return int.from_bytes(hashlib.blake2b(value, digest_size=2, key=self._key).digest(), "big") % BUCKETS
@@ -107,3 +132,14 @@ def bucket_of(res: int) -> int:
 def name_bucket(digest: bytes) -> int:
     """Returns the lock bucket of a name, from its digest."""
     return int.from_bytes(digest[:2], "big") % BUCKETS
+
+
+def uri_ancestors(uri: str) -> list[str]:
+    """Returns what :below matches: the uri and each part of it that ends before a slash behind the host."""
+    start = uri.find("://")
+    place = uri.find("/", start + 3) if start >= 0 else uri.find(":")
+    found: list[str] = []
+    while place >= 0 and len(found) < 32:
+        found.append(uri[:place])
+        place = uri.find("/", place + 1)
+    return [*found, uri]

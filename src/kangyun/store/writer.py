@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from asyncpg.pgproto.pgproto import UUID
 
 from kangyun.base.crypto import Sealer, sm3
 from kangyun.fhir import Resource
@@ -137,13 +136,13 @@ class _Batch:
         self._indexer = indexer
         self._keys = keys
         self._institution = envelope.institution
-        self.expected: list[tuple[int, int]] = []
-        self.names: list[tuple[Any, ...]] = []
+        self.expected: list[bytes] = []
+        self.names: list[bytes] = []
         self.key_rows: list[tuple[Any, ...]] = []
         self.created: list[bytes] = []
         self.changed: list[bytes] = []
-        self.bumped: list[tuple[int, int]] = []
-        self.cleared: list[tuple[int, int | None]] = []
+        self.bumped: list[bytes] = []
+        self.cleared: list[bytes] = []
         self.versions: list[bytes] = []
         self.dates: list[bytes] = []
         self.quantities: list[bytes] = []
@@ -188,16 +187,16 @@ class _Batch:
         self._indexer.learn(self._news)
 
     def _name(self, digest: bytes, res: int) -> None:
-        self.names.append((UUID(digest), res))
+        self.names.append(rows.name_row(digest, res))
         self.buckets.add(name_bucket(digest))
 
     def _index(self, change: Change) -> IndexRow:
         """Makes the index rows of a change and returns the row that stands after it."""
         if change.version > 1:
-            self.expected.append((change.res, change.version - 1))
+            self.expected.append(rows.expectation(change.res, change.version - 1))
             self.buckets.add(bucket_of(change.res))
         elif change.chosen:
-            self.expected.append((change.res, 0))
+            self.expected.append(rows.expectation(change.res, 0))
         before = change.before
         if change.resource is None:
             assert before is not None
@@ -208,7 +207,7 @@ class _Batch:
             self.patients.add(patient)  # type: ignore[arg-type]
             self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
         if before is not None and row == before and change.action != DELETED and not change.reindexed:
-            self.bumped.append((change.res, change.version))
+            self.bumped.append(rows.expectation(change.res, change.version))
             return row
         line = rows.resource_row(
             *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
@@ -222,7 +221,7 @@ class _Batch:
             if narrow == (before.dates, before.quantities, before.strings) and not change.reindexed:
                 return row
             keys: set[int | None] = {None} if change.reindexed else {*before.narrow_keys}
-            self.cleared += [(change.res, key) for key in keys]
+            self.cleared += [rows.narrow_key(change.res, key) for key in keys]
         res = change.res
         self.dates += [rows.date_row(res, *value) for value in row.dates]
         self.quantities += [rows.quantity_row(res, *value) for value in row.quantities]

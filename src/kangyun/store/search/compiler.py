@@ -20,7 +20,7 @@ from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
 from kangyun.fhir.search.tree import All, Chain, Column, Either, Has, Node, Not, Test
 from kangyun.fhir.search.words import folded, query_grams, words
-from kangyun.store.index import ABOUT, UCUM, Indexer, uri_ancestors
+from kangyun.store.index import ABOUT, UCUM, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
@@ -41,7 +41,7 @@ from kangyun.store.search.conditions import (
     string_test,
     token_condition,
 )
-from kangyun.store.tokens import Bound
+from kangyun.store.tokens import Bound, uri_ancestors
 from kangyun.store.visible import EVERYTHING, Sight, visible
 
 # A chain takes so many targets by their keys; beyond that it is joined row by row.
