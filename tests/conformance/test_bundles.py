@@ -4,8 +4,11 @@ Source: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/b
 """
 
 import base64
+from decimal import Decimal
 
 import pytest
+
+from kangyun.fhir import xml as fhir_xml
 
 BASE = "http://127.0.0.1:8080/fhir"
 ZHANG = {"resourceType": "Patient", "id": "zhang", "name": [{"family": "Zhang"}], "identifier": [{"value": "1"}]}
@@ -211,6 +214,25 @@ async def test_a_transaction_is_one_version_of_history(client):
     await sent(client, "transaction", entry("PUT", "Patient/zhang", ZHANG), entry("POST", "Practitioner", LI))
     history = (await client.get("_history")).json()
     assert len({one["response"]["lastModified"] for one in history["entry"]}) == 1
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_bundles_go_in_and_out_as_xml(client, kind):
+    content = fhir_xml.encode(
+        bundle(
+            kind,
+            entry("PUT", "Patient/zhang", ZHANG, "urn:uuid:p"),
+            entry("POST", "Observation", observed("Patient/zhang", id="x", valueQuantity={"value": Decimal("1.50")})),
+            entry("GET", "Patient?name=zhang"),
+        )
+    )  # fmt: skip
+    xml = "application/fhir+xml"
+    answer = await client.post("", content=content, headers={"content-type": xml, "accept": xml})
+    assert answer.headers["content-type"].startswith(xml)
+    answered = fhir_xml.decode(answer.content)
+    assert [one["response"]["status"][:3] for one in answered["entry"]] == ["201", "201", "200"]
+    assert answered["entry"][2]["resource"]["entry"][0]["resource"]["id"] == "zhang"
+    assert b'"value":1.50' in (await client.get("Observation")).content
 
 
 # --- batch

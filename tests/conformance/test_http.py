@@ -132,6 +132,7 @@ async def test_head_has_the_headers_and_no_body(stocked):
         ("GET", "Patient/zhang/Nothing", 404),
         ("GET", "Patient/zhang/Observation/1", 404),
         ("GET", "Medication/1/Observation", 404),
+        ("GET", "Patient/zhang?_summary=odd", 400),
         ("POST", "Patient/zhang", 405),
         ("DELETE", "Patient/_history", 405),
         ("PUT", "Patient/zhang/_history/1", 405),

@@ -87,6 +87,8 @@ async def test_history_pages_and_bounds(client):
     strict = {"prefer": "handling=strict"}
     assert (await client.get("_history?_sort=x", headers=strict)).status_code == 400
     assert (await client.get("_history?_since=2999-01-01")).json().get("entry") is None
+    none = (await client.get("Patient/zhang/_history?_count=0")).json()
+    assert none["total"] == 4 and "entry" not in none
     for wrong in ("_count=x", "_since=x", "_at=x"):
         assert (await client.get(f"_history?{wrong}")).status_code == 400
 
@@ -107,6 +109,8 @@ async def test_what_a_write_shows_is_asked_for(client):
     )
     assert (minimal.status_code, minimal.content) == (201, b"")
     assert minimal.headers["location"] == "http://127.0.0.1:8080/fhir/Patient/zhang/_history/1"
+    assert "content-location" not in minimal.headers
+    assert whole.headers["content-location"] == "http://127.0.0.1:8080/fhir/Patient/zhang/_history/2"
     assert whole.json()["meta"]["versionId"] == "2"
     assert said.json()["resourceType"] == "OperationOutcome"
     gone = await client.delete("Patient/zhang", headers={"prefer": "return=OperationOutcome"})
@@ -126,7 +130,15 @@ async def test_an_id_that_is_sent_with_a_creation_is_not_taken(client):
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
     ("header", "status"),
-    [('W/"1"', 200), ('"1"', 200), ('W/"2"', 412), ('"of-another-server"', 412), ("odd", 400), ('W/"1", W/"2"', 400)],
+    [
+        ("*", 200),
+        ('W/"1"', 200),
+        ('"1"', 200),
+        ('W/"2"', 412),
+        ('"of-another-server"', 412),
+        ("odd", 400),
+        ('W/"1", W/"2"', 400),
+    ],
 )
 async def test_if_match_guards_every_change(zhang, method, header, status):
     bodies = {
@@ -138,6 +150,12 @@ async def test_if_match_guards_every_change(zhang, method, header, status):
         method, "Patient/zhang", json=body, headers={"if-match": header, "content-type": type_}
     )
     assert answer.status_code == {("DELETE", 200): 204}.get((method, status), status)
+
+
+async def test_if_match_with_a_star_asks_that_there_is_one(zhang):
+    star = {"if-match": "*"}
+    assert (await zhang.put("Patient/new", json=ZHANG | {"id": "new"}, headers=star)).status_code == 412
+    assert (await zhang.delete("Patient/nobody", headers=star)).status_code == 412
 
 
 async def test_if_none_match_guards_a_new_id(zhang):
@@ -171,6 +189,8 @@ async def test_patches(zhang, type_):
         ("application/json-patch+json", '[{"op":"test","path":"/gender","value":"other"}]', 422),
         ("application/json-patch+json", '[{"op":"replace","path":"/gender","value":"odd"}]', 422),
         ("application/json-patch+json", '[{"op":"replace","path":"/id","value":"other"}]', 400),
+        (JSON, '{"resourceType":"Patient"}', 400),
+        (JSON, '{"resourceType":"Parameters","parameter":[{"name":"odd"}]}', 400),
         ("application/xml-patch+xml", "<diff/>", 415),
         ("text/plain", "x", 415),
     ],

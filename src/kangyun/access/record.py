@@ -23,7 +23,7 @@ from kangyun.store.model import Envelope, Stored
 from kangyun.store.search.searcher import Page
 from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
-from kangyun.store.transaction import Done, Method, Operation
+from kangyun.store.transaction import ANY_VERSION, Done, Method, Operation
 from kangyun.store.visible import EVERYTHING, Sight
 
 READ, SEARCH, HISTORY, REFUSED = "read", "search", "history", "refused"
@@ -217,4 +217,4 @@ class Record:
 
 
 # What callers hold of the store, so that nobody above imports it.
-__all__ = ["Done", "Gate", "Method", "Operation", "Page", "Query", "Record", "Stored", "Versions"]
+__all__ = ["ANY_VERSION", "Done", "Gate", "Method", "Operation", "Page", "Query", "Record", "Stored", "Versions"]

@@ -40,6 +40,8 @@ from kangyun.store.writer import Change, Outdated, Stale, Writer
 
 Method = Literal["create", "update", "patch", "delete"]
 Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
+ANY_VERSION = -1
+"""As the version that must be current: that there is one."""
 ATTEMPTS = 8
 # So many entries are prepared before others get the processor.
 SLICE = 50
@@ -290,7 +292,7 @@ class _Run:
     def _check_version(operation: Operation, alive: Stored | None) -> None:
         if operation.only_new and alive is not None:
             raise VersionConflict("store.exists-already", at=operation.at)
-        if operation.if_match is not None and (alive is None or alive.version != operation.if_match):
+        if operation.if_match is not None and (alive is None or operation.if_match not in (alive.version, ANY_VERSION)):
             raise VersionConflict(at=operation.at)
 
     # --- what is written

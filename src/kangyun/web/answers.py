@@ -46,7 +46,7 @@ def of_write(stored: Stored, status: int, base: str, wish: str | None, language:
     if wish == "operationoutcome":
         issue = Issue("information", "informational", "web.done")
         return Answer(status, encode(outcome([issue], language, request)), headers)
-    return Answer(status, stored.json, headers)
+    return Answer(status, stored.json, headers | {"content-location": headers["location"]})
 
 
 def done(headers: dict[str, str], language: Language) -> Answer:

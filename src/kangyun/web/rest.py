@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kangyun.access.intake import check
-from kangyun.access.record import Record, Stored
+from kangyun.access.record import ANY_VERSION, Record, Stored, Versions
 from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
@@ -31,6 +31,7 @@ _VERSION = re.compile(r'(?:W/)?(?:"?(?P<version>\d{1,9})"?|"[^"]{0,200}")')
 NO_VERSION = 0
 CURSOR = "_cursor"
 HISTORY_COUNT = 20
+_SUMMARIES = (None, "true", "false", "text", "data")
 _OF_HISTORY = {"_count", "_since", "_at", "_format", "_pretty", CURSOR}
 
 
@@ -132,6 +133,8 @@ class Rest:
             request.format  # noqa: B018 - not asked before, because it might have been the content's
         answer = answers.of_resource(stored)
         summary, elements = request.option("_summary"), request.option("_elements")
+        if summary not in _SUMMARIES:
+            raise Invalid("fhir.search.value", parameter="_summary")
         if elements or summary in ("true", "text", "data"):
             wanted = tuple(part for part in (elements or "").split(",") if part)
             answer.body = answers.cut(stored, summary or "false", wanted)
@@ -204,6 +207,8 @@ class Rest:
         page = await record.history(
             type_, id_, count=max(min(int(count), LARGEST_COUNT), 1), since=since, during=during, place=place
         )
+        if not int(count):
+            page = Versions([], page.total, None)
         following = self._cursors.write(page.next, record.actor.reference, bound) if page.next else None
         return answers.history(page, self.base, path, shown, following)
 
@@ -295,6 +300,8 @@ def patch_resource(patch: Resource) -> Callable[[Resource], Resource]:
         except ValueError:
             raise Invalid("web.entry-resource") from None
         return patch_of(content, str(patch.get("contentType", "")))
+    if patch.get("resourceType") != "Parameters":
+        raise Invalid("web.not-this-type", expected="Parameters")
     return lambda resource: apply_fhirpath_patch(resource, patch)
 
 
@@ -312,6 +319,8 @@ def if_match(text: str) -> int | None:
     """Returns the version that an If-Match names, None for an empty one. Raises Invalid for what names none."""
     if not text:
         return None
+    if text.strip() == "*":
+        return ANY_VERSION
     versions = _versions(text, "If-Match")
     if len(versions) != 1:
         raise Invalid("web.header", header="If-Match")

@@ -69,7 +69,7 @@ class Query:
 
 
 # Said to the server about the answer, not about what is searched.
-_ABOUT_ANSWER = {"_format", "_pretty", "_getpages", "_maxresults", "_score", "_containedType"}
+_ABOUT_ANSWER = {"_format", "_pretty"}
 
 
 def read_query(
@@ -135,7 +135,7 @@ class _Reader:
             query.elements = tuple(part.strip() for part in text.split(",") if part.strip())
         elif base == "_cursor":
             query.cursor = text
-        elif base == "_contained":
+        elif base in ("_contained", "_containedType"):
             if text != "false":
                 raise NotSupported("fhir.search.contained")
         elif base not in _ABOUT_ANSWER:
