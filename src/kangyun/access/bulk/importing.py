@@ -88,7 +88,7 @@ def read_request(asked: Resource) -> tuple[Input, ...]:
         if not isinstance(one, dict) or not isinstance(one.get("url"), str):
             raise Invalid("access.bulk.input-url", at=f"{at}.url")
         type_ = one.get("type") or ""
-        if type_ and type_ not in definitions().resource_types:
+        if type_ and (not isinstance(type_, str) or type_ not in definitions().resource_types):
             raise Invalid("access.bulk.input-type", at=f"{at}.type")
         found.append(Input(one["url"], type_))
     return tuple(found)
@@ -99,7 +99,7 @@ def _as_manifest(parameters: Resource) -> dict[str, Any]:
     manifest: dict[str, Any] = {"input": []}
     for parameter in _dicts(parameters.get("parameter")):
         if parameter.get("name") == "input":
-            parts = {part.get("name"): _value(part) for part in _dicts(parameter.get("part"))}
+            parts = {str(part.get("name")): _value(part) for part in _dicts(parameter.get("part"))}
             manifest["input"].append(parts)
         elif parameter.get("name") in ("inputFormat", "inputSource"):
             manifest[parameter["name"]] = _value(parameter)
