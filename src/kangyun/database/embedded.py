@@ -8,6 +8,7 @@ The Python layer of the wheel is not used: as root it opens folders to all users
 (facts/store.md 1(d)).
 """
 
+import contextlib
 import ctypes
 import grp
 import hashlib
@@ -35,11 +36,12 @@ ROLE = "kangyun"
 DATABASE = "kangyun"
 # A Unix socket's address holds 107 bytes; `/.s.PGSQL.5432` takes 14 of them.
 LONGEST_SOCKET_FOLDER = 92
+# Of the machine's memory, for the server's own cache. What it reads beside it costs a call and a checksum each page.
+CACHE_SHARE, LEAST_CACHE, MOST_CACHE = 1 / 8, 128 << 20, 8 << 30  # bytes
 SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
     "max_wal_size": "4GB",
@@ -50,7 +52,6 @@ SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     "autovacuum_naptime": "20s",
     "autovacuum_vacuum_scale_factor": "0.05",
-    "autovacuum_analyze_scale_factor": "0.05",
     "log_min_messages": "fatal",
     # A log line must never carry a parameter or a row.
     "log_min_error_statement": "panic",
@@ -78,7 +79,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path, settings: dict[str, str] | None = None, binaries: Path | None = None) -> None:
         self.folder = folder.resolve()
         self.owner = _owner(self.data)
-        self._settings = SETTINGS | (settings or {})
+        self._settings = SETTINGS | {"shared_buffers": _cache()} | (settings or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._binaries = binaries or _binaries()
 
@@ -302,6 +303,14 @@ def _character_type() -> list[str]:
         return ["--lc-ctype=C.UTF-8"]
     # The smallest systems have no locales at all.
     return ["--lc-ctype=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+
+
+def _cache(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> str:
+    """Returns how much memory the server may keep pages in, by what the machine, or the container, has."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # Not in a container, or "max": no limit.
+        memory = min(memory, int(limit.read_text("ascii")))
+    return f"{int(min(max(memory * CACHE_SHARE, LEAST_CACHE), MOST_CACHE)) >> 20}MB"
 
 
 def major_version(binaries: Path | None = None) -> str:

@@ -181,6 +181,7 @@ CREATE FUNCTION make_segment(n int8) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     low int8 := n * (segment_numbers() << 12);
     high int8 := (n + 1) * (segment_numbers() << 12);
+    made text;
 BEGIN
     PERFORM pg_advisory_xact_lock(1262639);
     IF to_regclass('resource_' || n) IS NOT NULL THEN
@@ -208,11 +209,14 @@ BEGIN
     EXECUTE format('CREATE INDEX string_value_%s_key ON string_value_%1$s (key, value, res)', n);
     EXECUTE format('CREATE INDEX string_value_%s_newest ON string_value_%1$s (key, res)', n);
     EXECUTE format('CREATE INDEX string_value_%s_res ON string_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
-    EXECUTE format('ALTER TABLE resource ATTACH PARTITION resource_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
-    EXECUTE format('ALTER TABLE version ATTACH PARTITION version_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
-    EXECUTE format('ALTER TABLE date_value ATTACH PARTITION date_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
-    EXECUTE format('ALTER TABLE quantity_value ATTACH PARTITION quantity_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
-    EXECUTE format('ALTER TABLE string_value ATTACH PARTITION string_value_%s FOR VALUES FROM (%s) TO (%s)', n, low, high);
+    FOREACH made IN ARRAY ARRAY['resource', 'version', 'date_value', 'quantity_value', 'string_value'] LOOP
+        -- Frequencies hardly change while a segment grows: looking at 300,000 rows at each twentieth more of it was a
+        -- third of the server's work in a load.
+        EXECUTE format(
+            'ALTER TABLE %s_%s SET (autovacuum_analyze_scale_factor = 0.4, autovacuum_analyze_threshold = 10000, '
+            'autovacuum_vacuum_insert_scale_factor = 0.4, autovacuum_vacuum_insert_threshold = 50000)', made, n);
+        EXECUTE format('ALTER TABLE %s ATTACH PARTITION %1$s_%s FOR VALUES FROM (%s) TO (%s)', made, n, low, high);
+    END LOOP;
 END
 $$;
 SELECT make_segment(0), make_segment(1);
