@@ -467,3 +467,29 @@ async def test_nonsense_on_a_socket_is_passed_over(hooked, listen):
         await socket.say(text)
     await socket.say(f"bind {made['id']}")
     assert (await socket.hear())["text"] == f"bound {made['id']}"
+
+
+async def test_criteria_may_be_by_a_parameter_of_the_region_as_long_as_there_is_one(hooked, receiver, endpoint):
+    colour = "urn:region:eye-colour"
+    parameter = {
+        "resourceType": "SearchParameter", "url": colour, "name": "x", "status": "active", "description": "x",
+        "code": "eye-colour", "base": ["Patient"], "type": "token", "id": "colour",
+        "expression": f"Patient.extension('{colour}').value",
+    }  # fmt: skip
+    await hooked.put("SearchParameter/colour", json=parameter)
+    async with asyncio.timeout(PATIENCE):
+        while (await hooked.get("Patient?eye-colour=x", headers={"prefer": "handling=strict"})).status_code != 200:
+            await asyncio.sleep(0.02)
+    asked = await subscribed(hooked, subscription(endpoint, "Patient?eye-colour=green"))
+    for id_, value in (("a", "brown"), ("b", "green")):
+        seen = {"id": id_, "extension": [{"url": colour, "valueCode": value}]}
+        await hooked.put(f"Patient/{id_}", json=PATIENT | seen)
+    await until(lambda: len(receiver.got) == 1)
+    await hooked.delete("SearchParameter/colour")
+    async with asyncio.timeout(PATIENCE):
+        while (await hooked.get("Patient?eye-colour=x", headers={"prefer": "handling=strict"})).status_code == 200:
+            await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE):
+        while (told := (await hooked.get(f"Subscription/{asked['id']}")).json())["status"] != "error":
+            await hooked.post("Patient", json=PATIENT)
+    assert "Patient.eye-colour" in told["error"]

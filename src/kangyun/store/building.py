@@ -64,6 +64,7 @@ class ParameterWatch:
             await self._registry.refresh(connection)
             if action == DELETED or not is_ours(resource):
                 await self._registry.set_state(connection, resource.get("url", ""), "retired")
+                await self._registry.refresh(connection)
                 return
             try:
                 added = await self._registry.add(connection, resource)

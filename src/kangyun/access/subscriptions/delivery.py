@@ -123,7 +123,7 @@ class Deliverer:
             subscription = await store.reader.version(connection, one.res, one.version)
         if subscription is None:
             return
-        wanted = read_subscription(subscription.resource, self.outbound.guard, store.zone)
+        wanted = read_subscription(subscription.resource, self.outbound.guard, store.zone, store.registry.known)
         while True:
             async with pool.connection() as connection:
                 now = await table.one(connection, one.res)

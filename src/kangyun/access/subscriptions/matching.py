@@ -41,6 +41,7 @@ class Matcher:
     platform: Platform
     guard: Guard
     _read: dict[tuple[int, int], Wanted | None] = field(default_factory=dict)
+    _edition: int = -1
 
     async def handle(self, events: Sequence[Event]) -> None:
         """Deals with events, in order: a subscription is told of what came after it was asked for."""
@@ -69,8 +70,9 @@ class Matcher:
             await self._remove(change.res)
             return
         store = self.platform.gate.store
+        await store.refresh()  # Its criteria may be by what the region added just now.
         try:
-            wanted = read_subscription(stored.resource, self.guard, store.zone)
+            wanted = read_subscription(stored.resource, self.guard, store.zone, store.registry.known)
             if wanted.ends is not None and wanted.ends <= clock.now():
                 raise Invalid("access.subscriptions.end", at="Subscription.end")
         except PlatformError as error:
@@ -174,12 +176,18 @@ class Matcher:
             store = self.platform.gate.store
             async with self.platform.pool.connection() as connection:
                 stored = await store.reader.version(connection, one.res, one.version)
+            self._read[key] = None
             try:
-                self._read[key] = read_subscription(stored.resource, self.guard, store.zone) if stored else None
-            except PlatformError:
-                self._read[key] = None
+                if stored is not None:
+                    resource, known = stored.resource, store.registry.known
+                    self._read[key] = read_subscription(resource, self.guard, store.zone, known)
+            except PlatformError as error:  # A search parameter of its criteria was taken back.
+                await self._give_up(one, error)
         return self._read[key]
 
     def _forget(self, subscriptions: Sequence[table.Active]) -> None:
+        edition = self.platform.gate.store.registry.edition
+        if edition != self._edition:
+            self._read, self._edition = {}, edition
         known = {(one.res, one.version) for one in subscriptions}
         self._read = {key: wanted for key, wanted in self._read.items() if key in known}
