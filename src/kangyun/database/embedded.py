@@ -250,7 +250,8 @@ class EmbeddedServer:
         settings = self._settings | {"unix_socket_directories": f"'{self.socket_folder}'"}
         texts = {
             "postgresql.auto.conf": "".join(f"{name} = {value}\n" for name, value in settings.items()),
-            "pg_hba.conf": "local all all peer map=kangyun\n",
+            # The second line lets the same callers copy the whole running server (pg_basebackup).
+            "pg_hba.conf": "local all all peer map=kangyun\nlocal replication all peer map=kangyun\n",
             "pg_ident.conf": "".join(f"kangyun {caller} {ROLE}\n" for caller in sorted(callers)),
         }
         for name, text in texts.items():
