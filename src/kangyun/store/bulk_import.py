@@ -27,36 +27,50 @@ class Ahead:
         self._store = store
         self._institution = institution
         self._known: set[Name] = set()
+        # References are repeated more often than not: each text is read once.
+        self._texts: set[str] = set()
 
-    async def make(self, operations: Iterable[Operation]) -> None:
-        """Makes what these operations will need and nobody has made yet."""
-        wanted = {name for operation in operations for name in self._names(operation)} - self._known
-        if not wanted:
-            return
+    async def make(self, operations: Iterable[Operation], *, own: bool = True) -> None:
+        """Makes what these operations will need and nobody has made yet.
+
+        own: also the names of what they write. Without, a commit makes those itself, which is cheaper where what is
+        written beside it hardly refers to them.
+        """
+        ids, bases = self._store.ids, self._store.bases
+        wanted: set[Name] = set()
+        texts: set[str] = set()
+        for operation in operations:
+            if own and operation.id is not None and ids.res_of(operation.id) is None:
+                wanted.add((operation.type, operation.id))
+            if operation.resource is not None:
+                texts.update([link["reference"] for link in references(operation.resource, operation.text)])
+        texts -= self._texts
+        for text in texts:
+            target = local_target(relative(text, bases))
+            if target is not None and ids.res_of(target[1]) is None:
+                wanted.add(target)
+        wanted -= self._known
+        if wanted:
+            await self._make_names(wanted)
+        for known in (self._known, self._texts):
+            if len(known) > MOST_KNOWN:
+                known.clear()
+        self._known |= wanted
+        self._texts |= texts
+
+    async def _make_names(self, wanted: set[Name]) -> None:
         async with self._store.pool.connection() as connection:
             known = await self._store.reader.names(connection, list(wanted))
         missing = sorted(wanted - known.keys())
-        if missing:
-            numbers = await self._store.numbers.take(len(missing))
-            hasher = self._store.keys.hasher
-            rows = sorted((UUID(hasher.name(*name)), res) for name, res in zip(missing, numbers, strict=True))
-            async with self._store.pool.connection() as connection:
-                made = {row["res"] for row in await connection.fetch(_NAMES, *zip(*rows, strict=True))}
-                patients = [res for (type_, _), res in zip(missing, numbers, strict=True) if type_ == "Patient"]
-                await self._make_keys(connection, [res for res in patients if res in made])
-        if len(self._known) > MOST_KNOWN:
-            self._known.clear()
-        self._known |= wanted
-
-    def _names(self, operation: Operation) -> Iterable[Name]:
-        ids = self._store.ids
-        if operation.id is not None and ids.res_of(operation.id) is None:
-            yield operation.type, operation.id
-        if operation.resource is not None:
-            for link in references(operation.resource, operation.text):
-                target = local_target(relative(link["reference"], self._store.bases))
-                if target is not None and ids.res_of(target[1]) is None:
-                    yield target
+        if not missing:
+            return
+        numbers = await self._store.numbers.take(len(missing))
+        hasher = self._store.keys.hasher
+        rows = sorted((UUID(hasher.name(*name)), res) for name, res in zip(missing, numbers, strict=True))
+        async with self._store.pool.connection() as connection:
+            made = {row["res"] for row in await connection.fetch(_NAMES, *zip(*rows, strict=True))}
+            patients = [res for (type_, _), res in zip(missing, numbers, strict=True) if type_ == "Patient"]
+            await self._make_keys(connection, [res for res in patients if res in made])
 
     async def _make_keys(self, connection: asyncpg.Connection, patients: list[int]) -> None:
         if not patients:

@@ -31,7 +31,8 @@ async def write_lines(record: Record, ahead: Ahead, lines: Sequence[Line], type_
             operations.append((line.number, operation_of(record, line.text, type_)))
         except Exception as error:
             written.refused.append(told(line.number, issues_of(error)))
-    await ahead.make(operation for _, operation in operations)
+    # Of one type, they seldom refer to each other; who refers to them comes when they are there.
+    await ahead.make((operation for _, operation in operations), own=not type_)
     await write_each(record, operations, action, written)
     written.refused.sort(key=_by_line)
     return written
