@@ -97,6 +97,7 @@ class System:
         for name in ("null", "urandom", "zero"):
             facts = os.stat(f"/dev/{name}")
             os.mknod(root / "dev" / name, facts.st_mode, facts.st_rdev)
+            (root / "dev" / name).chmod(0o666)  # mknod takes the umask off.
         libraries = set()
         for command in " ".join(COMMANDS).split():
             where = Path(shutil.which(command) or "")
@@ -129,7 +130,7 @@ class System:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1800,  # seconds
         )
         return done.returncode, done.stdout
 

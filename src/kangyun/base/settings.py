@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -89,6 +90,10 @@ def read_settings(environment: Mapping[str, str] = os.environ, **given: object) 
         raise Invalid("base.short-admin-token", least=SHORTEST_ADMIN_TOKEN)
     if settings.cipher not in ("sm4", "aes"):
         raise Invalid("base.wrong-setting", name="cipher")
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid("base.wrong-setting", name="time_zone") from None
     return settings
 
 
