@@ -246,7 +246,8 @@ class EmbeddedServer:
             raise Unavailable("database.other-major", folder=str(self.folder), found=found, ours=ours)
 
     def _write_configuration(self) -> None:
-        callers = {self.owner.name, pwd.getpwuid(os.geteuid()).pw_name}
+        # root could become the owner anyway: so `doctor`, `load` and a backup work for it, too.
+        callers = {self.owner.name, pwd.getpwuid(os.geteuid()).pw_name, pwd.getpwuid(0).pw_name}
         settings = self._settings | {"unix_socket_directories": f"'{self.socket_folder}'"}
         texts = {
             "postgresql.auto.conf": "".join(f"{name} = {value}\n" for name, value in settings.items()),
