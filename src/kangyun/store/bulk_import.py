@@ -43,7 +43,8 @@ class Ahead:
             if own and operation.id is not None and ids.res_of(operation.id) is None:
                 wanted.add((operation.type, operation.id))
             if operation.resource is not None:
-                texts.update([link["reference"] for link in references(operation.resource, operation.text)])
+                operation.links = references(operation.resource, operation.text)
+                texts.update([link["reference"] for link in operation.links])
         texts -= self._texts
         for text in texts:
             target = local_target(relative(text, bases))

@@ -57,6 +57,7 @@ class Operation:
     full_url:   what other entries of the transaction call it, "" where it has no such name; None outside of one.
     at:         where it stands in what was sent.
     text:       the resource as it was sent, where it was JSON: it saves work.
+    links:      its literal references, where they are known already.
     """
 
     method: Method
@@ -70,6 +71,7 @@ class Operation:
     full_url: str | None = None
     at: str | None = None
     text: bytes | None = None
+    links: list[Resource] | None = None
 
 
 class Done(NamedTuple):
@@ -313,7 +315,8 @@ class _Run:
             else:
                 plan.resource = plan.operation.resource
                 assert plan.resource is not None
-                plan.links = references(plan.resource, plan.operation.text)
+                links = plan.operation.links
+                plan.links = references(plan.resource, plan.operation.text) if links is None else links
         mapping = {
             plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
             for plan in self._plans
