@@ -6,6 +6,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from benchmarks import __main__ as lot
 from benchmarks import growth, hard, ndjson_import, reads
 from benchmarks.corpus.stages import contents
 from benchmarks.hard import LIST, Values
@@ -135,6 +136,30 @@ def test_every_place_of_the_hard_list_is_filled(corpus):
     assert "{" not in filled
     assert "oldest-fifth-of-100" in filled
     assert "Patient/49" in filled
+
+
+def test_the_lot_runs_commands_and_holds_them_against_the_bars(tiny, tmp_path):
+    app = Typer()
+    app.command()(lot.main)
+    file = tmp_path / "bench.json"
+    result = CliRunner().invoke(
+        app, ["--server", tiny.url, "--only", "reads,crud", "--seconds", "0.3", "--json", str(file)]
+    )
+    assert result.exit_code == 0, result.output
+    written = json.loads(file.read_text())
+    assert [bar["what"] for bar in written["bars"]] == ["read, audited", "create, audited", "update, audited"]
+    assert set(written["figures"]) == {"reads", "crud"}
+    assert "read, audited" in result.output
+
+
+def test_the_lot_names_what_failed(tiny, tmp_path):
+    app = Typer()
+    app.command()(lot.main)
+    tiny.refuses = {"Patient"}
+    file = tmp_path / "bench.json"
+    result = CliRunner().invoke(app, ["--server", tiny.url, "--only", "reads", "--json", str(file)])
+    assert (result.exit_code, json.loads(file.read_text())["bars"]) == (1, [])
+    assert "failed: reads" in result.output
 
 
 def test_a_ratio_needs_a_figure_at_every_size():
