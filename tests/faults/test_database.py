@@ -100,6 +100,20 @@ async def test_a_process_that_starts_before_its_database_serves_when_that_comes(
     await life
 
 
+async def test_a_process_with_another_key_leaves_no_connection(
+    client, fresh_database, make_settings, outsider, tmp_path
+):
+    before = await outsider.fetchval(f"SELECT count(*) {OTHERS}")
+    stranger = Application(make_settings(data=tmp_path / "other"), fresh_database)
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await stranger.open()
+    await stranger.close()
+    async with asyncio.timeout(20):
+        while await outsider.fetchval(f"SELECT count(*) {OTHERS}") > before:
+            await asyncio.sleep(0.05)
+
+
 async def test_ended_connections_cost_nobody_a_second_try(client, outsider):
     made = (await client.post("Patient", json=PATIENT)).json()
     await asyncio.gather(*(client.get(f"Patient/{made['id']}") for _ in range(20)))

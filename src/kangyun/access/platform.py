@@ -60,7 +60,11 @@ async def open_platform(settings: Settings, database: str) -> Platform:
     pool = Pool(database, size=settings.connections, prepare=register)
     base = base_url(settings)
     former = [url.strip().rstrip("/") for url in settings.former_urls.split(",") if url.strip()]
-    store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))
+    try:
+        store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))
+    except BaseException:
+        await pool.close()  # Whoever tries again each second would else leave a connection behind each time.
+        raise
     accounts = demo_accounts(settings.data / DEMO_ACCOUNTS) if settings.demo else []
     sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
     # The database's own disk, where it is ours to watch.
