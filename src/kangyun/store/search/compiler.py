@@ -453,12 +453,15 @@ class Compiler:
     async def _joined_has(self, bound: Bound, has: Has) -> Condition:
         alias = f"t{len(self.arguments.values)}"
         test = (await self._joined(has.type, has.inner)).replace("{r}", alias).replace("{n}", "")
-        link = f"{alias}.tok @> ARRAY[{{r}}.res # {salt_place(self.arguments, bound)}]"
+        link = f"tok @> ARRAY[{{r}}.res # {salt_place(self.arguments, bound)}]"
+        near = f"x.{link}"
         if decides_patient(has.type, bound.code):
-            link = f"{alias}.patient = {{r}}.res AND {link}"
+            near, test = "x.patient = {r}.res", f"{alias}.{link} AND {test}"
+        # OFFSET 0: the link's index gives the few rows of one target. The test is a frequent one, else `referred` would
+        # have answered; an index of its own would be read from end to end for each target.
         return Condition(
-            f"EXISTS (SELECT FROM resource AS {alias} WHERE {alias}.type = {TYPE_NUMBERS[has.type]} "
-            f"AND NOT {alias}.deleted AND {visible(alias, self.sight)} AND {link} AND {test})"
+            f"EXISTS (SELECT FROM (SELECT * FROM resource AS x WHERE x.type = {TYPE_NUMBERS[has.type]} AND {near} "
+            f"OFFSET 0) AS {alias} WHERE NOT {alias}.deleted AND {visible(alias, self.sight)} AND {test})"
         )
 
     # --- what is no index value

@@ -96,7 +96,11 @@ def link_condition(arguments: Arguments, targets: Iterable[int], salt: int) -> C
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.tok @> ARRAY[t.tok] OFFSET 0) AS s"
     )
     seed = Seed(f"SELECT DISTINCT ON (res) * FROM ({probes}) AS found OFFSET 0", True)
-    return Condition(f"{{r}}.tok && {place}", seed)
+    return Condition(
+        # Hashed: && would compare each token of a row with each of the targets.
+        f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) WHERE l.tok IN (SELECT unnest({place})))",
+        seed,
+    )
 
 
 def computed_tokens(expression: str) -> Condition:
