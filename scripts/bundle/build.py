@@ -59,7 +59,9 @@ def _build(architecture: str, repository: Path, output: Path, work: Path) -> Pat
     console = repository / "console" / "dist"
     if console.is_dir():
         shutil.copytree(console, content / "console")
-    shutil.copytree(repository / "docs" / "zh", content / "manual")
+    shutil.copytree(repository / "docs" / "zh", content / "manual" / "zh")
+    for name in ("operations.md", "security.md"):  # What the Chinese manuals point to.
+        shutil.copy2(repository / "docs" / name, content / "manual")
     shutil.copy2(repository / "LICENSE", content)
     shutil.copy2(HERE / "install.sh", content)
     shutil.copytree(HERE / "systemd", content / "systemd")

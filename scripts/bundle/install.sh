@@ -317,7 +317,7 @@ write_settings() {
         kept=$(grep -v -e '^KANGYUN_DATA=' -e '^KANGYUN_PORT=' -e '^KANGYUN_HOST=' "$CONFIGURATION" || true)
     else
         undo "rm -f '$CONFIGURATION'"
-        kept="# 康云的设置，全部设置见 $PREFIX/current/manual 中的《运维》。改动后：systemctl restart kangyun"
+        kept="# 康云的设置，全部设置见 $PREFIX/current/manual/operations.md。改动后：systemctl restart kangyun"
         if [ -n "$TOKEN" ]; then
             token=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
             kept="$kept
@@ -434,7 +434,7 @@ report() {
     say "  地址      http://$HOST:$PORT/"
     say "  数据      $DATA"
     say "  设置      $CONFIGURATION（含管理员令牌）"
-    say "  手册      $PREFIX/current/manual"
+    say "  手册      $PREFIX/current/manual/zh"
     say "  自检      $PREFIX/bin/kangyun doctor"
     if [ -n "$SYSTEMD" ]; then
         say "  服务      systemctl status kangyun"

@@ -1,0 +1,65 @@
+"""Writes the tables of `docs/operations.md` that come from the code: settings, and commands with their options.
+
+A table stands between `<!-- name -->` and `<!-- end -->`. tests/architecture/test_documents.py holds that the file is
+as this would write it.
+"""
+
+import re
+from pathlib import Path
+
+import typer
+
+from kangyun.base.settings import describe
+from kangyun.cli.main import app
+
+OPERATIONS = Path(__file__).parents[1] / "docs" / "operations.md"
+
+
+def main() -> None:
+    """Writes the file anew."""
+    OPERATIONS.write_text(filled(OPERATIONS.read_text("utf-8")), "utf-8")
+
+
+def filled(text: str) -> str:
+    """Returns the text with its tables as the code says. Raises ValueError where a table has no place."""
+    for name, table in (("settings", settings()), ("commands", commands())):
+        text, count = re.subn(
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)",
+            lambda found, t=table: found[1] + t + found[2],
+            text,
+            flags=re.DOTALL,
+        )
+        if count != 1:
+            raise ValueError(name)
+    return text
+
+
+def settings() -> str:
+    """Returns the table of all settings."""
+    rows = [f"| `{name}` | {_code(default)} | {zh} | {en} |" for name, default, zh, en in describe()]
+    return "\n".join(["| setting | default | | |", "|---|---|---|---|", *rows, ""])
+
+
+def commands() -> str:
+    """Returns the table of all commands and their options."""
+    rows = []
+    for name, command in sorted(typer.main.get_group(app).commands.items()):
+        told = (command.help or "").strip().split("\n")[0]
+        rows.append(f"| `kangyun {name}` | {_shown(told)} |")
+        for parameter in command.params:
+            if parameter.name != "help":
+                form = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
+                rows.append(f"| &nbsp;&nbsp;`{form}` | {_shown(getattr(parameter, 'help', None) or '')} |")
+    return "\n".join(["| command | |", "|---|---|", *rows, ""])
+
+
+def _shown(text: str) -> str:
+    return re.sub(r"\s*\|\s*", " · ", text)
+
+
+def _code(value: str) -> str:
+    return f"`{value}`" if value else ""
+
+
+if __name__ == "__main__":
+    main()
