@@ -160,6 +160,17 @@ def export(
     sys.exit(exporting.export(exporting.Wish(folder, data, tuple(types or ()), instant, gzip, overwrite)))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="运行基准测试并与指标对照，需要源代码目录；选项见 kangyun bench --help | Run the benchmarks, in a source tree",
+)
+def bench(context: typer.Context) -> None:
+    """Hands over to `python -m benchmarks`, options and all."""
+    from kangyun.cli import bench as benching
+
+    benching.bench(context.args)
+
+
 @app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
 def doctor(
     data: Data = None,
