@@ -5,6 +5,8 @@ Source: https://hl7.org/fhir/R4/search.html#reference, #chaining, #has
 
 import pytest
 
+from kangyun.store.search import compiler
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BASE = "http://127.0.0.1:8080/fhir"
@@ -82,6 +84,15 @@ async def test_a_reference_is_found(stocked, ids_of, search, found):
     assert set(await ids_of(stocked, search)) == found
 
 
+@pytest.fixture(params=["few", "many"])
+def targets(request, monkeypatch):
+    """What lies in between is few and looked up first, or as if it were many and is joined."""
+    most = {"few": 1000, "many": 0}[request.param]
+    monkeypatch.setattr(compiler, "MOST_TARGETS", most)
+    monkeypatch.setattr(compiler, "MOST_REFERRING", most)
+
+
+@pytest.mark.usefixtures("targets")
 @pytest.mark.parametrize(
     ("search", "found"),
     [
@@ -110,6 +121,7 @@ async def test_a_chain_leads_there(stocked, ids_of, search, found):
     assert set(await ids_of(stocked, search)) == found
 
 
+@pytest.mark.usefixtures("targets")
 @pytest.mark.parametrize(
     ("search", "found"),
     [

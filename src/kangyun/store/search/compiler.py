@@ -86,6 +86,7 @@ class Compiler:
     expand: Expand
     arguments: Arguments
     sight: Sight = EVERYTHING
+    joins: int = 0
 
     async def conditions(self, type_: str, node: Node) -> list[Condition]:
         """Returns the conditions that must all hold."""
@@ -425,8 +426,13 @@ class Compiler:
         joined = found[0] if len(found) == 1 else _any(found)
         return Condition(joined.sql, joined.seed, frozenset({chain.parameter.code}))
 
+    def _alias(self) -> str:
+        """Returns a name for rows that are joined: no other of the statement has it, and some stand within others."""
+        self.joins += 1
+        return f"t{self.joins}"
+
     async def _joined_chain(self, bound: Bound, target_type: str, inner: Node) -> Condition:
-        alias = f"t{len(self.arguments.values)}"
+        alias = self._alias()
         test = (await self._joined(target_type, inner)).replace("{r}", alias).replace("{n}", "")
         return Condition(
             f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) "
@@ -451,7 +457,7 @@ class Compiler:
         return Condition(joined.sql, joined.seed, frozenset({"_has"}))
 
     async def _joined_has(self, bound: Bound, has: Has) -> Condition:
-        alias = f"t{len(self.arguments.values)}"
+        alias = self._alias()
         test = (await self._joined(has.type, has.inner)).replace("{r}", alias).replace("{n}", "")
         link = f"tok @> ARRAY[{{r}}.res # {salt_place(self.arguments, bound)}]"
         near = f"x.{link}"
