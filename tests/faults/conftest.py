@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import httpx
 import msgspec
 import pytest
 import pytest_asyncio
@@ -37,10 +38,8 @@ class Answered:
 
     @property
     def is_sound(self) -> bool:
-        """Whether this is an answer that a client can act on: no defect, and each refusal says what is wrong."""
-        if self.status >= 500 and self.status != 503:
-            return False
-        return self.status < 400 or b"OperationOutcome" in self.body or not self.body
+        """Whether this is an answer that a client can act on: no fault of ours, and each refusal says what is wrong."""
+        return self.status < 400 or (self.status < 500 and (b"OperationOutcome" in self.body or not self.body))
 
 
 class Caller:
@@ -116,6 +115,14 @@ async def shared_call(shared_database: str, tmp_path_factory: pytest.TempPathFac
     await application.open()
     yield Caller(application)
     await application.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stranger(shared_call: Caller) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the same application who is not signed in; paths are below its root."""
+    transport = httpx.ASGITransport(shared_call.application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080/") as client:
+        yield client
 
 
 @pytest.fixture
