@@ -33,6 +33,10 @@ class Segment:
     tokens: dict[int, float] = field(default_factory=dict)
     types: dict[int, float] = field(default_factory=dict)
 
+    def rows_with(self, tokens: tuple[int, ...]) -> float:
+        """Returns about how many rows have any of the tokens."""
+        return min(sum(self.tokens.get(token, 0.0) for token in tokens), 1.0) * self.rows
+
 
 class Densities:
     """The segments, newest first, as last seen. `refresh` is cheap to call: it asks once a minute."""
@@ -69,10 +73,6 @@ class Densities:
     @property
     def rows(self) -> float:
         return sum(segment.rows for segment in self.segments)
-
-    def rows_with(self, tokens: tuple[int, ...]) -> float:
-        """Returns about how many rows have any of the tokens."""
-        return sum(min(sum(s.tokens.get(token, 0.0) for token in tokens), 1.0) * s.rows for s in self.segments)
 
     def rows_of_type(self, number: int) -> float:
         """Returns about how many rows are of a type."""

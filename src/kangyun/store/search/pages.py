@@ -28,6 +28,8 @@ from kangyun.store.visible import visible
 WALK, MOST_WALKED = 5_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
 RESERVE = 20
+# A walk is worth its while where so many rows are expected for each that is wanted.
+FREQUENT = 3
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
 
@@ -50,12 +52,7 @@ async def newest(
     rising = bool(query.sort) and not query.sort[0].descending
     start = place[0] if place else (0 if rising else FARTHEST)
     want = query.count + 1
-    rows: list[Any] | None = None
-    total = None
-    if plan.rows > 3 * want:
-        rows = await _walk(connection, planner, plan, start, want, rising)
-    if rows is None:
-        rows, total = await seeded(connection, planner, plan, start, want, rising=rising)
+    rows, total = await _found(connection, planner, plan, start, want, rising)
     if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
         total = None
     if len(rows) < want and place is None:
@@ -65,24 +62,47 @@ async def newest(
     return Rows(rows, total, [rows[-1]["res"]] if more and rows else None)
 
 
-async def _walk(
+async def _found(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
-) -> list[Any] | None:
-    """Walks the newest rows of the segment that the page begins in; None when they do not fill it.
-
-    The rows are those of the type, or the narrow rows of the seed's parameter.
-    """
+) -> tuple[list[Any], int | None]:
+    """Returns the rows of a page, and how many match in all where that came with them."""
     segments = _from_here(planner, start, rising)
-    if not segments or not segments[0].rows:
-        return None
-    suffix = f"_{segments[0].number}"
+    if plan.rows <= (FREQUENT * want if plan.by_type else MOST_COUNTED):
+        if segments and plan.rows > FREQUENT * want:
+            walked = await _walk(connection, planner, plan, segments[0], start, want, rising)
+            if len(walked) == want:
+                return walked, None
+        return await seeded(connection, planner, plan, start, want, rising=rising)
+    rows: list[Any] = []
+    for segment in segments:
+        missing = want - len(rows)
+        found: list[Any] = []
+        if plan.by_type or planner.rows_in(segment, plan) > FREQUENT * missing:
+            found = await _walk(connection, planner, plan, segment, start, missing, rising)
+        if len(found) < missing and not plan.by_type:
+            found, _ = await _seeded_in(connection, planner, plan, [segment], start, missing, rising)
+        rows += found
+        if len(rows) == want:
+            break
+    return rows, None
+
+
+async def _walk(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, segment: Segment, start: int, want: int, rising: bool
+) -> list[Any]:
+    """Walks the newest rows of a segment: those of the type, or the narrow rows of the seed's parameter.
+
+    Stops after some of them, so fewer rows than wanted do not say that there are no more; where nothing but the type
+    can give rows, it goes on to the end.
+    """
+    suffix = f"_{segment.number}"
     arguments = plan.extended()
-    compare, order = (">", "ASC") if rising else ("<", "DESC")
-    before = f"{compare} {arguments.add(start, 'int8')}"
+    compare, within, order = (">", "<=", "ASC") if rising else ("<", ">=", "DESC")
+    edge = arguments.add(start, "int8")
     stretch = plan.seed.seed.stretch if plan.seed.seed else None
     if stretch is not None:
         most = MOST_WALKED
-        found = stretch.replace("{before}", before).replace("{order}", order).replace("{n}", suffix)
+        found = stretch.replace("{before}", f"{compare} {edge}").replace("{order}", order).replace("{n}", suffix)
         # By the order that the stretch has: of r.res the server would not know it, and sort everything.
         walked = (
             f"SELECT DISTINCT ON (w.res) w.res, r.version "
@@ -92,18 +112,21 @@ async def _walk(
         )
     else:
         most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED)) if plan.share else WALK
+        most = FARTHEST if plan.by_type else most
+        # As a comparison of rows: with `type = …` the server would think the primary key as good an order, and look at
+        # all that has come since, whatever its type.
+        number = TYPE_NUMBERS[plan.type]
         walked = (
             f"SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} "
-            f"WHERE type = {TYPE_NUMBERS[plan.type]} AND res {before} "
-            f"ORDER BY res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
-            f"WHERE {plan.where(suffix)} ORDER BY r.res {order} LIMIT {want}"
+            f"WHERE (type, res) {compare} ({number}, {edge}) AND type {within} {number} "
+            f"ORDER BY type {order}, res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
+            f"WHERE {plan.where(suffix, typed=True)} ORDER BY r.type {order}, r.res {order} LIMIT {want}"
         )
     sql = (
         f"SELECT {COLUMNS} FROM ({walked}) AS p "
         f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
-    rows = await planner.fetch(connection, sql, arguments)
-    return rows if len(rows) == want else None
+    return await planner.fetch(connection, sql, arguments)
 
 
 def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
@@ -121,12 +144,11 @@ async def seeded(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, *, rising: bool = False
 ) -> tuple[list[Any], int | None]:
     """Returns rows by the seed and how many match in all: None where not all segments had to be looked at."""
-    segments = planner.densities.segments
     if plan.rows <= MOST_COUNTED:
-        rows, total = await _seeded_in(connection, planner, plan, segments, start, want, rising)
-        return rows, total
+        return await _seeded_in(connection, planner, plan, planner.densities.segments, start, want, rising)
     segments = _from_here(planner, start, rising)
-    rows, total = [], 0
+    rows: list[Any] = []
+    total = 0
     for segment in segments:
         more, count = await _seeded_in(connection, planner, plan, [segment], start, want - len(rows), rising)
         rows += more

@@ -42,9 +42,18 @@ class Plan:
     rows: float
     share: float
 
-    def where(self, suffix: str, given: Condition | None = None) -> str:
-        """Returns the conditions on the alias r, but for the one that a seed answers already."""
-        parts = [f"r.type = {TYPE_NUMBERS[self.type]}", "NOT r.deleted", visible("r", self.sight)]
+    @property
+    def by_type(self) -> bool:
+        """Whether no condition has an index of its own: all rows of the type are looked at."""
+        return self.seed.sql == "TRUE"
+
+    def where(self, suffix: str, given: Condition | None = None, *, typed: bool = False) -> str:
+        """Returns the conditions on the alias r, but for the one that a seed answers already.
+
+        typed: r has rows of the type only.
+        """
+        parts = [] if typed else [f"r.type = {TYPE_NUMBERS[self.type]}"]
+        parts += ["NOT r.deleted", visible("r", self.sight)]
         parts += [
             condition.sql
             for condition in self.conditions
@@ -109,13 +118,12 @@ class Planner:
         return Plan(type_, conditions, arguments, sight, seed, rows, share)
 
     def _rows(self, seed: Seed) -> float:
-        if seed.sharp:
-            return SHARP_ROWS
-        if seed.tokens:
-            return min(self.densities.rows_with((token,)) for token in seed.tokens)
-        if seed.any_of:
-            return self.densities.rows_with(seed.any_of)
-        return self.densities.rows * UNKNOWN_SHARE
+        return SHARP_ROWS if seed.sharp else sum(_rows_of(seed, segment) for segment in self.densities.segments)
+
+    @staticmethod
+    def rows_in(segment: Segment, plan: Plan) -> float:
+        """Returns about how many rows the seed of a plan gives in a segment."""
+        return _rows_of(plan.seed.seed, segment) if plan.seed.seed else segment.rows
 
     async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments, guess: float) -> float:
         """Returns how many rows a seed gives where they are few, the guess where they are not."""
@@ -137,6 +145,14 @@ class Planner:
         fitted, values = arguments.fitted(sql)
         rows: list[Any] = await connection.fetch(fitted, *values, timeout=self.seconds)
         return rows
+
+
+def _rows_of(seed: Seed, segment: Segment) -> float:
+    if seed.tokens:
+        return min(segment.rows_with((token,)) for token in seed.tokens)
+    if seed.any_of:
+        return segment.rows_with(seed.any_of)
+    return segment.rows * UNKNOWN_SHARE
 
 
 def _type_seed(number: int) -> Condition:
