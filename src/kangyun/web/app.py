@@ -73,10 +73,10 @@ class FhirEndpoint:
         )
         platform.pool.on_wait = partial(metrics.observe, POOL_WAIT)
         platform.gate.auditor.on_group = partial(metrics.observe, AUDIT_GROUP)
-        self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors)
+        self.metadata = Metadata(platform)
+        self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors, self.metadata)
         self._bundles = Bundles(self._rest, BASE_PATH)
         self._bulk = Bulk(platform)
-        self.metadata = Metadata(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

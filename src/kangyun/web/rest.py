@@ -22,6 +22,7 @@ from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.search.query import LARGEST_COUNT
 from kangyun.web import answers, binaries
 from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, accepted, decoded, read_pairs
+from kangyun.web.metadata import Metadata
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
 
@@ -38,18 +39,21 @@ _OF_HISTORY = {"_count", "_since", "_at", "_format", "_pretty", CURSOR}
 class Rest:
     """Carries out the interactions of one installation."""
 
-    def __init__(self, base: str, zone: ZoneInfo, cursors: Any) -> None:
+    def __init__(self, base: str, zone: ZoneInfo, cursors: Any, metadata: Metadata) -> None:
         self.base = base
+        self._metadata = metadata
         self._zone = zone
         self._cursors = cursors
 
     async def answer(self, request: HttpRequest, record: Record) -> Answer:
-        """Answers any request below the base but for Bundles and metadata."""
+        """Answers any request below the base but for Bundles."""
         segments = request.segments
         if not segments:
             return await self._search_all(request, record, request.pairs, {}, "")
         if segments[-1].startswith("$"):
             return await answer_operation(request, record, self.base)
+        if segments == ["metadata"]:
+            return await self._metadata.answer(request)
         if segments == ["_history"]:
             return await self._history(request, record, None, None)
         if segments == ["_search"]:
