@@ -99,6 +99,11 @@ async def test_expand(stocked):
     assert codes(await stocked.get("ValueSet/$expand?url=urn:test:all-animals&offset=1&count=1")) == ["dog"]
     given = {"resourceType": "Parameters", "parameter": [{"name": "valueSet", "resource": PETS}]}
     assert codes(await stocked.post("ValueSet/$expand", json=given)) == ["dog"]
+    assert codes(await stocked.post("ValueSet/$expand?count=5", json=PETS | {"url": "urn:test:new"})) == ["dog"]
+    own = {"url": "urn:test:new", "compose": {"include": [{"system": GENDER}]}}
+    checked = await stocked.post(f"ValueSet/$validate-code?system={GENDER}&code=male", json=PETS | own)
+    assert values(checked)["result"] is True
+    assert (await stocked.post("ValueSet/$expand", json=ANIMALS)).status_code == 400
 
 
 async def test_translate(stocked):

@@ -14,6 +14,7 @@ from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operati
 from kangyun.access.operations.terminology import answered
 from kangyun.access.operations.validate import validate
 from kangyun.fhir import terminology
+from kangyun.fhir.definitions import definitions
 
 __all__ = ["OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
 
@@ -56,6 +57,11 @@ _TERMINOLOGY: dict[tuple[str, str], tuple[Input, ...]] = {
 }  # fmt: skip
 
 
+def _resource(inputs: tuple[Input, ...]) -> str | None:
+    """Returns the name of the input that is a resource: it may be the body itself."""
+    return next((one.name for one in inputs if one.type in definitions().resource_types), None)
+
+
 def _everything(type_: str, levels: frozenset[Level]) -> Operation:
     return Operation(
         "everything", levels, everything, f"{_DEFINED}{type_}-everything",
@@ -89,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *(
         Operation(
             name, _BOTH, partial(answered, name, carry_out), f"{_DEFINED}{type_}-{name}",
-            _TERMINOLOGY[type_, name], frozenset({type_}),
+            _TERMINOLOGY[type_, name], frozenset({type_}), body=_resource(_TERMINOLOGY[type_, name]),
         )
         for (type_, name), carry_out in terminology.OPERATIONS.items()
     ),
