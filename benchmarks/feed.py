@@ -47,10 +47,12 @@ TOKENS = 22  # of an index row
 RANGE, FIRST_RANGE = 100_000, 10_000
 
 _COMMIT = (
-    "SELECT commit_id FROM record_commit($1::int4[], $2::expectation[], '{}', '{}', '{}', '{}', $3::resource_row[], "
-    "'{}', $4::expectation[], '{}', $5::version_row[], $6::date_row[], '{}', '{}', 1, false, 0::int2, "
-    "'Device/bench', 'TREAT', NULL, $7, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', $8::int8[])"
+    "SELECT commit_id FROM record_commit($1, $2::int4[], $3::expectation[], NULL, NULL, NULL, NULL, "
+    "$4::resource_row[], NULL, $5::expectation[], NULL, $6::version_row[], $7::date_row[], NULL, NULL, 1, false, "
+    "0::int2, 'Device/bench', 'TREAT', NULL, $8, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', "
+    "$9::int8[])"
 )
+_EDITION = "SELECT id FROM index_edition"
 # Beside the commit, under its locks, the number that the commit has among those of its patient.
 _TRUTH = """
 CREATE TABLE bench_patient (patient int8 PRIMARY KEY, n int8 NOT NULL) WITH (fillfactor = 20);
@@ -58,8 +60,8 @@ CREATE TABLE bench_truth (commit int8 PRIMARY KEY, patient int8 NOT NULL, n int8
 """
 _PROVEN = f"""
 WITH c AS MATERIALIZED ({_COMMIT}),
-     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $9 RETURNING n, c.commit_id)
-INSERT INTO bench_truth SELECT commit_id, $9, n FROM p RETURNING commit
+     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $10 RETURNING n, c.commit_id)
+INSERT INTO bench_truth SELECT commit_id, $10, n FROM p RETURNING commit
 """
 
 
@@ -85,8 +87,7 @@ def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
     )
     body = random.randbytes(BODY)
     versions = [rows.version_row(res, 1, 1, 1, 1, TYPE_NUMBERS["Observation"], b"c", body)]
-    expected: list[bytes] = []
-    bumped: list[bytes] = []
+    expected = bumped = None
     if version is not None:
         expected, bumped = [rows.expectation(patient, version)], [rows.expectation(patient, version + 1)]
         versions.append(rows.version_row(patient, version + 1, 1, 1, 1, TYPE_NUMBERS["Patient"], b"u", body))
@@ -98,7 +99,7 @@ async def _write(pool: Pool, patients: list[int], number: int, until: float, pro
     """One writer: commits until the time is over. Returns how long each took, and the CPU seconds of its backend."""
     took = []
     async with pool.connection() as connection:
-        pid = await connection.fetchval("SELECT pg_backend_pid()")
+        pid, edition = await connection.fetchrow(f"SELECT pg_backend_pid(), ({_EDITION})")
         began_cpu = _cpu([pid])
         while time.monotonic() < until:
             number += 1
@@ -109,9 +110,9 @@ async def _write(pool: Pool, patients: list[int], number: int, until: float, pro
             began = time.perf_counter()
             try:
                 if proven:
-                    await connection.fetchval(_PROVEN, *arguments, patient)
+                    await connection.fetchval(_PROVEN, edition, *arguments, patient)
                 else:
-                    await connection.fetchval(_COMMIT, *arguments)
+                    await connection.fetchval(_COMMIT, edition, *arguments)
             except asyncpg.PostgresError as error:
                 if error.sqlstate != STALE:
                     raise
@@ -229,7 +230,8 @@ async def _prepare(pool: Pool, patients: list[int]) -> None:
         await rows.register(connection)
         await connection.execute(_TRUTH)
         await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
-        await connection.fetchval(_COMMIT, [], [], created, [], versions, [], "r", patients)
+        edition = await connection.fetchval(_EDITION)
+        await connection.fetchval(_COMMIT, edition, None, None, created, None, versions, None, "r", patients)
 
 
 async def _faults(connection: asyncpg.Connection, seen: dict[int, int], proven: bool) -> dict[str, int]:
