@@ -5,6 +5,8 @@ Source: https://hl7.org/fhir/R4/http.html#paging
 
 import pytest
 
+from kangyun.store.search import pages, several, sorting
+
 
 def person(n, family="same", **more):
     return {
@@ -43,3 +45,25 @@ async def test_the_last_one_seen_may_go(client, transaction):
         seen = [entry["resource"]["id"] for entry in first["entry"] + second["entry"]]
         assert len(seen) == len(set(seen)) == 4
         await client.put(f"Patient/{last['id']}", json=person(int(last["id"][1:])))
+
+
+async def ids_of_all_pages(client, url):
+    seen = []
+    while url:
+        bundle = (await client.get(url)).json()
+        seen += [entry["resource"]["id"] for entry in bundle.get("entry", ())]
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None)
+    return seen
+
+
+@pytest.mark.parametrize("search", ["Patient?", "?_type=Patient,Basic&"])
+async def test_ids_are_sorted_as_texts_whoever_gave_them(client, transaction, monkeypatch, search):
+    await client.post("", json=transaction(*(person(0, id=id_) for id_ in ("zz", "a", "m-1", "B"))))
+    given = [(await client.post("Patient", json=person(0))).json()["id"] for _ in range(4)]
+    expected = sorted([*given, "zz", "a", "m-1", "B"])
+    assert await ids_of_all_pages(client, f"{search}_sort=_id&_count=3") == expected
+    assert await ids_of_all_pages(client, f"{search}_sort=-_id&_count=3") == expected[::-1]
+    for module in (pages, several, sorting):
+        monkeypatch.setattr(module, "MOST_SORTED", 0)
+    for sort in ("_id", "-_id"):  # Where they are too many to be sorted: in another order, yet each once.
+        assert sorted(await ids_of_all_pages(client, f"{search}_sort={sort}&_count=3")) == expected

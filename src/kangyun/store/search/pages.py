@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from kangyun.base.errors import TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
@@ -48,7 +49,7 @@ class Rows(NamedTuple):
 async def newest(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None
 ) -> Rows:
-    """Returns a page in the default order, `res` descending; `_sort=_id` is the other way round."""
+    """Returns a page in the default order, `res` descending; of many that are sorted by id, the other way round."""
     rising = bool(query.sort) and not query.sort[0].descending
     start = place[0] if place else (0 if rising else FARTHEST)
     want = query.count + 1
@@ -243,16 +244,43 @@ async def by_keys(
     reader: Reader, indexer: Indexer,
 ) -> Rows:  # fmt: skip
     """Returns a page by other keys: sorted here where matches are few, else along the index of the first key."""
-    columns = "r.res, r.version, r.at"
-    found: list[Any] = []
-    if plan.rows <= MOST_SORTED * 10:
-        sql = f"{plan.gathered(planner.densities.segments, columns)} SELECT res, version, at FROM m"
-        found = await planner.fetch(connection, f"{sql} LIMIT {MOST_SORTED + 1}", plan.arguments)
-    if plan.rows > MOST_SORTED * 10 or len(found) > MOST_SORTED:
-        found = await along(connection, planner, plan, query, place, indexer)
-        total = None
-    else:
-        total = len(found)
+    few = await _few(connection, planner, plan)
+    found = await along(connection, planner, plan, query, place, indexer) if few is None else few
+    total = None if few is None else len(few)
+    return await _chosen(connection, plan, query, place, found, total, reader, indexer)
+
+
+async def by_id(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None,
+    reader: Reader, indexer: Indexer,
+) -> Rows:  # fmt: skip
+    """Returns a page by id where matches are few. No index has the ids: many come in the order of `res`.
+
+    Raises TooCostly when the matches have become too many since the first page.
+    """
+    if place is None or len(place) > 1:
+        few = await _few(connection, planner, plan)
+        if few is not None:
+            return await _chosen(connection, plan, query, place, few, len(few), reader, indexer)
+        if place is not None:
+            raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
+    return await newest(connection, planner, plan, query, place)
+
+
+async def _few(connection: asyncpg.Connection, planner: Planner, plan: Plan) -> list[Any] | None:
+    """Returns all matches as (res, version, at), None when they are more than MOST_SORTED."""
+    if plan.rows > MOST_SORTED * 10:
+        return None
+    sql = f"{plan.gathered(planner.densities.segments, 'r.res, r.version, r.at')} SELECT res, version, at FROM m"
+    found = await planner.fetch(connection, f"{sql} LIMIT {MOST_SORTED + 1}", plan.arguments)
+    return found if len(found) <= MOST_SORTED else None
+
+
+async def _chosen(
+    connection: asyncpg.Connection, plan: Plan, query: Query, place: Place | None, found: list[Any],
+    total: int | None, reader: Reader, indexer: Indexer,
+) -> Rows:  # fmt: skip
+    """Returns the page behind `place` of what was found, sorted here."""
     places = await sorted_places(connection, reader, indexer, query, found)
     rest = after(places, query.sort, place)
     chosen = rest[: query.count]

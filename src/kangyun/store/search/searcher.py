@@ -124,8 +124,10 @@ class Searcher:
     async def rows(self, connection: asyncpg.Connection, plan: Plan, query: Query, place: Place | None) -> Rows:
         """Returns the rows of a page in the order that is asked for."""
         sort = query.sort
-        if not sort or (sort[0].code == "_id" and len(sort) == 1):
+        if not sort:
             return await pages.newest(connection, self.planner, plan, query, place)
+        if sort[0].code == "_id":
+            return await pages.by_id(connection, self.planner, plan, query, place, self.reader, self.indexer)
         if len(sort) == 1 and sort[0].code == CLINICAL_DATE.get(query.type):
             return await pages.by_date(connection, self.planner, plan, query, place)
         return await pages.by_keys(connection, self.planner, plan, query, place, self.reader, self.indexer)

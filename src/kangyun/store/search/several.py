@@ -57,9 +57,10 @@ async def _search(
     ]
     if first.summary == "count" or first.count == 0:
         return Page([], sum([await searcher.planner.count(connection, plan, None) for _, plan in plans]))
-    by_res = not first.sort or first.sort[0].code == "_id"
-    page = await (_newest if by_res else _sorted)(searcher, connection, plans, first, place)
-    rows, total, last = page
+    page = None
+    if first.sort and (place is None or len(place) > 1):
+        page = await _sorted(searcher, connection, plans, first, place)
+    rows, total, last = page or await _newest(searcher, connection, plans, first, place)
     await searcher.reader.bring_keys(connection, [row["key"] for row in rows])
     answer = Page([searcher.reader.stored(row, row["res"]) for row in rows], total)
     if last is not None:
@@ -105,13 +106,16 @@ async def _sorted(
     plans: Sequence[tuple[Query, Plan]],
     first: Query,
     place: list[Any] | None,
-) -> Rows:
+) -> Rows | None:
+    """Returns a page of what is sorted here; None where that is too much, and by id, as in `pages.by_id`."""
     columns, limit = "r.res, r.version, r.at", f"LIMIT {MOST_SORTED + 1}"
     found: list[Any] = []
     for _, plan in plans:
         sql = f"{plan.gathered(searcher.planner.densities.segments, columns)} SELECT res, version, at FROM m {limit}"
         found += await searcher.planner.fetch(connection, sql, plan.arguments)
     if len(found) > MOST_SORTED:
+        if first.sort[0].code == "_id" and place is None:
+            return None
         raise NotSupported("fhir.search.sort-too-many", limit=MOST_SORTED, parameter=first.sort[0].code)
     places = await sorted_places(connection, searcher.reader, searcher.indexer, first, found)
     rest = after(places, first.sort, place)

@@ -62,7 +62,7 @@ async def _values(
 ) -> dict[int, Any]:
     res = [row["res"] for row in found]
     if sort.code == "_id":
-        return {one: one for one in res}
+        return await _ids(connection, reader, found)
     if sort.code == "_lastUpdated":
         sql = (
             "SELECT v.res, v.instant AS value FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
@@ -85,6 +85,19 @@ async def _values(
             row["res"]: row["value"] for row in await connection.fetch(sql, res, [bound[code].salt for code in codes])
         }
     return await _read_values(connection, reader, indexer, type_, sort, found)
+
+
+async def _ids(connection: asyncpg.Connection, reader: Reader, found: list[Any]) -> dict[int, str]:
+    """The ids that the server gives follow from `res`; those that clients chose stand in the bodies."""
+    sql = (
+        "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
+        "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version) "
+        "WHERE EXISTS (SELECT FROM name AS n WHERE n.res = w.res)"
+    )
+    rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
+    await reader.bring_keys(connection, [row["key"] for row in rows])
+    chosen = {row["res"]: reader.stored(row, row["res"]).id for row in rows}
+    return {row["res"]: chosen.get(row["res"]) or reader.ids.id_of(row["res"]) for row in found}
 
 
 async def _read_values(

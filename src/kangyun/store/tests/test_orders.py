@@ -51,7 +51,6 @@ SEARCHES = [
     "Patient?gender=male&_sort=family",
     "Patient?_sort=_lastUpdated",
     "Patient?_sort=-_lastUpdated",
-    "Patient?_sort=_id",
     "Observation?_sort=value-quantity",
     "Observation?_sort=-value-quantity",
 ]
