@@ -21,7 +21,7 @@ _INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ, 
     21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184, 1016,
 )  # fmt: skip
 # What lasts longer than this has an index of its own, so that the others' ends are known from their beginnings.
-LASTING = timedelta(days=31)
+LASTING = timedelta(days=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL = -1
 _NEVER, _FOREVER = -(1 << 63), (1 << 63) - 1
@@ -30,7 +30,7 @@ _NEVER, _FOREVER = -(1 << 63), (1 << 63) - 1
 _RESOURCE = struct.Struct(">ii IiqIiqIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
 _RESOURCE_OF_NOBODY = struct.Struct(">ii IiqIiIiqIiqIiqIiqIiiIiiIihIihIihIi?Ii?Ii".replace(" ", ""))
 _VERSION = struct.Struct(">ii IiqIiiIiiIihIihIihIicIi".replace(" ", ""))
-_DATE = struct.Struct(">ii IiqIiqIiqIiq".replace(" ", ""))
+_DATE = struct.Struct(">ii IiqIiqIiqIiqIi?".replace(" ", ""))
 _QUANTITY = struct.Struct(">ii IiqIiqIidIidIiiIii".replace(" ", ""))
 _STRING = struct.Struct(">ii IiqIiqIi".replace(" ", ""))
 _EXPECTATION = struct.Struct(">ii IiqIii".replace(" ", ""))
@@ -79,7 +79,8 @@ def date_row(res: int, key: int, low: datetime, high: datetime) -> bytes:
     """Returns a `date_row`."""
     return _DATE.pack(
         _DATE.size - _LENGTH,
-        *(4, _INT8, 8, res, _INT8, 8, key, _TIMESTAMPTZ, 8, moment(low), _TIMESTAMPTZ, 8, moment(high)),
+        *(5, _INT8, 8, res, _INT8, 8, key, _TIMESTAMPTZ, 8, moment(low), _TIMESTAMPTZ, 8, moment(high)),
+        *(_BOOL, 1, high - low > LASTING),
     )
 
 

@@ -5,7 +5,6 @@ Async, because chains take the keys of what they lead to first, and names are lo
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Protocol
 
@@ -24,7 +23,6 @@ from kangyun.store.index import ABOUT, UCUM, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
-from kangyun.store.rows import LASTING
 from kangyun.store.search.conditions import (
     Arguments,
     Condition,
@@ -34,6 +32,8 @@ from kangyun.store.search.conditions import (
     computed_tokens,
     contains_test,
     date_test,
+    dated_condition,
+    earlier,
     link_condition,
     missing_condition,
     narrow_condition,
@@ -302,8 +302,7 @@ class Compiler:
     def _date(self, type_: str, bound: Bound, interval: Interval) -> Condition:
         sharp = interval.prefix in ("eq", "ap") and (interval.high - interval.low).days <= SHARP_DAYS
         if not bound.clinical:
-            own = date_test(self.arguments, interval, "q.low", "q.high")
-            return narrow_condition(self.arguments, "date_value", [bound.salt], own, sharp=sharp or None)
+            return dated_condition(self.arguments, [bound.salt], interval, sharp=sharp or None)
         test = date_test(self.arguments, interval, "{r}.at", "{r}.until")
         source = self._dated_rows(TYPE_NUMBERS[type_], interval)
         seed = (
@@ -331,13 +330,13 @@ class Compiler:
                 return f"{rows} AND at >= {high}"
             case "gt" | "ge":
                 edge = high if interval.prefix == "gt" else low
-                near = self.arguments.add(_earlier(interval.low), "timestamptz")
+                near = self.arguments.add(earlier(interval.low), "timestamptz")
                 return (
                     f"({rows} AND at >= {near} AND until > {edge} AND NOT lasting) UNION ALL "
                     f"({rows} AND lasting AND until > {edge})"
                 )
             case "ap":
-                near = self.arguments.add(_earlier(interval.low), "timestamptz")
+                near = self.arguments.add(earlier(interval.low), "timestamptz")
                 return (
                     f"({rows} AND at >= {near} AND at < {high} AND until > {low} AND NOT lasting) UNION ALL "
                     f"({rows} AND lasting AND until > {low} AND at < {high})"
@@ -407,8 +406,7 @@ class Compiler:
             return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=True)
         if kind == "date":
             assert isinstance(values[1], Interval)
-            test = date_test(self.arguments, values[1], "q.low", "q.high")
-            return narrow_condition(self.arguments, "date_value", keys, test, sharp=None)
+            return dated_condition(self.arguments, keys, values[1], sharp=None)
         test = string_test(self.arguments, folded(str(values[1])), "q.value")
         return narrow_condition(self.arguments, "string_value", keys, test, sharp=True)
 
@@ -530,13 +528,6 @@ class _Canonical:
     value: float
     low: float
     high: float
-
-
-def _earlier(moment: datetime) -> datetime:
-    try:
-        return moment - LASTING
-    except OverflowError:
-        return moment
 
 
 def _any(parts: Sequence[Condition]) -> Condition:

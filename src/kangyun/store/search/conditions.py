@@ -8,10 +8,12 @@ written for.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from kangyun.fhir.search.terms import Amount, Interval
+from kangyun.store.rows import LASTING
 from kangyun.store.tokens import Bound
 
 FARTHEST_SIGN = "\U0010ffff"
@@ -119,18 +121,19 @@ def narrow_condition(
     *,
     sharp: bool | None,
     join: str = "",
-    ranges: Sequence[str] = (),
+    ranges: Sequence[tuple[str, str]] = (),
 ) -> Condition:
     """Rows with a narrow row of any of the keys that passes the test.
 
     keys: salts of the parameters that one parameter stands for. test, join: speak of the alias q.
-    ranges: the test in parts that an index of (key, low) or (key, high) can give; the test itself where there are none.
+    ranges: the test in parts that an index of (key, low) or (key, high) can give, each with what the index alone tells
+            of it; the test itself where there are none.
     """
     places = [arguments.add(key, "int8") for key in keys]
     key_test = f"q.key IN ({', '.join(places)})"
     source = f"{table}{{n}} AS q{join}"
-    parts = [f"FROM {source} WHERE {key_test} AND {part}" for part in ranges or (test,)]
-    found = " UNION ALL ".join(f"SELECT q.res {part}" for part in parts)
+    start = f"FROM {source} WHERE {key_test} AND"
+    found = " UNION ALL ".join(f"SELECT q.res {start} {part}" for part, _ in ranges or ((test, test),))
     seed = (
         f"SELECT s.* FROM (SELECT DISTINCT f.res FROM ({found}) AS f) AS k "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.res = k.res OFFSET 0) AS s OFFSET 0"
@@ -145,7 +148,7 @@ def narrow_condition(
         Seed(
             seed,
             sharp,
-            probe=" UNION ALL ".join(f"SELECT 1 {part}" for part in parts),
+            probe=" UNION ALL ".join(f"SELECT 1 {start} {rough}" for _, rough in ranges or ((test, test),)),
             stretch=" UNION ALL ".join(stretches),
         ),
     )
@@ -181,6 +184,35 @@ def date_test(arguments: Arguments, interval: Interval, low: str, high: str) -> 
             return f"({low} < {end} AND {high} > {start})"
 
 
+def dated_condition(arguments: Arguments, keys: Sequence[int], interval: Interval, *, sharp: bool | None) -> Condition:
+    """Rows with a date of any of the keys that passes."""
+    test = date_test(arguments, interval, "q.low", "q.high")
+    ranges = _date_ranges(arguments, interval, test)
+    return narrow_condition(arguments, "date_value", keys, test, sharp=sharp, ranges=ranges)
+
+
+def _date_ranges(arguments: Arguments, interval: Interval, test: str) -> list[tuple[str, str]]:
+    low, high = arguments.add(interval.low, "timestamptz"), arguments.add(interval.high, "timestamptz")
+    match interval.prefix:
+        case "gt" | "ge" | "ap":
+            # What ends after a moment begins at most LASTING before it, but for what has its own index.
+            begun = f"q.low >= {arguments.add(earlier(interval.low), 'timestamptz')}"
+            begun += f" AND q.low < {high}" if interval.prefix == "ap" else ""
+            ended = f"q.lasting AND q.high > {high if interval.prefix == 'gt' else low}"
+            return [(f"NOT q.lasting AND {begun} AND {test}", begun), (f"{ended} AND {test}", ended)]
+        case "le":
+            return [(f"q.low < {high} AND {test}", f"q.low < {high}")]
+    return [(test, test)]
+
+
+def earlier(moment: datetime) -> datetime:
+    """Returns when something at the latest begins that does not last and ends after a moment."""
+    try:
+        return moment - LASTING
+    except OverflowError:
+        return moment
+
+
 # Factors of units are binary fractions: what is equal may differ in the last places.
 _SLACK = 1e-12
 
@@ -211,17 +243,21 @@ def amount_test(arguments: Arguments, amount: Amount, low: str, high: str) -> st
             return f"({low} < {top} AND {high} >= {bottom})"
 
 
-def amount_ranges(arguments: Arguments, amount: Amount, owner: str) -> list[str]:
+def amount_ranges(arguments: Arguments, amount: Amount, owner: str) -> list[tuple[str, str]]:
     """The same test in parts that an index can give: a value is a point, but for the few that are ranges."""
     test = f"{owner} AND {amount_test(arguments, amount, 'q.low', 'q.high')}"
     edge = arguments.add(float(amount.value), "float8")
     match amount.prefix:
         case "gt" | "ge":
             # The test is by the upper bound, which for a point is the lower one.
-            return [f"q.low = q.high AND q.low >= {edge} AND {test}", f"q.low <> q.high AND {test}"]
+            beyond, spread = f"q.low >= {edge}", "q.low <> q.high"
+            return [
+                (f"q.low = q.high AND {beyond} AND {test}", beyond),
+                (f"{spread} AND {test}", f"{spread} AND q.high >= {edge}"),
+            ]
         case "eb":
-            return [f"q.low <= {edge} AND {test}"]
-    return [test]
+            return [(f"q.low <= {edge} AND {test}", f"q.low <= {edge}")]
+    return [(test, test)]
 
 
 def string_test(arguments: Arguments, text: str, column: str) -> str:

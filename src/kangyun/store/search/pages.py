@@ -29,8 +29,8 @@ from kangyun.store.visible import visible
 WALK, MOST_WALKED = 5_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
 RESERVE = 20
-# A walk is worth its while where so many rows are expected for each that is wanted.
-FREQUENT = 3
+# A walk is worth its while where so many rows are expected for each that is wanted; never for a few.
+FREQUENT, FEW = 3, 1_000
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
 
@@ -69,7 +69,7 @@ async def _found(
     """Returns the rows of a page, and how many match in all where that came with them."""
     segments = _from_here(planner, start, rising)
     if plan.rows <= (FREQUENT * want if plan.by_type else MOST_COUNTED):
-        if segments and plan.rows > FREQUENT * want:
+        if segments and plan.rows > FEW:
             walked = await _walk(connection, planner, plan, segments[0], start, want, rising)
             if len(walked) == want:
                 return walked, None

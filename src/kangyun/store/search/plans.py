@@ -23,7 +23,7 @@ COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v
 SHARP_ROWS = 50.0
 UNKNOWN_SHARE = 0.05
 # A seed of unknown size is counted up to here.
-MOST_PROBED = 300
+MOST_PROBED = 1_000
 
 
 @dataclass(slots=True)
@@ -112,8 +112,8 @@ class Planner:
         choices += [(self._rows(one.seed), one) for one in conditions if one.seed is not None]
         # An index of the conditions before that of the type, where nothing is known of either.
         rows, seed = min(choices, key=lambda choice: (choice[0], choice[1].sql == "TRUE"))
-        if seed.seed is not None and seed.seed.probe is not None and not seed.seed.sharp:
-            rows = await self._probed(connection, seed.seed.probe, arguments, rows)
+        if seed.seed is not None and seed.seed.probe is not None:
+            rows = await self._probed(connection, seed.seed.probe, arguments)
         share = min(rows / max(choices[0][0], 1.0), 1.0)
         return Plan(type_, conditions, arguments, sight, seed, rows, share)
 
@@ -125,13 +125,13 @@ class Planner:
         """Returns about how many rows the seed of a plan gives in a segment."""
         return _rows_of(plan.seed.seed, segment) if plan.seed.seed else segment.rows
 
-    async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments, guess: float) -> float:
-        """Returns how many rows a seed gives where they are few, the guess where they are not."""
+    async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments) -> float:
+        """Returns how many rows a seed gives where they are few, a guess where they are not."""
         probes = (probe.replace("{n}", f"_{segment.number}") for segment in self.densities.segments)
         arms = " UNION ALL ".join(f"(SELECT 1 FROM ({one}) AS p LIMIT {MOST_PROBED})" for one in probes)
         sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {MOST_PROBED}) AS b"
         counted = (await self.fetch(connection, sql, arguments))[0]["n"]
-        return float(counted) if counted < MOST_PROBED else max(guess, MOST_PROBED)
+        return float(counted) if counted < MOST_PROBED else max(self.densities.rows * UNKNOWN_SHARE, MOST_PROBED)
 
     async def count(self, connection: asyncpg.Connection, plan: Plan, most: int | None) -> int:
         """Returns how many match, counting up to `most`."""

@@ -21,7 +21,7 @@ CREATE TABLE resource (
     edition int2 NOT NULL,          -- of the search parameters that `tok` and the narrow rows were made by
     links int2 NOT NULL,            -- so many first elements of `tok` are references: target res # salt of parameter
     deleted bool NOT NULL,
-    lasting bool NOT NULL,          -- until is more than 31 days after at: such rows have an index of their own
+    lasting bool NOT NULL,          -- for more than a day: such rows have an index of their own
     tok int8[] NOT NULL             -- keyed hashes of all that is matched by equality
 ) PARTITION BY RANGE (res);
 
@@ -41,8 +41,13 @@ CREATE TABLE version (
 ALTER TABLE version ALTER COLUMN body SET STORAGE EXTERNAL;
 
 -- Ordered values. `key` is the salt of the parameter, for a component of a composite XORed with the token it stands by.
-CREATE TABLE date_value (res int8 NOT NULL, key int8 NOT NULL, low timestamptz NOT NULL, high timestamptz NOT NULL)
-    PARTITION BY RANGE (res);
+CREATE TABLE date_value (
+    res int8 NOT NULL,
+    key int8 NOT NULL,
+    low timestamptz NOT NULL,
+    high timestamptz NOT NULL,
+    lasting bool NOT NULL           -- for more than a day
+) PARTITION BY RANGE (res);
 CREATE TABLE quantity_value (
     res int8 NOT NULL,
     key int8 NOT NULL,
@@ -167,7 +172,7 @@ CREATE TYPE resource_row AS (
 CREATE TYPE version_row AS (
     res int8, version int4, key int4, dictionary int2, edition int2, type int2, action "char", body bytea
 );
-CREATE TYPE date_row AS (res int8, key int8, low timestamptz, high timestamptz);
+CREATE TYPE date_row AS (res int8, key int8, low timestamptz, high timestamptz, lasting bool);
 CREATE TYPE quantity_row AS (res int8, key int8, low float8, high float8, unit int4, system int4);
 CREATE TYPE string_row AS (res int8, key int8, value text);
 CREATE TYPE name_row AS (hash uuid, res int8);
@@ -198,6 +203,7 @@ BEGIN
     EXECUTE format('ALTER TABLE version_%s ADD PRIMARY KEY (res, version)', n);
     EXECUTE format('CREATE TABLE date_value_%s (LIKE date_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX date_value_%s_key ON date_value_%1$s (key, low, high, res)', n);
+    EXECUTE format('CREATE INDEX date_value_%s_lasting ON date_value_%1$s (key, high) WHERE lasting', n);
     EXECUTE format('CREATE INDEX date_value_%s_newest ON date_value_%1$s (key, res)', n);
     EXECUTE format('CREATE INDEX date_value_%s_res ON date_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE quantity_value_%s (LIKE quantity_value INCLUDING ALL)', n);
