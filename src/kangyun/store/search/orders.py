@@ -57,8 +57,6 @@ async def along(
     bits = 0
     if sort.code == "_lastUpdated":
         source = _commits()
-    elif sort.code == "_id":
-        source = _numbers(plan)
     elif CLINICAL_DATE.get(plan.type) == sort.code:
         source = _clinical_dates(plan)
         bits = indexer.bound(plan.type)[sort.code].bit
@@ -152,13 +150,6 @@ def _commits() -> Source:
         )
 
     return Source(scan, "c.instant", "timestamptz", True, lambda suffix: "r.version = n.version")
-
-
-def _numbers(plan: Plan) -> Source:
-    def scan(suffix: str, behind: str) -> str:
-        return f"SELECT res, res AS value FROM resource{suffix} WHERE type = {TYPE_NUMBERS[plan.type]} AND {behind}"
-
-    return Source(scan, "res", "int8")
 
 
 def _clinical_dates(plan: Plan) -> Source:
