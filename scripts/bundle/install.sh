@@ -320,6 +320,7 @@ write_settings() {
         kept="# 康云的设置，全部设置见 $PREFIX/current/manual/operations.md。改动后：systemctl restart kangyun"
         if [ -n "$TOKEN" ]; then
             token=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+            [ "${#token}" -eq 48 ] || fail "无法生成管理员令牌（/dev/urandom）。"
             kept="$kept
 # 管理员令牌：拥有全部权限，请妥善保管；不需要时删除此行。
 KANGYUN_ADMIN_TOKEN=$token"
