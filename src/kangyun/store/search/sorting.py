@@ -9,6 +9,7 @@ from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import Sort
 from kangyun.fhir.search.words import folded
 from kangyun.store.index import CLINICAL_DATE, Indexer
+from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 
 MOST_SORTED = 10_000
@@ -88,32 +89,28 @@ async def _values(
 
 
 async def _ids(connection: asyncpg.Connection, reader: Reader, found: list[Any]) -> dict[int, str]:
-    """The ids that the server gives follow from `res`; those that clients chose stand in the bodies."""
-    sql = (
-        "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
-        "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version) "
-        "WHERE EXISTS (SELECT FROM name AS n WHERE n.res = w.res)"
-    )
-    rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
-    await reader.bring_keys(connection, [row["key"] for row in rows])
-    chosen = {row["res"]: reader.stored(row, row["res"]).id for row in rows}
-    return {row["res"]: chosen.get(row["res"]) or reader.ids.id_of(row["res"]) for row in found}
+    """Ids that clients chose stand in the bodies, and nothing else says which those are."""
+    return {one.res: one.id for one in await _opened(connection, reader, found)}
 
 
-async def _read_values(
-    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, type_: str, sort: Sort, found: list[Any]
-) -> dict[int, Any]:
-    """Tokens, references and URIs are hashes in the index: their values are read from the bodies."""
+async def _opened(connection: asyncpg.Connection, reader: Reader, found: list[Any]) -> list[Stored]:
     sql = (
         "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
         "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
     )
     rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
     await reader.bring_keys(connection, [row["key"] for row in rows])
+    return [reader.stored(row, row["res"]) for row in rows]
+
+
+async def _read_values(
+    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, type_: str, sort: Sort, found: list[Any]
+) -> dict[int, Any]:
+    """Tokens, references and URIs are hashes in the index: their values are read from the bodies."""
     assert sort.parameter is not None
     values = {}
-    for row in rows:
-        texts = indexer.sort_texts(reader.stored(row, row["res"]).resource, sort.parameter)
+    for stored in await _opened(connection, reader, found):
+        texts = indexer.sort_texts(stored.resource, sort.parameter)
         if texts:
-            values[row["res"]] = max(texts) if sort.descending else min(texts)
+            values[stored.res] = max(texts) if sort.descending else min(texts)
     return {res: folded(text) for res, text in values.items()}

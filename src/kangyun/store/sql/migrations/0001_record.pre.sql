@@ -62,7 +62,6 @@ CREATE TABLE string_value (res int8 NOT NULL, key int8 NOT NULL, value text COLL
 -- (type, id) -> res for ids that clients chose, and for targets that were referred to before they came.
 -- hash: keyed BLAKE2b, 128 bits, of Type/id.
 CREATE TABLE name (hash uuid PRIMARY KEY, res int8 NOT NULL);
-CREATE INDEX name_res ON name (res);
 
 -- One data key a Patient registration, one an institution for everything about none or several.
 CREATE TABLE data_key (
