@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from kangyun.fhir import xml as fhir_xml
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ZHANG = {"resourceType": "Patient", "id": "zhang", "name": [{"family": "张"}], "gender": "male"}
@@ -58,6 +60,12 @@ async def test_a_format_that_is_not_to_be_had(stocked, accept, query):
 async def test_a_body_of_another_kind(stocked, type_):
     answer = await stocked.post("Patient", content=b"{}", headers={"content-type": type_})
     assert answer.status_code == 415
+
+
+async def test_pretty_xml_is_readable_and_the_same(stocked):
+    plain, pretty = [await stocked.get(f"Patient/zhang?_format=xml{more}") for more in ("", "&_pretty=true")]
+    assert b"\n    <family" in pretty.content and b"\n" not in plain.content.strip()
+    assert fhir_xml.decode(plain.content) == fhir_xml.decode(pretty.content)
 
 
 async def test_pretty_is_readable_and_the_same(stocked):

@@ -319,7 +319,8 @@ def _formatted(body: bytes, request: HttpRequest) -> tuple[bytes, str]:
     except (NotSupported, Invalid, Malformed):
         format_, pretty = "json", False
     if format_ == "xml":
-        return fhir_xml.encode(fhir_json.decode(body)), f"{FHIR_XML};charset=utf-8"
+        write = fhir_xml.pretty if pretty else fhir_xml.encode
+        return write(fhir_json.decode(body)), f"{FHIR_XML};charset=utf-8"
     if pretty:
         body = fhir_json.pretty(fhir_json.decode(body))
     return body, f"{FHIR_JSON};charset=utf-8"

@@ -12,7 +12,8 @@ network access.
 Source: https://hl7.org/fhir/R4/xml.html
 """
 
+from kangyun.fhir.xml.pretty import pretty
 from kangyun.fhir.xml.reader import decode
 from kangyun.fhir.xml.writer import encode
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "pretty"]

@@ -75,6 +75,15 @@ def test_a_resource_with_everything_survives_xml():
     assert xml.decode(xml.encode(PATIENT)) == PATIENT
 
 
+def test_in_lines_a_resource_is_the_same():
+    lines = xml.pretty(PATIENT).decode().split("\n")
+    assert lines[1:3] == ['<Patient xmlns="http://hl7.org/fhir">', '  <id value="a"/>']
+    assert lines[-2:] == ["</Patient>", ""]
+    assert xml.decode(xml.pretty(PATIENT)) == PATIENT
+    examples = [decode_json(data) for name, data in islice(read("r4-examples.tar.xz"), 0, None, 20) if "-" in name]
+    assert [one["id"] for one in examples if canonical(xml.decode(xml.pretty(one))) != canonical(one)] == []
+
+
 def test_elements_are_written_in_the_order_of_the_specification():
     shuffled = {
         "resourceType": "Patient",
