@@ -56,6 +56,7 @@ logger = logging.getLogger("kangyun.request")
 BASE_PATH = "/fhir"
 LARGEST_SIGN_IN = 10_000  # bytes
 OPEN_EVERY = 1.0  # seconds
+LAST_WORDS = 5.0  # seconds that the audit row may take of a request that was ended because it took too long
 
 
 class FhirEndpoint:
@@ -115,7 +116,7 @@ class FhirEndpoint:
         """Answers a request whatever becomes of it."""
         kind = _kind(request)
         try:
-            async with self._limits.place(kind), asyncio.timeout(LONGEST[kind]):
+            async with self._limits.place(kind), asyncio.timeout(LONGEST[kind] + LAST_WORDS):
                 return await self._answer(request, request_id)
         except PlatformError as error:
             return refusal(error, request, request_id)
@@ -132,17 +133,25 @@ class FhirEndpoint:
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
-            if not names_content(request):
-                request.format  # noqa: B018 - an unknown format is refused before anything is done
-            if not request.segments and request.method == "POST":
-                return await self._bundles.answer(request, record)
-            if self._bulk.takes(request):
-                return await self._bulk.answer(request, record, request_id)
-            return await self._rest.answer(request, record)
-        except PlatformError as error:
+            async with asyncio.timeout(LONGEST[_kind(request)]):
+                answer = await self._within(request, record, request_id)
+        except Exception as error:
             if not record.left_a_row:
-                await record.refuse(interaction(request), status_of(error))
+                await record.refuse(interaction(request), _status(error))
             raise
+        if not record.left_a_row:  # Whatever was asked, the row that says so is there before the answer leaves.
+            await record.leave_row(interaction(request), answer.status, [])
+        return answer
+
+    async def _within(self, request: HttpRequest, record: Record, request_id: str) -> Answer:
+        """Carries out a request on the record."""
+        if not names_content(request):
+            request.format  # noqa: B018 - an unknown format is refused before anything is done
+        if not request.segments and request.method == "POST":
+            return await self._bundles.answer(request, record)
+        if self._bulk.takes(request):
+            return await self._bulk.answer(request, record, request_id)
+        return await self._rest.answer(request, record)
 
     async def _record(self, request: HttpRequest, request_id: str) -> Record:
         about = Circumstances(shape(request), request.source, request_id)
@@ -165,6 +174,12 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
     elif status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
     return Answer(status, encode(outcome(error.issues, request.language, request_id)), headers)
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, PlatformError):
+        return status_of(error)
+    return 503 if isinstance(error, TimeoutError) else 500
 
 
 def _kind(request: HttpRequest) -> Kind:

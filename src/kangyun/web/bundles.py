@@ -17,6 +17,7 @@ from kangyun.web.entries import SLICE, Entry, read_entries
 from kangyun.web.exchange import Answer, HttpRequest
 from kangyun.web.outcome import outcome, status_of, unexpected
 from kangyun.web.rest import Rest
+from kangyun.web.shape import interaction
 
 # Entries of a batch that are written in one commit.
 TOGETHER = 200
@@ -85,20 +86,32 @@ class Bundles:
             )  # fmt: skip
 
     async def _alone(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
-        """Carries out one entry; what is wrong with it is said in its place."""
+        """Carries out one entry, which leaves a row of its own; what is wrong with it is said in its place."""
+        left, record.left_a_row = record.left_a_row, False
         try:
-            if entry.error is not None:
-                raise entry.error
-            if entry.operation is None:
-                inner = entry.inner(request, self._base_path)
-                return answers.answered_entry(await self._rest.answer(inner, record))
-            parts: dict[int, bytes] = {}
-            await self._write([entry], "batch", request, record, parts)
-            return parts[entry.number]
+            try:
+                return await self._carried_out(entry, request, record)
+            except Exception as error:
+                if entry.error is None and not record.left_a_row:
+                    status = status_of(error) if isinstance(error, PlatformError) else 500
+                    await record.refuse(interaction(entry.inner(request, self._base_path)), status)
+                raise
         except PlatformError as error:
             return _refused(error, request)
         except Exception as error:
             return answers.refused_entry(500, encode(outcome([unexpected(error)], request.language)))
+        finally:
+            record.left_a_row |= left
+
+    async def _carried_out(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
+        if entry.error is not None:
+            raise entry.error
+        if entry.operation is None:
+            inner = entry.inner(request, self._base_path)
+            return answers.answered_entry(await self._rest.answer(inner, record))
+        parts: dict[int, bytes] = {}
+        await self._write([entry], "batch", request, record, parts)
+        return parts[entry.number]
 
 
 def _refused(error: PlatformError, request: HttpRequest) -> bytes:

@@ -4,6 +4,7 @@ Source: https://hl7.org/fhir/R4/operationoutcome.html, https://hl7.org/fhir/R4/h
 """
 
 import logging
+import re
 from collections.abc import Iterable
 from uuid import uuid4
 
@@ -24,6 +25,10 @@ STATUS_BY_ISSUE_CODE = {
 STATUS_BY_TEXT = {"web.no-such-method": 405, "web.format": 406, "web.media-type": 415}
 RETRY_AFTER = 2  # seconds
 INTERNAL = "base.internal"
+# Parameters of texts that say a name as the client gave it. Badly escaped it ends in a value, which is cut.
+NAMES = frozenset({"parameter", "type", "operation", "modifier", "method", "name", "element"})
+_NO_NAME = re.compile(r"[^!-~]|[=&%?\"'<>{}]")
+_UNPRINTED = re.compile(r"[^ -~]")
 
 
 def status_of(error: PlatformError) -> int:
@@ -49,12 +54,19 @@ def _issue(issue: Issue, language: Language) -> Resource:
         "code": issue.code,
         "details": {
             "coding": [{"system": "urn:kangyun:text", "code": issue.text}],
-            "text": say(issue.text, language, issue.parameters),
+            "text": say(issue.text, language, _sayable(issue.parameters)),
         },
     }
     if issue.at:
-        said["expression"] = [issue.at]
+        said["expression"] = [_UNPRINTED.split(issue.at, maxsplit=1)[0]]
     return said
+
+
+def _sayable(parameters: dict[str, str | int]) -> dict[str, str | int]:
+    return {
+        name: _NO_NAME.split(value, maxsplit=1)[0] if name in NAMES and isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
 
 
 def unexpected(error: Exception) -> Issue:

@@ -1,0 +1,149 @@
+"""Whatever a signed-in client asks leaves its row, refused or not, before the answer leaves; or else nothing is shown.
+
+That a row is on the disk when the answer leaves, `test_power.py` shows.
+"""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from kangyun.access.record import Record
+from kangyun.store.search.searcher import Searcher
+from kangyun.web import limits
+from kangyun.web.rest import Rest
+
+PATIENT = {"resourceType": "Patient", "id": "a", "name": [{"text": "a"}]}
+JSON_PATCH = {"content-type": "application/json-patch+json"}
+MERGE = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "b"}]}}]}
+TRANSACTION = {
+    "resourceType": "Bundle",
+    "type": "transaction",
+    "entry": [{"resource": PATIENT, "request": {"method": "PUT", "url": "Patient/a"}}],
+}
+# Method, path, options, status.
+INTERACTIONS = [
+    ("GET", "Patient/a", {}, 200),
+    ("HEAD", "Patient/a", {}, 200),
+    ("GET", "Patient/a", {"headers": {"if-none-match": 'W/"1"'}}, 304),
+    ("GET", "Patient/none", {}, 404),
+    ("GET", "Patient/a/_history/1", {}, 200),
+    ("GET", "Patient/a/_history/9", {}, 404),
+    ("GET", "Patient/a/_history", {}, 200),
+    ("GET", "_history", {}, 200),
+    ("GET", "Patient?name=a", {}, 200),
+    ("GET", "Patient?birthdate=x", {}, 400),
+    ("GET", "Patient?x=1", {"headers": {"prefer": "handling=strict"}}, 400),
+    ("GET", "Patient?_format=odd", {}, 406),
+    ("GET", "Quark/a", {}, 404),
+    ("GET", "Patient/a/$everything", {}, 200),
+    ("GET", "Patient/a/$meta", {}, 200),
+    ("POST", "Patient/a/$meta-add", {"json": MERGE}, 200),
+    ("GET", "Patient/a/$odd", {}, 404),
+    ("GET", "ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/administrative-gender", {}, 200),
+    ("POST", "Patient/$validate", {"json": PATIENT}, 200),
+    ("POST", "Patient", {"json": PATIENT}, 201),
+    ("POST", "Patient", {"content": b"{"}, 400),
+    ("POST", "Patient", {"json": PATIENT | {"gender": "odd"}}, 422),
+    ("POST", "Patient", {"json": PATIENT, "headers": {"if-none-exist": "_id=a"}}, 200),
+    ("PUT", "Patient/a", {"json": PATIENT}, 200),
+    ("PUT", "Patient/a", {"json": PATIENT, "headers": {"if-match": 'W/"9"'}}, 412),
+    ("PUT", "Patient/b", {"json": PATIENT}, 400),
+    ("PATCH", "Patient/a", {"content": b'[{"op":"add","path":"/active","value":true}]', "headers": JSON_PATCH}, 200),
+    ("PATCH", "Patient/a", {"content": b'[{"op":"odd"}]', "headers": JSON_PATCH}, 400),
+    ("POST", "", {"json": TRANSACTION}, 200),
+    ("POST", "", {"json": TRANSACTION | {"type": "odd"}}, 400),
+    ("POST", "", {"json": TRANSACTION | {"type": "batch", "entry": []}}, 200),
+    ("GET", "$export", {}, 202),
+    ("GET", "$export?_since=x", {}, 400),
+    ("GET", "$bulk-status/00000000-0000-4000-8000-000000000000", {}, 404),
+    ("POST", "$import", {"json": {}}, 400),
+    ("DELETE", "Patient/a", {}, 204),
+    ("DELETE", "Patient?_id=none", {}, 204),
+    ("ODD", "Patient/a", {}, 405),
+    ("PUT", "Patient", {"json": PATIENT}, 400),
+]
+
+
+@pytest.fixture
+async def outsider(fresh_database):
+    """A connection of nobody's."""
+    connection = await asyncpg.connect(fresh_database)
+    yield connection
+    await connection.close()
+
+
+def rows(outsider, request):
+    return outsider.fetch("SELECT action, outcome, shape FROM audit WHERE request = $1", request)
+
+
+async def test_every_interaction_leaves_its_row(client, outsider):
+    for method, path, options, status in INTERACTIONS:
+        await client.put("Patient/a", json=PATIENT)
+        answer = await client.request(method, path, **options)
+        assert answer.status_code == status, (method, path, answer.text)
+        found = await rows(outsider, answer.headers["x-request-id"])
+        # A row says whether it went well; of a write that is refused, that it could not be carried out.
+        assert {row["outcome"] < 400 for row in found} == {status < 400}, (method, path, found)
+
+
+async def test_what_cannot_leave_its_row_shows_nothing(client, outsider):
+    await client.put("Patient/a", json=PATIENT)
+    await outsider.execute("ALTER TABLE audit ADD CONSTRAINT never CHECK (false) NOT VALID")
+    for method, path, options, _ in INTERACTIONS:
+        answer = await client.request(method, path, **options)
+        assert answer.status_code >= 500, (method, path, answer.text)
+        assert answer.content == b"" or "issue" in answer.json(), (method, path)
+
+
+@pytest.mark.parametrize("path", ["Patient?name=a", "Patient?name=a&_total=accurate", "?_type=Patient,List"])
+async def test_a_search_that_was_too_costly_leaves_its_row(open_client, outsider, path):
+    client = await open_client(search_seconds=0.2)
+    async with outsider.transaction():
+        await outsider.execute("LOCK TABLE resource, string_value IN ACCESS EXCLUSIVE MODE")
+        answer = await client.get(path)
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (422, "too-costly")
+    (row,) = await rows(outsider, answer.headers["x-request-id"])
+    assert (row["action"], row["outcome"]) == ("search", 422)
+
+
+async def test_each_entry_of_a_batch_leaves_its_row(client, outsider):
+    await client.put("Patient/a", json=PATIENT)
+    requests = [
+        {"method": "GET", "url": "Patient/a"},
+        {"method": "GET", "url": "Patient/none"},
+        {"method": "GET", "url": "Patient?birthdate=x"},
+        {"method": "GET", "url": "Patient/a/$odd"},
+        {"method": "DELETE", "url": "Patient/a", "ifMatch": 'W/"9"'},
+    ]
+    sent = {"resourceType": "Bundle", "type": "batch", "entry": [{"request": one} for one in requests]}
+    answer = await client.post("", json=sent)
+    assert [entry["response"]["status"][:3] for entry in answer.json()["entry"]] == ["200", "404", "400", "404", "412"]
+    found = await rows(outsider, answer.headers["x-request-id"])
+    assert {(row["action"], row["outcome"]) for row in found} >= {
+        ("read", 200), ("read", 404), ("search", 400), ("operation", 404), ("batch", 422),
+    }  # fmt: skip
+
+
+async def fails(*_, **__):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("where", "name"), [(Rest, "answer"), (Searcher, "search"), (Record, "search")])
+async def test_a_defect_leaves_its_row(client, outsider, monkeypatch, where, name):
+    monkeypatch.setattr(where, name, fails)
+    answer = await client.get("Patient?name=a")
+    (row,) = await rows(outsider, answer.headers["x-request-id"])
+    assert (answer.status_code, row["action"], row["outcome"]) == (500, "search", 500)
+
+
+async def test_what_took_too_long_leaves_its_row(client, outsider, monkeypatch):
+    async def hangs(*_, **__):
+        await asyncio.sleep(3600)
+
+    monkeypatch.setitem(limits.LONGEST, "interactive", 0.1)
+    monkeypatch.setattr(Rest, "answer", hangs)
+    answer = await client.get("Patient/a")
+    (row,) = await rows(outsider, answer.headers["x-request-id"])
+    assert (answer.status_code, row["action"], row["outcome"]) == (503, "read", 503)
+    assert answer.headers["retry-after"]
