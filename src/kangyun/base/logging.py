@@ -13,6 +13,7 @@ Source: https://www.w3.org/TR/trace-context/ (version 00)
 import logging
 import logging.config
 import re
+import secrets
 import sys
 import threading
 import traceback
@@ -48,6 +49,12 @@ class Trace:
     def traceparent(self) -> str:
         """The header to pass on to whom we call."""
         return f"00-{self.trace}-{self.span}-{self.flags}"
+
+
+def new_trace(request: str | None = None) -> Trace:
+    """Returns a trace that begins here; where it has no request id of its own, the trace's is that."""
+    trace = secrets.token_hex(16)
+    return Trace(request or trace, trace, secrets.token_hex(8))
 
 
 current: ContextVar[Trace | None] = ContextVar("trace", default=None)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from kangyun.access.outbound.guard import Guard, Target
 from kangyun.base.errors import Invalid, Unavailable
+from kangyun.base.logging import current
 
 AT_ONCE = 32
 CONNECT = 5.0  # seconds
@@ -68,10 +69,11 @@ class Outbound:
         """
         target = await self._in_thread(lambda: self.guard.target(url))
         connection = _Connection(target, self._context, seconds)
+        sent = _headers(target, headers)  # Here, as a thread does not know what is being worked on.
 
         def call() -> int:
             try:
-                connection.request(method, target.path, body, _headers(target, headers))
+                connection.request(method, target.path, body, sent)
                 return connection.getresponse().status
             finally:
                 connection.close()
@@ -82,10 +84,10 @@ class Outbound:
         """Gives the pieces of a file. Raises as `send`, and for any status but 200 Invalid or Unavailable."""
         target = await self._in_thread(lambda: self.guard.target(url))
         connection = _Connection(target, self._context, SILENCE)
+        sent = _headers(target, {"accept": "application/fhir+ndjson, */*", "accept-encoding": "identity"})
 
         def ask() -> http.client.HTTPResponse:
-            wanted = {"accept": "application/fhir+ndjson, */*", "accept-encoding": "identity"}
-            connection.request("GET", target.path, headers=_headers(target, wanted))
+            connection.request("GET", target.path, headers=sent)
             return connection.getresponse()
 
         try:
@@ -126,4 +128,6 @@ class Outbound:
 
 
 def _headers(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
-    return {"host": target.authority, "user-agent": USER_AGENT, **headers}
+    trace = current.get()
+    passed_on = {} if trace is None else {"traceparent": trace.traceparent}
+    return {"host": target.authority, "user-agent": USER_AGENT, **passed_on, **headers}

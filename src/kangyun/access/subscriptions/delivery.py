@@ -32,6 +32,7 @@ from kangyun.access.subscriptions.rules import (
 from kangyun.access.subscriptions.statuses import write_status
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, Issue, PlatformError, Unavailable
+from kangyun.base.logging import current, new_trace
 from kangyun.database.leases import lease, pause
 from kangyun.fhir import xml as fhir_xml
 from kangyun.fhir.json import decode, encode
@@ -147,8 +148,12 @@ class Deliverer:
         status = 204
         if stored is not None:  # Else it was expunged: there is nothing to tell any more.
             message = message_of(wanted, stored, self.platform.base)
-            await self._audit(one, wanted, stored, patient)
-            status = await self._send(message)
+            context = current.set(new_trace(f"{one.id}/{stored.version}"))
+            try:
+                await self._audit(one, wanted, stored, patient)
+                status = await self._send(message)
+            finally:
+                current.reset(context)
         async with pool.connection() as connection:
             if is_taken(status):
                 await table.delivered(connection, one.res, delivery)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kangyun.access.outbound import Guard, Outbound
 from kangyun.access.outbound.guard import is_public
 from kangyun.base.errors import Forbidden, Invalid, PlatformError, Unavailable
+from kangyun.base.logging import current, new_trace
 
 OPEN = Guard.of("127.0.0.1", "KANGYUN_TEST")
 CLOSED = Guard.of("", "KANGYUN_TEST")
@@ -132,6 +133,15 @@ async def test_a_message_is_sent_and_its_status_told(serve, outbound):
     assert await outbound.send("PUT", f"{url}/x?y=z", {"content-type": "text/plain"}, "张".encode(), 5) == 202
     assert asked[0].startswith(b"PUT /x?y=z HTTP/1.1\r\n")
     assert asked[0].endswith("\r\n\r\n张".encode())
+
+
+async def test_the_trace_is_passed_on(serve, outbound):
+    url, asked = await serve(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+    context = current.set(new_trace("asked-by-7"))
+    await outbound.send("PUT", url, {}, b"", 5)
+    sent, trace = asked[0].decode(), current.get()
+    current.reset(context)
+    assert f"traceparent: 00-{trace.trace}-{trace.span}-00\r\n" in sent
 
 
 async def test_a_redirect_is_not_followed(serve, outbound):
