@@ -304,44 +304,44 @@ class Compiler:
         if not bound.clinical:
             return dated_condition(self.arguments, [bound.salt], interval, sharp=sharp or None)
         test = date_test(self.arguments, interval, "{r}.at", "{r}.until")
-        source = self._dated_rows(TYPE_NUMBERS[type_], interval)
-        seed = (
-            Seed(f"SELECT * FROM ({source}) AS d OFFSET 0", sharp or None, exact=False, probe=source)
-            if source
-            else None
-        )
+        seed = self._dated_rows(TYPE_NUMBERS[type_], interval, sharp or None)
         return Condition(f"({test} AND {{r}}.until > '-infinity')", seed)
 
-    def _dated_rows(self, number: int, interval: Interval) -> str | None:
+    def _dated_rows(self, number: int, interval: Interval, sharp: bool | None) -> Seed | None:
         """Selects rows by the index of (type, at): all that can pass, and few that cannot.
 
-        What ends after a moment begins at most LASTING before it, but for what has its own index.
+        What ends after a moment begins at most LASTING before it, but for what has its own index. The keys come first,
+        in the order of the index: of whole rows the server would think that other indexes give them as well.
         """
         low, high = self.arguments.add(interval.low, "timestamptz"), self.arguments.add(interval.high, "timestamptz")
-        rows = f"SELECT * FROM resource{{n}} WHERE type = {number}"
+        ended = ""
         match interval.prefix:
             case "eq":
-                return f"{rows} AND at >= {low} AND at < {high} AND until > '-infinity'"
+                begun = f"at >= {low} AND at < {high}"
             case "lt" | "eb":
-                return f"{rows} AND at < {low} AND until > '-infinity'"
+                begun = f"at < {low}"
             case "le":
-                return f"{rows} AND at < {high} AND until > '-infinity'"
+                begun = f"at < {high}"
             case "sa":
-                return f"{rows} AND at >= {high}"
-            case "gt" | "ge":
-                edge = high if interval.prefix == "gt" else low
-                near = self.arguments.add(earlier(interval.low), "timestamptz")
-                return (
-                    f"({rows} AND at >= {near} AND until > {edge} AND NOT lasting) UNION ALL "
-                    f"({rows} AND lasting AND until > {edge})"
-                )
-            case "ap":
-                near = self.arguments.add(earlier(interval.low), "timestamptz")
-                return (
-                    f"({rows} AND at >= {near} AND at < {high} AND until > {low} AND NOT lasting) UNION ALL "
-                    f"({rows} AND lasting AND until > {low} AND at < {high})"
-                )
-        return None
+                begun = f"at >= {high}"
+            case "gt" | "ge" | "ap":
+                begun = f"at >= {self.arguments.add(earlier(interval.low), 'timestamptz')}"
+                begun += f" AND at < {high}" if interval.prefix == "ap" else ""
+                ended = f"until > {high if interval.prefix == 'gt' else low}"
+            case _:
+                return None
+        keys = [f"SELECT res FROM resource{{n}} WHERE type = {number} AND {begun} ORDER BY at DESC"]
+        if ended:
+            keys.append(
+                f"SELECT res FROM resource{{n}} WHERE type = {number} AND lasting AND {ended} ORDER BY until DESC"
+            )
+        rows = " UNION ALL ".join(
+            f"SELECT s.* FROM ({one}) AS k "
+            f"CROSS JOIN LATERAL (SELECT * FROM resource{{n}} AS x WHERE x.res = k.res AND {own} OFFSET 0) AS s"
+            for one, own in zip(keys, ("NOT x.lasting" if ended else "TRUE", "TRUE"), strict=False)
+        )
+        probe = " UNION ALL ".join(f"SELECT 1 FROM ({one}) AS k" for one in keys)
+        return Seed(f"SELECT * FROM ({rows}) AS d OFFSET 0", sharp, exact=False, probe=probe)
 
     def _amount(self, keys: Sequence[int], amount: Amount, owner: str = "TRUE") -> Condition:
         sharp = amount.prefix == "eq" or None

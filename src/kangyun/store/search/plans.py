@@ -112,8 +112,16 @@ class Planner:
         choices += [(self._rows(one.seed), one) for one in conditions if one.seed is not None]
         # An index of the conditions before that of the type, where nothing is known of either.
         rows, seed = min(choices, key=lambda choice: (choice[0], choice[1].sql == "TRUE"))
-        if seed.seed is not None and seed.seed.probe is not None:
-            rows = await self._probed(connection, seed.seed.probe, arguments)
+        asked = [seed] if seed.seed is not None and seed.seed.probe else conditions if seed.sql == "TRUE" else []
+        for one in asked:
+            if one.seed is None or one.seed.probe is None:
+                continue
+            counted = await self._probed(connection, one.seed.probe, arguments)
+            if counted < MOST_PROBED:
+                rows, seed = counted, one
+                break
+            if one is seed:
+                rows = max(self.densities.rows * UNKNOWN_SHARE, MOST_PROBED)
         share = min(rows / max(choices[0][0], 1.0), 1.0)
         return Plan(type_, conditions, arguments, sight, seed, rows, share)
 
@@ -126,12 +134,11 @@ class Planner:
         return _rows_of(plan.seed.seed, segment) if plan.seed.seed else segment.rows
 
     async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments) -> float:
-        """Returns how many rows a seed gives where they are few, a guess where they are not."""
+        """Returns how many rows a seed gives, counted up to MOST_PROBED."""
         probes = (probe.replace("{n}", f"_{segment.number}") for segment in self.densities.segments)
         arms = " UNION ALL ".join(f"(SELECT 1 FROM ({one}) AS p LIMIT {MOST_PROBED})" for one in probes)
         sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {MOST_PROBED}) AS b"
-        counted = (await self.fetch(connection, sql, arguments))[0]["n"]
-        return float(counted) if counted < MOST_PROBED else max(self.densities.rows * UNKNOWN_SHARE, MOST_PROBED)
+        return float((await self.fetch(connection, sql, arguments))[0]["n"])
 
     async def count(self, connection: asyncpg.Connection, plan: Plan, most: int | None) -> int:
         """Returns how many match, counting up to `most`."""

@@ -197,12 +197,12 @@ BEGIN
     EXECUTE format('CREATE INDEX resource_%s_patient ON resource_%1$s (patient, type, at DESC, res DESC)', n);
     EXECUTE format('CREATE INDEX resource_%s_type ON resource_%1$s (type, at DESC, res DESC)', n);
     EXECUTE format('CREATE INDEX resource_%s_newest ON resource_%1$s (type, res)', n);
-    EXECUTE format('CREATE INDEX resource_%s_lasting ON resource_%1$s (type, until) WHERE lasting', n);
+    EXECUTE format('CREATE INDEX resource_%s_lasting ON resource_%1$s (type, until, res) WHERE lasting', n);
     EXECUTE format('CREATE TABLE version_%s (LIKE version INCLUDING ALL)', n);
     EXECUTE format('ALTER TABLE version_%s ADD PRIMARY KEY (res, version)', n);
     EXECUTE format('CREATE TABLE date_value_%s (LIKE date_value INCLUDING ALL)', n);
     EXECUTE format('CREATE INDEX date_value_%s_key ON date_value_%1$s (key, low, high, res)', n);
-    EXECUTE format('CREATE INDEX date_value_%s_lasting ON date_value_%1$s (key, high) WHERE lasting', n);
+    EXECUTE format('CREATE INDEX date_value_%s_lasting ON date_value_%1$s (key, high, res) WHERE lasting', n);
     EXECUTE format('CREATE INDEX date_value_%s_newest ON date_value_%1$s (key, res)', n);
     EXECUTE format('CREATE INDEX date_value_%s_res ON date_value_%1$s USING brin (res) WITH (pages_per_range = 8, autosummarize = on)', n);
     EXECUTE format('CREATE TABLE quantity_value_%s (LIKE quantity_value INCLUDING ALL)', n);
