@@ -1,6 +1,7 @@
 """`kangyun serve`, `work` and `migrate`: the parts as separate processes, on a database that is there."""
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -40,6 +41,7 @@ def serve(data: Path | None = None, port: int | None = None, host: str | None = 
     # Loaded once, before the fork: the workers start at once and share the memory.
     web = importlib.import_module(WEB)
     web.prepare()
+    gc.enable()
     wait_for_up()
     server = Granian(
         WEB,
@@ -79,6 +81,7 @@ def work(data: Path | None = None) -> None:
 async def _work(settings: Settings) -> None:
     from kangyun.access.work import work as run
 
+    gc.enable()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
