@@ -153,7 +153,10 @@ async def shared_client(
 
     Such a module says `pytestmark = pytest.mark.asyncio(loop_scope="module")`.
     """
-    settings = Settings(data=tmp_path_factory.mktemp("shared"), admin_token=ADMIN_TOKEN, connections=4)
+    # What a search says is tested here, not how long it takes on a busy machine.
+    settings = Settings(
+        data=tmp_path_factory.mktemp("shared"), admin_token=ADMIN_TOKEN, connections=4, search_seconds=60
+    )
     application = Application(settings, shared_database)
     await application.open()
     async with _client(application, ADMIN_TOKEN) as client:
