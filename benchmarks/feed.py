@@ -48,8 +48,8 @@ RANGE, FIRST_RANGE = 100_000, 10_000
 
 _COMMIT = (
     "SELECT commit_id FROM record_commit($1, $2::int4[], $3::expectation[], NULL, NULL, NULL, NULL, "
-    "$4::resource_row[], NULL, $5::expectation[], NULL, NULL, NULL, NULL, $6::version_row[], $7::date_row[], NULL, NULL, 1, false, "
-    "0::int2, 'Device/bench', 'TREAT', NULL, $8, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', "
+    "$4::resource_row[], NULL, $5::expectation[], NULL, NULL, NULL, NULL, $6::version_row[], $7::date_row[], "
+    "NULL, NULL, 1, false, 0::int2, 'Device/bench', 'TREAT', NULL, $8, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', "
     "$9::int8[])"
 )
 _EDITION = "SELECT id FROM index_edition"

@@ -62,12 +62,6 @@ class IndexRow:
     quantities: list[tuple[int, float, float, int, int]]
     strings: list[tuple[int, str]]
 
-    @property
-    def narrow_keys(self) -> set[int]:
-        """The keys of its narrow rows."""
-        dates, quantities, strings = self.dates, self.quantities, self.strings
-        return {row[0] for row in dates} | {row[0] for row in quantities} | {row[0] for row in strings}
-
 
 @dataclass(slots=True)
 class News:

@@ -35,7 +35,6 @@ _QUANTITY = struct.Struct(">ii IiqIiqIidIidIiiIii".replace(" ", ""))
 _STRING = struct.Struct(">ii IiqIiqIi".replace(" ", ""))
 _EXPECTATION = struct.Struct(">ii IiqIii".replace(" ", ""))
 _NARROW_KEY = struct.Struct(">ii IiqIiq".replace(" ", ""))
-_EVERY_KEY = struct.Struct(">ii IiqIi".replace(" ", ""))
 _NAME = struct.Struct(">ii Ii16sIiq".replace(" ", ""))
 _LENGTH = 4
 _ARRAY = struct.Struct(">iiIii")
@@ -104,10 +103,8 @@ def expectation(res: int, version: int) -> bytes:
     return _EXPECTATION.pack(_EXPECTATION.size - _LENGTH, 2, _INT8, 8, res, _INT4, 4, version)
 
 
-def narrow_key(res: int, key: int | None) -> bytes:
-    """Returns a `narrow_key`; None stands for every key."""
-    if key is None:
-        return _EVERY_KEY.pack(_EVERY_KEY.size - _LENGTH, 2, _INT8, 8, res, _INT8, _NULL)
+def narrow_key(res: int, key: int) -> bytes:
+    """Returns a `narrow_key`."""
     return _NARROW_KEY.pack(_NARROW_KEY.size - _LENGTH, 2, _INT8, 8, res, _INT8, 8, key)
 
 

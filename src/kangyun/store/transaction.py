@@ -491,7 +491,9 @@ def _done(change: Change, moment: datetime) -> Done:
 
 def _same(old: Resource, new: Resource) -> bool:
     """Whether nothing but id, version and instant differs: such an update makes no version."""
-    return canonical(_bare(old)) == canonical(_bare(new))
+    bare_old, bare_new = _bare(old), _bare(new)
+    # Equal values may differ in their digits (1.0 and 1.00); different ones are different in any form.
+    return bare_old == bare_new and canonical(bare_old) == canonical(bare_new)
 
 
 def _bare(resource: Resource) -> Resource:

@@ -5,7 +5,7 @@ read still stands, and writes. When it does not stand, `Stale` says: read again,
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -122,9 +122,10 @@ class Writer:
 _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
-    "$8::resource_row[], $9::resource_row[], $10::expectation[], $11::narrow_key[], $12::version_row[], "
-    "$13::date_row[], $14::quantity_row[], $15::string_row[], "
-    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
+    "$8::resource_row[], $9::resource_row[], $10::expectation[], "
+    "$11::narrow_key[], $12::narrow_key[], $13::narrow_key[], $14::int8[], $15::version_row[], "
+    "$16::date_row[], $17::quantity_row[], $18::string_row[], "
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)"
 )
 
 
@@ -142,7 +143,10 @@ class _Batch:
         self.created: list[bytes] = []
         self.changed: list[bytes] = []
         self.bumped: list[bytes] = []
-        self.cleared: list[bytes] = []
+        self.old_dates: list[bytes] = []
+        self.old_quantities: list[bytes] = []
+        self.old_strings: list[bytes] = []
+        self.reindexed: list[int] = []
         self.versions: list[bytes] = []
         self.dates: list[bytes] = []
         self.quantities: list[bytes] = []
@@ -173,7 +177,9 @@ class _Batch:
         return (
             *(sorted(self.buckets | buckets) or None, self.expected or None, self.names or None),
             *(self.key_rows or None, self._news.term_rows() or None, self._news.unit_rows() or None),
-            *(self.created or None, self.changed or None, self.bumped or None, self.cleared or None, self.versions),
+            *(self.created or None, self.changed or None, self.bumped or None),
+            *(self.old_dates or None, self.old_quantities or None, self.old_strings or None, self.reindexed or None),
+            self.versions,
             *(self.dates or None, self.quantities or None, self.strings or None),
             *(envelope.institution, envelope.historic, envelope.depth, envelope.actor, envelope.purpose),
             *(envelope.origin, envelope.request, sm3(*self.digested)),
@@ -213,20 +219,24 @@ class _Batch:
             *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
             *(TYPE_NUMBERS[change.type], self._edition, row.links, change.resource is None, row.tok),
         )
-        if before is None:
-            self.created.append(line)
-        else:
-            self.changed.append(line)
-            narrow = (row.dates, row.quantities, row.strings)
-            if narrow == (before.dates, before.quantities, before.strings) and not change.reindexed:
-                return row
-            keys: set[int | None] = {None} if change.reindexed else {*before.narrow_keys}
-            self.cleared += [rows.narrow_key(change.res, key) for key in keys]
-        res = change.res
-        self.dates += [rows.date_row(res, *value) for value in row.dates]
-        self.quantities += [rows.quantity_row(res, *value) for value in row.quantities]
-        self.strings += [rows.string_row(res, *value) for value in row.strings]
+        (self.created if before is None else self.changed).append(line)
+        if change.reindexed:
+            self.reindexed.append(change.res)
+            before = None
+        self._write_narrow(change.res, row, before)
         return row
+
+    def _write_narrow(self, res: int, row: IndexRow, before: IndexRow | None) -> None:
+        """Makes the narrow rows, of the kinds that have changed only; the ones before are removed by their keys."""
+        if before is None or row.dates != before.dates:
+            self.dates += [rows.date_row(res, *value) for value in row.dates]
+            self.old_dates += _keys(res, before.dates if before else ())
+        if before is None or row.quantities != before.quantities:
+            self.quantities += [rows.quantity_row(res, *value) for value in row.quantities]
+            self.old_quantities += _keys(res, before.quantities if before else ())
+        if before is None or row.strings != before.strings:
+            self.strings += [rows.string_row(res, *value) for value in row.strings]
+            self.old_strings += _keys(res, before.strings if before else ())
 
     async def _fetch_keys(self, connection: asyncpg.Connection, patients: set[int | None]) -> None:
         """Brings into memory the data keys for these patients, making those that do not exist."""
@@ -271,6 +281,10 @@ _FIND_KEYS = """
 SELECT id, patient, institution, epoch, wrapped FROM data_key
 WHERE patient = ANY ($1) OR (patient IS NULL AND institution = $2)
 """
+
+
+def _keys(res: int, narrow: Iterable[tuple[Any, ...]]) -> list[bytes]:
+    return [rows.narrow_key(res, key) for key in {row[0] for row in narrow}]
 
 
 def _emptied(before: IndexRow) -> IndexRow:

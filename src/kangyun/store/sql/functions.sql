@@ -17,7 +17,10 @@ CREATE OR REPLACE FUNCTION record_commit(
     created resource_row[],
     changed resource_row[],
     bumped expectation[],           -- index row unchanged but for its version (the new one is given)
-    cleared narrow_key[],           -- narrow rows to remove before the new ones come
+    old_dates narrow_key[],         -- narrow rows to remove before the new ones come, by kind:
+    old_quantities narrow_key[],    -- each statement begins by looking at all segments
+    old_strings narrow_key[],
+    reindexed int8[],               -- made by an older edition of the parameters: what keys they have is not known
     versions version_row[],
     dates date_row[],
     quantities quantity_row[],
@@ -105,14 +108,19 @@ BEGIN
     SELECT v.res, commit_id, moment, v.version, v.key, v.dictionary, v.edition, v.type, v.action, v.body
     FROM unnest(versions) AS v;
 
-    IF cardinality(cleared) > 0 THEN
-        DELETE FROM date_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
-        DELETE FROM quantity_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
-        DELETE FROM string_value AS v USING unnest(cleared) AS c WHERE v.key = c.key AND v.res = c.res;
-        -- What an older edition of the parameters made: its keys are not known.
-        DELETE FROM date_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
-        DELETE FROM quantity_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
-        DELETE FROM string_value WHERE res IN (SELECT c.res FROM unnest(cleared) AS c WHERE c.key IS NULL);
+    IF cardinality(old_dates) > 0 THEN
+        DELETE FROM date_value AS v USING unnest(old_dates) AS o WHERE v.key = o.key AND v.res = o.res;
+    END IF;
+    IF cardinality(old_quantities) > 0 THEN
+        DELETE FROM quantity_value AS v USING unnest(old_quantities) AS o WHERE v.key = o.key AND v.res = o.res;
+    END IF;
+    IF cardinality(old_strings) > 0 THEN
+        DELETE FROM string_value AS v USING unnest(old_strings) AS o WHERE v.key = o.key AND v.res = o.res;
+    END IF;
+    IF cardinality(reindexed) > 0 THEN
+        DELETE FROM date_value WHERE res = ANY (reindexed);
+        DELETE FROM quantity_value WHERE res = ANY (reindexed);
+        DELETE FROM string_value WHERE res = ANY (reindexed);
     END IF;
     IF cardinality(dates) > 0 THEN
         INSERT INTO date_value SELECT d.* FROM unnest(dates) AS d;
