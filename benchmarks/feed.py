@@ -46,22 +46,25 @@ TOKENS = 22  # of an index row
 # Numbers of res: the patients have the first, then each writer of each round has a range.
 RANGE, FIRST_RANGE = 100_000, 10_000
 
-_COMMIT = (
-    "SELECT commit_id FROM record_commit($1, $2::int4[], $3::expectation[], NULL, NULL, NULL, NULL, "
-    "$4::resource_row[], NULL, $5::expectation[], NULL, NULL, NULL, NULL, $6::version_row[], $7::date_row[], "
-    "NULL, NULL, 1, false, 0::int2, 'Device/bench', 'TREAT', NULL, $8, '\\x00'::bytea, 'create', 201::int2, 'POST /Observation', '', "
-    "$9::int8[])"
-)
-_EDITION = "SELECT id FROM index_edition"
+# What a small commit gives to `record_commit`, by the names of its arguments; all others are NULL.
+_GIVEN = {
+    "own_edition": "(SELECT id FROM index_edition)", "locks": "$1::int4[]", "expected": "$2::expectation[]",
+    "created": "$3::resource_row[]", "bumped": "$4::expectation[]", "versions": "$5::version_row[]",
+    "dates": "$6::date_row[]", "institution": "1", "historic": "false", "depth": "0::int2", "actor": "'Device/bench'",
+    "purpose": "'TREAT'", "request": "$7", "digest": "'\\x00'::bytea", "audit_action": "'create'",
+    "audit_outcome": "201::int2", "audit_shape": "'POST /Observation'", "audit_source": "''",
+    "audit_patients": "$8::int8[]",
+}  # fmt: skip
+_ARGUMENTS = "SELECT unnest(proargnames[:pronargs]) FROM pg_proc WHERE proname = 'record_commit'"
 # Beside the commit, under its locks, the number that the commit has among those of its patient.
 _TRUTH = """
 CREATE TABLE bench_patient (patient int8 PRIMARY KEY, n int8 NOT NULL) WITH (fillfactor = 20);
 CREATE TABLE bench_truth (commit int8 PRIMARY KEY, patient int8 NOT NULL, n int8 NOT NULL);
 """
-_PROVEN = f"""
-WITH c AS MATERIALIZED ({_COMMIT}),
-     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $10 RETURNING n, c.commit_id)
-INSERT INTO bench_truth SELECT commit_id, $10, n FROM p RETURNING commit
+_PROVEN = """
+WITH c AS MATERIALIZED ({commit}),
+     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $9 RETURNING n, c.commit_id)
+INSERT INTO bench_truth SELECT commit_id, $9, n FROM p RETURNING commit
 """
 
 
@@ -76,6 +79,12 @@ class Round:
     latencies: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     cpu: dict[str, float] = field(default_factory=dict)  # seconds
+
+
+async def _commit(connection: asyncpg.Connection) -> str:
+    """Returns the statement of a commit as the function is today."""
+    names = [row[0] for row in await connection.fetch(_ARGUMENTS)]
+    return f"SELECT commit_id FROM record_commit({', '.join(_GIVEN.get(name, 'NULL') for name in names)})"
 
 
 def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
@@ -99,7 +108,9 @@ async def _write(pool: Pool, patients: list[int], number: int, until: float, pro
     """One writer: commits until the time is over. Returns how long each took, and the CPU seconds of its backend."""
     took = []
     async with pool.connection() as connection:
-        pid, edition = await connection.fetchrow(f"SELECT pg_backend_pid(), ({_EDITION})")
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+        commit = await _commit(connection)
+        statement = _PROVEN.format(commit=commit) if proven else commit
         began_cpu = _cpu([pid])
         while time.monotonic() < until:
             number += 1
@@ -109,10 +120,7 @@ async def _write(pool: Pool, patients: list[int], number: int, until: float, pro
             arguments = _arguments(patient, number << 12, version)
             began = time.perf_counter()
             try:
-                if proven:
-                    await connection.fetchval(_PROVEN, edition, *arguments, patient)
-                else:
-                    await connection.fetchval(_COMMIT, edition, *arguments)
+                await connection.fetchval(statement, *arguments, *((patient,) if proven else ()))
             except asyncpg.PostgresError as error:
                 if error.sqlstate != STALE:
                     raise
@@ -230,8 +238,8 @@ async def _prepare(pool: Pool, patients: list[int]) -> None:
         await rows.register(connection)
         await connection.execute(_TRUTH)
         await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
-        edition = await connection.fetchval(_EDITION)
-        await connection.fetchval(_COMMIT, edition, None, None, created, None, versions, None, "r", patients)
+        commit = await _commit(connection)
+        await connection.fetchval(commit, None, None, created, None, versions, None, "r", patients)
 
 
 async def _faults(connection: asyncpg.Connection, seen: dict[int, int], proven: bool) -> dict[str, int]:
