@@ -101,6 +101,19 @@ async def test_two_clients_choosing_one_id_make_one_resource(open_client):
     assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
 
 
+async def test_many_changing_what_is_just_being_made_do_not_wait_in_a_circle(open_client):
+    """The lock of an id that is new and that of the resource that somebody else makes of it come in no one's order."""
+    first, second = await open_client(connections=20), await open_client(connections=20)
+    answers = await asyncio.gather(
+        *(
+            one.put("Patient/chosen", json=PATIENT | {"id": "chosen", "name": [{"text": f"{number}"}]})
+            for number, one in enumerate([first, second] * 20)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 39 + [201]
+    assert {answer.json()["meta"]["versionId"] for answer in answers} == {str(number) for number in range(1, 41)}
+
+
 async def test_transactions_that_meet_crosswise_are_all_carried_out(open_client):
     """Conditions and patients locked in opposite orders: PostgreSQL ends one as a deadlock, and it is tried again."""
     first, second = await open_client(), await open_client()

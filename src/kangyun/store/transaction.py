@@ -126,7 +126,7 @@ class Transactor:
     async def _once(
         self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope, locks: list[int]
     ) -> list[Done]:
-        run = _Run(self, connection, operations, envelope)
+        run = _Run(self, connection, operations, envelope, frozenset(locks))
         try:
             if not locks:
                 return await run.carry_out()
@@ -175,9 +175,15 @@ class _Run:
     """One attempt to carry out a list of operations."""
 
     def __init__(
-        self, parts: Transactor, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope
+        self,
+        parts: Transactor,
+        connection: asyncpg.Connection,
+        operations: Sequence[Operation],
+        envelope: Envelope,
+        held: frozenset[int],
     ) -> None:
         self._parts = parts
+        self._held = held
         self._connection = connection
         self._envelope = envelope
         self._plans = [_Plan(operation, index) for index, operation in enumerate(operations)]
@@ -421,7 +427,7 @@ class _Run:
                 changes.append(plan.change)
         if changes:
             committed = await self._parts.writer.commit(
-                self._connection, changes, self._envelope, names=self._new_names
+                self._connection, changes, self._envelope, names=self._new_names, held=self._held
             )
             for plan in self._plans:
                 if plan.change is not None:

@@ -96,17 +96,23 @@ class Writer:
         *,
         names: Sequence[tuple[str, str, int]] = (),
         buckets: frozenset[int] = frozenset(),
+        held: frozenset[int] = frozenset(),
         outcome: int = 200,
     ) -> Committed:
         """Writes the changes in one transaction, or as part of the one that `connection` is in.
 
         names:   (type, id, res) of targets that were referred to before they came.
-        buckets: locks beyond those of the written resources and their patients.
+        buckets: locks beyond those of the written resources and their patients. held: those that the transaction has.
         Raises Stale.
         """
         batch = _Batch(self._indexer, self._keys, envelope, self.edition)
         try:
             await batch.prepare(connection, changes, names)
+            late = batch.buckets - held
+            # Waited for out of order they would be waited for in a circle, which PostgreSQL breaks after a second.
+            out_of_order = held and late and min(late) < max(held)
+            if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
+                raise Stale(frozenset(batch.buckets))
             row = await connection.fetchrow(_COMMIT, self.edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
             if error.sqlstate == OTHER_EDITION:
@@ -119,6 +125,7 @@ class Writer:
         return Committed(row["commit_id"], row["moment"])
 
 
+_TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(1262638, bucket)) FROM unnest($1::int4[]) AS bucket"
 _COMMIT = (
     "SELECT commit_id, moment FROM record_commit("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
