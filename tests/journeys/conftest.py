@@ -38,7 +38,8 @@ class Installation:
         with self.output.open("w") as sink:
             self.process = subprocess.Popen(
                 self.command(*arguments),
-                env=os.environ | {"KANGYUN_ADMIN_TOKEN": TOKEN, "KANGYUN_LANG": "en"},
+                # Buffered, as a user's Python is: what cannot be written stays in the buffer.
+                env=os.environ | {"KANGYUN_ADMIN_TOKEN": TOKEN, "KANGYUN_LANG": "en", "PYTHONUNBUFFERED": ""},
                 **({"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink} | options),
                 start_new_session=True,
                 text=True,
