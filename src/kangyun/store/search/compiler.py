@@ -135,7 +135,11 @@ class Compiler:
     def _real(self, type_: str, parameter: Parameter) -> list[Bound]:
         """The indexed parameters that a parameter stands for."""
         bound = self.indexer.bound(type_)
-        return [bound[code] for code in parameter.alias_of or (parameter.code,)]
+        codes = parameter.alias_of or (parameter.code,)
+        if not all(code in bound for code in codes):
+            # The region has taken it back since the search was read.
+            raise NotSupported("fhir.search.not-answerable", parameter=parameter.name)
+        return [bound[code] for code in codes]
 
     async def _test(self, type_: str, test: Test) -> Condition:
         parameter = test.parameter
