@@ -4,6 +4,7 @@ Everything that the call needs is prepared before it, without a lock; the call t
 read still stands, and writes. When it does not stand, `Stale` says: read again, then try again.
 """
 
+import asyncio
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from kangyun.store.tokens import bucket_of, name_bucket
 # The definitions that bodies are validated by: R4 4.0.1.
 DEFINITIONS_EDITION = 1
 STALE, OTHER_EDITION = "KY001", "KY002"
+SLICE = 50
 _DIGESTED = struct.Struct(">qiq")
 
 
@@ -105,7 +107,8 @@ class Writer:
         buckets: locks beyond those of the written resources and their patients. held: those that the transaction has.
         Raises Stale.
         """
-        batch = _Batch(self._indexer, self._keys, envelope, self.edition)
+        edition = self.edition  # While this is prepared, others may learn of a newer one.
+        batch = _Batch(self._indexer, self._keys, envelope, edition)
         try:
             await batch.prepare(connection, changes, names)
             late = batch.buckets - held
@@ -113,7 +116,7 @@ class Writer:
             out_of_order = held and late and min(late) < max(held)
             if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
                 raise Stale(frozenset(batch.buckets))
-            row = await connection.fetchrow(_COMMIT, self.edition, *batch.arguments(envelope, buckets, outcome))
+            row = await connection.fetchrow(_COMMIT, edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
             if error.sqlstate == OTHER_EDITION:
                 raise Outdated from error
@@ -172,9 +175,15 @@ class _Batch:
         hasher = self._keys.hasher
         for type_, id_, res in names:
             self._name(hasher.name(type_, id_), res)
-        indexed = [self._index(change) for change in changes]
+        indexed = []
+        for count, change in enumerate(changes):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)  # Others want the processor, too.
+            indexed.append(self._index(change))
         await self._fetch_keys(connection, {row.patient for row in indexed})
-        for change, row in zip(changes, indexed, strict=True):
+        for count, (change, row) in enumerate(zip(changes, indexed, strict=True)):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
             if change.named:
                 self._name(hasher.name(change.type, change.id), change.res)
             self._seal(change, row.patient)
