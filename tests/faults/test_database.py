@@ -46,7 +46,7 @@ def own_server():
 
 async def quiet(outsider):
     """Waits until nobody else does anything in the database."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await outsider.fetchval(BUSY) or await outsider.fetchval(LOCKED):
             await asyncio.sleep(0.05)
 
@@ -72,7 +72,9 @@ async def test_a_server_that_stops_gives_503_and_is_found_again(own_server, tmp_
         assert (await client.get("../health/live")).status_code == 200
         assert "kangyun_database_up 0" in (await client.get("../metrics")).text
         await asyncio.to_thread(own_server.start)
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(60):
+            while (await client.get(f"Patient/{made['id']}")).status_code == 503:
+                await asyncio.sleep(0.1)
         assert (await client.get(f"Patient/{made['id']}")).json() == made
         assert (await client.get("../health/ready")).json()["ready"]
     await application.close()
@@ -93,7 +95,7 @@ async def test_a_process_that_starts_before_its_database_serves_when_that_comes(
     ) as client:
         assert is_sent_away(await client.get("Patient"))
         await asyncio.to_thread(own_server.start)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await client.get("Patient")).status_code != 200:
                 await asyncio.sleep(0.1)
     await asked.put({"type": "lifespan.shutdown"})
@@ -109,7 +111,7 @@ async def test_a_process_with_another_key_leaves_no_connection(
         with pytest.raises(Unavailable):
             await stranger.open()
     await stranger.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await outsider.fetchval(f"SELECT count(*) {OTHERS}") > before:
             await asyncio.sleep(0.05)
 
@@ -118,7 +120,10 @@ async def test_ended_connections_cost_nobody_a_second_try(client, outsider):
     made = (await client.post("Patient", json=PATIENT)).json()
     await asyncio.gather(*(client.get(f"Patient/{made['id']}") for _ in range(20)))
     await outsider.execute(f"SELECT pg_terminate_backend(pid) {OTHERS}")
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(60):
+        while await outsider.fetchval(f"SELECT count(*) {OTHERS}"):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)  # What the server said last is on its way.
     answers = await asyncio.gather(*(client.get(f"Patient/{made['id']}") for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
 
@@ -188,7 +193,7 @@ async def test_a_client_that_goes_leaves_no_lock_and_no_transaction(client, outs
         asyncio.ensure_future(client.post("Patient", json=PATIENT, headers={"if-none-exist": "name=a"})),
         asyncio.ensure_future(client.delete("Patient?name=b")),
     ]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await outsider.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 3:
             await asyncio.sleep(0.01)
     for one in going:

@@ -173,7 +173,7 @@ async def test_500_at_once_on_8_places_end_in_a_bounded_time_and_room(open_clien
     # 8 are worked on and 32 wait: no more than that, and each place served several.
     assert sum(answer.status_code == 200 for answer in answers) >= 8 * (1 + limits.QUEUE)
     assert all(int(answer.headers["retry-after"]) > 0 for answer in answers if answer.status_code == 503)
-    assert max(took) < limits.PATIENCE["interactive"] + 5
+    assert max(took) < limits.PATIENCE["interactive"] + 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
     # And it is over: nothing is left behind.
     assert (await client.get(f"Patient/{made['id']}")).status_code == 200

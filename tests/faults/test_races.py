@@ -17,7 +17,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT gra
 
 
 async def until(sql, connection, least=1):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await connection.fetchval(sql) < least:
             await asyncio.sleep(0.01)
 
