@@ -44,7 +44,10 @@ class Disk:
         self.mount()
 
     def mount(self) -> None:
-        run("mount", "-o", "loop", str(self._image), str(self.folder))
+        # A device of its own each time: some other process's mount namespace may still hold the one that was cut.
+        device = run("losetup", "--find", "--show", str(self._image)).decode().strip()
+        run("mount", device, str(self.folder))
+        run("losetup", "--detach", device)  # Once nobody uses it any more.
 
     def cut(self) -> None:
         """Lets nothing more come to the device."""
@@ -59,8 +62,8 @@ class Disk:
             time.sleep(0.1)
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def run(*command: str) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 @pytest.fixture
