@@ -3,7 +3,7 @@
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ , https://www.w3.org/TR/trace-context/
 """
 
-import io
+import asyncio
 import json
 import logging
 import os
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.base.logging import Formatter, Trace, new_trace, read_traceparent
+from kangyun.base.logging import Trace, new_trace, read_traceparent
 from kangyun.web.metrics import FAMILIES, POOL_WAIT, PROCESSES, REQUESTS, Metrics
 
 PATIENT = {"resourceType": "Patient", "name": [{"text": "a"}]}
@@ -136,17 +136,23 @@ async def test_not_ready_on_a_schema_of_another_version(client, fresh_database):
 
 
 @pytest.fixture
-def log():
-    """The lines that this process logs, as one of ours does."""
-    sink = io.StringIO()
-    handler = logging.StreamHandler(sink)
-    handler.setFormatter(Formatter())
+def logs():
+    """This process logs as one of ours does; who asks reads it from standard error."""
     logger = logging.getLogger("kangyun")
-    before, _ = logger.level, logger.addHandler(handler)
+    before = logger.level
     logger.setLevel(logging.INFO)
-    yield sink
-    logger.removeHandler(handler)
+    yield
     logger.setLevel(before)
+
+
+async def line_of(capsys):
+    """Returns the one line that a request leaves, a moment after its answer."""
+    text = ""
+    async with asyncio.timeout(60):
+        while not (text := text + capsys.readouterr().err):
+            await asyncio.sleep(0.01)
+    (line,) = text.splitlines()
+    return json.loads(line)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +168,13 @@ def log():
         ({}, None, None),
     ],
 )
-async def test_one_id_through_log_audit_outcome_and_answer(client, fresh_database, log, headers, request_id, trace):
+@pytest.mark.usefixtures("logs")
+async def test_one_id_through_log_audit_outcome_and_answer(client, fresh_database, capsys, headers, request_id, trace):
     answer = await client.get("Patient/none", headers=headers)
     told = answer.headers["x-request-id"]
     assert told == (request_id or told) and re.fullmatch("[A-Za-z0-9-]{1,64}", told)
     assert answer.json()["id"] == told
-    (line,) = [json.loads(line) for line in log.getvalue().splitlines()]
+    line = await line_of(capsys)
     assert (line["request"], line["event"], line["status"]) == (told, "GET /Patient/[id]", 404)
     assert line["trace"] == (trace or line["trace"]) and re.fullmatch("[0-9a-f]{32}", line["trace"])
     connection = await asyncpg.connect(fresh_database)

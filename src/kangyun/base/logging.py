@@ -10,6 +10,7 @@ and goes on to whom we call as W3C `traceparent`.
 Source: https://www.w3.org/TR/trace-context/ (version 00)
 """
 
+import asyncio
 import logging
 import logging.config
 import re
@@ -28,6 +29,7 @@ import msgspec
 # Whose messages are ours to answer for; granian's name processes and addresses only.
 OWN = ("kangyun", "granian", "_granian")
 MOST_FRAMES = 6
+LATE = 0.1  # seconds
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _encode = msgspec.json.Encoder().encode
 
@@ -75,7 +77,7 @@ class Formatter(logging.Formatter):
         """Returns the line."""
         own = record.name.split(".", 1)[0] in OWN
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": _time(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage() if own else f"{_place(record.pathname)}:{record.lineno}",
@@ -87,6 +89,37 @@ class Formatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["error"], line["at"] = described(record.exc_info[1])
         return _encode(line).decode()
+
+
+class Lines:
+    """Lines of our own that come by the thousand: made without a LogRecord and written a few at a time.
+
+    They stand in the log up to `LATE` after what they tell of; a process that is killed takes those with it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._logger = logging.getLogger(name)
+        self._pending: list[bytes] = []
+
+    def info(self, event: str, **fields: float | str) -> None:
+        """Writes a line of level info within a running loop. No value of it may be a patient's."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        line = {"time": _time(datetime.now(UTC)), "level": "info", "logger": self._name, "event": event}
+        trace = current.get()
+        if trace is not None:
+            line["request"], line["trace"] = trace.request, trace.trace
+        if not self._pending:
+            asyncio.get_running_loop().call_later(LATE, self.flush)
+        self._pending.append(_encode(line | fields))
+
+    def flush(self) -> None:
+        """Writes what is pending."""
+        lines, self._pending = self._pending, []
+        if lines:
+            sys.stderr.write(b"\n".join([*lines, b""]).decode())
+            sys.stderr.flush()
 
 
 def described(error: BaseException) -> tuple[str, list[str]]:
@@ -126,6 +159,10 @@ def _uncaught(kind: type[BaseException] | None, error: BaseException | None, tra
     if kind is not None and issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("kangyun").critical("uncaught", exc_info=error)
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _place(path: str) -> str:

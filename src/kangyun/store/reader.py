@@ -12,6 +12,7 @@ from kangyun.store import body
 from kangyun.store.ids import IdPermutation
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import TYPE_NAMES, Stored
+from kangyun.store.segments import segment_of
 from kangyun.store.statements import statement
 from kangyun.store.visible import with_visibility
 
@@ -42,6 +43,9 @@ class Reader:
         self._keys = keys
         self.ids = ids
         self._locate = with_visibility(statement("locate"))
+        self._locate_within = with_visibility(statement("locate_within"))
+        # Segments are made in order and stay: those up to one that was seen are there.
+        self._newest_seen = -1
         self._vread = with_visibility(statement("vread"))
 
     async def locate(self, connection: asyncpg.Connection, wanted: Iterable[Name]) -> dict[Name, Current]:
@@ -54,7 +58,7 @@ class Reader:
                 by_hash[UUID(self._keys.hasher.name(*name))] = name
             else:
                 by_res[res] = name
-        rows = await connection.fetch(self._locate, list(by_hash), list(by_res))
+        rows = await self._located(connection, list(by_hash), list(by_res))
         await self.bring_keys(connection, [row["key"] for row in rows if row["key"] is not None])
         found = {}
         for row in rows:
@@ -69,6 +73,16 @@ class Reader:
                 found[name] = Current(
                     row["res"], chosen, stored, row["patient"], row["at"], row["until"], row["edition"]
                 )
+        return found
+
+    async def _located(self, connection: asyncpg.Connection, hashes: list[Any], res: list[int]) -> list[Any]:
+        segments = {segment_of(one) for one in res} if not hashes else set()
+        if len(segments) == 1 and (segment := segments.pop()) <= self._newest_seen:
+            found: list[Any] = await connection.fetch(self._locate_within.replace("{n}", f"_{segment}"), res)
+            return found
+        found = await connection.fetch(self._locate, hashes, res)
+        there = (segment_of(row["res"]) for row in found if row["version"] is not None)
+        self._newest_seen = max(self._newest_seen, *there, -1)
         return found
 
     async def names(self, connection: asyncpg.Connection, wanted: Sequence[Name]) -> dict[Name, int]:

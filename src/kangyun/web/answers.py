@@ -4,7 +4,9 @@ Source: https://hl7.org/fhir/R4/http.html, https://hl7.org/fhir/R4/bundle.html
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -29,8 +31,13 @@ def version_headers(stored: Stored) -> dict[str, str]:
     """Returns ETag and Last-Modified."""
     return {
         "etag": f'W/"{stored.version}"',
-        "last-modified": format_datetime(stored.instant.replace(microsecond=0), usegmt=True),
+        "last-modified": _http_date(stored.instant.replace(microsecond=0)),
     }
+
+
+@lru_cache(maxsize=1024)
+def _http_date(second: datetime) -> str:
+    return format_datetime(second, usegmt=True)
 
 
 def of_resource(stored: Stored, status: int = 200) -> Answer:

@@ -20,7 +20,7 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooLong, Unavailable
-from kangyun.base.logging import current
+from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
@@ -56,6 +56,7 @@ logger = logging.getLogger("kangyun.request")
 BASE_PATH = "/fhir"
 LARGEST_SIGN_IN = 10_000  # bytes
 OPEN_EVERY = 1.0  # seconds
+GAUGE_EVERY = 1.0  # seconds
 LAST_WORDS = 5.0  # seconds that the audit row may take of a request that was ended because it took too long
 
 
@@ -66,6 +67,7 @@ class FhirEndpoint:
         settings = platform.settings
         self._platform = platform
         self._metrics = metrics
+        self.lines = Lines("kangyun.request")
         self._limits = Limits(
             body_bytes=settings.body_memory,
             interactive=settings.interactive_limit,
@@ -94,16 +96,15 @@ class FhirEndpoint:
                 answer = refusal(error, request, trace.request)
                 await send_answer(answer, request, send, trace.request)
             seconds = time.perf_counter() - began
-            self._count(request, answer, seconds)
-            fields = {"status": answer.status, "ms": round(seconds * 1000, 1)}
-            logger.info(shape(request), extra={"fields": fields})
+            self._metrics.request(interaction(request), answer.status, seconds)
+            self.lines.info(shape(request), status=answer.status, ms=round(seconds * 1000, 1))
         finally:
             share.close()
             current.reset(context)
 
-    def _count(self, request: HttpRequest, answer: Answer, seconds: float) -> None:
+    def gauge(self) -> None:
+        """Writes down how full this process is."""
         metrics, limits = self._metrics, self._limits
-        metrics.request(interaction(request), answer.status, seconds)
         for kind in limits.most:
             metrics.set(PLACES, limits.in_use(kind), (kind,))
             metrics.set(PLACES_WAITING, limits.waiting(kind), (kind,))
@@ -116,7 +117,7 @@ class FhirEndpoint:
         """Answers a request whatever becomes of it."""
         kind = _kind(request)
         try:
-            async with self._limits.place(kind), asyncio.timeout(LONGEST[kind] + LAST_WORDS):
+            async with self._limits.place(kind):
                 return await self._answer(request, request_id)
         except PlatformError as error:
             return refusal(error, request, request_id)
@@ -137,10 +138,12 @@ class FhirEndpoint:
                 answer = await self._within(request, record, request_id)
         except Exception as error:
             if not record.left_a_row:
-                await record.refuse(interaction(request), _status(error))
+                async with asyncio.timeout(LAST_WORDS):
+                    await record.refuse(interaction(request), _status(error))
             raise
         if not record.left_a_row:  # Whatever was asked, the row that says so is there before the answer leaves.
-            await record.leave_row(interaction(request), answer.status, [])
+            async with asyncio.timeout(LAST_WORDS):
+                await record.leave_row(interaction(request), answer.status, [])
         return answer
 
     async def _within(self, request: HttpRequest, record: Record, request_id: str) -> Answer:
@@ -202,6 +205,7 @@ class Application:
         self._metrics: Metrics | None = None
         self._sockets: Sockets | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._gauging: asyncio.Task[None] | None = None
         self._entrance = crossing(self._route, settings.cors_origins)
         self._others = Starlette(
             routes=[
@@ -241,12 +245,16 @@ class Application:
             self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)
         self._fhir = FhirEndpoint(self._platform, self._metrics)
+        self._gauging = asyncio.ensure_future(_gauge(self._fhir))
         self._sockets = Sockets(self._platform)
 
     async def close(self) -> None:
         """Closes the platform."""
-        if self._opening:
-            self._opening.cancel()
+        if self._fhir:
+            self._fhir.lines.flush()
+        for task in (self._opening, self._gauging):
+            if task:
+                task.cancel()
         if self._sockets:
             self._sockets.close()
         if self._platform:
@@ -303,6 +311,8 @@ class Application:
     async def _figures(self, request: Request) -> Response:
         if self._metrics is None:
             raise Unavailable
+        if self._fhir:
+            self._fhir.gauge()
         return await figures(self._metrics, self._platform)
 
     async def _sign_in(self, request: Request) -> Response:
@@ -319,6 +329,13 @@ class Application:
             raise Invalid("web.wrong-sign-in-body") from None
         token = self._platform.sign_in.sign_in(asked.user, asked.password)
         return JSONResponse({"access_token": token, "token_type": "Bearer"}, headers={"cache-control": "no-store"})
+
+
+async def _gauge(endpoint: FhirEndpoint) -> None:
+    """Keeps the gauges of a process fresh for whoever of the others is asked."""
+    while True:
+        endpoint.gauge()
+        await asyncio.sleep(GAUGE_EVERY)
 
 
 class _SignIn(msgspec.Struct):

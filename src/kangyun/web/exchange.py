@@ -78,6 +78,8 @@ class HttpRequest:
         self._limit = limit
         self._share = share or Room(limit).open()
         self.method: str = scope["method"]
+        # What may be said of it (`web.shape`), once it was asked for.
+        self.shape = ""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         if len(self.headers) < len(scope["headers"]):
             self.headers = _joined(scope["headers"])
@@ -234,6 +236,8 @@ def decoded(body: bytes, content_type: str) -> Resource:
 
 def read_pairs(query: bytes) -> list[tuple[str, str]]:
     """Reads a query string or a form. Raises Malformed for what is no UTF-8."""
+    if not query:
+        return []
     try:
         return parse_qsl(
             query.decode("ascii", "strict"), keep_blank_values=True, errors="strict", max_num_fields=10_000

@@ -8,9 +8,8 @@ costs a bounded queue, never memory, and a class never takes the places of anoth
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal
 
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
@@ -52,17 +51,16 @@ class Limits:
         """How many requests of a class wait for a place."""
         return len(self._waiting[kind])
 
-    @contextlib.asynccontextmanager
-    async def place(self, kind: Kind) -> AsyncIterator[None]:
-        """Holds a place of a class. Raises Unavailable or Throttled when none comes free in time."""
+    def place(self, kind: Kind) -> "Place":
+        """Returns a place of a class, to be held. Raises Unavailable or Throttled when none comes free in time."""
+        return Place(self, kind)
+
+    async def take(self, kind: Kind) -> None:
+        """Takes a place. Raises Unavailable, Throttled."""
         if self.free[kind] > 0:
             self.free[kind] -= 1
         else:
             await self._wait(kind)
-        try:
-            yield
-        finally:
-            self._give(kind)
 
     async def _wait(self, kind: Kind) -> None:
         queue = self._waiting[kind]
@@ -76,14 +74,15 @@ class Limits:
         except BaseException as error:
             # The turn may have come in the same moment: then it is the next one's.
             if turn.done() and not turn.cancelled():
-                self._give(kind)
+                self.give(kind)
             elif turn in queue:
                 queue.remove(turn)
             if isinstance(error, TimeoutError):
                 raise self._refusal(kind) from None
             raise
 
-    def _give(self, kind: Kind) -> None:
+    def give(self, kind: Kind) -> None:
+        """Gives a place back: to who has waited longest."""
         queue = self._waiting[kind]
         while queue:
             turn = queue.popleft()
@@ -95,6 +94,22 @@ class Limits:
     def _refusal(self, kind: Kind) -> PlatformError:
         self.refused[kind] += 1
         return Unavailable("web.full") if kind == "interactive" else Throttled("web.busy", kind=kind)
+
+
+class Place:
+    """A place that is held within `async with`."""
+
+    __slots__ = ("_kind", "_limits")
+
+    def __init__(self, limits: Limits, kind: Kind) -> None:
+        self._limits = limits
+        self._kind: Kind = kind
+
+    async def __aenter__(self) -> None:
+        await self._limits.take(self._kind)
+
+    async def __aexit__(self, *error: object) -> None:
+        self._limits.give(self._kind)
 
 
 class Room:

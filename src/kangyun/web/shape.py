@@ -34,6 +34,12 @@ _WORDS = frozenset(
 
 def shape(request: HttpRequest) -> str:
     """Returns the request without any value: method, types and operations, known names of parameters."""
+    if not request.shape:
+        request.shape = _shape(request)
+    return request.shape
+
+
+def _shape(request: HttpRequest) -> str:
     parts = [_path_word(part) for part in request.segments[:MOST_SEGMENTS]]
     try:
         names = sorted({_name(name[:200]) for name, _ in request.pairs})[:MOST_NAMES]

@@ -17,7 +17,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
 def trace_of(request: HttpRequest) -> Trace:
     """Returns the trace of a request."""
-    given = request.header("x-request-id")
-    parent = read_traceparent(request.header("traceparent").strip())
-    trace, flags = parent or (secrets.token_hex(16), "00")
-    return Trace(given if _REQUEST_ID.fullmatch(given) else trace, trace, secrets.token_hex(8), flags)
+    given, parent = request.header("x-request-id"), request.header("traceparent")
+    drawn = secrets.token_hex(24)
+    trace, flags = (read_traceparent(parent.strip()) if parent else None) or (drawn[:32], "00")
+    return Trace(given if given and _REQUEST_ID.fullmatch(given) else trace, trace, drawn[32:], flags)

@@ -7,6 +7,13 @@ FROM (SELECT hash, res FROM name WHERE hash = ANY ($1::uuid[]) UNION ALL SELECT 
 LEFT JOIN resource AS r ON r.res = n.res AND {visible:r}
 LEFT JOIN version AS v ON v.res = r.res AND v.version = r.version;
 
+-- name: locate_within
+-- The same of resources by res ($1) that all lie in one segment, {n}: no other is looked at.
+SELECT NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.version, v.instant, v.key, v.dictionary, v.action, v.type,
+    v.body
+FROM resource{n} AS r JOIN version{n} AS v ON v.res = r.res AND v.version = r.version
+WHERE r.res = ANY ($1::int8[]) AND {visible:r};
+
 -- name: names
 SELECT hash, res FROM name WHERE hash = ANY ($1::uuid[]);
 
