@@ -10,7 +10,6 @@ and goes on to whom we call as W3C `traceparent`.
 Source: https://www.w3.org/TR/trace-context/ (version 00)
 """
 
-import asyncio
 import logging
 import logging.config
 import re
@@ -18,6 +17,7 @@ import secrets
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,15 +95,17 @@ class Lines:
     """Lines of our own that come by the thousand: made without a LogRecord and written a few at a time.
 
     They stand in the log up to `LATE` after what they tell of; a process that is killed takes those with it.
+    `later` calls a function after so many seconds.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, later: Callable[[float, Callable[[], None]], object]) -> None:
         self._name = name
+        self._later = later
         self._logger = logging.getLogger(name)
         self._pending: list[bytes] = []
 
     def info(self, event: str, **fields: float | str) -> None:
-        """Writes a line of level info within a running loop. No value of it may be a patient's."""
+        """Writes a line of level info. No value of it may be a patient's."""
         if not self._logger.isEnabledFor(logging.INFO):
             return
         line = {"time": _time(datetime.now(UTC)), "level": "info", "logger": self._name, "event": event}
@@ -111,7 +113,7 @@ class Lines:
         if trace is not None:
             line["request"], line["trace"] = trace.request, trace.trace
         if not self._pending:
-            asyncio.get_running_loop().call_later(LATE, self.flush)
+            self._later(LATE, self.flush)
         self._pending.append(_encode(line | fields))
 
     def flush(self) -> None:

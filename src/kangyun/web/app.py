@@ -67,7 +67,7 @@ class FhirEndpoint:
         settings = platform.settings
         self._platform = platform
         self._metrics = metrics
-        self.lines = Lines("kangyun.request")
+        self.lines = Lines("kangyun.request", asyncio.get_running_loop().call_later)
         self._limits = Limits(
             body_bytes=settings.body_memory,
             interactive=settings.interactive_limit,
