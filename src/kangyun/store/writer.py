@@ -20,6 +20,7 @@ from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
 from kangyun.store.registry import Registry
+from kangyun.store.segments import segment_of
 from kangyun.store.tokens import bucket_of, name_bucket
 
 # The definitions that bodies are validated by: R4 4.0.1.
@@ -116,7 +117,8 @@ class Writer:
             out_of_order = held and late and min(late) < max(held)
             if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
                 raise Stale(frozenset(batch.buckets))
-            row = await connection.fetchrow(_COMMIT, edition, *batch.arguments(envelope, buckets, outcome))
+            commit = _COMMIT.format(batch.suffix)
+            row = await connection.fetchrow(commit, edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
             if error.sqlstate == OTHER_EDITION:
                 raise Outdated from error
@@ -130,7 +132,7 @@ class Writer:
 
 _TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(1262638, bucket)) FROM unnest($1::int4[]) AS bucket"
 _COMMIT = (
-    "SELECT commit_id, moment FROM record_commit("
+    "SELECT commit_id, moment FROM record_commit{}("
     "$1, $2::int4[], $3::expectation[], $4::name_row[], $5::data_key_row[], $6::term_row[], $7::unit_row[], "
     "$8::resource_row[], $9::resource_row[], $10::expectation[], "
     "$11::narrow_key[], $12::narrow_key[], $13::narrow_key[], $14::int8[], $15::version_row[], "
@@ -168,6 +170,7 @@ class _Batch:
         # seal with it could never be opened if it does not.
         self._fresh_keys: dict[int | None, tuple[int, Sealer]] = {}
         self._news = News()
+        self._segments: set[int] = set()
 
     async def prepare(
         self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
@@ -202,6 +205,12 @@ class _Batch:
             *(envelope.action, outcome, envelope.shape, envelope.source, sorted(self.patients)),
         )
 
+    @property
+    def suffix(self) -> str:
+        """Of the function that writes in the one segment that the commit is in; empty where there are several."""
+        first = next(iter(self._segments))
+        return f"_{first}" if len(self._segments) == 1 else ""
+
     def remember(self) -> None:
         """After the commit: what it made known is known from now on."""
         for row in self.key_rows:
@@ -214,6 +223,7 @@ class _Batch:
 
     def _index(self, change: Change) -> IndexRow:
         """Makes the index rows of a change and returns the row that stands after it."""
+        self._segments.add(segment_of(change.res))
         if change.version > 1:
             self.expected.append(rows.expectation(change.res, change.version - 1))
             self.buckets.add(bucket_of(change.res))

@@ -147,6 +147,20 @@ BEGIN
 END
 $$;
 
+-- The same for a commit that writes in one segment only, as nearly all do: its statements name the tables of that segment,
+-- so that none begins by looking at all of them, and nothing is routed. Made for each segment, and anew with the one above.
+CREATE OR REPLACE FUNCTION make_record_commit(n int8) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE regexp_replace(
+        replace(pg_get_functiondef('record_commit'::regproc), '.record_commit(', format('.record_commit_%s(', n)),
+        '\m(FROM|JOIN|UPDATE|INTO) (resource|version|date_value|quantity_value|string_value)\M',
+        format('\1 \2_%s', n), 'g'
+    );
+END
+$$;
+SELECT make_record_commit(substr(relname, 10)::int8) FROM pg_class
+WHERE relkind = 'r' AND relname ~ '^resource_[0-9]+$' AND relnamespace = current_schema()::regnamespace;
+
 -- Writes index rows anew, versions untouched: of resources that still stand at the version that they were read at.
 CREATE OR REPLACE FUNCTION reindex_rows(
     own_edition int2,
