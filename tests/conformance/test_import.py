@@ -203,7 +203,8 @@ async def test_an_import_is_historic_and_audited_as_the_administrators_act(start
     async with platform.pool.connection() as connection:
         (commit,) = await connection.fetch("SELECT id, historic, actor FROM commit")
         rows = await connection.fetch(
-            "SELECT action, shape, actor, commit, patients FROM audit WHERE action = 'import' ORDER BY commit NULLS FIRST"
+            "SELECT action, shape, actor, commit, patients FROM audit WHERE action = 'import' "
+            "ORDER BY commit NULLS FIRST"
         )
     assert (commit["historic"], commit["actor"]) == (True, "Device/administrator")
     assert [row["action"] for row in rows] == ["import", "import"]
