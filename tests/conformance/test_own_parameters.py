@@ -131,3 +131,50 @@ async def test_an_export_is_filtered_by_them(added):
     (file,) = answer.json()["output"]
     lines = (await added.get(file["url"])).text.splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["anna"]
+
+
+async def settled(client, other):
+    """Waits until what was written before has been looked at: a parameter that came later is built."""
+    mark = parameter(f"urn:region:{other}", other, "Slot", "token", "Slot.status")
+    (await client.post("SearchParameter", json=mark)).raise_for_status()
+    await until_answered(client, f"Slot?{other}=free")
+
+
+def composite(code, *definitions):
+    components = [{"definition": one, "expression": "$this"} for one in definitions]
+    return parameter(f"urn:region:{code}", code, "Patient", "composite", "Patient", component=components)
+
+
+async def test_a_composite_of_what_is_not_there_harms_nobody(added):
+    for one in (
+        composite("no-such", "urn:region:nowhere", COLOUR),
+        composite("single", COLOUR),
+        composite("of-another-type", LAB, COLOUR),
+    ):
+        assert (await added.post("SearchParameter", json=one)).status_code == 201
+    await settled(added, "after-composites")
+    assert (await added.put("Patient/carl", json=person("carl", "blue"))).status_code == 201
+    assert (await added.get("Patient?gender:not=male")).status_code == 200
+    assert (await added.get("Patient?no-such=a$b", headers={"prefer": "handling=strict"})).status_code == 400
+
+
+async def test_a_composite_of_own_parameters_is_found_by_their_urls(added, ids_of):
+    gender = "http://hl7.org/fhir/SearchParameter/individual-gender"
+    one = composite("colour-gender", COLOUR, gender)
+    one["component"] = [
+        {"definition": COLOUR, "expression": f"extension('{COLOUR}').value"},
+        {"definition": gender, "expression": "gender"},
+    ]
+    (await added.post("SearchParameter", json=one)).raise_for_status()
+    await until_answered(added, "Patient?colour-gender=green$female")
+    assert await ids_of(added, "Patient?colour-gender=green$female") == ["anna"]
+    assert await ids_of(added, "Patient?colour-gender=green$male") == []
+
+
+async def test_a_parameter_that_was_renamed_is_known_by_its_new_name_only(added):
+    one = parameter("urn:region:renamed", "old-name", "Patient", "token", "Patient.gender") | {"id": "renamed"}
+    (await added.put("SearchParameter/renamed", json=one)).raise_for_status()
+    await until_answered(added, "Patient?old-name=female")
+    (await added.put("SearchParameter/renamed", json=one | {"code": "new-name"})).raise_for_status()
+    await until_answered(added, "Patient?new-name=female")
+    assert (await added.get("Patient?old-name=female", headers={"prefer": "handling=strict"})).status_code == 400

@@ -5,6 +5,7 @@ searches by it are refused. Each change raises the edition of the index; a commi
 (`record_commit`), so no resource escapes the building. `reindex.py` does the building.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 
 import asyncpg
@@ -18,6 +19,8 @@ from kangyun.store.statements import statement
 
 # Bits of `resource.present`; a parameter beyond them has no :missing.
 MOST_NUMBERS = 63
+LEAST_COMPONENTS = 2
+logger = logging.getLogger(__name__)
 
 
 class Registry:
@@ -48,10 +51,17 @@ class Registry:
         if edition == self.edition:
             return False
         added: dict[str, dict[str, Parameter]] = {}
-        for row in await connection.fetch(statement("search_parameters")):
-            one = defined(decode(row["definition"]), row["type"])
-            parameter = compile_added(row["type"], row["number"], one, building=row["state"] == "building")
-            added.setdefault(row["type"], {})[row["code"]] = parameter
+        rows = await connection.fetch(statement("search_parameters"))
+        found = [(row, decode(row["definition"])) for row in rows]
+        # Composites come last, when what they are made of is known.
+        for row, definition in sorted(found, key=lambda pair: pair[1]["type"] == "composite"):
+            type_, ours = row["type"], added.setdefault(row["type"], {})
+            try:
+                one = defined(definition, {**parameters(type_), **ours})
+                ours[row["code"]] = compile_added(type_, row["number"], one, building=row["state"] == "building")
+            except PlatformError:
+                # A component was taken back: without it there is nothing to index or to search by.
+                logger.warning("search parameter %s.%s is left out", type_, row["number"])
         self.edition, self._added, self._known = edition, added, {}
         self.on_change()
         return True
@@ -66,8 +76,10 @@ class Registry:
         added = []
         async with connection.transaction():
             await connection.execute(statement("lock_editions"))
-            for type_ in bases_of(resource):
-                one = defined(resource, type_)
+            types = bases_of(resource)
+            retired = await connection.execute(statement("retire_others"), resource["url"], resource["code"], types)
+            for type_ in types:
+                one = defined(resource, self.known(type_))
                 if one.code in parameters(type_):
                     raise Conflict("store.parameter-exists", parameter=f"{type_}.{one.code}")
                 compile_added(type_, 0, one)  # refuses what nobody could index
@@ -80,7 +92,7 @@ class Registry:
                 first = len(parameters(type_))
                 await connection.execute(statement("add_parameter"), first, type_, one.code, one.url, body)
                 added.append((type_, one.code))
-            if added:
+            if added or retired != "UPDATE 0":
                 await connection.execute(statement("raise_edition"))
         return added
 
@@ -111,27 +123,35 @@ def bases_of(resource: Resource) -> list[str]:
     return list(bases)
 
 
-def defined(resource: Resource, resource_type: str) -> SearchParameter:
-    """Returns the definition that a SearchParameter resource is. Raises Invalid where it lacks what is needed."""
+def defined(resource: Resource, known: Parameters) -> SearchParameter:
+    """Returns the definition that a SearchParameter resource is. Raises Invalid where it lacks what is needed.
+
+    known: the other parameters of the type, of which a composite is made.
+    """
     if resource.get("type") not in ("number", "date", "string", "token", "reference", "composite", "quantity", "uri"):
         raise Invalid("store.parameter-type")
     if not resource.get("expression"):
         raise Invalid("store.parameter-expression")
-    try:
-        components = tuple(
-            Component(one["definition"].rpartition("/")[2].rpartition("-")[2], one["expression"])
-            for one in resource.get("component", ())
-        )
-    except (KeyError, TypeError, AttributeError):
-        raise Invalid("store.parameter-expression") from None
     return SearchParameter(
         url=resource["url"],
         code=resource["code"],
         type=resource["type"],
         expression=resource["expression"],
         targets=tuple(resource.get("target", ())),
-        components=components,
+        components=_components(resource, known) if resource["type"] == "composite" else (),
     )
+
+
+def _components(resource: Resource, known: Parameters) -> tuple[Component, ...]:
+    codes = {one.url: code for code, one in known.items() if one.type not in ("composite", "special")}
+    found = tuple(
+        Component(codes[one["definition"]], one["expression"])
+        for one in resource.get("component", ())
+        if one.get("definition") in codes and one.get("expression")
+    )
+    if len(found) < LEAST_COMPONENTS or len(found) < len(resource["component"]):
+        raise Invalid("store.parameter-components")
+    return found
 
 
 def _definition(resource: Resource) -> Resource:

@@ -123,6 +123,8 @@ class _Writer:
 
     def _gathering_leaf(self, parameter_type: str, gathered: str) -> Leaf:
         def leaf(variable: str, type_name: str, depth: int) -> bool:
+            if type_name == "Extension":
+                return self._values_of_extension(variable, leaf, depth)
             reader = self._readers.get(parameter_type, {}).get(type_name)
             if reader is not None:
                 self._line(depth, f"{gathered} += {self._name(f'read_{type_name}', reader)}({variable})")

@@ -121,8 +121,15 @@ FROM index_edition
 ON CONFLICT (type, code) DO UPDATE SET
     url = excluded.url, definition = excluded.definition, state = 'building', edition = excluded.edition;
 
+-- name: retire_others
+-- What a definition was for before it changed.
+UPDATE search_parameter SET state = 'retired'
+WHERE url = $1 AND state <> 'retired' AND NOT (code = $2 AND type = ANY ($3::text[]));
+
 -- name: set_parameter_state
-UPDATE search_parameter SET state = $2 WHERE url = $1 AND state <> $2;
+-- What was taken back is not made active by the building that was under way.
+UPDATE search_parameter SET state = $2
+WHERE url = $1 AND state <> $2 AND ($2 = 'retired' OR state = 'building');
 
 -- name: raise_edition
 UPDATE index_edition SET id = id + 1;
