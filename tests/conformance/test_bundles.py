@@ -139,11 +139,12 @@ async def test_a_json_patch_comes_as_a_binary(client):
     assert (await client.get("Patient/zhang")).json()["gender"] == "male"
 
 
-async def test_what_a_transaction_deletes_its_conditions_do_not_match(client):
+@pytest.mark.parametrize("deleted", ["Patient/zhang", "Patient?identifier=1"])
+async def test_what_a_transaction_deletes_its_conditions_do_not_match(client, deleted):
     await client.put("Patient/zhang", json=ZHANG)
     entries = await sent(
         client, "transaction",
-        entry("POST", "Patient", ZHANG, ifNoneExist="identifier=1"), entry("DELETE", "Patient/zhang"),
+        entry("POST", "Patient", ZHANG, ifNoneExist="identifier=1"), entry("DELETE", deleted),
     )  # fmt: skip
     assert statuses(entries) == [201, 204]
     assert await total(client, "Patient?identifier=1") == 1

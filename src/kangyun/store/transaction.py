@@ -211,7 +211,8 @@ class _Run:
             (plan.operation.type, plan.operation.id) for plan in self._plans if plan.operation.method == "delete"
         }
         first: dict[tuple[str, str], _Plan] = {}
-        for plan in self._plans:
+        # Deletions first: what they match is not there any more for the others.
+        for plan in sorted(self._plans, key=lambda plan: plan.operation.method != "delete"):
             operation = plan.operation
             if operation.condition is not None:
                 if operation.method == "create":
@@ -220,7 +221,10 @@ class _Run:
                 if plan.twin is not None:
                     continue
                 ids = await self._parts.match(self._connection, operation.type, operation.condition)
-                ids = [id_ for id_ in ids if (operation.type, id_) not in deleted]
+                if operation.method == "delete":
+                    deleted.update((operation.type, id_) for id_ in ids)
+                else:
+                    ids = [id_ for id_ in ids if (operation.type, id_) not in deleted]
                 if len(ids) > 1:
                     raise MultipleMatches("store.multiple-matches", at=operation.at)
                 plan.matched = bool(ids)

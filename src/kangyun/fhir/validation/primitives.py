@@ -41,7 +41,8 @@ MAX_MET = 4096
 MAX_MET_LENGTH = 96
 
 _white_space_character = re.compile(r"[ \t\r\n\f\v]").search
-_control_character = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]").search
+# And what XML has no way to write: such a resource could never be read by who speaks XML.
+_control_character = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]").search
 _base64 = re.compile(r"[0-9A-Za-z+/]*={0,2}").fullmatch
 _white_space = str.maketrans("", "", " \t\r\n\f\v")
 

@@ -90,6 +90,7 @@ def test_valid_values_are_accepted(type_name, value):
         ("positiveInt", 0, "range"),
         ("string", "", "empty-string"),
         ("string", "a\u0000", "control-character"),
+        ("string", "a\uffff", "control-character"),
         ("string", "x" * (MAX_STRING + 1), "too-long"),
         ("string", None, "json-type"),
         ("time", "24:00:00", "format"),
