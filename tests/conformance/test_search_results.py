@@ -139,7 +139,9 @@ async def test_totals_and_counts(stocked, searched):
     assert empty["total"] == 0 and "entry" not in empty
 
 
-@pytest.mark.parametrize("parameter", ["_count=-1", "_count=many", "_total=some", "_summary=little"])
+@pytest.mark.parametrize(
+    "parameter", ["_count=-1", "_count=many", "_total=some", "_summary=little", "_sort=", "_sort=family,", "_id="]
+)
 async def test_wrong_wishes_are_refused(stocked, parameter):
     assert (await stocked.get(f"Patient?{parameter}")).status_code == 400
 
@@ -245,7 +247,15 @@ async def test_what_is_unknown_is_named_and_left_out_of_the_self_link(stocked):
 
 async def test_strict_handling_refuses_what_is_unknown(stocked):
     strict = {"prefer": "handling=strict"}
-    for unknown in ("surprise=1", "_surprise=1", "_maxresults=1", "_contained=true", "_query=x", "_containedType=x"):
+    for unknown in (
+        "surprise=1",
+        "_surprise=1",
+        "_maxresults=1",
+        "_contained=true",
+        "_query=x",
+        "_containedType=x",
+        "_sort=--family",
+    ):
         assert (await stocked.get(f"Patient?{unknown}", headers=strict)).status_code == 400
     assert (await stocked.get("Patient?gender=male", headers=strict)).status_code == 200
 

@@ -120,7 +120,7 @@ class _Reader:
         if base in ("_include", "_revinclude"):
             includes.append(self._include(base == "_revinclude", modifier, text))
         elif base == "_sort":
-            query.sort = tuple(self._sort(part) for part in text.split(",") if part)
+            query.sort = tuple(self._sort(part) for part in text.split(","))
         elif base == "_count":
             query.count = min(_whole(text), LARGEST_COUNT)
         elif base == "_total":
@@ -205,6 +205,8 @@ class _Reader:
             values = [read_value(parameter, None, {}, self._zone, part) for part in split(text, ",")]
         else:
             values = [unescape(part) for part in split(text, ",")]
+            if "" in values:
+                raise Invalid("fhir.search.value", parameter=code)
         column = Column(code, tuple(values))  # type: ignore[arg-type]
         return Not(column) if modifier else column
 
@@ -247,7 +249,9 @@ class _Reader:
 
     def _sort(self, text: str) -> Sort:
         descending = text.startswith("-")
-        code = text.lstrip("-")
+        code = text.removeprefix("-")
+        if not code:
+            raise Invalid("fhir.search.value", parameter="_sort")
         if code in ("_id", "_lastUpdated"):
             return Sort(code, descending)
         parameter = self._parameter(self._type, code)
