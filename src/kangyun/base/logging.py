@@ -53,10 +53,14 @@ class Trace:
         return f"00-{self.trace}-{self.span}-{self.flags}"
 
 
-def new_trace(request: str | None = None) -> Trace:
-    """Returns a trace that begins here; where it has no request id of its own, the trace's is that."""
-    trace = secrets.token_hex(16)
-    return Trace(request or trace, trace, secrets.token_hex(8))
+def new_trace(request: str | None = None, traceparent: str | None = None) -> Trace:
+    """Returns a trace that goes on with a traceparent header, or begins here where there is none that can be read.
+
+    Where it has no request id of its own, the trace's is that.
+    """
+    drawn = secrets.token_hex(24)
+    trace, flags = (read_traceparent(traceparent) if traceparent else None) or (drawn[:32], "00")
+    return Trace(request or trace, trace, drawn[32:], flags)
 
 
 current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -76,15 +80,8 @@ class Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line."""
         own = record.name.split(".", 1)[0] in OWN
-        line: dict[str, Any] = {
-            "time": _time(datetime.fromtimestamp(record.created, UTC)),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage() if own else f"{_place(record.pathname)}:{record.lineno}",
-        }
-        trace = current.get()
-        if trace is not None:
-            line["request"], line["trace"] = trace.request, trace.trace
+        event = record.getMessage() if own else f"{_place(record.pathname)}:{record.lineno}"
+        line = _head(datetime.fromtimestamp(record.created, UTC), record.levelname.lower(), record.name, event)
         line |= getattr(record, "fields", {}) if own else {}
         if record.exc_info and record.exc_info[1] is not None:
             line["error"], line["at"] = described(record.exc_info[1])
@@ -108,13 +105,9 @@ class Lines:
         """Writes a line of level info. No value of it may be a patient's."""
         if not self._logger.isEnabledFor(logging.INFO):
             return
-        line = {"time": _time(datetime.now(UTC)), "level": "info", "logger": self._name, "event": event}
-        trace = current.get()
-        if trace is not None:
-            line["request"], line["trace"] = trace.request, trace.trace
         if not self._pending:
             self._later(LATE, self.flush)
-        self._pending.append(_encode(line | fields))
+        self._pending.append(_encode(_head(datetime.now(UTC), "info", self._name, event) | fields))
 
     def flush(self) -> None:
         """Writes what is pending."""
@@ -163,8 +156,13 @@ def _uncaught(kind: type[BaseException] | None, error: BaseException | None, tra
     logging.getLogger("kangyun").critical("uncaught", exc_info=error)
 
 
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
+def _head(moment: datetime, level: str, logger: str, event: str) -> dict[str, Any]:
+    """Returns what each line begins with, and the request that it belongs to."""
+    line = {"time": moment.isoformat(timespec="milliseconds"), "level": level, "logger": logger, "event": event}
+    trace = current.get()
+    if trace is not None:
+        line["request"], line["trace"] = trace.request, trace.trace
+    return line
 
 
 def _place(path: str) -> str:

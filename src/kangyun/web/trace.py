@@ -7,9 +7,8 @@ Source: https://hl7.org/fhir/R4/http.html#custom, https://www.w3.org/TR/trace-co
 """
 
 import re
-import secrets
 
-from kangyun.base.logging import Trace, read_traceparent
+from kangyun.base.logging import Trace, new_trace
 from kangyun.web.exchange import HttpRequest
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
@@ -17,7 +16,5 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9\-]{1,64}")
 
 def trace_of(request: HttpRequest) -> Trace:
     """Returns the trace of a request."""
-    given, parent = request.header("x-request-id"), request.header("traceparent")
-    drawn = secrets.token_hex(24)
-    trace, flags = (read_traceparent(parent.strip()) if parent else None) or (drawn[:32], "00")
-    return Trace(given if given and _REQUEST_ID.fullmatch(given) else trace, trace, drawn[32:], flags)
+    given = request.header("x-request-id")
+    return new_trace(given if _REQUEST_ID.fullmatch(given) else None, request.header("traceparent").strip())
