@@ -38,18 +38,6 @@ class Envelope:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where a resource stands. `version` 0: known by name (somebody refers to it) but never written."""
-
-    res: int
-    type: str
-    id: str
-    version: int = 0
-    deleted: bool = False
-    chosen: bool = False
-
-
 @dataclass(frozen=True)
 class Stored:
     """One version of a resource, as it was read. `json` is what goes to a client; of a deletion it is only the head."""

@@ -118,7 +118,7 @@ class FhirEndpoint:
         kind = _kind(request)
         try:
             async with self._limits.place(kind):
-                return await self._answer(request, request_id)
+                return await self._answer(request, kind, request_id)
         except PlatformError as error:
             return refusal(error, request, request_id)
         except TimeoutError:
@@ -127,14 +127,14 @@ class FhirEndpoint:
             self._metrics.add(UNEXPECTED)
             return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))
 
-    async def _answer(self, request: HttpRequest, request_id: str) -> Answer:
+    async def _answer(self, request: HttpRequest, kind: Kind, request_id: str) -> Answer:
         if request.segments == ["metadata"]:
             return await self.metadata.answer(request)
         if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
-            async with asyncio.timeout(LONGEST[_kind(request)]):
+            async with asyncio.timeout(LONGEST[kind]):
                 answer = await self._within(request, record, request_id)
         except Exception as error:
             if not record.left_a_row:

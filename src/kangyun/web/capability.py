@@ -45,18 +45,8 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
     """Returns the CapabilityStatement; `known` gives the search parameters of a type, `started` is its date."""
     system = [_told(one) for one in OPERATIONS if "system" in one.levels]
     referring = _referring(known)
-    return {
-        "resourceType": "CapabilityStatement",
-        "id": "kangyun",
-        "url": f"{base}/metadata",
-        "version": version("kangyun"),
-        "name": "Kangyun",
+    return _head("CapabilityStatement", "Kangyun", base, f"{base}/metadata", started) | {
         "title": "康云 Kangyun",
-        "status": "active",
-        "date": clock.instant(started),
-        "kind": "instance",
-        "software": {"name": "Kangyun 康云", "version": version("kangyun")},
-        "implementation": {"description": "Kangyun 康云", "url": base},
         "fhirVersion": definitions().version,
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
@@ -152,17 +142,8 @@ def _referring(known: Known) -> dict[str, list[str]]:
 def terminology_capabilities(base: str, systems: Mapping[str, str | None], started: datetime) -> Resource:
     """Returns the TerminologyCapabilities; `systems` are the code systems at hand, with their versions."""
     expand = next(one for one in OPERATIONS if one.name == "expand")
-    return {
-        "resourceType": "TerminologyCapabilities",
-        "id": "kangyun",
-        "url": f"{base}/metadata?mode=terminology",
-        "version": version("kangyun"),
-        "name": "KangyunTerminology",
-        "status": "active",
-        "date": clock.instant(started),
-        "kind": "instance",
-        "software": {"name": "Kangyun 康云", "version": version("kangyun")},
-        "implementation": {"description": "Kangyun 康云", "url": base},
+    url = f"{base}/metadata?mode=terminology"
+    return _head("TerminologyCapabilities", "KangyunTerminology", base, url, started) | {
         "lockedDate": False,
         "codeSystem": [
             {"uri": uri} | ({"version": [{"code": edition, "isDefault": True}]} if edition else {})
@@ -179,4 +160,20 @@ def terminology_capabilities(base: str, systems: Mapping[str, str | None], start
         "validateCode": {"translations": True},
         "translation": {"needsMap": ("ConceptMap", "translate") not in TERMINOLOGY},
         "closure": {"translation": False},
+    }
+
+
+def _head(type_: str, name: str, base: str, url: str, started: datetime) -> Resource:
+    """Returns what both statements say of this installation."""
+    return {
+        "resourceType": type_,
+        "id": "kangyun",
+        "url": url,
+        "version": version("kangyun"),
+        "name": name,
+        "status": "active",
+        "date": clock.instant(started),
+        "kind": "instance",
+        "software": {"name": "Kangyun 康云", "version": version("kangyun")},
+        "implementation": {"description": "Kangyun 康云", "url": base},
     }

@@ -37,7 +37,6 @@ _FORMATS: dict[str, Format] = {
 }  # fmt: skip
 _ONLY_ACCEPTED = {"*/*", "application/*", "text/html", "application/fhir+ndjson", "application/ndjson", "ndjson"}
 JSON_PATCH = "application/json-patch+json"
-XML_PATCH = "application/xml-patch+xml"
 FORM = "application/x-www-form-urlencoded"
 PIECE = 65_536  # bytes that are unpacked at once
 MOST_MEMBERS = 10_000  # of a gzip file: parallel packers make one a block of 128 KB or so

@@ -9,8 +9,6 @@ from kangyun.fhir.fhirpath.parser import parse
 from kangyun.fhir.fhirpath.syntax import Call, External, Literal, Member, Node, Special, TypeTest, children
 from kangyun.fhir.fhirpath.types import exists
 
-_WHOLE_FOCUS = frozenset({"children", "descendants", "hasValue", "getValue", "htmlChecks", "conformsTo", "type"})
-
 
 @lru_cache(maxsize=4096)
 def dependencies(expression: str) -> frozenset[str] | None:
