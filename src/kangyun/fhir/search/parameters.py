@@ -176,3 +176,21 @@ def _alias(parameter: Parameter, same: tuple[str, ...], only: str | None) -> Par
         targets=(only,) if only else parameter.targets,
         definition=parameter.definition,
     )
+
+
+@cache
+def implied_systems(parameter: Parameter) -> frozenset[str]:
+    """Returns the code systems of a parameter that reads elements of type `code`: they are not in the data."""
+    systems: set[str] = set()
+    types = definitions().types
+    for path in parameter.paths:
+        type_name, binding = parameter.resource_type, None
+        for step in path:
+            element = types[type_name].elements.get(step.name) if step.kind == "member" else None
+            if element is not None:
+                type_name, binding = element.type, element.binding
+        if type_name == "code" and binding is not None and binding.value_set and binding.strength == "required":
+            systems |= set(definitions().codes(binding.value_set) or ())
+        if type_name == "boolean":
+            systems.add("http://terminology.hl7.org/CodeSystem/special-values")
+    return frozenset(systems)

@@ -192,20 +192,40 @@ def dated_condition(arguments: Arguments, keys: Sequence[int], interval: Interva
 
 
 def _date_ranges(arguments: Arguments, interval: Interval, test: str) -> list[tuple[str, str]]:
-    low, high = arguments.add(interval.low, "timestamptz"), arguments.add(interval.high, "timestamptz")
+    bounds = index_bounds(arguments, interval, "q.low", "q.high")
+    if bounds is None:
+        return [(test, test)]
+    begun, ended = bounds
+    if not ended:
+        return [(f"{begun} AND {test}", begun)]
+    lasting = f"q.lasting AND {ended}"
+    return [(f"NOT q.lasting AND {begun} AND {test}", begun), (f"{lasting} AND {test}", lasting)]
+
+
+def index_bounds(arguments: Arguments, interval: Interval, low: str, high: str) -> tuple[str, str] | None:
+    """Returns what an index of `low` holds all rows by that can pass `date_test`, None where none does.
+
+    What ends after a moment begins at most LASTING before it, but for what is `lasting` and has an index of `high`: the
+    second condition, empty where it is not needed, is for that.
+    """
+    start, end = arguments.add(interval.low, "timestamptz"), arguments.add(interval.high, "timestamptz")
     match interval.prefix:
-        case "gt" | "ge" | "ap":
-            # What ends after a moment begins at most LASTING before it, but for what has its own index.
-            begun = f"q.low >= {arguments.add(earlier(interval.low), 'timestamptz')}"
-            begun += f" AND q.low < {high}" if interval.prefix == "ap" else ""
-            ended = f"q.lasting AND q.high > {high if interval.prefix == 'gt' else low}"
-            return [(f"NOT q.lasting AND {begun} AND {test}", begun), (f"{ended} AND {test}", ended)]
+        case "eq":
+            return f"{low} >= {start} AND {low} < {end}", ""
+        case "lt" | "eb":
+            return f"{low} < {start}", ""
         case "le":
-            return [(f"q.low < {high} AND {test}", f"q.low < {high}")]
-    return [(test, test)]
+            return f"{low} < {end}", ""
+        case "sa":
+            return f"{low} >= {end}", ""
+        case "gt" | "ge" | "ap":
+            begun = f"{low} >= {arguments.add(_earlier(interval.low), 'timestamptz')}"
+            begun += f" AND {low} < {end}" if interval.prefix == "ap" else ""
+            return begun, f"{high} > {end if interval.prefix == 'gt' else start}"
+    return None
 
 
-def earlier(moment: datetime) -> datetime:
+def _earlier(moment: datetime) -> datetime:
     """Returns when something at the latest begins that does not last and ends after a moment."""
     try:
         return moment - LASTING
@@ -274,3 +294,17 @@ def contains_test(arguments: Arguments, text: str, column: str) -> str:
 def salt_place(arguments: Arguments, bound: Bound) -> str:
     """Returns the place of a parameter's salt."""
     return arguments.add(bound.salt, "int8")
+
+
+def any_of(parts: Sequence[Condition]) -> Condition:
+    """Any of the conditions; their seeds together are a seed when each has one."""
+    sql = "(" + " OR ".join(part.sql for part in parts) + ")"
+    seeds = [part.seed for part in parts]
+    if any(seed is None for seed in seeds):
+        return Condition(sql)
+    union = " UNION ALL ".join(f"(SELECT * FROM ({seed.sql}) AS a)" for seed in seeds if seed)
+    tokens = tuple(token for seed in seeds if seed for token in (*seed.tokens, *seed.any_of))
+    sharp = True if all(seed and seed.sharp for seed in seeds) else None
+    exact = all(seed and seed.exact for seed in seeds)
+    gathered = f"SELECT DISTINCT ON (res) * FROM ({union}) AS u OFFSET 0"
+    return Condition(sql, Seed(gathered, sharp, any_of=tokens, exact=exact))

@@ -53,7 +53,7 @@ async def newest(
     rising = bool(query.sort) and not query.sort[0].descending
     start = place[0] if place else (0 if rising else FARTHEST)
     want = query.count + 1
-    rows, total = await _found(connection, planner, plan, start, want, rising)
+    rows, total = await found(connection, planner, plan, start, want, rising=rising)
     if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
         total = None
     if len(rows) < want and place is None:
@@ -63,26 +63,27 @@ async def newest(
     return Rows(rows, total, [rows[-1]["res"]] if more and rows else None)
 
 
-async def _found(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
+async def found(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, *, rising: bool = False
 ) -> tuple[list[Any], int | None]:
-    """Returns the rows of a page, and how many match in all where that came with them."""
+    """Returns the newest rows before `start`, or with `rising` the oldest behind it, and how many match in all where
+    that came with them."""
     segments = _from_here(planner, start, rising)
     if plan.rows <= (FREQUENT * want if plan.by_type else MOST_COUNTED):
         if segments and plan.rows > FEW:
             walked = await _walk(connection, planner, plan, segments[0], start, want, rising)
             if len(walked) == want:
                 return walked, None
-        return await seeded(connection, planner, plan, start, want, rising=rising)
+        return await _seeded(connection, planner, plan, planner.densities.segments, start, want, rising)
     rows: list[Any] = []
     for segment in segments:
         missing = want - len(rows)
-        found: list[Any] = []
+        more: list[Any] = []
         if plan.by_type or planner.rows_in(segment, plan) > FREQUENT * missing:
-            found = await _walk(connection, planner, plan, segment, start, missing, rising)
-        if len(found) < missing and not plan.by_type:
-            found, _ = await _seeded_in(connection, planner, plan, [segment], start, missing, rising)
-        rows += found
+            more = await _walk(connection, planner, plan, segment, start, missing, rising)
+        if len(more) < missing and not plan.by_type:
+            more, _ = await _seeded(connection, planner, plan, [segment], start, missing, rising)
+        rows += more
         if len(rows) == want:
             break
     return rows, None
@@ -103,11 +104,11 @@ async def _walk(
     stretch = plan.seed.seed.stretch if plan.seed.seed else None
     if stretch is not None:
         most = MOST_WALKED
-        found = stretch.replace("{before}", f"{compare} {edge}").replace("{order}", order).replace("{n}", suffix)
+        narrow = stretch.replace("{before}", f"{compare} {edge}").replace("{order}", order).replace("{n}", suffix)
         # By the order that the stretch has: of r.res the server would not know it, and sort everything.
         walked = (
             f"SELECT DISTINCT ON (w.res) w.res, r.version "
-            f"FROM ({found.replace('{most}', arguments.add(most, 'int8'))}) AS w "
+            f"FROM ({narrow.replace('{most}', arguments.add(most, 'int8'))}) AS w "
             f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r "
             f"WHERE {plan.where(suffix, plan.seed)} ORDER BY w.res {order} LIMIT {want}"
         )
@@ -136,33 +137,16 @@ def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
     here = segment_of(start) if 0 < start < FARTHEST else None
     if rising:
         return [segment for segment in reversed(segments) if here is None or segment.number >= here]
-    found = [segment for segment in segments if here is None or segment.number <= here]
+    falling = [segment for segment in segments if here is None or segment.number <= here]
     # The newest segment may be made and still be empty.
-    return found[1:] if here is None and len(found) > 1 and not found[0].rows else found
+    return falling[1:] if here is None and len(falling) > 1 and not falling[0].rows else falling
 
 
-async def seeded(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, *, rising: bool = False
-) -> tuple[list[Any], int | None]:
-    """Returns rows by the seed and how many match in all: None where not all segments had to be looked at."""
-    if plan.rows <= MOST_COUNTED:
-        return await _seeded_in(connection, planner, plan, planner.densities.segments, start, want, rising)
-    segments = _from_here(planner, start, rising)
-    rows: list[Any] = []
-    total = 0
-    for segment in segments:
-        more, count = await _seeded_in(connection, planner, plan, [segment], start, want - len(rows), rising)
-        rows += more
-        total += count
-        if len(rows) == want and segment is not segments[-1]:
-            return rows, None
-    return rows, total
-
-
-async def _seeded_in(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, segments: list[Any], start: int, want: int,
+async def _seeded(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, segments: list[Segment], start: int, want: int,
     rising: bool,
 ) -> tuple[list[Any], int]:  # fmt: skip
+    """Returns rows of segments by the seed, and how many match there."""
     arguments = plan.extended()
     compare, order = (">", "ASC") if rising else ("<", "DESC")
     edge = arguments.add(start, "int8")

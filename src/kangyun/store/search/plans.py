@@ -13,9 +13,10 @@ from kangyun.fhir.search.tree import Node
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
-from kangyun.store.search.compiler import Compiler, Expand, Keys
+from kangyun.store.search.compiler import Compiler, Keys
 from kangyun.store.search.conditions import Arguments, Condition, Seed
 from kangyun.store.search.densities import Densities, Segment
+from kangyun.store.search.values import Expand, Values
 from kangyun.store.visible import Sight, visible
 
 COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"
@@ -103,7 +104,8 @@ class Planner:
     ) -> Plan:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
         arguments = Arguments()
-        compiler = Compiler(connection, self._indexer, self._reader, keys, self._bases, self._expand, arguments, sight)
+        values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments)
+        compiler = Compiler(values, keys, sight)
         conditions = await compiler.conditions(type_, node)
         if owner:
             conditions.append(await compiler.compartment(type_, owner))

@@ -14,11 +14,11 @@ from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.search import pages
-from kangyun.store.search.compiler import Expand
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.includes import Includer
 from kangyun.store.search.pages import FARTHEST, MOST_COUNTED, Place, Rows
 from kangyun.store.search.plans import Plan, Planner
+from kangyun.store.search.values import Expand
 from kangyun.store.visible import EVERYTHING, Sight
 
 # Below this many rows in all, counting costs nothing to speak of.
@@ -69,7 +69,7 @@ class Searcher:
         async with self._in_time(connection, type_):
             await self.planner.densities.refresh(connection)
             plan = await self.planner.plan(connection, type_, node, self, EVERYTHING)
-            rows, _ = await pages.seeded(connection, self.planner, plan, FARTHEST, most)
+            rows, _ = await pages.found(connection, self.planner, plan, FARTHEST, most)
             await self.reader.bring_keys(connection, [row["key"] for row in rows])
             return [self.reader.stored(row, row["res"]).id for row in rows]
 

@@ -1,0 +1,395 @@
+"""The tests of one parameter compiled to conditions, by the parameter's type.
+
+Async, because value sets are expanded and names are looked up. Knows the index, not the tree.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import asyncpg
+
+from kangyun.base import units
+from kangyun.base.errors import Invalid, NotSupported
+from kangyun.fhir.definitions import definitions
+from kangyun.fhir.search.parameters import Parameter, implied_systems, parameters
+from kangyun.fhir.search.paths import Path
+from kangyun.fhir.search.query import targets_of
+from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
+from kangyun.fhir.search.tree import Test
+from kangyun.fhir.search.words import folded, query_grams, words
+from kangyun.store.index import ABOUT, UCUM, Indexer
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.reader import Name, Reader
+from kangyun.store.references import local_target, relative
+from kangyun.store.search.conditions import (
+    Arguments,
+    Condition,
+    Seed,
+    amount_ranges,
+    amount_test,
+    any_of,
+    computed_tokens,
+    contains_test,
+    date_test,
+    dated_condition,
+    index_bounds,
+    missing_condition,
+    narrow_condition,
+    salt_place,
+    string_test,
+    token_condition,
+)
+from kangyun.store.tokens import Bound, uri_ancestors
+
+MOST_EXPANDED = 200
+SEEN = "SELECT token FROM term WHERE parameter = $1 AND token = ANY ($2::int8[])"
+# A day's worth of an ordered value is few rows, a decade's is not.
+SHARP_DAYS = 3
+SHARP_LETTERS = 3
+
+# (system, code) pairs of a value set, or of what is above or below a code in one of some systems.
+Expand = Callable[[asyncpg.Connection, str, Token | str, frozenset[str]], Awaitable[Sequence[tuple[str, str]]]]
+
+
+@dataclass(slots=True)
+class Values:
+    """Compiles the tests of single parameters."""
+
+    connection: asyncpg.Connection
+    indexer: Indexer
+    reader: Reader
+    bases: tuple[str, ...]
+    expand: Expand
+    arguments: Arguments
+
+    def real(self, type_: str, parameter: Parameter) -> list[Bound]:
+        """The indexed parameters that a parameter stands for."""
+        bound = self.indexer.bound(type_)
+        codes = parameter.alias_of or (parameter.code,)
+        if not all(code in bound for code in codes):
+            # The region has taken it back since the search was read.
+            raise NotSupported("fhir.search.not-answerable", parameter=parameter.name)
+        return [bound[code] for code in codes]
+
+    async def test(self, type_: str, test: Test) -> Condition:
+        parameter = test.parameter
+        if isinstance(test.values[0], Missing):
+            own = self.indexer.bound(type_)[parameter.code]
+            bits = own.bit if parameter.only else sum(real.bit for real in self.real(type_, parameter))
+            return missing_condition(self.arguments, bits, test.values[0].missing)
+        real = self.real(type_, parameter)
+        if real[0].parameter.type in ("number", "quantity"):
+            keys = [bound.salt for bound in real]
+            parts = [self._amount(keys, value) for value in test.values if isinstance(value, Amount)]
+        elif real[0].parameter.type == "composite":
+            parts = [self._composite(real, value) for value in test.values if isinstance(value, tuple)]
+        else:
+            parts = [
+                condition
+                for bound in real
+                for condition in await self._bound_test(type_, bound, parameter, test.modifier, test.values)
+            ]
+        joined = parts[0] if len(parts) == 1 else any_of(parts)
+        if test.modifier in ("not", "not-in"):
+            return Condition(f"NOT ({joined.sql})")
+        return Condition(joined.sql, joined.seed, frozenset({parameter.code}))
+
+    async def _bound_test(
+        self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
+    ) -> list[Condition]:
+        match bound.parameter.type:
+            case "token":
+                return await self._token(type_, bound, modifier, values)
+            case "string":
+                return [self._string(bound, modifier, str(value)) for value in values]
+            case "uri":
+                return [token_condition(self.arguments, _uri_tokens(bound, modifier, [str(value) for value in values]))]
+            case "reference":
+                return [await self._reference(type_, bound, parameter, modifier, values)]
+            case _:
+                return [self._date(type_, bound, value) for value in values if isinstance(value, Interval)]
+
+    async def _token(self, type_: str, bound: Bound, modifier: str | None, values: Sequence[Value]) -> list[Condition]:
+        plain: list[int] = []
+        conditions = []
+        for value in values:
+            if modifier == "text":
+                conditions.append(self._term_text(bound, str(value)))
+            elif modifier in ("in", "not-in", "above", "below"):
+                plain += await self._expanded(bound, modifier, value)  # type: ignore[arg-type]
+            elif isinstance(value, Token) and modifier == "of-type":
+                plain.append(bound.hash(b"o", value.system or "", value.code or "", value.value or ""))
+            elif isinstance(value, Token) and value.code is None:
+                conditions.append(self._whole_system(bound, value.system or ""))
+            elif isinstance(value, Token):
+                plain += _code_tokens(bound, value)
+        if plain or not conditions:
+            conditions.append(token_condition(self.arguments, plain))
+        return conditions
+
+    async def _expanded(self, bound: Bound, modifier: str, value: Token | str) -> list[int]:
+        """The tokens of a value set, or of what is above or below a code."""
+        systems = implied_systems(bound.parameter)
+        pairs = await self.expand(self.connection, modifier, value, systems)
+        tokens = [bound.codes(system, code)[0] for system, code in pairs]
+        if len(tokens) > MOST_EXPANDED:
+            # Of so many codes, those that were ever seen are few.
+            rows = await self.connection.fetch(SEEN, bound.salt, tokens)
+            tokens = [row["token"] for row in rows]
+        return tokens + [bound.codes(None, code)[0] for system, code in pairs if system in systems]
+
+    def _term_text(self, bound: Bound, text: str) -> Condition:
+        wanted = self.arguments.add([bound.hasher.number(word.encode()) for word in words(text)], "int8[]")
+        return computed_tokens(
+            f"SELECT coalesce(array_agg(t.token), '{{}}') FROM term AS t "
+            f"WHERE t.parameter = {salt_place(self.arguments, bound)} AND t.words @> {wanted}"
+        )
+
+    def _whole_system(self, bound: Bound, system: str) -> Condition:
+        own = self.arguments.add([bound.hash(b"s", system)], "int8[]")
+        return computed_tokens(
+            f"SELECT {own} || coalesce(array_agg(t.token), '{{}}') FROM term AS t "
+            f"WHERE t.parameter = {salt_place(self.arguments, bound)} "
+            f"AND t.system = {self.arguments.add(system, 'text')}"
+        )
+
+    def _string(self, bound: Bound, modifier: str | None, text: str) -> Condition:
+        if modifier == "exact":
+            return token_condition(self.arguments, [bound.hash(b"e", text)])
+        plain = folded(text)
+        if modifier == "contains":
+            test = contains_test(self.arguments, plain, "q.value")
+            rows = narrow_condition(self.arguments, "string_value", [bound.salt], test, sharp=None)
+            grams = query_grams(plain)
+            if not grams:
+                return rows
+            place = self.arguments.add([bound.hash(b"g", gram) for gram in grams], "int8[]")
+            seed = Seed(
+                f"SELECT * FROM resource{{n}} WHERE tok @> {place} OFFSET 0",
+                None,
+                tokens=tuple(self.arguments.values[-1]),
+                exact=False,
+            )
+            return Condition(f"({{r}}.tok @> {place} AND {rows.sql})", seed)
+        sharp = len(plain) >= SHARP_LETTERS or not plain.isascii()
+        test = string_test(self.arguments, plain, "q.value")
+        return narrow_condition(self.arguments, "string_value", [bound.salt], test, sharp=sharp or None)
+
+    async def _reference(
+        self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
+    ) -> Condition:
+        if modifier == "identifier":
+            pairs = [value for value in values if isinstance(value, Token)]
+            return token_condition(
+                self.arguments,
+                [
+                    bound.hash(b"i", pair.code or "")
+                    if pair.system is None
+                    else bound.hash(b"i", pair.system, pair.code or "")
+                    for pair in pairs
+                ],
+            )
+        names: list[Name] = []
+        tokens: list[int] = []
+        for value in values:
+            assert isinstance(value, Target)
+            if value.url is not None:
+                local = local_target(relative(value.url, self.bases))
+                if local:
+                    names.append(local)
+                else:
+                    tokens.append(bound.hash(b"u", value.url))
+            elif value.type:
+                names.append((value.type, value.id or ""))
+            else:
+                names += [(one, value.id or "") for one in targets_of(parameter)]
+        if parameter.only:
+            names = [name for name in names if name[0] == parameter.only]
+        targets = await self.targets(names)
+        if targets and not tokens and bound.patient_rank and len(targets) == 1 and names[0][0] == "Patient":
+            place = self.arguments.add(targets[0], "int8")
+            token = self.arguments.add([targets[0] ^ bound.salt], "int8[]")
+            # The patient column narrows, the token decides: the resource may name the patient in another element.
+            number = TYPE_NUMBERS[type_]
+            if decides_patient(type_, bound.code):
+                seed = Seed(
+                    f"SELECT * FROM resource{{n}} WHERE patient = {place} AND type = {number} OFFSET 0",
+                    True,
+                    exact=False,
+                )
+                return Condition(f"{{r}}.tok @> {token}", seed)
+        return token_condition(self.arguments, [*tokens, *(target ^ bound.salt for target in targets)], sharp=True)
+
+    async def targets(self, names: Sequence[Name]) -> list[int]:
+        found: list[int] = []
+        chosen = []
+        for name in dict.fromkeys(names):
+            res = self.reader.ids.res_of(name[1])
+            if res is not None:
+                found.append(res)
+            elif name[0] in TYPE_NUMBERS and name[1]:
+                chosen.append(name)
+        if chosen:
+            found += (await self.reader.names(self.connection, chosen)).values()
+        return list(dict.fromkeys(found))
+
+    def _date(self, type_: str, bound: Bound, interval: Interval) -> Condition:
+        sharp = interval.prefix in ("eq", "ap") and (interval.high - interval.low).days <= SHARP_DAYS
+        if not bound.clinical:
+            return dated_condition(self.arguments, [bound.salt], interval, sharp=sharp or None)
+        test = date_test(self.arguments, interval, "{r}.at", "{r}.until")
+        seed = self._dated_rows(TYPE_NUMBERS[type_], interval, sharp or None)
+        return Condition(f"({test} AND {{r}}.until > '-infinity')", seed)
+
+    def _dated_rows(self, number: int, interval: Interval, sharp: bool | None) -> Seed | None:
+        """Selects rows by the index of (type, at): all that can pass, and few that cannot.
+
+        The keys come first, in the order of the index: of whole rows the server would think that other indexes give
+        them as well.
+        """
+        bounds = index_bounds(self.arguments, interval, "at", "until")
+        if bounds is None:
+            return None
+        begun, ended = bounds
+        keys = [f"SELECT res FROM resource{{n}} WHERE type = {number} AND {begun} ORDER BY at DESC"]
+        if ended:
+            keys.append(
+                f"SELECT res FROM resource{{n}} WHERE type = {number} AND lasting AND {ended} ORDER BY until DESC"
+            )
+        rows = " UNION ALL ".join(
+            f"SELECT s.* FROM ({one}) AS k "
+            f"CROSS JOIN LATERAL (SELECT * FROM resource{{n}} AS x WHERE x.res = k.res AND {own} OFFSET 0) AS s"
+            for one, own in zip(keys, ("NOT x.lasting" if ended else "TRUE", "TRUE"), strict=False)
+        )
+        probe = " UNION ALL ".join(f"SELECT 1 FROM ({one}) AS k" for one in keys)
+        return Seed(f"SELECT * FROM ({rows}) AS d OFFSET 0", sharp, exact=False, probe=probe)
+
+    def _amount(self, keys: Sequence[int], amount: Amount, owner: str = "TRUE") -> Condition:
+        sharp = amount.prefix == "eq" or None
+        if amount.code is None:
+            test = f"{owner} AND {amount_test(self.arguments, amount, 'q.low', 'q.high')}"
+            ranges = amount_ranges(self.arguments, amount, owner)
+            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp, ranges=ranges)
+        low, high = "(q.low * u.factor + u.shift)", "(q.high * u.factor + u.shift)"
+        if amount.system in (None, UCUM):
+            try:
+                unit = units.parse(amount.code)
+            except Invalid:
+                unit = None
+            if unit is not None:
+                factor, shift = float(unit.factor), float(unit.offset)
+                bottom, value, top = (float(x) * factor + shift for x in (amount.low, amount.value, amount.high))
+                canonical = _Canonical(amount.prefix, value, min(bottom, top), max(bottom, top))
+                test = amount_test(self.arguments, canonical, low, high)  # type: ignore[arg-type]
+                fits = f"u.dimension = {self.arguments.add(unit.canonical, 'text')} AND {test}"
+                if amount.system is None:
+                    # The same letters in another system, or in none, are a unit of their own.
+                    test = amount_test(self.arguments, amount, "q.low", "q.high")
+                    code = self.arguments.add(amount.code, "text")
+                    fits = f"(({fits}) OR (u.dimension IS NULL AND u.code = {code} AND {test}))"
+                return self._with_unit(keys, f"{owner} AND {fits}", sharp)
+        same = f"u.code = {self.arguments.add(amount.code, 'text')}"
+        if amount.system is not None:
+            same += f" AND u.system = {self.arguments.add(amount.system, 'text')}"
+        test = amount_test(self.arguments, amount, "q.low", "q.high")
+        return self._with_unit(keys, f"{owner} AND {same} AND {test}", sharp)
+
+    def _with_unit(self, keys: Sequence[int], test: str, sharp: bool | None) -> Condition:
+        join = " JOIN unit AS u ON u.hash = q.unit"
+        return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=sharp, join=join)
+
+    def _composite(self, real: Sequence[Bound], values: tuple[Value, ...]) -> Condition:
+        bound = real[0]
+        first, kind = values[0], bound.parts[1].parameter.type
+        if not isinstance(first, Token) or first.code is None:
+            raise Invalid("fhir.search.value", parameter=bound.parameter.name)
+        if kind == "token":
+            second = values[1]
+            if not isinstance(second, Token) or second.code is None:
+                raise Invalid("fhir.search.value", parameter=bound.parameter.name)
+            return token_condition(self.arguments, [one.hash(b"k", _form(first), _form(second)) for one in real])
+        if kind == "reference":
+            raise NotSupported("fhir.search.not-answerable", parameter=bound.parameter.name)
+        keys = [one.salt ^ one.hash(b"k", first.code) for one in real]
+        owner = "TRUE"
+        if first.system:
+            owner = f"q.system = {self.arguments.add(bound.hasher.small(first.system), 'int4')}"
+        if kind == "quantity":
+            assert isinstance(values[1], Amount)
+            return self._amount(keys, values[1], owner)
+        if kind == "number":
+            tests = [
+                amount_test(self.arguments, value, column, column)
+                for value, column in zip(values[1:], ("q.low", "q.high"), strict=False)
+                if isinstance(value, Amount)
+            ]
+            test = f"{owner} AND {' AND '.join(tests)}"
+            return narrow_condition(self.arguments, "quantity_value", keys, test, sharp=True)
+        if kind == "date":
+            assert isinstance(values[1], Interval)
+            return dated_condition(self.arguments, keys, values[1], sharp=None)
+        test = string_test(self.arguments, folded(str(values[1])), "q.value")
+        return narrow_condition(self.arguments, "string_value", keys, test, sharp=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Canonical:
+    """An amount in base units."""
+
+    prefix: str
+    value: float
+    low: float
+    high: float
+
+
+def _code_tokens(bound: Bound, value: Token) -> list[int]:
+    assert value.code is not None
+    if value.system is None:
+        return [bound.codes(None, value.code)[0]]
+    if value.system == "":
+        return [bound.codes(None, value.code)[1]]
+    tokens = [bound.codes(value.system, value.code)[0]]
+    if value.system in implied_systems(bound.parameter):
+        tokens.append(bound.codes(None, value.code)[0])
+    return tokens
+
+
+def _form(token: Token) -> str:
+    return f"{token.system}|{token.code}" if token.system else str(token.code)
+
+
+def _uri_tokens(bound: Bound, modifier: str | None, values: Sequence[str]) -> list[int]:
+    if modifier == "below":
+        return [bound.hash(b"b", value.rstrip("/")) for value in values]
+    if modifier == "above":
+        return [bound.hash(b"u", part) for value in values for part in uri_ancestors(value)]
+    return [bound.hash(b"u", value) for value in values]
+
+
+@cache
+def decides_patient(type_: str, code: str) -> bool:
+    """Whether the column `patient` is just what this parameter says: single-valued, and none ranks before it."""
+
+    types = definitions().types
+    about = definitions().compartments["Patient"].get(type_, ())
+    first = next((name for name in ABOUT if name in about), None)
+    paths = _paths(type_, code)
+    if first is None or not paths or paths != _paths(type_, first):
+        return False
+    for path in paths:
+        type_name = type_
+        for step in path:
+            element = types[type_name].elements.get(step.name) if step.kind == "member" else None
+            if element is None or element.is_array:
+                return False
+            type_name = element.type
+    return True
+
+
+def _paths(type_: str, code: str) -> set[Path]:
+
+    parameter = parameters(type_).get(code)
+    if parameter is None:
+        return set()
+    return {path for name in parameter.alias_of or (code,) for path in parameters(type_)[name].paths}
