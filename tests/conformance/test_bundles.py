@@ -103,6 +103,32 @@ async def test_conditional_references_find_their_target_or_refuse(client):
     assert await total(client, "Observation?") == 1
 
 
+async def test_conditional_references_see_what_the_transaction_itself_writes(client):
+    seen = observed("Patient?identifier=1", performer=[{"reference": "Practitioner?identifier=urn:staff|li"}])
+    entries = await sent(
+        client, "transaction",
+        entry("POST", "Observation", seen),
+        entry("POST", "Practitioner", LI),
+        entry("PUT", "Patient/zhang", ZHANG),
+    )  # fmt: skip
+    stored = (await client.get(f"Observation/{ids(entries)[0]}")).json()
+    assert stored["subject"] == {"reference": "Patient/zhang"}
+    assert stored["performer"] == [{"reference": f"Practitioner/{ids(entries)[1]}"}]
+    # What it takes the identifier from is not meant any more; what it deletes is not there.
+    changed = entry("PUT", "Patient/zhang", ZHANG | {"identifier": [{"value": "2"}]})
+    for other in (changed, entry("DELETE", "Patient/zhang")):
+        refused = await client.post("", json=bundle("transaction", entry("POST", "Observation", seen), other))
+        assert refused.status_code == 412
+    # One there, and one that is just made: two.
+    twice = bundle("transaction", entry("POST", "Observation", seen), entry("POST", "Patient", ZHANG))
+    assert (await client.post("", json=twice)).status_code == 412
+    chained = observed("Patient?organization.name=x")
+    refused = await client.post(
+        "", json=bundle("transaction", entry("POST", "Observation", chained), entry("POST", "Patient", ZHANG))
+    )
+    assert refused.status_code == 400, refused.text
+
+
 async def test_every_kind_of_entry_in_one_transaction(client):
     await client.put("Patient/zhang", json=ZHANG)
     await client.put("Patient/wang", json=ZHANG | {"id": "wang", "identifier": [{"value": "2"}]})

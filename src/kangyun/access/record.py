@@ -19,11 +19,11 @@ from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, TooCos
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query
 from kangyun.store.history import Versions, commits_history, instance_history
+from kangyun.store.interactions import ANY_VERSION, Done, Method, Operation
 from kangyun.store.model import Envelope, Stored
 from kangyun.store.search.searcher import Page
 from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
-from kangyun.store.transaction import ANY_VERSION, Done, Method, Operation
 from kangyun.store.visible import EVERYTHING, Sight
 
 READ, SEARCH, HISTORY, REFUSED = "read", "search", "history", "refused"

@@ -12,10 +12,10 @@ import asyncpg
 from asyncpg.pgproto.pgproto import UUID
 
 from kangyun.fhir.references import references
+from kangyun.store.interactions import Operation
 from kangyun.store.reader import Name
 from kangyun.store.references import local_target, relative
 from kangyun.store.store import Store
-from kangyun.store.transaction import Operation
 
 MOST_KNOWN = 500_000
 

@@ -5,22 +5,20 @@ Only `identity`, `access`, `lake`, `cli` and `testing` may touch it; everybody e
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from kangyun.base.crypto import CipherName
-from kangyun.base.errors import Invalid
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.query import Query
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
+from kangyun.store.matching import Matching
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.queries import Queries
@@ -91,15 +89,9 @@ class Store:
         profiles = StoredProfiles(reader, terminology)
         searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
-        async def match(connection: asyncpg.Connection, type_: str, condition: str) -> list[str]:
-            pairs = parse_qsl(condition, keep_blank_values=True)
-            query = await queries.read(type_, pairs, partial(registry.refresh, connection), strict=True)
-            if not query.node.nodes:
-                raise Invalid("store.no-condition")
-            return await searcher.matches(connection, type_, query.node)
-
+        matching = Matching(queries, registry, searcher, zone)
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers, bases=bases, match=match, check=check, refresh=refresh
+            pool, reader, writer, indexer, numbers, bases=bases, matching=matching, check=check, refresh=refresh
         )  # fmt: skip
         return cls(
             pool=pool,

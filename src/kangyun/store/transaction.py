@@ -8,12 +8,8 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 import asyncpg
@@ -31,58 +27,18 @@ from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
 from kangyun.store import body
-from kangyun.store.index import Indexer, IndexRow, Target
+from kangyun.store.index import Indexer, IndexRow
+from kangyun.store.interactions import ANY_VERSION, SLICE, Done, Operation, Plan, Status
+from kangyun.store.linking import Linker
+from kangyun.store.matching import Matching
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
-from kangyun.store.reader import Current, Name, Reader
-from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
+from kangyun.store.reader import Name, Reader
 from kangyun.store.segments import Numbers
 from kangyun.store.writer import Change, Outdated, Stale, Writer
 
-Method = Literal["create", "update", "patch", "delete"]
-Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
-ANY_VERSION = -1
-"""As the version that must be current: that there is one."""
 ATTEMPTS = 8
-# So many entries are prepared before others get the processor.
-SLICE = 50
 
 
-@dataclass(slots=True)
-class Operation:
-    """One interaction.
-
-    resource:   of create and update, valid but for its references. patch: from the current resource to the next.
-    condition:  a search that must single out the resource (If-None-Exist for create).
-    if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
-    full_url:   what other entries of the transaction call it, "" where it has no such name; None outside of one.
-    at:         where it stands in what was sent.
-    text:       the resource as it was sent, where it was JSON: it saves work.
-    links:      its literal references, where they are known already.
-    """
-
-    method: Method
-    type: str
-    id: str | None = None
-    resource: Resource | None = None
-    condition: str | None = None
-    if_match: int | None = None
-    only_new: bool = False
-    patch: Callable[[Resource], Resource] | None = None
-    full_url: str | None = None
-    at: str | None = None
-    text: bytes | None = None
-    links: list[Resource] | None = None
-
-
-class Done(NamedTuple):
-    """What became of an operation. `stored` is None where there is nothing to show (nothing was deleted)."""
-
-    status: Status
-    stored: Stored | None
-
-
-# Finds the ids that match a condition, at most two: (connection, type, query) -> ids.
-Matcher = Callable[[asyncpg.Connection, str, str], Awaitable[list[str]]]
 Check = Callable[[Resource], None]
 
 
@@ -91,7 +47,7 @@ class Transactor:
 
     def __init__(
         self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
-        bases: tuple[str, ...], match: Matcher, check: Check, refresh: Callable[[], Awaitable[bool]],
+        bases: tuple[str, ...], matching: Matching, check: Check, refresh: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
         self._pool = pool
         self.reader = reader
@@ -99,7 +55,7 @@ class Transactor:
         self.indexer = indexer
         self.numbers = numbers
         self.bases = bases
-        self.match = match
+        self.matching = matching
         self.check = check
         self.refresh = refresh
 
@@ -151,26 +107,6 @@ class Transactor:
 TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What one operation comes to."""
-
-    operation: Operation
-    index: int
-    current: Current | None = None
-    res: int = 0
-    id: str = ""
-    chosen: bool = False
-    resource: Resource | None = None
-    links: list[Resource] = field(default_factory=list)
-    rewritten: int = 0
-    old: Resource | None = None
-    done: Done | None = None
-    change: Change | None = None
-    matched: bool = False  # by its condition
-    twin: "_Plan | None" = None  # an earlier conditional create that asks for the same
-
-
 class _Run:
     """One attempt to carry out a list of operations."""
 
@@ -186,21 +122,19 @@ class _Run:
         self._held = held
         self._connection = connection
         self._envelope = envelope
-        self._plans = [_Plan(operation, index) for index, operation in enumerate(operations)]
-        self._edits: list[tuple[Resource, str]] = []
-        self._targets: dict[str, Target] = {}
-        self._new_names: list[tuple[str, str, int]] = []
+        self._plans = [Plan(operation, index) for index, operation in enumerate(operations)]
+        self._linker = Linker(connection, self._plans, parts.bases)
 
     def undo(self) -> None:
-        """Puts back the references that this attempt rewrote: the next one may give other ids."""
-        for node, text in reversed(self._edits):
-            node["reference"] = text
+        """Puts back what this attempt changed in the operations."""
+        self._linker.undo()
 
     async def carry_out(self) -> list[Done]:
         await self._find_targets()
         await self._settle_ids()
-        await self._rewrite_all()
-        await self._resolve()
+        await self._prepare()
+        await self._linker.rewrite(self._parts.matching)
+        await self._linker.resolve(self._parts.reader, self._parts.numbers)
         return await self._commit()
 
     # --- which resource each operation is about
@@ -210,7 +144,7 @@ class _Run:
         deleted = {
             (plan.operation.type, plan.operation.id) for plan in self._plans if plan.operation.method == "delete"
         }
-        first: dict[tuple[str, str], _Plan] = {}
+        first: dict[tuple[str, str], Plan] = {}
         # Deletions first: what they match is not there any more for the others.
         for plan in sorted(self._plans, key=lambda plan: plan.operation.method != "delete"):
             operation = plan.operation
@@ -220,7 +154,7 @@ class _Run:
                     plan.twin = twin if twin is not plan else None
                 if plan.twin is not None:
                     continue
-                ids = await self._parts.match(self._connection, operation.type, operation.condition)
+                ids = await self._parts.matching.in_record(self._connection, operation.type, operation.condition)
                 if operation.method == "delete":
                     deleted.update((operation.type, id_) for id_ in ids)
                 else:
@@ -277,12 +211,12 @@ class _Run:
             if plan.twin is not None:
                 plan.id = plan.twin.id
 
-    def _check_new_id(self, plan: _Plan) -> None:
+    def _check_new_id(self, plan: Plan) -> None:
         if plan.id and self._parts.reader.ids.res_of(plan.id) is not None:
             raise Invalid("store.reserved-id", at=plan.operation.at)
 
     @staticmethod
-    def _check_same_id(plan: _Plan, alive: bool) -> None:
+    def _check_same_id(plan: Plan, alive: bool) -> None:
         operation = plan.operation
         if operation.condition is None or not operation.id or not alive:
             return
@@ -291,7 +225,7 @@ class _Run:
         if not plan.matched:
             raise Conflict("store.id-taken", at=operation.at)
 
-    def _settle_absent(self, plan: _Plan, stored: Stored | None) -> None:
+    def _settle_absent(self, plan: Plan, stored: Stored | None) -> None:
         operation = plan.operation
         if operation.method == "delete":
             plan.done = Done("absent", stored)
@@ -309,7 +243,8 @@ class _Run:
 
     # --- what is written
 
-    async def _rewrite_all(self) -> None:
+    async def _prepare(self) -> None:
+        """Brings together what is there, what will be, and its references."""
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -327,98 +262,13 @@ class _Run:
                 assert plan.resource is not None
                 links = plan.operation.links
                 plan.links = references(plan.resource, plan.operation.text) if links is None else links
-        mapping = {
-            plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
-            for plan in self._plans
-            if plan.operation.full_url
-        }
-        mapping |= await self._conditional_references()
-        for count, plan in enumerate(self._plans):
-            if count % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
-            root = _root(plan.operation.full_url)
-            for link in plan.links:
-                text = link["reference"]
-                written = mapping.get(text) or _within(text, root, mapping) or relative(text, self._parts.bases)
-                if written != text:
-                    self._edits.append((link, text))
-                    link["reference"] = written
-                    plan.rewritten += 1
-        self._rewrite_urns({url: target for url, target in mapping.items() if url.startswith("urn:")})
 
-    def _rewrite_urns(self, mapping: dict[str, str]) -> None:
-        """Full URLs stand in other elements than References, too, if seldom: only where the text has one."""
-        if not mapping:
-            return
-        for plan in self._plans:
-            if plan.resource is None:
-                continue
-            text = plan.operation.text
-            if text is None or _urns(text) > plan.rewritten:
-                # A copy: should this attempt fail, the next one needs the full URLs as they were.
-                plan.resource = deepcopy(plan.resource)
-                rewrite_urns(plan.resource, mapping)
-
-    def _patched(self, plan: _Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
+    def _patched(self, plan: Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
         new = patch(old)
         if new.get("resourceType") != plan.operation.type or new.get("id", plan.id) != plan.id:
             raise Invalid("store.patch-moves", at=plan.operation.at)
         self._parts.check(new)
         return new
-
-    async def _conditional_references(self) -> dict[str, str]:
-        """Returns what `Practitioner?identifier=…` references lead to; each must match just one resource."""
-        wanted = {
-            link["reference"]
-            for plan in self._plans
-            if plan.operation.full_url is not None
-            for link in plan.links
-            if is_conditional(link["reference"])
-        }
-        found = {}
-        for text in wanted:
-            type_, _, query = text.partition("?")
-            ids = await self._parts.match(self._connection, type_, query)
-            if len(ids) != 1:
-                raise MultipleMatches("store.conditional-reference", count=len(ids))
-            found[text] = f"{type_}/{ids[0]}"
-        return found
-
-    async def _resolve(self) -> None:
-        """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""
-        own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
-        ids = self._parts.reader.ids
-        unknown: dict[Name, list[str]] = {}
-        for plan in self._plans:
-            links = plan.links
-            if plan.old is not None and plan.current is not None and plan.current.stored is not None:
-                links = links + references(plan.old, plan.current.stored.rest)
-            for link in links:
-                text = link["reference"]
-                if text in self._targets:
-                    continue
-                if text in own:
-                    self._targets[text] = own[text]
-                    continue
-                target = local_target(text)
-                if target is None:
-                    continue
-                res = own.get(f"{target[0]}/{target[1]}") or ids.res_of(target[1])
-                if res is not None:
-                    self._targets[text] = res
-                else:
-                    unknown.setdefault(target, []).append(text)
-        if not unknown:
-            return
-        known = await self._parts.reader.names(self._connection, list(unknown))
-        missing = [name for name in unknown if name not in known]
-        if missing:
-            fresh = await self._parts.numbers.take(len(missing))
-            for name, res in zip(missing, fresh, strict=True):
-                known[name] = res
-                self._new_names.append((*name, res))
-        for name, texts in unknown.items():
-            self._targets.update(dict.fromkeys(texts, known[name]))
 
     async def _commit(self) -> list[Done]:
         changes = []
@@ -431,7 +281,7 @@ class _Run:
                 changes.append(plan.change)
         if changes:
             committed = await self._parts.writer.commit(
-                self._connection, changes, self._envelope, names=self._new_names, held=self._held
+                self._connection, changes, self._envelope, names=self._linker.new_names, held=self._held
             )
             for plan in self._plans:
                 if plan.change is not None:
@@ -441,7 +291,7 @@ class _Run:
                 plan.done = Done("matched", plan.twin.done.stored)
         return [plan.done for plan in self._plans if plan.done is not None]
 
-    def _make_change(self, plan: _Plan) -> None:
+    def _make_change(self, plan: Plan) -> None:
         stored = plan.current.stored if plan.current else None
         if plan.resource is not None and plan.old is not None and _same(plan.old, plan.resource):
             plan.done = Done("unchanged", stored)
@@ -454,43 +304,21 @@ class _Run:
             version=(stored.version if stored else 0) + 1,
             action=action,
             resource=plan.resource,
-            targets=self._targets,
+            targets=self._linker.targets,
             before=self._before(plan),
             chosen=plan.chosen,
             named=plan.chosen and plan.current is None,
             reindexed=plan.current is not None and plan.current.edition != self._parts.writer.edition,
         )
 
-    def _before(self, plan: _Plan) -> IndexRow | None:
+    def _before(self, plan: Plan) -> IndexRow | None:
         current = plan.current
         if current is None or current.stored is None:
             return None
         if plan.old is not None:
-            return self._parts.indexer.row(plan.old, plan.res, self._targets)
+            return self._parts.indexer.row(plan.old, plan.res, self._linker.targets)
         assert current.at is not None and current.until is not None
         return IndexRow(current.patient, current.at, current.until, 0, 0, [], [], [], [])
-
-
-def _urns(text: bytes) -> int:
-    return text.count(b"urn:uuid:") + text.count(b"urn:oid:")
-
-
-_RESTFUL = re.compile(r"(https?://.+/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
-
-
-def _root(full_url: str | None) -> str | None:
-    """Returns the base URL within a RESTful full URL: relative references of its resource start there."""
-    match = _RESTFUL.fullmatch(full_url) if full_url and full_url.startswith("http") else None
-    return match[1] if match else None
-
-
-def _within(text: str, root: str | None, mapping: Mapping[str, str]) -> str | None:
-    """Finds the entry that a relative or a versioned reference means.
-
-    Source: https://hl7.org/fhir/R4/bundle.html#references
-    """
-    plain = text.partition("/_history/")[0]
-    return mapping.get(plain) or (mapping.get(root + plain) if root else None)
 
 
 def _done(change: Change, moment: datetime) -> Done:

@@ -1,0 +1,71 @@
+"""What is asked of the record in one transaction, and what becomes of each part of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from kangyun.fhir import Resource
+from kangyun.store.model import Stored
+from kangyun.store.reader import Current
+from kangyun.store.writer import Change
+
+Method = Literal["create", "update", "patch", "delete"]
+Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
+ANY_VERSION = -1
+"""As the version that must be current: that there is one."""
+SLICE = 50
+"""So many are worked on before others get the processor."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """One interaction.
+
+    resource:   of create and update, valid but for its references. patch: from the current resource to the next.
+    condition:  a search that must single out the resource (If-None-Exist for create).
+    if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
+    full_url:   what other entries of the transaction call it, "" where it has no such name; None outside of one.
+    at:         where it stands in what was sent.
+    text:       the resource as it was sent, where it was JSON: it saves work.
+    links:      its literal references, where they are known already.
+    """
+
+    method: Method
+    type: str
+    id: str | None = None
+    resource: Resource | None = None
+    condition: str | None = None
+    if_match: int | None = None
+    only_new: bool = False
+    patch: Callable[[Resource], Resource] | None = None
+    full_url: str | None = None
+    at: str | None = None
+    text: bytes | None = None
+    links: list[Resource] | None = None
+
+
+class Done(NamedTuple):
+    """What became of an operation. `stored` is None where there is nothing to show (nothing was deleted)."""
+
+    status: Status
+    stored: Stored | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one operation comes to."""
+
+    operation: Operation
+    index: int
+    current: Current | None = None
+    res: int = 0
+    id: str = ""
+    chosen: bool = False  # the id, by a client
+    resource: Resource | None = None
+    links: list[Resource] = field(default_factory=list)
+    rewritten: int = 0
+    old: Resource | None = None
+    done: Done | None = None
+    change: Change | None = None
+    matched: bool = False  # by its condition
+    twin: "Plan | None" = None  # an earlier conditional create that asks for the same

@@ -1,0 +1,162 @@
+"""The references of one transaction: what they lead to, and how they are written.
+
+Full URLs of entries become the ids of what the entries write; searches (`Practitioner?identifier=…`) become the one
+resource that they match, what the transaction itself writes included; own base URLs are left out. Then every local
+target has a number: what has not come yet is given a name and one.
+
+Source: https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/bundle.html#references
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+import asyncpg
+
+from kangyun.base.errors import MultipleMatches
+from kangyun.fhir import Resource
+from kangyun.fhir.references import references
+from kangyun.store.index import Target
+from kangyun.store.interactions import SLICE, Plan
+from kangyun.store.matching import Matching
+from kangyun.store.reader import Name, Reader
+from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
+from kangyun.store.segments import Numbers
+
+
+class Linker:
+    """Links what one attempt of a transaction writes. `targets` and `new_names` are what it finds."""
+
+    def __init__(self, connection: asyncpg.Connection, plans: Sequence[Plan], bases: tuple[str, ...]) -> None:
+        self._connection = connection
+        self._plans = plans
+        self._bases = bases
+        self._edits: list[tuple[Resource, str]] = []
+        self.targets: dict[str, Target] = {}
+        self.new_names: list[tuple[str, str, int]] = []
+
+    def undo(self) -> None:
+        """Puts back the references that were rewritten: the next attempt may give other ids."""
+        for node, text in reversed(self._edits):
+            node["reference"] = text
+
+    async def rewrite(self, matching: Matching) -> None:
+        """Rewrites full URLs, conditional references and own base URLs.
+
+        Raises MultipleMatches for a conditional reference that does not match just one resource.
+        """
+        mapping = {
+            plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
+            for plan in self._plans
+            if plan.operation.full_url
+        }
+        mapping |= await self._conditional(matching)
+        for count, plan in enumerate(self._plans):
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            root = _root(plan.operation.full_url)
+            for link in plan.links:
+                text = link["reference"]
+                written = mapping.get(text) or _within(text, root, mapping) or relative(text, self._bases)
+                if written != text:
+                    self._edits.append((link, text))
+                    link["reference"] = written
+                    plan.rewritten += 1
+        self._rewrite_urns({url: target for url, target in mapping.items() if url.startswith("urn:")})
+
+    def _rewrite_urns(self, mapping: dict[str, str]) -> None:
+        """Full URLs stand in other elements than References, too, if seldom: only where the text has one."""
+        if not mapping:
+            return
+        for plan in self._plans:
+            if plan.resource is None:
+                continue
+            text = plan.operation.text
+            if text is None or _urns(text) > plan.rewritten:
+                # A copy: should this attempt fail, the next one needs the full URLs as they were.
+                plan.resource = deepcopy(plan.resource)
+                rewrite_urns(plan.resource, mapping)
+
+    async def _conditional(self, matching: Matching) -> dict[str, str]:
+        """Returns what conditional references lead to. They are resolved last: in the record as it will be."""
+        wanted = {
+            link["reference"]
+            for plan in self._plans
+            if plan.operation.full_url is not None
+            for link in plan.links
+            if is_conditional(link["reference"])
+        }
+        found = {}
+        for text in wanted:
+            type_, _, condition = text.partition("?")
+            # What this transaction writes counts as it will be, or, deleted, not at all.
+            written = {
+                plan.id: plan.resource for plan in self._plans if plan.operation.type == type_ and plan.done is None
+            }
+            there = await matching.in_record(self._connection, type_, condition, 2 + len(written))
+            ids = [id_ for id_ in there if id_ not in written]
+            at_hand = {id_: resource for id_, resource in written.items() if resource is not None}
+            if at_hand:
+                ids += await matching.at_hand(self._connection, type_, condition, at_hand)
+            if len(ids) != 1:
+                raise MultipleMatches("store.conditional-reference", count=len(ids))
+            found[text] = f"{type_}/{ids[0]}"
+        return found
+
+    async def resolve(self, reader: Reader, numbers: Numbers) -> None:
+        """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""
+        own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
+        unknown: dict[Name, list[str]] = {}
+        for plan in self._plans:
+            links = plan.links
+            if plan.old is not None and plan.current is not None and plan.current.stored is not None:
+                links = links + references(plan.old, plan.current.stored.rest)
+            for link in links:
+                text = link["reference"]
+                if text in self.targets:
+                    continue
+                if text in own:
+                    self.targets[text] = own[text]
+                    continue
+                target = local_target(text)
+                if target is None:
+                    continue
+                res = own.get(f"{target[0]}/{target[1]}") or reader.ids.res_of(target[1])
+                if res is not None:
+                    self.targets[text] = res
+                else:
+                    unknown.setdefault(target, []).append(text)
+        if not unknown:
+            return
+        known = await reader.names(self._connection, list(unknown))
+        missing = [name for name in unknown if name not in known]
+        if missing:
+            fresh = await numbers.take(len(missing))
+            for name, res in zip(missing, fresh, strict=True):
+                known[name] = res
+                self.new_names.append((*name, res))
+        for name, texts in unknown.items():
+            self.targets.update(dict.fromkeys(texts, known[name]))
+
+
+def _urns(text: bytes) -> int:
+    return text.count(b"urn:uuid:") + text.count(b"urn:oid:")
+
+
+_RESTFUL = re.compile(r"(https?://.+/)[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
+
+
+def _root(full_url: str | None) -> str | None:
+    """Returns the base URL within a RESTful full URL: relative references of its resource start there."""
+    match = _RESTFUL.fullmatch(full_url) if full_url and full_url.startswith("http") else None
+    return match[1] if match else None
+
+
+def _within(text: str, root: str | None, mapping: Mapping[str, str]) -> str | None:
+    """Finds the entry that a relative or a versioned reference means.
+
+    Source: https://hl7.org/fhir/R4/bundle.html#references
+    """
+    plain = text.partition("/_history/")[0]
+    return mapping.get(plain) or (mapping.get(root + plain) if root else None)
