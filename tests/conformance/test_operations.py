@@ -167,6 +167,27 @@ async def test_profiles_of_the_record_are_known_as_soon_as_they_are_written(clie
     assert "error" not in severities(await client.post("Patient/$validate", json=claiming))
 
 
+async def test_what_is_written_must_meet_the_profiles_that_it_claims_and_the_record_has(client):
+    claiming = {"resourceType": "Patient", "id": "p", "meta": {"profile": ["urn:test:named|1.0"]}}
+    assert (await client.put("Patient/p", json=claiming)).status_code == 201  # nothing is known of it
+    (await client.put("StructureDefinition/named", json=PROFILE)).raise_for_status()
+    refused = await client.put("Patient/p", json=claiming | {"gender": "male"})
+    assert refused.status_code == 422
+    assert refused.json()["issue"][0]["expression"] == ["Patient.name"]
+    named = claiming | {"name": [{"family": "张"}]}
+    assert (await client.put("Patient/p", json=named)).status_code == 200
+    nameless = [{"op": "remove", "path": "/name"}]
+    patch = {"content-type": "application/json-patch+json"}
+    assert (await client.patch("Patient/p", content=json.dumps(nameless), headers=patch)).status_code == 422
+    entries = [{"resource": claiming | {"id": id_}, "request": {"method": "PUT", "url": f"Patient/{id_}"}}
+               for id_ in ("q", "r")]  # fmt: skip
+    refused = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    places = [place for issue in refused.json()["issue"] for place in issue["expression"]]
+    assert (refused.status_code, places) == (422, [f"Bundle.entry[{n}].resource.name" for n in (0, 1)])
+    (await client.delete("StructureDefinition/named")).raise_for_status()
+    assert (await client.put("Patient/p", json=claiming)).status_code == 200
+
+
 async def test_profiles_are_checked_by_the_records_own_value_sets(client, transaction):
     value_set = {
         "resourceType": "ValueSet", "id": "ours", "url": "urn:test:ours", "status": "active",

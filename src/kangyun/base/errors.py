@@ -26,6 +26,12 @@ class Issue(msgspec.Struct, frozen=True):
     parameters: dict[str, str | int] = {}
 
 
+def located(issue: Issue, place: str) -> Issue:
+    """Returns an issue of a resource as one of what the resource stands in, at `place`."""
+    rest = (issue.at or "").partition(".")[2]
+    return msgspec.structs.replace(issue, at=f"{place}.{rest}" if rest else place)
+
+
 class PlatformError(Exception):
     """The request could not be carried out."""
 

@@ -1,11 +1,18 @@
-"""The StructureDefinitions of the record, for validation by profiles: kept as bytes, opened when one is asked for."""
+"""The StructureDefinitions of the record, for validation by profiles: kept as bytes, opened when one is asked for.
+
+What is written is held against those that it claims (`meta.profile`): a region says which profiles count by putting
+them into the record. Of those that it does not have nothing is said. What another process wrote of them counts for
+writes LOOK_EVERY later, what this one wrote from its commit on.
+"""
 
 import asyncio
+import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 import asyncpg
 
-from kangyun.base.errors import TooCostly
+from kangyun.base.errors import Issue, TooCostly
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import Codes
 from kangyun.fhir.terminology import Terminology
@@ -16,6 +23,9 @@ from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.terminology import StoredTerminology
 
+LOOK_EVERY = 1.0  # seconds
+_DECIDING = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
+
 
 class StoredProfiles:
     """The validator of one process that knows the site's profiles and terminology."""
@@ -24,6 +34,7 @@ class StoredProfiles:
         self._holdings = Holdings(reader, ["StructureDefinition"])
         self._stored_terminology = terminology
         self._lock = asyncio.Lock()
+        self._look_at = 0.0
         self._stored: dict[int, tuple[str, Stored]] = {}
         self._of_url: dict[str, Stored] = {}
         self._opened: dict[str, Resource] = {}
@@ -43,6 +54,20 @@ class StoredProfiles:
                 self._terminology = terminology
                 self._validator = Validator(structure_of=self.structure, codes_of=self._codes)
             return self._validator
+
+    async def faults(self, connection: asyncpg.Connection, resource: Resource) -> list[Issue]:
+        """Returns what a valid resource is wrong in by the profiles that it claims and the record has."""
+        claimed = [url.partition("|")[0] for url in resource["meta"]["profile"] if url]
+        if time.monotonic() > self._look_at:
+            await self.validator(connection)
+            self._look_at = time.monotonic() + LOOK_EVERY
+        structures = [structure for url in claimed if (structure := self.structure(url)) is not None]
+        return self._validator.validate(resource, profiles=structures) if structures else []
+
+    def look_again(self, written: Iterable[str]) -> None:
+        """After this process has written resources of these types: what is known of them may be old."""
+        if not _DECIDING.isdisjoint(written):
+            self._look_at = 0.0
 
     def structure(self, url: str) -> Resource | None:
         """Returns the StructureDefinition with this canonical url, as last seen by `validator`."""

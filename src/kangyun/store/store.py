@@ -91,7 +91,8 @@ class Store:
 
         matching = Matching(queries, registry, searcher, zone)
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers, bases=bases, matching=matching, check=check, refresh=refresh
+            pool, reader, writer, indexer, numbers,
+            bases=bases, matching=matching, profiles=profiles, check=check, refresh=refresh,
         )  # fmt: skip
         return cls(
             pool=pool,

@@ -18,9 +18,12 @@ from kangyun.base.errors import (
     Conflict,
     Gone,
     Invalid,
+    Issue,
     MultipleMatches,
+    NotConformant,
     NotFound,
     VersionConflict,
+    located,
 )
 from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
@@ -32,6 +35,7 @@ from kangyun.store.interactions import ANY_VERSION, SLICE, Done, Operation, Plan
 from kangyun.store.linking import Linker
 from kangyun.store.matching import Matching
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
+from kangyun.store.profiles import StoredProfiles
 from kangyun.store.reader import Name, Reader
 from kangyun.store.segments import Numbers
 from kangyun.store.writer import Change, Outdated, Stale, Writer
@@ -47,7 +51,8 @@ class Transactor:
 
     def __init__(
         self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
-        bases: tuple[str, ...], matching: Matching, check: Check, refresh: Callable[[], Awaitable[bool]],
+        bases: tuple[str, ...], matching: Matching, profiles: StoredProfiles, check: Check,
+        refresh: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
         self._pool = pool
         self.reader = reader
@@ -56,6 +61,7 @@ class Transactor:
         self.numbers = numbers
         self.bases = bases
         self.matching = matching
+        self.profiles = profiles
         self.check = check
         self.refresh = refresh
 
@@ -134,6 +140,7 @@ class _Run:
         await self._settle_ids()
         await self._prepare()
         await self._linker.rewrite(self._parts.matching)
+        await self._check_profiles()
         await self._linker.resolve(self._parts.reader, self._parts.numbers)
         return await self._commit()
 
@@ -270,6 +277,17 @@ class _Run:
         self._parts.check(new)
         return new
 
+    async def _check_profiles(self) -> None:
+        """Holds what claims a profile that the record has against it. Raises NotConformant, with all faults at once."""
+        faults: list[Issue] = []
+        for plan in self._plans:
+            if plan.resource is not None and "profile" in plan.resource.get("meta", ()):
+                found = await self._parts.profiles.faults(self._connection, plan.resource)
+                at = plan.operation.at
+                faults += [located(issue, f"{at}.resource") for issue in found] if at else found
+        if faults:
+            raise NotConformant(issues=tuple(faults))
+
     async def _commit(self) -> list[Done]:
         changes = []
         for count, plan in enumerate(self._plans):
@@ -283,6 +301,7 @@ class _Run:
             committed = await self._parts.writer.commit(
                 self._connection, changes, self._envelope, names=self._linker.new_names, held=self._held
             )
+            self._parts.profiles.look_again(change.type for change in changes)
             for plan in self._plans:
                 if plan.change is not None:
                     plan.done = _done(plan.change, committed.instant)

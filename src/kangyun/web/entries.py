@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from kangyun.access.intake import check
 from kangyun.access.record import Method, Operation, Record
-from kangyun.base.errors import Invalid, Issue, NotConformant, PlatformError
+from kangyun.base.errors import Invalid, Issue, NotConformant, PlatformError, located
 from kangyun.fhir import Resource
 from kangyun.fhir import xml as fhir_xml
 from kangyun.fhir.definitions import definitions
@@ -175,7 +175,6 @@ def _give(operation: Operation, method: str, resource: Resource | None, at: str)
 def _located(issue: Issue, number: int) -> Issue:
     """Says of an issue which entry it is in."""
     place = f"Bundle.entry[{number}]"
-    at = issue.at or place
-    if not at.startswith("Bundle"):
-        at = f"{place}.resource.{at.partition('.')[2]}" if "." in at else f"{place}.resource"
-    return Issue(issue.severity, issue.code, issue.text, at, issue.parameters)
+    if issue.at is None:
+        return located(issue, place)
+    return issue if issue.at.startswith("Bundle") else located(issue, f"{place}.resource")
