@@ -311,7 +311,8 @@ class _Run:
         return [plan.done for plan in self._plans if plan.done is not None]
 
     def _make_change(self, plan: Plan) -> None:
-        stored = plan.current.stored if plan.current else None
+        current = plan.current
+        stored = current.stored if current else None
         if plan.resource is not None and plan.old is not None and _same(plan.old, plan.resource):
             plan.done = Done("unchanged", stored)
             return
@@ -326,8 +327,9 @@ class _Run:
             targets=self._linker.targets,
             before=self._before(plan),
             chosen=plan.chosen,
-            named=plan.chosen and plan.current is None,
-            reindexed=plan.current is not None and plan.current.edition != self._parts.writer.edition,
+            named=plan.chosen and current is None,
+            # A name that is known and stands for nothing yet has no index row of any edition.
+            reindexed=current is not None and stored is not None and current.edition != self._parts.writer.edition,
         )
 
     def _before(self, plan: Plan) -> IndexRow | None:

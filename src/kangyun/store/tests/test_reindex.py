@@ -8,6 +8,7 @@ from kangyun.database.jobs import Jobs
 from kangyun.database.jobs import work as work_on_jobs
 from kangyun.store import feed
 from kangyun.store.building import JOB, ParameterWatch, builder
+from kangyun.store.writer import Writer
 
 EYE_COLOUR = {
     "resourceType": "SearchParameter",
@@ -104,3 +105,23 @@ async def test_a_parameter_that_nobody_could_index_is_not_added(client, notice):
     await notice()
     strict = await client.get("Patient?eye-colour=green", headers={"prefer": "handling=strict"})
     assert strict.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.unknown"
+
+
+async def test_only_what_an_older_edition_indexed_is_indexed_from_the_ground(client, platform, monkeypatch):
+    """A new resource whose name was known has nothing to remove: looking for it costs more than writing it."""
+    seen, commit = [], Writer.commit
+
+    async def spied(writer, connection, changes, *rest, **more):
+        seen.extend((change.id, change.reindexed) for change in changes)
+        return await commit(writer, connection, changes, *rest, **more)
+
+    monkeypatch.setattr(Writer, "commit", spied)
+    await client.put(
+        "Patient/zhang", json=patient("green", link=[{"other": {"reference": "Patient/li"}, "type": "seealso"}])
+    )
+    await client.put("Patient/li", json=patient("green"))
+    async with platform.pool.connection() as connection:
+        await platform.gate.store.registry.make_anew(connection)
+    await client.put("Patient/li", json=patient("brown"))
+    assert dict(seen[:2]) == {"zhang": False, "li": False}
+    assert seen[-1] == ("li", True)
