@@ -117,11 +117,12 @@ async def test_only_what_an_older_edition_indexed_is_indexed_from_the_ground(cli
 
     monkeypatch.setattr(Writer, "commit", spied)
     await client.put(
-        "Patient/zhang", json=patient("green", link=[{"other": {"reference": "Patient/li"}, "type": "seealso"}])
+        "Patient/zhang",
+        json=patient("green", id="zhang", link=[{"other": {"reference": "Patient/li"}, "type": "seealso"}]),
     )
-    await client.put("Patient/li", json=patient("green"))
+    await client.put("Patient/li", json=patient("green", id="li"))
     async with platform.pool.connection() as connection:
         await platform.gate.store.registry.make_anew(connection)
-    await client.put("Patient/li", json=patient("brown"))
+    await client.put("Patient/li", json=patient("brown", id="li"))
     assert dict(seen[:2]) == {"zhang": False, "li": False}
     assert seen[-1] == ("li", True)
