@@ -20,7 +20,7 @@ from benchmarks.corpus.stages import manifest, stage_folder
 from benchmarks.load import reason
 from benchmarks.recorder import Recorder, Summary
 
-POLL = 1.0  # seconds
+POLL = 0.2  # seconds
 PIECE = 1 << 20  # bytes; uvloop has no sendfile
 MOST_HOURS = 6
 

@@ -6,6 +6,7 @@ from kangyun.access.intake import check
 from kangyun.base.logging import configure
 from kangyun.base.settings import read_settings
 from kangyun.fhir.definitions import definitions
+from kangyun.fhir.search.words import pinyin
 from kangyun.web.app import Application
 
 
@@ -15,6 +16,7 @@ def prepare() -> None:
     configure(settings.log_level)
     definitions()
     check({"resourceType": "Basic", "code": {"text": "-"}})  # Compiles the validator.
+    pinyin("康")  # Loads the dictionaries.
     # What is loaded now stays: the collector need not look at it again and again, and the workers share its memory.
     gc.collect()
     gc.freeze()

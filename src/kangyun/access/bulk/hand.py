@@ -1,12 +1,14 @@
-"""A process that writes resources: `python -m kangyun.access.bulk.hand`, started by `hands`, which it obeys.
+"""Processes that write resources: `python -m kangyun.access.bulk.hand PARENT SOCKET…`, started by `hands`.
 
-It reads who it writes for, then tasks, from its standard input, and answers each on its standard output. It ends with
-the process that started it.
+One for each socket, all forked from the first. Each reads who it writes for, then tasks, from its socket, and answers
+there. They end with the process that started them.
 """
 
 import asyncio
 import gc
+import os
 import signal
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from kangyun.access.bulk.bundles import write_file
 from kangyun.access.bulk.frames import receive, send
 from kangyun.access.bulk.lines import write_lines
 from kangyun.access.bulk.model import Task, Written
+from kangyun.access.intake import check
 from kangyun.access.platform import Platform, open_platform
 from kangyun.base.errors import Throttled, Unavailable
 from kangyun.base.logging import configure
@@ -32,9 +35,8 @@ BUFFER = 8_000_000  # bytes
 
 
 class Hired(msgspec.Struct, array_like=True, frozen=True):
-    """Who a hand writes for. `parent`: the process that started it; `settings` as JSON."""
+    """Who a hand writes for. `settings` as JSON."""
 
-    parent: int
     settings: dict[str, object]
     database: str
     actor: Actor
@@ -42,16 +44,11 @@ class Hired(msgspec.Struct, array_like=True, frozen=True):
     action: str
 
 
-async def _work() -> None:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(BUFFER)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
-    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+async def _work(own: socket.socket) -> None:
+    reader, writer = await asyncio.open_unix_connection(sock=own, limit=BUFFER)
     hired = await receive(reader, Hired)
     if hired is None:
         return
-    end_with_parent(signal.SIGKILL, hired.parent)
     settings = Settings(**(hired.settings | {"data": Path(str(hired.settings["data"])), "connections": AT_ONCE}))  # type: ignore[arg-type]
     configure(settings.log_level)
     platform = await open_platform(settings, hired.database)
@@ -97,8 +94,27 @@ async def _write(platform: Platform, hired: Hired, ahead: Ahead, task: Task) -> 
     return written
 
 
-if __name__ == "__main__":
+def _run(parent: int, sockets: list[int]) -> None:
+    """Forks a process for each socket but the first, and works."""
+    end_with_parent(signal.SIGKILL, parent)
+    check({"resourceType": "Basic", "code": {"text": "-"}})  # Compiles the validator, for all of them.
     # A chunk's objects live for a moment and hold no circles: the collector need not look at each thousand of them.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    uvloop.run(_work())
+    own, first, others = sockets[0], os.getpid(), []
+    for number in sockets[1:]:
+        others.append(os.fork())
+        if others[-1] == 0:
+            end_with_parent(signal.SIGKILL, first)
+            own, others = number, []
+            break
+    for number in sockets:
+        if number != own:
+            os.close(number)
+    uvloop.run(_work(socket.socket(fileno=own)))
+    for pid in others:
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    _run(int(sys.argv[1]), [int(number) for number in sys.argv[2:]])

@@ -1,10 +1,12 @@
 """The processes that write for one import or load: started for it, given tasks, ended with it.
 
-They are processes because a resource costs some 0.15 ms of Python, which one process cannot do on two cores.
+They are processes because a resource costs some 0.15 ms of Python, which one process cannot do on two cores. One of
+them is started and forks the others, so that what they all need is loaded once.
 """
 
 import asyncio
 import os
+import socket
 import sys
 from collections import deque
 from types import TracebackType
@@ -25,18 +27,18 @@ END_WITHIN = 10.0  # seconds
 class _Hand:
     """One process, and what was given to it."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
         self.given: dict[int, asyncio.Future[Written]] = {}
         self.reading = asyncio.ensure_future(self._read())
 
     async def give(self, task: Task) -> "asyncio.Future[Written]":
-        assert self.process.stdin is not None
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self.given[task.number] = answer
         try:
             if not self.reading.done():
-                await send(self.process.stdin, task)
+                await send(self.writer, task)
         except (ConnectionError, RuntimeError):
             pass  # It has ended: nothing will be answered.
         if self.reading.done():
@@ -44,8 +46,7 @@ class _Hand:
         return answer
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None
-        while (written := await receive(self.process.stdout, Written)) is not None:
+        while (written := await receive(self.reader, Written)) is not None:
             answer = self.given.pop(written.number)
             if not answer.done():
                 answer.set_result(written)
@@ -68,15 +69,15 @@ class Hands:
     ) -> None:  # fmt: skip
         self.count = count or settings.bulk_workers or os.cpu_count() or 1
         plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
-        self._hired = Hired(os.getpid(), plain, database, actor, about, action)
+        self._hired = Hired(plain, database, actor, about, action)
+        self._first: asyncio.subprocess.Process | None = None
         self._hands: list[_Hand] = []
         self._free: deque[_Hand] = deque()
         self._places = asyncio.Semaphore(0)
 
     async def __aenter__(self) -> Self:
         try:
-            for _ in range(self.count):
-                self._hands.append(await self._started())
+            await self._start()
         except BaseException:
             await self._end()
             raise
@@ -89,14 +90,25 @@ class Hands:
     ) -> None:
         await self._end(at_once=error is not None)
 
-    async def _started(self) -> _Hand:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kangyun.access.bulk.hand"),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=BUFFER, start_new_session=True,
-        )  # fmt: skip
-        assert process.stdin is not None
-        await send(process.stdin, self._hired)
-        return _Hand(process)
+    async def _start(self) -> None:
+        pairs = [socket.socketpair() for _ in range(self.count)]
+        theirs = [their.fileno() for _, their in pairs]
+        try:
+            self._first = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "kangyun.access.bulk.hand", str(os.getpid()), *map(str, theirs)),
+                stdin=asyncio.subprocess.DEVNULL, pass_fds=theirs, start_new_session=True,
+            )  # fmt: skip
+        except BaseException:
+            for ours, _ in pairs:
+                ours.close()
+            raise
+        finally:
+            for _, their in pairs:
+                their.close()
+        for ours, _ in pairs:
+            hand = _Hand(*await asyncio.open_unix_connection(sock=ours, limit=BUFFER))
+            self._hands.append(hand)
+            await send(hand.writer, self._hired)
 
     @property
     def places(self) -> int:
@@ -117,15 +129,17 @@ class Hands:
 
     async def _end(self, *, at_once: bool = False) -> None:
         """Ends the processes: they finish what they have, unless there is no more use in it."""
+        first = self._first
+        if first is None:
+            return
+        if at_once and first.returncode is None:
+            first.terminate()  # The others end with it.
         for hand in self._hands:
-            if at_once and hand.process.returncode is None:
-                hand.process.terminate()
-            elif hand.process.stdin is not None:
-                hand.process.stdin.close()
+            hand.writer.close()
+        try:
+            await asyncio.wait_for(first.wait(), END_WITHIN)
+        except TimeoutError:
+            first.kill()
+            await first.wait()
         for hand in self._hands:
-            try:
-                await asyncio.wait_for(hand.process.wait(), END_WITHIN)
-            except TimeoutError:
-                hand.process.kill()
-                await hand.process.wait()
             await hand.reading

@@ -28,7 +28,7 @@ from kangyun.store import building
 logger = logging.getLogger(__name__)
 
 IDLE = 30.0  # seconds
-LOOK = 1.0
+LOOK = 0.25
 SWEEP_EVERY = 600.0
 
 

@@ -7,8 +7,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from pypinyin import Style, lazy_pinyin
-
 LONGEST = 600
 """Characters of a string value that are searched; a b-tree entry holds no more."""
 
@@ -70,6 +68,9 @@ def pinyin(text: str) -> list[str]:
     """Returns what people type for a Chinese text: full pinyin with and without spaces, and initials."""
     if not _CJK.search(text):
         return []
+    # Its dictionaries take a quarter of a second: only for who meets Chinese, or loads them ahead of it.
+    from pypinyin import Style, lazy_pinyin
+
     syllables = [syllable.lower() for syllable in lazy_pinyin(text, style=Style.NORMAL)]
     joined = "".join(syllables)
     return list(dict.fromkeys((joined, " ".join(syllables), "".join(s[0] for s in syllables if s))))
