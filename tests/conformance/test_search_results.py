@@ -170,6 +170,15 @@ async def test_only_the_elements_asked_for_and_the_mandatory_ones(stocked, searc
     assert bundle["entry"][0]["resource"].keys() == {"resourceType", "id", "meta", "birthDate", "gender"}
 
 
+@pytest.mark.parametrize("wrong", ["gendre", "Patient.status", "Nobody.name", "name.family"])
+async def test_an_element_that_there_is_not_is_named(stocked, wrong):
+    search = f"Patient?_id=anna&_elements=gender,{wrong}"
+    assert (await stocked.get(search, headers={"prefer": "handling=strict"})).status_code == 400
+    bundle = (await stocked.get(search)).json()
+    assert [entry["search"]["mode"] for entry in bundle["entry"]] == ["match", "outcome"]
+    assert "_elements" not in bundle["link"][0]["url"]
+
+
 async def test_parts_of_a_single_resource(stocked):
     read = (await stocked.get("Patient/anna?_summary=text")).json()
     assert read.keys() == {"resourceType", "id", "meta", "text"}

@@ -96,6 +96,17 @@ async def test_history_pages_and_bounds(client):
 # --- writing
 
 
+async def test_a_history_shows_the_part_that_is_asked_for_and_drops_nothing_in_silence(zhang):
+    answer = await zhang.get("Patient/zhang/_history?_elements=gender")
+    (entry,) = answer.json()["entry"]
+    assert set(entry["resource"]) == {"resourceType", "id", "meta", "gender"}
+    assert "_elements=gender" in answer.json()["link"][0]["url"]
+    (entry,) = (await zhang.get("_history?_summary=text")).json()["entry"]
+    assert "gender" not in entry["resource"]
+    for wrong in ("_sort=_lastUpdated", "gender=male", "_elements=gendre", "_summary=odd"):
+        assert (await zhang.get(f"Patient/zhang/_history?{wrong}")).status_code == 400
+
+
 async def test_what_a_write_shows_is_asked_for(client):
     async def put(wish, active):
         return await client.put(

@@ -21,7 +21,7 @@ from kangyun.fhir.json import encode
 from kangyun.fhir.search.query import Query
 from kangyun.web.exchange import Answer
 from kangyun.web.outcome import outcome
-from kangyun.web.subsets import subset
+from kangyun.web.subsets import WHOLE, Part, subset
 
 _text = msgspec.json.Encoder().encode
 _STATUS = {"created": "201 Created", "updated": "200 OK", "unchanged": "200 OK", "matched": "200 OK"}
@@ -69,9 +69,9 @@ def not_after(stored: Stored, http_date: str) -> bool:
         return False
 
 
-def cut(stored: Stored, summary: str, elements: Sequence[str]) -> bytes:
+def cut(stored: Stored, part: Part) -> bytes:
     """Returns the JSON of a part of a resource."""
-    return encode(subset(stored.resource, summary, elements))
+    return encode(subset(stored.resource, part))
 
 
 def searchset(page: Page, query: Query, base: str, path: str, language: Language) -> Answer:
@@ -87,12 +87,14 @@ def searchset(page: Page, query: Query, base: str, path: str, language: Language
     return Answer(200, bundle("searchset", entries, links, page.total))
 
 
-def history(page: Versions, base: str, path: str, shown: Sequence[tuple[str, str]], cursor: str | None) -> Answer:
+def history(
+    page: Versions, base: str, path: str, shown: Sequence[tuple[str, str]], cursor: str | None, part: Part = WHOLE
+) -> Answer:
     """Returns a page of a history as a Bundle."""
     links = [("self", _url(base, path, shown))]
     if cursor:
         links.append(("next", _url(base, path, [*shown, ("_cursor", cursor)])))
-    return Answer(200, bundle("history", [_version(stored, base) for stored in page.entries], links, page.total))
+    return Answer(200, bundle("history", [_version(stored, base, part) for stored in page.entries], links, page.total))
 
 
 def bundle(
@@ -116,9 +118,8 @@ def bundle(
 
 
 def _entry(stored: Stored, base: str, mode: bytes, query: Query) -> bytes:
-    if query.elements or query.summary not in ("false", "count"):
-        return found(stored, base, mode, encode(subset(stored.resource, query.summary, query.elements)))
-    return found(stored, base, mode)
+    part = Part(query.summary, query.elements)
+    return found(stored, base, mode, cut(stored, part) if part.some else None)
 
 
 def found(stored: Stored, base: str, mode: bytes, json: bytes | None = None) -> bytes:
@@ -128,12 +129,12 @@ def found(stored: Stored, base: str, mode: bytes, json: bytes | None = None) -> 
     )
 
 
-def _version(stored: Stored, base: str) -> bytes:
+def _version(stored: Stored, base: str, part: Part) -> bytes:
     url = f"{stored.type}/{stored.id}"
     method, status = {b"c": ("POST", "201"), b"u": ("PUT", "200"), b"d": ("DELETE", "204")}[stored.action]
     head = b'{"fullUrl":"%s/%s"' % (base.encode(), url.encode())
     if not stored.deleted:
-        head += b',"resource":' + stored.json
+        head += b',"resource":' + (cut(stored, part) if part.some else stored.json)
     target = stored.type if method == "POST" else url
     return (
         head

@@ -19,12 +19,13 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import decode_value
 from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
-from kangyun.fhir.search.query import LARGEST_COUNT
+from kangyun.fhir.search.query import LARGEST_COUNT, read_elements
 from kangyun.web import answers, binaries
 from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, accepted, decoded, read_pairs
 from kangyun.web.metadata import Metadata
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
+from kangyun.web.subsets import Part
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 # An ETag as we give it, with or without its quotes, or as somebody else might.
@@ -32,8 +33,9 @@ _VERSION = re.compile(r'(?:W/)?(?:"?(?P<version>\d{1,9})"?|"[^"]{0,200}")')
 NO_VERSION = 0
 CURSOR = "_cursor"
 HISTORY_COUNT = 20
-_SUMMARIES = (None, "true", "false", "text", "data")
-_OF_HISTORY = {"_count", "_since", "_at", "_format", "_pretty", CURSOR}
+_SUMMARIES = ("true", "false", "text", "data")
+_SHOWN_OF_HISTORY = ("_count", "_since", "_at", "_summary", "_elements")
+_OF_HISTORY = {*_SHOWN_OF_HISTORY, "_format", "_pretty", CURSOR}
 
 
 class Rest:
@@ -136,12 +138,9 @@ class Rest:
                 return content
             request.format  # noqa: B018 - not asked before, because it might have been the content's
         answer = answers.of_resource(stored)
-        summary, elements = request.option("_summary"), request.option("_elements")
-        if summary not in _SUMMARIES:
-            raise Invalid("fhir.search.value", parameter="_summary")
-        if elements or summary in ("true", "text", "data"):
-            wanted = tuple(part for part in (elements or "").split(",") if part)
-            answer.body = answers.cut(stored, summary or "false", wanted)
+        part = _part(request)
+        if part.some:
+            answer.body = answers.cut(stored, part)
         return answer
 
     async def _search(
@@ -194,9 +193,10 @@ class Rest:
     async def _history(self, request: HttpRequest, record: Record, type_: str | None, id_: str | None) -> Answer:
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed(request.method, "GET", "HEAD")
-        shown = [(name, value) for name, value in request.pairs if name in ("_count", "_since", "_at")]
+        shown = [(name, value) for name, value in request.pairs if name in _SHOWN_OF_HISTORY]
+        part = _part(request)
         unknown = [name for name, _ in request.pairs if name not in _OF_HISTORY]
-        if unknown and request.strict:
+        if unknown:  # Lenient or not: a history has no place for an outcome that would name it.
             raise NotSupported("fhir.search.unknown", parameter=unknown[0][:64])
         options = dict(shown)
         count = options.get("_count", str(HISTORY_COUNT))
@@ -214,7 +214,7 @@ class Rest:
         if not int(count):
             page = Versions([], page.total, None)
         following = self._cursors.write(page.next, record.actor.reference, bound) if page.next else None
-        return answers.history(page, self.base, path, shown, following)
+        return answers.history(page, self.base, path, shown, following, part)
 
     # --- writing
 
@@ -340,3 +340,11 @@ def _versions(text: str, header: str) -> list[int]:
             raise Invalid("web.header", header=header)
         found.append(int(match["version"]) if match["version"] else NO_VERSION)
     return found
+
+
+def _part(request: HttpRequest) -> Part:
+    """Returns what is shown of each resource of a read or a history."""
+    summary = request.option("_summary") or "false"
+    if summary not in _SUMMARIES:
+        raise Invalid("fhir.search.value", parameter="_summary")
+    return Part(summary, read_elements(request.option("_elements") or ""))

@@ -4,7 +4,7 @@ Source: https://hl7.org/fhir/R4/search.html#summary
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
@@ -13,9 +13,24 @@ SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValu
 _ALWAYS = {"resourceType", "id", "meta"}
 
 
-def subset(resource: Resource, summary: str, elements: Sequence[str]) -> Resource:
+class Part(NamedTuple):
+    """What is shown of a resource: `_summary`, and `_elements`, which go before it."""
+
+    summary: str = "false"
+    elements: Sequence[str] = ()
+
+    @property
+    def some(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.elements) or self.summary not in ("false", "count")
+
+
+WHOLE = Part()
+
+
+def subset(resource: Resource, part: Part) -> Resource:
     """Returns a new resource with only what is asked for; mandatory elements stay."""
-    type_ = resource["resourceType"]
+    type_, summary, elements = resource["resourceType"], part.summary, part.elements
     if elements:
         wanted = {
             name.rpartition(".")[2] if "." not in name else name.partition(".")[2].partition(".")[0]

@@ -8,7 +8,7 @@ Source: https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -132,7 +132,7 @@ class _Reader:
                 raise Invalid("fhir.search.value", parameter=base)
             query.summary = text  # type: ignore[assignment]
         elif base == "_elements":
-            query.elements = tuple(part.strip() for part in text.split(",") if part.strip())
+            query.elements = read_elements(text)
         elif base == "_cursor":
             query.cursor = text
         elif base in ("_contained", "_containedType"):
@@ -274,6 +274,28 @@ class _Reader:
         if parameter.type != "reference" or not parameter.answerable:
             raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
         return Include(source, parameter, target or None, bool(modifier), reverse)
+
+
+def read_elements(text: str) -> tuple[str, ...]:
+    """Reads `_elements`. Raises NotSupported for what is no element of the type it names, or of any."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        type_, dot, element = name.rpartition(".")
+        if element not in (_elements_of(type_) if dot else _all_elements()):
+            raise NotSupported("fhir.search.element", element=name[:64])
+    return names
+
+
+def _elements_of(type_: str) -> frozenset[str]:
+    known = definitions()
+    if type_ not in known.resource_types:
+        return frozenset()
+    return frozenset({"id", "resourceType", *(element.path for element in known.types[type_].elements.values())})
+
+
+@cache
+def _all_elements() -> frozenset[str]:
+    return frozenset().union(*(_elements_of(type_) for type_ in definitions().resource_types))
 
 
 def targets_of(parameter: Parameter) -> list[str]:
