@@ -5,7 +5,7 @@ Source: https://hl7.org/fhir/R4/http.html#paging
 
 import pytest
 
-from kangyun.store.search import pages, several, sorting
+from kangyun.store.search import orders, pages, several, sorting
 
 
 def person(n, family="same", **more):
@@ -67,3 +67,36 @@ async def test_ids_are_sorted_as_texts_whoever_gave_them(client, transaction, mo
         monkeypatch.setattr(module, "MOST_SORTED", 0)
     for sort in ("_id", "-_id"):  # Where they are too many to be sorted: in another order, yet each once.
         assert sorted(await ids_of_all_pages(client, f"{search}_sort={sort}&_count=3")) == expected
+
+
+@pytest.mark.parametrize(
+    ("search", "sort", "many"),
+    [
+        *(
+            ("Patient?", sort, many)
+            for sort in ("_lastUpdated", "-_lastUpdated", "-_lastUpdated,family")
+            for many in (0, 1)
+        ),
+        *(("?_type=Patient,Basic&", sort, 0) for sort in ("_lastUpdated", "-_lastUpdated")),
+    ],
+)
+async def test_what_is_updated_while_one_pages_by_last_updated_is_seen_once(client, monkeypatch, search, sort, many):
+    for module in (pages, several, sorting, orders) if many else ():
+        monkeypatch.setattr(module, "MOST_SORTED", 10)
+    ids = [f"p{n}" for n in range(24)]
+    for n in range(24):
+        await client.put(f"Patient/p{n}", json=person(n))
+    await client.put("Patient/p3", json=person(3, gender="male"))
+    url, seen, turn = f"{search}_count=4&_sort={sort}", [], 0
+    while url:
+        bundle = (await client.get(url)).json()
+        seen += [entry["resource"]["id"] for entry in bundle.get("entry", ())]
+        url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None)
+        # Some that were seen and some that were not, some of them again and again.
+        for n in (turn, 12, 23 - turn):
+            await client.put(f"Patient/p{n}", json=person(n, gender=("female", "other")[turn % 2]))
+        turn += 1
+        assert turn < 12
+    assert sorted(one for one in seen if one in ids) == sorted(ids)
+    ordered = [*ids[:3], *ids[4:], "p3"]
+    assert seen == (ordered if sort == "_lastUpdated" else ordered[::-1])

@@ -152,7 +152,19 @@ async def test_what_is_referred_to_is_found(stocked, ids_of, search, found):
     "search",
     ["Observation?code.name=x", "Observation?subject.surprise=x", "Observation?subject:Nothing.name=x",
      "Patient?_has:Observation:code:code=x", "Patient?_has:Observation:patient=x", "Patient?_has:No:patient:code=x",
-     "Organization?partof." + "partof." * 12 + "name=x"],
+     "Organization?partof." + "partof." * 40 + "name=x"],
 )  # fmt: skip
 async def test_what_leads_nowhere_is_refused(stocked, search):
     assert (await stocked.get(search, headers={"prefer": "handling=strict"})).status_code == 400
+
+
+async def test_a_chain_may_be_long(stocked, ids_of):
+    assert set(await ids_of(stocked, "Organization?partof." + "partof." * 20 + "name=x")) == set()
+
+
+async def test_a_chain_that_branches_without_end_is_refused(stocked):
+    refused = await stocked.get("Provenance?target.target.target.target.target._id=x")
+    assert refused.status_code == 422
+    assert refused.json()["issue"][0]["code"] == "too-costly"
+    named = "Provenance?" + "target:Provenance." * 5 + "_id=x"
+    assert (await stocked.get(named)).status_code == 200

@@ -61,6 +61,7 @@ STOCK = (
         ("Patient?_list=watched", {"amy"}),
         ("Observation?_list=watched", {"heavy"}),
         ("Patient?_list=watched,also", {"amy", "bob"}),
+        ("Patient?_list=List/watched", {"amy"}),
         ("Patient?_list=nothing", set()),
         ("Patient?_text=fever", {"peter"}),
         ("Patient?_text=rare FEVER", {"peter"}),
@@ -192,3 +193,9 @@ async def test_the_form_of_a_post_is_a_query_too(stocked):
     assert xml.headers["content-type"].startswith("application/fhir+xml")
     refused = await stocked.post("Patient/_search", content=b"{}", headers={"content-type": "application/json"})
     assert refused.status_code == 415
+
+
+async def test_a_list_that_is_a_function_is_named(stocked):
+    refused = await stocked.get("Patient?_list=$current-problems", headers={"prefer": "handling=strict"})
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.list-function"

@@ -8,6 +8,7 @@ Source: https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, partial
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -27,7 +28,9 @@ MOST_VALUES = 10_000
 MOST_COMPARED = 500
 _BY_EQUALITY = frozenset({"token", "reference", "uri"})
 MOST_TESTS = 200
-DEEPEST_CHAIN = 8
+DEEPEST_CHAIN = 32
+# A chain that names no target types goes on from each type that there may be.
+MOST_BRANCHES = 500
 
 # By parameter type: the modifiers that the specification allows and this store answers.
 MODIFIERS = {
@@ -47,7 +50,11 @@ Total = Literal["none", "estimate", "accurate"]
 
 @dataclass(slots=True)
 class Query:
-    """A search of one type. `shown` is what the self link repeats: only what was understood."""
+    """A search of one type.
+
+    shown: what the self link repeats: only what was understood.
+    as_of: of a sort by `_lastUpdated`: each resource stands where it stood then, whatever is written while one pages.
+    """
 
     type: str
     node: All = All(())  # noqa: RUF009
@@ -59,8 +66,14 @@ class Query:
     elements: tuple[str, ...] = ()
     cursor: str | None = None
     compartment: tuple[str, str] | None = None
+    as_of: datetime | None = None
     shown: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[Issue] = field(default_factory=list)
+
+    @property
+    def by_instant(self) -> bool:
+        """Whether `_lastUpdated` is among its sort keys."""
+        return any(sort.code == "_lastUpdated" for sort in self.sort)
 
     @property
     def asked(self) -> list[tuple[str, str]]:
@@ -113,6 +126,7 @@ class _Reader:
         self._known = known
         self._zone = zone or BEIJING
         self._tests = 0
+        self._branches = 0
 
     def option(self, query: Query, name: str, text: str, includes: list[Include]) -> bool:
         """Takes what is said about the answer; False for a test."""
@@ -204,7 +218,12 @@ class _Reader:
             parameter = Parameter("Resource", code, "date", -1, "")
             values = [read_value(parameter, None, {}, self._zone, part) for part in split(text, ",")]
         else:
-            values = [unescape(part) for part in split(text, ",")]
+            texts = [unescape(part) for part in split(text, ",")]
+            if code == "_list":
+                if any(text.startswith("$") for text in texts):
+                    raise NotSupported("fhir.search.list-function")
+                texts = [text.removeprefix("List/") for text in texts]
+            values = list(texts)
             if "" in values:
                 raise Invalid("fhir.search.value", parameter=code)
         column = Column(code, tuple(values))  # type: ignore[arg-type]
@@ -215,6 +234,9 @@ class _Reader:
         if parameter.type != "reference" or not parameter.answerable:
             raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
         types = [target] if target else targets_of(parameter)
+        self._branches += len(types)
+        if self._branches > MOST_BRANCHES:
+            raise TooCostly("fhir.search.too-many-branches", limit=MOST_BRANCHES, parameter=parameter.name)
         inner: list[tuple[str, Node]] = []
         refusal: PlatformError | None = None
         for one in types:
@@ -279,10 +301,10 @@ class _Reader:
 def read_elements(text: str) -> tuple[str, ...]:
     """Reads `_elements`. Raises NotSupported for what is no element of the type it names, or of any."""
     names = tuple(part.strip() for part in text.split(",") if part.strip())
-    for name in names:
+    for number, name in enumerate(names, 1):
         type_, dot, element = name.rpartition(".")
         if element not in (_elements_of(type_) if dot else _all_elements()):
-            raise NotSupported("fhir.search.element", element=name[:64])
+            raise NotSupported("fhir.search.element", number=number)
     return names
 
 

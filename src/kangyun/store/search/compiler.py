@@ -30,8 +30,9 @@ from kangyun.store.search.values import Values, decides_patient
 from kangyun.store.tokens import Bound
 from kangyun.store.visible import EVERYTHING, Sight, visible
 
-# A chain takes so many targets by their keys; beyond that it is joined row by row.
-MOST_TARGETS = 1000
+# A chain takes so many targets by their keys; beyond that, and where most of a type are targets, it is joined row by
+# row.
+MOST_TARGETS = 10_000
 MOST_REFERRING = 10_000
 
 
@@ -84,7 +85,7 @@ class Compiler:
         codes = [code for code in definitions().compartments[owner[0]].get(type_, ()) if code in bound]
         salts = {real.salt for code in codes for real in self.values.real(type_, bound[code].parameter)}
         tokens = [target ^ salt for target in await self.values.targets([owner]) for salt in sorted(salts)]
-        return token_condition(self.arguments, tokens, sharp=True)
+        return token_condition(self.arguments, tokens, links=True)
 
     async def _condition(self, type_: str, node: Node) -> Condition:
         match node:
@@ -155,14 +156,15 @@ class Compiler:
         alias = self._alias()
         test = (await self._joined(has.type, has.inner)).replace("{r}", alias).replace("{n}", "")
         link = f"tok @> ARRAY[{{r}}.res # {salt_place(self.arguments, bound)}]"
+        own = f"{alias}.type = {TYPE_NUMBERS[has.type]}"
         near = f"x.{link}"
         if decides_patient(has.type, bound.code):
-            near, test = "x.patient = {r}.res", f"{alias}.{link} AND {test}"
+            near, own = f"x.patient = {{r}}.res AND {own.replace(alias, 'x')}", f"{alias}.{link}"
         # OFFSET 0: the link's index gives the few rows of one target. The test is a frequent one, else `referred` would
-        # have answered; an index of its own would be read from end to end for each target.
+        # have answered; an index of its own, or that of the type, would be read from end to end for each target.
         return Condition(
-            f"EXISTS (SELECT FROM (SELECT * FROM resource AS x WHERE x.type = {TYPE_NUMBERS[has.type]} AND {near} "
-            f"OFFSET 0) AS {alias} WHERE NOT {alias}.deleted AND {visible(alias, self.sight)} AND {test})"
+            f"EXISTS (SELECT FROM (SELECT * FROM resource AS x WHERE {near} OFFSET 0) AS {alias} "
+            f"WHERE {own} AND NOT {alias}.deleted AND {visible(alias, self.sight)} AND {test})"
         )
 
     # --- what is no index value

@@ -17,6 +17,8 @@ from kangyun.store.rows import LASTING
 from kangyun.store.tokens import Bound
 
 FARTHEST_SIGN = "\U0010ffff"
+# What refers to so few resources need not be counted before it is fetched.
+FEW_LINKS = 10
 
 
 class Arguments:
@@ -51,6 +53,7 @@ class Seed:
     """Rows that an index gives.
 
     tokens: the rows that have all of these; any_of: that have any. For the densities.
+    links:  how many resources these tokens refer to: a resource is referred to by some, whatever the densities know.
     sharp:  few rows by its nature; None: the densities of its tokens tell.
     exact:  its rows need not pass the condition again.
     probe:  selects about as many rows, for a bounded count where nothing else tells how many there are.
@@ -62,6 +65,7 @@ class Seed:
     sharp: bool | None
     tokens: tuple[int, ...] = ()
     any_of: tuple[int, ...] = ()
+    links: int = 0
     exact: bool = True
     probe: str | None = None
     stretch: str | None = None
@@ -76,31 +80,42 @@ class Condition:
     names: frozenset[str] = field(default_factory=frozenset)
 
 
-def token_condition(arguments: Arguments, tokens: Iterable[int], *, sharp: bool | None = None) -> Condition:
-    """Rows that have any of the tokens."""
+def token_condition(arguments: Arguments, tokens: Iterable[int], *, links: bool = False) -> Condition:
+    """Rows that have any of the tokens. `links`: they refer to something."""
     wanted = list(dict.fromkeys(tokens))
     place = arguments.add(wanted, "int8[]")
     sign = "@>" if len(wanted) == 1 else "&&"
     seed = Seed(
         f"SELECT * FROM resource{{n}} WHERE tok {sign} {place} OFFSET 0",
-        sharp,
+        not wanted or None,
         tokens=tuple(wanted) if len(wanted) == 1 else (),
         any_of=tuple(wanted) if len(wanted) > 1 else (),
+        links=len(wanted) if links else 0,
     )
     return Condition(f"{{r}}.tok {sign} {place}", seed)
 
 
 def link_condition(arguments: Arguments, targets: Iterable[int], salt: int) -> Condition:
     """Rows that refer to any of the targets, however many: one index probe a target."""
-    place = arguments.add([target ^ salt for target in targets], "int8[]")
+    tokens = [target ^ salt for target in targets]
+    place = arguments.add(tokens, "int8[]")
+    # One after the other, so that a count of some of the rows need not find all of them.
     probes = (
-        f"SELECT s.* FROM unnest({place}) AS t(tok) "
+        f"FROM unnest({place}) AS t(tok) "
         "CROSS JOIN LATERAL (SELECT * FROM resource{n} AS x WHERE x.tok @> ARRAY[t.tok] OFFSET 0) AS s"
     )
-    seed = Seed(f"SELECT DISTINCT ON (res) * FROM ({probes}) AS found OFFSET 0", True)
+    seed = Seed(
+        f"SELECT DISTINCT ON (res) * FROM (SELECT s.* {probes}) AS found OFFSET 0",
+        not tokens or None,
+        any_of=tuple(tokens),
+        links=len(tokens),
+        probe=f"SELECT 1 {probes}" if len(tokens) > FEW_LINKS else None,
+    )
     return Condition(
-        # Hashed: && would compare each token of a row with each of the targets.
-        f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) WHERE l.tok IN (SELECT unnest({place})))",
+        # Hashed once for all rows, because of IS TRUE: without it the server joins, and compares each token of a row
+        # with each of the targets, as && does.
+        f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) "
+        f"WHERE (l.tok IN (SELECT unnest({place}))) IS TRUE)",
         seed,
     )
 
@@ -307,4 +322,5 @@ def any_of(parts: Sequence[Condition]) -> Condition:
     sharp = True if all(seed and seed.sharp for seed in seeds) else None
     exact = all(seed and seed.exact for seed in seeds)
     gathered = f"SELECT DISTINCT ON (res) * FROM ({union}) AS u OFFSET 0"
-    return Condition(sql, Seed(gathered, sharp, any_of=tokens, exact=exact))
+    links = sum(seed.links for seed in seeds if seed)
+    return Condition(sql, Seed(gathered, sharp, any_of=tokens, links=links, exact=exact))

@@ -37,6 +37,10 @@ class Segment:
         """Returns about how many rows have any of the tokens."""
         return min(sum(self.tokens.get(token, 0.0) for token in tokens), 1.0) * self.rows
 
+    def rows_of_type(self, number: int) -> float:
+        """Returns about how many rows are of a type."""
+        return self.types.get(number, 0.0) * self.rows
+
 
 class Densities:
     """The segments, newest first, as last seen. `refresh` is cheap to call: it asks once a minute."""
@@ -76,4 +80,4 @@ class Densities:
 
     def rows_of_type(self, number: int) -> float:
         """Returns about how many rows are of a type."""
-        return sum(segment.types.get(number, 0.0) * segment.rows for segment in self.segments)
+        return sum(segment.rows_of_type(number) for segment in self.segments)

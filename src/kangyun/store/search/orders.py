@@ -56,7 +56,7 @@ async def along(
     arguments = plan.extended()
     bits = 0
     if sort.code == "_lastUpdated":
-        source = _commits()
+        source = _commits(arguments.add(query.as_of, "timestamptz"))
     elif CLINICAL_DATE.get(plan.type) == sort.code:
         source = _clinical_dates(plan)
         bits = indexer.bound(plan.type)[sort.code].bit
@@ -142,14 +142,21 @@ def _bounded(rows: list[Any], sort: Sort, place: list[Any] | None, count: int) -
     return kept
 
 
-def _commits() -> Source:
+def _commits(as_of: str) -> Source:
     def scan(suffix: str, behind: str) -> str:
         return (
-            "SELECT u.res, c.instant AS value, u.version FROM commit AS c "
-            f"CROSS JOIN LATERAL unnest(c.res, c.versions) AS u(res, version) WHERE {behind}"
+            "SELECT u.res, c.instant AS value, u.version FROM commit AS c CROSS JOIN LATERAL "
+            f"unnest(c.res, c.versions) AS u(res, version) WHERE c.instant <= {as_of} AND {behind}"
         )
 
-    return Source(scan, "c.instant", "timestamptz", True, lambda suffix: "r.version = n.version")
+    def first(suffix: str) -> str:
+        # A resource stands where the version is that was its newest then.
+        return (
+            f"(r.version = n.version OR NOT EXISTS (SELECT FROM version AS o WHERE o.res = n.res "
+            f"AND o.version > n.version AND o.instant <= {as_of}))"
+        )
+
+    return Source(scan, "c.instant", "timestamptz", True, first)
 
 
 def _clinical_dates(plan: Plan) -> Source:

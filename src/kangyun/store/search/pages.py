@@ -29,8 +29,11 @@ from kangyun.store.visible import visible
 WALK, MOST_WALKED = 5_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
 RESERVE = 20
-# A walk is worth its while where so many rows are expected for each that is wanted; never for a few.
-FREQUENT, FEW = 3, 1_000
+# Nothing is walked for so few, nor for a whole type that has so few rows for each that is wanted.
+FEW, FREQUENT = 1_000, 3
+# Whether a row refers to one of many costs so much more than whether it has a token; and what refers to one stands
+# together, so that a walk may meet none for long.
+LINKS_COST = 10
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
 
@@ -69,24 +72,36 @@ async def found(
     """Returns the newest rows before `start`, or with `rising` the oldest behind it, and how many match in all where
     that came with them."""
     segments = _from_here(planner, start, rising)
-    if plan.rows <= (FREQUENT * want if plan.by_type else MOST_COUNTED):
-        if segments and plan.rows > FEW:
+    most = FREQUENT * want if plan.by_type else FEW if plan.joined else MOST_COUNTED
+    if plan.rows <= most:
+        if segments and plan.rows > FEW and _worth_walking(planner, plan, segments[0], want):
             walked = await _walk(connection, planner, plan, segments[0], start, want, rising)
             if len(walked) == want:
                 return walked, None
-        return await _seeded(connection, planner, plan, planner.densities.segments, start, want, rising)
+        return await _seeded(connection, planner, plan, start, want, rising)
     rows: list[Any] = []
     for segment in segments:
         missing = want - len(rows)
         more: list[Any] = []
-        if plan.by_type or planner.rows_in(segment, plan) > FREQUENT * missing:
+        if _worth_walking(planner, plan, segment, missing):
             more = await _walk(connection, planner, plan, segment, start, missing, rising)
         if len(more) < missing and not plan.by_type:
-            more, _ = await _seeded(connection, planner, plan, [segment], start, missing, rising)
+            more = await _seeded_in(connection, planner, plan, segment, start, missing, rising)
         rows += more
         if len(rows) == want:
             break
     return rows, None
+
+
+def _worth_walking(planner: Planner, plan: Plan, segment: Segment, want: int) -> bool:
+    """Whether a page is found sooner among the newest rows of the type than among all that the seed gives."""
+    seed = plan.seed.seed
+    if plan.by_type or seed is None:
+        return True
+    rows = planner.rows_in(segment, plan)
+    # Expected of a walk are want / (rows / rows of the type) rows, of the seed all of them.
+    walked = want * segment.rows_of_type(TYPE_NUMBERS[plan.type]) * (LINKS_COST if seed.links else 1)
+    return walked < rows * rows
 
 
 async def _walk(
@@ -143,20 +158,34 @@ def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
 
 
 async def _seeded(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, segments: list[Segment], start: int, want: int,
-    rising: bool,
-) -> tuple[list[Any], int]:  # fmt: skip
-    """Returns rows of segments by the seed, and how many match there."""
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
+) -> tuple[list[Any], int]:
+    """Returns rows by the seed, and how many match in all."""
     arguments = plan.extended()
     compare, order = (">", "ASC") if rising else ("<", "DESC")
     edge = arguments.add(start, "int8")
     sql = (
-        f"{plan.gathered(segments)} SELECT {COLUMNS}, (SELECT count(*) FROM m) AS total "
+        f"{plan.gathered(planner.densities.segments)} SELECT {COLUMNS}, (SELECT count(*) FROM m) AS total "
         f"FROM (SELECT res, version FROM m WHERE res {compare} {edge} ORDER BY res {order} LIMIT {want}) AS p "
         f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
     rows = await planner.fetch(connection, sql, arguments)
     return rows, rows[0]["total"] if rows else 0
+
+
+async def _seeded_in(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, segment: Segment, start: int, want: int, rising: bool
+) -> list[Any]:
+    """Returns rows of one segment by the seed. They are many: none is kept but those of the page."""
+    arguments = plan.extended()
+    compare, order = (">", "ASC") if rising else ("<", "DESC")
+    edge = arguments.add(start, "int8")
+    sql = (
+        f"SELECT {COLUMNS} FROM ({plan.arm(segment, 'r.res, r.version')} AND r.res {compare} {edge} "
+        f"ORDER BY r.res {order} LIMIT {want}) AS p "
+        f"JOIN version_{segment.number} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    )
+    return await planner.fetch(connection, sql, arguments)
 
 
 async def by_date(

@@ -22,6 +22,8 @@ from kangyun.store.visible import Sight, visible
 COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"
 # What is known of a seed that says only that it is sharp, or nothing at all.
 SHARP_ROWS = 50.0
+# A resource is referred to by about so many by one parameter, where it is not among the frequent ones.
+LINKED_ROWS = 100.0
 UNKNOWN_SHARE = 0.05
 # A seed of unknown size is counted up to here.
 MOST_PROBED = 1_000
@@ -33,6 +35,7 @@ class Plan:
 
     seed: the condition whose index gives rows first. rows: about how many it gives.
     share: about which share of the rows of the type will match, at most.
+    joined: for each row, others are looked at.
     """
 
     type: str
@@ -42,6 +45,7 @@ class Plan:
     seed: Condition
     rows: float
     share: float
+    joined: bool = False
 
     @property
     def by_type(self) -> bool:
@@ -101,6 +105,7 @@ class Planner:
         keys: Keys,
         sight: Sight,
         owner: Name | None = None,
+        most_probed: int = MOST_PROBED,
     ) -> Plan:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
         arguments = Arguments()
@@ -118,28 +123,42 @@ class Planner:
         for one in asked:
             if one.seed is None or one.seed.probe is None:
                 continue
-            counted = await self._probed(connection, one.seed.probe, arguments)
-            if counted < MOST_PROBED:
+            counted = await self._probed(connection, one.seed.probe, arguments, most_probed)
+            if counted < most_probed:
                 rows, seed = counted, one
                 break
             if one is seed:
-                rows = max(self.densities.rows * UNKNOWN_SHARE, MOST_PROBED)
+                unknown = 0.0 if one.seed.links else self.densities.rows * UNKNOWN_SHARE
+                rows = max(rows, unknown, most_probed)
         share = min(rows / max(choices[0][0], 1.0), 1.0)
-        return Plan(type_, conditions, arguments, sight, seed, rows, share)
+        return Plan(type_, conditions, arguments, sight, seed, rows, share, joined=compiler.joins > 0)
 
     def _rows(self, seed: Seed) -> float:
-        return SHARP_ROWS if seed.sharp else sum(_rows_of(seed, segment) for segment in self.densities.segments)
+        if seed.sharp:
+            return SHARP_ROWS
+        if not (seed.tokens or seed.any_of or seed.links):
+            return self.densities.rows * UNKNOWN_SHARE
+        return sum(self._frequent(seed, segment) for segment in self.densities.segments)
 
-    @staticmethod
-    def rows_in(segment: Segment, plan: Plan) -> float:
+    def rows_in(self, segment: Segment, plan: Plan) -> float:
         """Returns about how many rows the seed of a plan gives in a segment."""
-        return _rows_of(plan.seed.seed, segment) if plan.seed.seed else segment.rows
+        seed = plan.seed.seed
+        if seed is not None and (seed.tokens or seed.any_of or seed.links):
+            return self._frequent(seed, segment)
+        return plan.rows * segment.rows / max(self.densities.rows, 1.0)
 
-    async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments) -> float:
-        """Returns how many rows a seed gives, counted up to MOST_PROBED."""
+    def _frequent(self, seed: Seed, segment: Segment) -> float:
+        """Returns about how many rows of a segment have the tokens of a seed."""
+        rows = segment.rows_with(seed.any_of) if seed.any_of else 0.0
+        if seed.tokens:
+            rows = min(segment.rows_with((token,)) for token in seed.tokens)
+        return max(rows, LINKED_ROWS * seed.links * segment.rows / max(self.densities.rows, 1.0))
+
+    async def _probed(self, connection: asyncpg.Connection, probe: str, arguments: Arguments, most: int) -> float:
+        """Returns how many rows a seed gives, counted up to `most`."""
         probes = (probe.replace("{n}", f"_{segment.number}") for segment in self.densities.segments)
-        arms = " UNION ALL ".join(f"(SELECT 1 FROM ({one}) AS p LIMIT {MOST_PROBED})" for one in probes)
-        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {MOST_PROBED}) AS b"
+        arms = " UNION ALL ".join(f"(SELECT 1 FROM ({one}) AS p LIMIT {most})" for one in probes)
+        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM ({arms}) AS a LIMIT {most}) AS b"
         return float((await self.fetch(connection, sql, arguments))[0]["n"])
 
     async def count(self, connection: asyncpg.Connection, plan: Plan, most: int | None) -> int:
@@ -154,14 +173,6 @@ class Planner:
         fitted, values = arguments.fitted(sql)
         rows: list[Any] = await connection.fetch(fitted, *values, timeout=self.seconds)
         return rows
-
-
-def _rows_of(seed: Seed, segment: Segment) -> float:
-    if seed.tokens:
-        return min(segment.rows_with((token,)) for token in seed.tokens)
-    if seed.any_of:
-        return segment.rows_with(seed.any_of)
-    return segment.rows * UNKNOWN_SHARE
 
 
 def _type_seed(number: int) -> Condition:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import asyncpg
 
@@ -16,13 +17,17 @@ from kangyun.store.reader import Reader
 from kangyun.store.search import pages
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.includes import Includer
-from kangyun.store.search.pages import FARTHEST, MOST_COUNTED, Place, Rows
+from kangyun.store.search.pages import FARTHEST, FEW, MOST_COUNTED, Place, Rows
 from kangyun.store.search.plans import Plan, Planner
 from kangyun.store.search.values import Expand
 from kangyun.store.visible import EVERYTHING, Sight
 
 # Below this many rows in all, counting costs nothing to speak of.
 SMALL = 20_000
+# A commit may be some milliseconds ahead of the clock.
+NEWEST_INSTANT = "SELECT greatest(clock_timestamp(), (SELECT max(instant) FROM commit))"
+# Where more of a type than this are targets of a chain, the first rows that are looked at will do.
+MOST_SHARE = 0.2
 
 
 @dataclass(slots=True)
@@ -78,9 +83,9 @@ class Searcher:
     async def keys(
         self, connection: asyncpg.Connection, type_: str, node: Node, most: int, sight: Sight
     ) -> list[int] | None:
-        """Returns the `res` of all matches, None when they are more than `most` or no index gives them."""
-        plan = await self.planner.plan(connection, type_, node, self, sight)
-        if plan.rows > most * 2:
+        """Returns the `res` of all matches, None when they are more than `most`, or a large part of many."""
+        plan = await self.planner.plan(connection, type_, node, self, sight, most_probed=most)
+        if plan.rows > most or (plan.rows > FEW and plan.share > MOST_SHARE):
             return None
         sql = f"{plan.gathered(self.planner.densities.segments)} SELECT res FROM m LIMIT {most + 1}"
         rows = await self.planner.fetch(connection, sql, plan.arguments)
@@ -95,8 +100,8 @@ class Searcher:
             return None
         place = plan.arguments.add(salt, "int8")
         sql = (
-            f"{plan.gathered(self.planner.densities.segments)} SELECT DISTINCT l.tok # {place} AS res FROM m "
-            f"JOIN resource AS r ON r.res = m.res CROSS JOIN unnest(r.tok[1:r.links]) AS l(tok) LIMIT {most * 8}"
+            f"{plan.gathered(self.planner.densities.segments, 'r.tok[1:r.links] AS links')} "
+            f"SELECT DISTINCT l.tok # {place} AS res FROM m CROSS JOIN unnest(m.links) AS l(tok) LIMIT {most * 8}"
         )
         rows = await self.planner.fetch(connection, sql, plan.arguments)
         # Tokens of other parameters give numbers that no resource has.
@@ -106,7 +111,7 @@ class Searcher:
 
     async def _search(self, connection: asyncpg.Connection, query: Query, actor: str, sight: Sight) -> Page:
         await self.planner.densities.refresh(connection)
-        place = self.cursors.read(query.cursor, actor, query.asked) if query.cursor else None
+        place = await self.place(connection, query, actor)
         plan = await self.planner.plan(connection, query.type, query.node, self, sight, query.compartment)
         if query.summary == "count" or query.count == 0:
             return Page([], await self.planner.count(connection, plan, None))
@@ -114,12 +119,26 @@ class Searcher:
         await self.reader.bring_keys(connection, [row["key"] for row in rows])
         answer = Page([self.reader.stored(row, row["res"]) for row in rows], total)
         if last is not None:
-            answer.next = self.cursors.write(last, actor, query.asked)
+            answer.next = self.cursor(query, actor, last)
         if total is None and place is None:
             answer.total = await self.wanted_total(connection, plan, query)
         if query.includes and answer.matches:
             answer.included = await self.includer.included(connection, answer.matches, query.includes, sight)
         return answer
+
+    async def place(
+        self, connection: asyncpg.Connection, query: Query, actor: str, asked: list[tuple[str, str]] | None = None
+    ) -> Place | None:
+        """Returns the place behind which the page begins, None for the first one. Settles `query.as_of`."""
+        place = self.cursors.read(query.cursor, actor, asked or query.asked) if query.cursor else None
+        if query.by_instant:
+            query.as_of = datetime.fromisoformat(place.pop()) if place else await connection.fetchval(NEWEST_INSTANT)
+        return place
+
+    def cursor(self, query: Query, actor: str, last: Place, asked: list[tuple[str, str]] | None = None) -> str:
+        """Returns the cursor of the page behind `last`."""
+        as_of = [query.as_of.isoformat()] if query.as_of else []
+        return self.cursors.write([*last, *as_of], actor, asked or query.asked)
 
     async def rows(self, connection: asyncpg.Connection, plan: Plan, query: Query, place: Place | None) -> Rows:
         """Returns the rows of a page in the order that is asked for."""
@@ -138,7 +157,8 @@ class Searcher:
             return await self.planner.count(connection, plan, None)
         if query.total == "none":
             return None
-        if query.total == "estimate" or self.planner.densities.rows < SMALL or plan.rows <= MOST_COUNTED / 5:
+        small = self.planner.densities.rows < SMALL or (plan.rows <= MOST_COUNTED / 5 and not plan.joined)
+        if query.total == "estimate" or small:
             counted = await self.planner.count(connection, plan, MOST_COUNTED + 1)
             return counted if counted <= MOST_COUNTED or query.total else None
         return None

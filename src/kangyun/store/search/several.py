@@ -48,7 +48,7 @@ async def _search(
     await searcher.planner.densities.refresh(connection)
     first = queries[0]
     asked = [("*", str(len(queries))), *first.asked]
-    place = searcher.cursors.read(first.cursor, actor, asked) if first.cursor else None
+    place = await searcher.place(connection, first, actor, asked)
     there = await _types_there(connection, [query.type for query in queries], sight)
     plans = [
         (query, await searcher.planner.plan(connection, query.type, query.node, searcher, sight, query.compartment))
@@ -64,7 +64,7 @@ async def _search(
     await searcher.reader.bring_keys(connection, [row["key"] for row in rows])
     answer = Page([searcher.reader.stored(row, row["res"]) for row in rows], total)
     if last is not None:
-        answer.next = searcher.cursors.write(last, actor, asked)
+        answer.next = searcher.cursor(first, actor, last, asked)
     if total is None and place is None:
         totals = [await searcher.wanted_total(connection, plan, query) for query, plan in plans]
         answer.total = sum(one for one in totals if one is not None) if None not in totals else None

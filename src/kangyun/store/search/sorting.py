@@ -30,7 +30,7 @@ async def sorted_places(
     connection: asyncpg.Connection, reader: Reader, indexer: Indexer, query: Query, found: list[Any]
 ) -> list[Place]:
     """Returns the places of all matches, in order. What has no value comes last, newest first among equals."""
-    columns = [await _values(connection, reader, indexer, query.type, sort, found) for sort in query.sort]
+    columns = [await _values(connection, reader, indexer, query, sort, found) for sort in query.sort]
     order = sorted((row["res"] for row in found), reverse=True)
     for sort, values in reversed(list(zip(query.sort, columns, strict=True))):
         have = [res for res in order if values.get(res) is not None]
@@ -58,18 +58,24 @@ def _is_behind(place: Place, last: Place, sorts: Sequence[Sort]) -> bool:
     return bool(place[-1] < last[-1])
 
 
+# What was written since stands where the version before it stood; what was made since has no such place.
+_INSTANTS = """
+SELECT v.res, CASE WHEN v.instant <= $3 THEN v.instant ELSE coalesce(
+    (SELECT max(o.instant) FROM version AS o WHERE o.res = v.res AND o.instant <= $3), v.instant
+) END AS value
+FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)
+"""
+
+
 async def _values(
-    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, type_: str, sort: Sort, found: list[Any]
+    connection: asyncpg.Connection, reader: Reader, indexer: Indexer, query: Query, sort: Sort, found: list[Any]
 ) -> dict[int, Any]:
-    res = [row["res"] for row in found]
+    type_, res = query.type, [row["res"] for row in found]
     if sort.code == "_id":
         return await _ids(connection, reader, found)
     if sort.code == "_lastUpdated":
-        sql = (
-            "SELECT v.res, v.instant AS value FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
-            "JOIN version AS v USING (res, version)"
-        )
-        return {row["res"]: row["value"] for row in await connection.fetch(sql, res, [row["version"] for row in found])}
+        versions = [row["version"] for row in found]
+        return {row["res"]: row["value"] for row in await connection.fetch(_INSTANTS, res, versions, query.as_of)}
     assert sort.parameter is not None
     bound = indexer.bound(type_)
     if CLINICAL_DATE.get(type_) == sort.code:

@@ -34,6 +34,7 @@ from kangyun.store.search.conditions import (
     date_test,
     dated_condition,
     index_bounds,
+    link_condition,
     missing_condition,
     narrow_condition,
     salt_place,
@@ -219,7 +220,9 @@ class Values:
                     exact=False,
                 )
                 return Condition(f"{{r}}.tok @> {token}", seed)
-        return token_condition(self.arguments, [*tokens, *(target ^ bound.salt for target in targets)], sharp=True)
+        if len(targets) > 1 and not tokens:
+            return link_condition(self.arguments, targets, bound.salt)
+        return token_condition(self.arguments, [*tokens, *(target ^ bound.salt for target in targets)], links=True)
 
     async def targets(self, names: Sequence[Name]) -> list[int]:
         found: list[int] = []
