@@ -50,7 +50,10 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
             group.create_task(worker.sweep(settings, platform.pool, stop))
             group.create_task(jobs)
             group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))
-            group.create_task(Reader(platform.pool, building.FEED_NAME, watch.handle, from_start=True).follow(stop))
+            parameters = Reader(
+                platform.pool, building.FEED_NAME, watch.handle, from_start=True, types=["SearchParameter"]
+            )
+            group.create_task(parameters.follow(stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
     finally:
         outbound.close()

@@ -21,7 +21,7 @@ import asyncpg
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST, Pool
-from kangyun.store.model import TYPE_NAMES
+from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.statements import statement
 from kangyun.store.visible import with_visibility
 
@@ -73,16 +73,20 @@ class Event:
 
 
 async def read(
-    connection: asyncpg.Connection, after: Place, *, most: int = MOST_COMMITS, historic: bool = True
-) -> tuple[list[Event], Place]:
+    connection: asyncpg.Connection, after: Place, *, most: int = MOST_COMMITS, historic: bool = True,
+    types: Sequence[str] | None = None,
+) -> tuple[list[Event], Place]:  # fmt: skip
     """Returns the commits that follow a place, in order, and the place that they lead to.
 
-    At most so many, and few where they are large; historic ones are passed over when they are not wanted.
+    At most so many, and few where they are large; historic ones are passed over when they are not wanted. `types`: of
+    their changes only those of these types, all where none are named.
     """
     rows = await connection.fetch(statement("feed_events"), after.position, most, MOST_VERSIONS)
     wanted = [row for row in rows if historic or not row["historic"]]
     changes: dict[int, list[Change]] = {row["commit"]: [] for row in wanted}
-    for row in await connection.fetch(with_visibility(statement("feed_changes")), list(changes)) if wanted else ():
+    numbers = None if types is None else [TYPE_NUMBERS[type_] for type_ in types]
+    feed_changes = with_visibility(statement("feed_changes"))
+    for row in await connection.fetch(feed_changes, list(changes), numbers) if wanted else ():
         changes[row["commit"]].append(
             Change(row["res"], row["version"], TYPE_NAMES[row["type"]], row["action"], row["patient"])
         )
@@ -127,13 +131,15 @@ class Reader:
     """Follows the feed under a name of its own; of several processes that do, one at a time reads."""
 
     def __init__(
-        self, pool: Pool, name: str, handle: Handler, *, from_start: bool = False, historic: bool = True
-    ) -> None:
+        self, pool: Pool, name: str, handle: Handler, *, from_start: bool = False, historic: bool = True,
+        types: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         self._pool = pool
         self._name = name
         self._handle = handle
         self._from_start = from_start
         self._historic = historic
+        self._types = types
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Hands events on until `stop`. Holds one connection while it has the lease."""
@@ -149,7 +155,7 @@ class Reader:
     async def _follow_with_lease(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         place = await self._begin(connection)
         while not stop.is_set():
-            events, reached = await read(connection, place, historic=self._historic)
+            events, reached = await read(connection, place, historic=self._historic, types=self._types)
             if events:
                 await self._deal_with(connection, events)
             if reached != place:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from datetime import datetime
+from typing import Literal
 
 from kangyun.fhir import Resource
+from kangyun.store import body
 from kangyun.store.model import Stored
 from kangyun.store.reader import Current
 from kangyun.store.writer import Change
@@ -44,11 +46,26 @@ class Operation:
     links: list[Resource] | None = None
 
 
-class Done(NamedTuple):
-    """What became of an operation. `stored` is None where there is nothing to show (nothing was deleted)."""
+@dataclass(slots=True)
+class Done:
+    """What became of an operation: the version that was found, or the change that was made and when.
+
+    What was made is put together only where somebody wants to see it: those who load by the million do not.
+    """
 
     status: Status
-    stored: Stored | None
+    found: Stored | None = None
+    made: tuple[Change, datetime] | None = None
+
+    @property
+    def stored(self) -> Stored | None:
+        """The version that stands; None where there is nothing to show (nothing was deleted)."""
+        if self.made is not None:
+            change, moment = self.made
+            _, rest = body.split_id(change.text)
+            self.found = Stored(change.res, change.type, change.id, change.version, moment, change.action, rest)
+            self.made = None
+        return self.found
 
 
 @dataclass(slots=True)

@@ -28,11 +28,11 @@ SELECT coalesce(sum(gin_clean_pending_list(c.oid)), 0)::float8 FROM pg_class AS 
 WHERE c.relkind = 'i' AND c.relname ~ '^resource_[0-9]+_tok$' AND c.relnamespace = current_schema()::regnamespace
 """
 # A segment that fills has doubled before the server's own upkeep comes by, and without statistics the plans of searches
-# are guesses. What is only inserted leaves the indexes nothing to clean.
+# are guesses. What is only inserted leaves the indexes nothing to clean. Versions are found by their key alone.
 _GROWN = """
 SELECT relname FROM pg_stat_user_tables
 WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 AND n_mod_since_analyze > 0.5 * n_live_tup
-    AND relname ~ '^(resource|version|date_value|quantity_value|string_value)_[0-9]+$'
+    AND relname ~ '^(resource|date_value|quantity_value|string_value)_[0-9]+$'
 """
 _LOOK_AT = "VACUUM (ANALYZE, INDEX_CLEANUP OFF, SKIP_LOCKED) {}"
 # The segment behind the one that the newest number is in is always there.

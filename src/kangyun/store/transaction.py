@@ -29,7 +29,6 @@ from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
-from kangyun.store import body
 from kangyun.store.index import Indexer, IndexRow
 from kangyun.store.interactions import ANY_VERSION, SLICE, Done, Operation, Plan, Status
 from kangyun.store.linking import Linker
@@ -344,8 +343,7 @@ class _Run:
 
 def _done(change: Change, moment: datetime) -> Done:
     status: Status = {CREATED: "created", UPDATED: "updated", DELETED: "deleted"}[change.action]  # type: ignore[assignment]
-    _, rest = body.split_id(change.text)
-    return Done(status, Stored(change.res, change.type, change.id, change.version, moment, change.action, rest))
+    return Done(status, made=(change, moment))
 
 
 def _same(old: Resource, new: Resource) -> bool:

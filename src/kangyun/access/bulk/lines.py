@@ -88,7 +88,7 @@ def issues_of(error: Exception) -> tuple[Issue, ...]:
 
 def count(done: Iterable[Done], written: Written) -> None:
     """Counts what became of operations."""
-    for status, _ in done:
+    for status in (one.status for one in done):
         written.created += status == "created"
         written.updated += status == "updated"
         written.unchanged += status in ("unchanged", "matched")

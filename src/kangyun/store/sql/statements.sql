@@ -76,10 +76,11 @@ WHERE before < $3
 ORDER BY position;
 
 -- name: feed_changes
--- What commits wrote, each in the order in which it did. No resource is shown by this: a reader asks the gate.
+-- What commits wrote, each in the order in which it did, of the types $2 only where they are given. No resource is shown
+-- by this: a reader asks the gate.
 SELECT c.id AS commit, v.res, v.version, v.type, v.action, r.patient
 FROM commit AS c CROSS JOIN LATERAL unnest(c.res, c.versions) WITH ORDINALITY AS u(res, version, nth)
-JOIN version AS v ON v.res = u.res AND v.version = u.version
+JOIN version AS v ON v.res = u.res AND v.version = u.version AND ($2::int2[] IS NULL OR v.type = ANY ($2))
 JOIN resource AS r ON r.res = u.res AND {visible:r}
 WHERE c.id = ANY ($1::int8[]) ORDER BY c.id, u.nth;
 
