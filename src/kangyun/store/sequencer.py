@@ -31,7 +31,7 @@ WHERE c.relkind = 'i' AND c.relname ~ '^resource_[0-9]+_tok$' AND c.relnamespace
 # are guesses. What is only inserted leaves the indexes nothing to clean. Versions are found by their key alone.
 _GROWN = """
 SELECT relname FROM pg_stat_user_tables
-WHERE schemaname = current_schema() AND n_mod_since_analyze > 1000 AND n_mod_since_analyze > 0.5 * n_live_tup
+WHERE schemaname = current_schema() AND n_mod_since_analyze > 5000 AND n_mod_since_analyze > 0.5 * n_live_tup
     AND relname ~ '^(resource|date_value|quantity_value|string_value)_[0-9]+$'
 """
 _LOOK_AT = "VACUUM (ANALYZE, INDEX_CLEANUP OFF, SKIP_LOCKED) {}"

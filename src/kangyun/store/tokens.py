@@ -10,6 +10,7 @@ u uri or external reference, b uri below a path, i identifier of a reference, w 
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kangyun.fhir.search.parameters import Parameter
 
@@ -100,18 +101,21 @@ class Hasher:
         # A copy of a keyed hash is made in two thirds of the time of a new one.
         self._eight = hashlib.blake2b(digest_size=8, key=key).copy
         self._sixteen = hashlib.blake2b(digest_size=16, key=key).copy
+        # Systems and units are few; a chunk's names are asked for by each who has to do with them.
+        self.small = lru_cache(maxsize=4096)(self._small)
+        self.name = lru_cache(maxsize=16_384)(self._name)
 
     def number(self, value: bytes) -> int:
         digest = self._eight()
         digest.update(value)
         return int.from_bytes(digest.digest(), "big", signed=True)
 
-    def small(self, value: str) -> int:
+    def _small(self, value: str) -> int:
         """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
         raw = int.from_bytes(hashlib.blake2b(value.encode(), digest_size=4, key=self._key).digest(), "big")
         return (raw - (1 << 32) if raw >= 1 << 31 else raw) or 1
 
-    def name(self, resource_type: str, id_: str) -> bytes:
+    def _name(self, resource_type: str, id_: str) -> bytes:
         """Returns 128 bits for Type/id, as a UUID's bytes."""
         digest = self._sixteen()
         digest.update(f"{resource_type}/{id_}".encode())

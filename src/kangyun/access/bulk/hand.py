@@ -94,7 +94,7 @@ async def _write(platform: Platform, hired: Hired, ahead: Ahead, task: Task) -> 
     return written
 
 
-def _run(parent: int, sockets: list[int]) -> None:
+def run(parent: int, sockets: list[int]) -> None:
     """Forks a process for each socket but the first, and works."""
     end_with_parent(signal.SIGKILL, parent)
     check({"resourceType": "Basic", "code": {"text": "-"}})  # Compiles the validator, for all of them.
@@ -117,4 +117,4 @@ def _run(parent: int, sockets: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    _run(int(sys.argv[1]), [int(number) for number in sys.argv[2:]])
+    run(int(sys.argv[1]), [int(number) for number in sys.argv[2:]])

@@ -1,25 +1,31 @@
 """The processes that write for one import or load: started for it, given tasks, ended with it.
 
 They are processes because a resource costs some 0.15 ms of Python, which one process cannot do on two cores. One of
-them is started and forks the others, so that what they all need is loaded once.
+them is started and forks the others, so that what they all need is loaded once; or they were forked beforehand by who
+has loaded it anyway.
 """
 
 import asyncio
+import contextlib
+import logging
 import os
+import signal
 import socket
 import sys
 from collections import deque
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.bulk.frames import receive, send
-from kangyun.access.bulk.hand import AT_ONCE, BUFFER, Hired
+from kangyun.access.bulk.hand import AT_ONCE, BUFFER, Hired, run
 from kangyun.access.bulk.model import Task, Written
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 END_WITHIN = 10.0  # seconds
 
@@ -60,17 +66,51 @@ class _Hand:
         self.given.clear()
 
 
+class Waiting(NamedTuple):
+    """Processes that wait to be hired, for one job: the first one's id, and a socket to each."""
+
+    first: int
+    sockets: list[socket.socket]
+
+
+def count_of(settings: Settings) -> int:
+    """Returns how many write at once."""
+    return settings.bulk_workers or os.cpu_count() or 1
+
+
+def forked(count: int) -> Waiting:
+    """Forks processes that share what this one has loaded. There may be no event loop and no thread yet."""
+    parent, pairs = os.getpid(), [socket.socketpair() for _ in range(count)]
+    first = os.fork()
+    if first == 0:
+        code = 1
+        try:
+            for ours, _ in pairs:
+                ours.close()
+            run(parent, [their.detach() for _, their in pairs])
+            code = 0
+        except Exception as error:
+            logger.error("hand: %s", type(error).__name__)
+        finally:
+            os._exit(code)
+    for _, their in pairs:
+        their.close()
+    return Waiting(first, [ours for ours, _ in pairs])
+
+
 class Hands:
-    """A crew of processes. `async with Hands(…) as hands`."""
+    """A crew of processes. `async with Hands(…) as hands`. `waiting`: they are there already."""
 
     def __init__(
         self, settings: Settings, database: str, actor: Actor, about: Circumstances, action: str,
-        count: int | None = None,
+        count: int | None = None, waiting: Waiting | None = None,
     ) -> None:  # fmt: skip
-        self.count = count or settings.bulk_workers or os.cpu_count() or 1
+        self.count = len(waiting.sockets) if waiting else count or count_of(settings)
         plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
         self._hired = Hired(plain, database, actor, about, action)
-        self._first: asyncio.subprocess.Process | None = None
+        self._waiting = waiting
+        self._first = 0
+        self._ended: asyncio.Future[Any] | None = None
         self._hands: list[_Hand] = []
         self._free: deque[_Hand] = deque()
         self._places = asyncio.Semaphore(0)
@@ -91,10 +131,20 @@ class Hands:
         await self._end(at_once=error is not None)
 
     async def _start(self) -> None:
+        first, sockets = self._waiting or await self._executed()
+        self._first = first
+        if self._ended is None:
+            self._ended = asyncio.ensure_future(asyncio.to_thread(os.waitpid, first, 0))
+        for own in sockets:
+            hand = _Hand(*await asyncio.open_unix_connection(sock=own, limit=BUFFER))
+            self._hands.append(hand)
+            await send(hand.writer, self._hired)
+
+    async def _executed(self) -> Waiting:
         pairs = [socket.socketpair() for _ in range(self.count)]
         theirs = [their.fileno() for _, their in pairs]
         try:
-            self._first = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "kangyun.access.bulk.hand", str(os.getpid()), *map(str, theirs)),
                 stdin=asyncio.subprocess.DEVNULL, pass_fds=theirs, start_new_session=True,
             )  # fmt: skip
@@ -105,10 +155,8 @@ class Hands:
         finally:
             for _, their in pairs:
                 their.close()
-        for ours, _ in pairs:
-            hand = _Hand(*await asyncio.open_unix_connection(sock=ours, limit=BUFFER))
-            self._hands.append(hand)
-            await send(hand.writer, self._hired)
+        self._ended = asyncio.ensure_future(process.wait())
+        return Waiting(process.pid, [ours for ours, _ in pairs])
 
     @property
     def places(self) -> int:
@@ -129,17 +177,21 @@ class Hands:
 
     async def _end(self, *, at_once: bool = False) -> None:
         """Ends the processes: they finish what they have, unless there is no more use in it."""
-        first = self._first
-        if first is None:
+        if self._ended is None:
             return
-        if at_once and first.returncode is None:
-            first.terminate()  # The others end with it.
+        if at_once:
+            self._send(signal.SIGTERM)  # The others end with it.
         for hand in self._hands:
             hand.writer.close()
         try:
-            await asyncio.wait_for(first.wait(), END_WITHIN)
+            await asyncio.wait_for(asyncio.shield(self._ended), END_WITHIN)
         except TimeoutError:
-            first.kill()
-            await first.wait()
+            self._send(signal.SIGKILL)
+            await self._ended
         for hand in self._hands:
             await hand.reading
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._ended is not None and not self._ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._first, number)

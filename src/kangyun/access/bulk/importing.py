@@ -12,7 +12,7 @@ Source: https://github.com/smart-on-fhir/bulk-import/blob/master/import-manifest
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ import msgspec
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.bulk.flow import Chunk, chunks_of, write_chunks
 from kangyun.access.bulk.folder import Folder, GrowingFile
-from kangyun.access.bulk.hands import Hands
+from kangyun.access.bulk.hands import Hands, Waiting
 from kangyun.access.bulk.model import Refusal, Written
 from kangyun.access.bulk.sources import lines_of, local_file, pieces_of
 from kangyun.access.outbound import Guard, Outbound
@@ -134,11 +134,12 @@ def check_inputs(inputs: Sequence[Input], settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Runs import jobs."""
+    """Runs import jobs. `waiting`: hands for the first of them."""
 
     settings: Settings
     database: str
     folder: Folder
+    waiting: list[Waiting] = field(default_factory=list)
 
     async def run(self, running: Running) -> bytes:
         """Handles a job of KIND. Returns the manifest as JSON."""
@@ -146,7 +147,10 @@ class Importer:
         kept = msgspec.json.decode(running.kept, type=list[_Kept]) if running.kept else [_Kept() for _ in asked.inputs]
         outbound = Outbound(guard(self.settings))
         try:
-            async with Hands(self.settings, self.database, asked.actor, asked.about, ACTION) as hands:
+            crew = self.waiting.pop() if self.waiting else None
+            async with Hands(
+                self.settings, self.database, asked.actor, asked.about, ACTION, waiting=crew
+            ) as hands:  # fmt: skip
                 for number in sorted(range(len(kept)), key=lambda number: rank(asked.inputs[number].type)):
                     if not kept[number].over:
                         await _Import(self, running, asked, kept, number).run(hands, outbound)

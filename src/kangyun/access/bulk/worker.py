@@ -9,12 +9,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 
 import uvloop
 
 from kangyun.access.bulk import exporting, importing
 from kangyun.access.bulk.folder import Folder
+from kangyun.access.bulk.hands import Waiting, count_of, forked
 from kangyun.access.platform import open_platform
 from kangyun.base.errors import PlatformError
 from kangyun.base.logging import configure
@@ -53,13 +55,15 @@ async def keep_running(settings: Settings, pool: Pool, stop: asyncio.Event) -> N
         await process.wait()
 
 
-async def run(settings: Settings, stop: asyncio.Event, idle: float | None = IDLE) -> None:
-    """Runs bulk jobs until `stop`, or until none came for so long. Raises Unavailable."""
+async def run(
+    settings: Settings, stop: asyncio.Event, idle: float | None = IDLE, waiting: Sequence[Waiting] = ()
+) -> None:
+    """Runs bulk jobs until `stop`, or until none came for so long. `waiting`: hands for imports. Raises Unavailable."""
     platform = await open_platform(settings, settings.database)
     folder = Folder(settings.data)
     store = platform.gate.store
     handlers = {
-        importing.KIND: importing.Importer(settings, settings.database, folder).run,
+        importing.KIND: importing.Importer(settings, settings.database, folder, [*waiting]).run,
         exporting.KIND: exporting.Exporter(platform, folder).run,
         building.JOB: building.builder(platform.pool, store.reindexer, store.registry),
     }
@@ -85,16 +89,17 @@ async def sweep(settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
         await pause(stop, SWEEP_EVERY)
 
 
-async def _main() -> None:
-    settings = read_settings()
-    configure(settings.log_level)
+async def _main(settings: Settings, waiting: Waiting) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if len(sys.argv) > 1:
-        end_with_parent(signal.SIGTERM, int(sys.argv[1]))
-    await run(settings, stop)
+    await run(settings, stop, waiting=[waiting])
 
 
 if __name__ == "__main__":
-    uvloop.run(_main())
+    if len(sys.argv) > 1:
+        end_with_parent(signal.SIGTERM, int(sys.argv[1]))
+    chosen = read_settings()
+    configure(chosen.log_level)
+    # Most jobs are imports: the hands of the first are forked before there is a loop, and share what is loaded.
+    uvloop.run(_main(chosen, forked(count_of(chosen))))

@@ -147,7 +147,7 @@ async def test_a_killed_process_fails_what_it_had_and_the_crew_ends(fresh_databa
         assert written.created == 3
         many = [Line(n, json.dumps(PATIENT | {"id": f"q-{n}"}).encode()) for n in range(3000)]
         answers = [await hands.give(Task(number, "lines", many)) for number in (2, 3)]
-        os.kill(hands._first.pid, signal.SIGKILL)
+        os.kill(hands._first, signal.SIGKILL)
         for answer in answers:
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(answer, 120)
