@@ -37,16 +37,18 @@ from kangyun.database.migrations import migrate
 from kangyun.database.pool import Pool
 from kangyun.store import feed, rows
 from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.segments import SEGMENT_NUMBERS
 from kangyun.store.sequencer import sequence
 from kangyun.store.tokens import bucket_of
 from kangyun.store.writer import STALE
 
 BODY = 330  # bytes of a sealed body: an Observation of Synthea
 TOKENS = 22  # of an index row
-# Numbers of res: the patients have the first, then each writer of each round has a range.
-RANGE, FIRST_RANGE = 100_000, 10_000
+# Numbers of res, all of the first segment: the patients have the first, then each writer of each round has a range.
+FIRST_RANGE, ROUNDS = 10_000, 2
 
-# What a small commit gives to `record_commit`, by the names of its arguments; all others are NULL.
+# What a small commit gives to `record_commit`, by the names of its arguments; all others are NULL. As the writer does,
+# the commit calls the function of the segment that it is in.
 _GIVEN = {
     "own_edition": "(SELECT id FROM index_edition)", "locks": "$1::int4[]", "expected": "$2::expectation[]",
     "created": "$3::resource_row[]", "bumped": "$4::expectation[]", "versions": "$5::version_row[]",
@@ -84,7 +86,7 @@ class Round:
 async def _commit(connection: asyncpg.Connection) -> str:
     """Returns the statement of a commit as the function is today."""
     names = [row[0] for row in await connection.fetch(_ARGUMENTS)]
-    return f"SELECT commit_id FROM record_commit({', '.join(_GIVEN.get(name, 'NULL') for name in names)})"
+    return f"SELECT commit_id FROM record_commit_0({', '.join(_GIVEN.get(name, 'NULL') for name in names)})"
 
 
 def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
@@ -184,7 +186,8 @@ async def _round(
         # What was there before this round has been read: it is not to be measured.
         found.lags.clear()
         began = _cpu(await _backends(pool))
-        numbers = [FIRST_RANGE + (nth * writers + i) * RANGE for i in range(writers)]
+        size = (SEGMENT_NUMBERS - FIRST_RANGE) // (ROUNDS * writers)
+        numbers = [FIRST_RANGE + (nth * writers + i) * size for i in range(writers)]
         for part in await _in_processes(
             url, patients, [numbers[i::processes] for i in range(processes)], seconds, proven
         ):

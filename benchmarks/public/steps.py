@@ -8,6 +8,8 @@ from benchmarks.public.importing import TIMEOUT, Bundles, Import, set_up
 from benchmarks.public.searching import Search, Searching
 from benchmarks.recorder import Summary
 
+WARM = 1.0  # seconds
+
 
 async def crud_step(bench: Bench, step: str, users: int, seconds: float) -> None:
     """Runs the CRUD iteration and reports it whole and by verb."""
@@ -42,6 +44,8 @@ async def search_steps(
     Returns the rows that were reported last: with CPU an operation for each family, or the mix and its families.
     """
     searching = Searching(bench.target, searches)
+    # A server that was just started opens its connections to the database first.
+    await bench.step("warm-up", searching.iterate, users=users, seconds=WARM)
     recorder, whole = await bench.step("search", searching.iterate, users=users, seconds=seconds)
     families = list(dict.fromkeys(search.family for search in searches))
     mixed = [

@@ -47,12 +47,15 @@ async def test_the_last_one_seen_may_go(client, transaction):
         await client.put(f"Patient/{last['id']}", json=person(int(last["id"][1:])))
 
 
-async def ids_of_all_pages(client, url):
+async def ids_of_all_pages(client, url, says=0):
     seen = []
     while url:
         bundle = (await client.get(url)).json()
-        seen += [entry["resource"]["id"] for entry in bundle.get("entry", ())]
+        entries = bundle.get("entry", ())
+        seen += [entry["resource"]["id"] for entry in entries if entry["search"]["mode"] == "match"]
+        said = [entry["resource"]["issue"] for entry in entries if entry["search"]["mode"] == "outcome"]
         url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None)
+    assert len(said) == says
     return seen
 
 
@@ -66,7 +69,7 @@ async def test_ids_are_sorted_as_texts_whoever_gave_them(client, transaction, mo
     for module in (pages, several, sorting):
         monkeypatch.setattr(module, "MOST_SORTED", 0)
     for sort in ("_id", "-_id"):  # Where they are too many to be sorted: in another order, yet each once.
-        assert sorted(await ids_of_all_pages(client, f"{search}_sort={sort}&_count=3")) == expected
+        assert sorted(await ids_of_all_pages(client, f"{search}_sort={sort}&_count=3", says=1)) == expected
 
 
 @pytest.mark.parametrize(

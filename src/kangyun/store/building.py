@@ -4,12 +4,10 @@ The feed's reader adds what is new and retires what was taken back; the job `rei
 complete. Both may run twice.
 """
 
-import logging
 from collections.abc import Sequence
 
 import msgspec
 
-from kangyun.base.errors import PlatformError
 from kangyun.database.jobs import Handler, Jobs, Running
 from kangyun.database.pool import Pool
 from kangyun.fhir.json import encode
@@ -18,8 +16,6 @@ from kangyun.store.model import DELETED
 from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry, is_ours
 from kangyun.store.reindex import Progress, Reindexer
-
-logger = logging.getLogger(__name__)
 
 FEED_NAME = "search-parameters"
 JOB = "reindex"
@@ -49,7 +45,7 @@ class ParameterWatch:
         self._jobs = jobs
 
     async def handle(self, events: Sequence[Event]) -> None:
-        """Deals with the SearchParameters among the changes."""
+        """Deals with the SearchParameters among the changes. Raises Invalid or Conflict for one that cannot be."""
         for event in events:
             for change in event.changes:
                 if change.type == "SearchParameter":
@@ -66,12 +62,9 @@ class ParameterWatch:
                 await self._registry.set_state(connection, resource.get("url", ""), "retired")
                 await self._registry.refresh(connection)
                 return
-            try:
-                added = await self._registry.add(connection, resource)
-            except PlatformError as error:
-                # Cannot be compiled, or is there already: a search by it says so, and the log.
-                logger.warning("search parameter not added: %s", error.issues[0].text)
-                return
+            # One that cannot be compiled, or whose code the type has already, is parked by the reader of the feed: the
+            # doctor tells of it. A search by it says that there is no such parameter.
+            added = await self._registry.add(connection, resource)
         if added:
             task = Task([type_ for type_, _ in added], resource["url"])
             await self._jobs.ask(JOB, "search-parameters", msgspec.json.encode(task))

@@ -189,11 +189,14 @@ class Reader:
                 return
             except Exception as error:
                 _raise_if_passing(error)
+                if isinstance(error, PlatformError):  # It says what is wrong with the event: no second attempt helps.
+                    reason = error.issues[0].text
+                    break
                 reason = type(error).__name__
                 await asyncio.sleep(BACK_OFF * 2**attempt)
         logger.error("%s: parked position %d: %s", self._name, event.place.position, reason)
         await connection.execute(
-            statement("park_event"), self._name, event.place.epoch, event.place.position, reason, ATTEMPTS
+            statement("park_event"), self._name, event.place.epoch, event.place.position, reason, attempt + 1
         )
 
 

@@ -129,5 +129,7 @@ async def _upkeep(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
     held = await connection.fetchrow(_HOLDERS)
     if held["prepared"] or held["slots"]:
         yield note("held-back", prepared=held["prepared"], slots=held["slots"])
-    parked = await connection.fetchval("SELECT count(*) FROM parked_event")
-    yield note("parked", count=parked) if parked else good("nothing-parked")
+    parked = await connection.fetch("SELECT name, reason, count(*) FROM parked_event GROUP BY 1, 2 ORDER BY 1, 2")
+    reasons = ", ".join(f"{name}: {reason} ({count})" for name, reason, count in parked)
+    count = sum(count for _, _, count in parked)
+    yield note("parked", count=count, reasons=reasons) if parked else good("nothing-parked")

@@ -152,17 +152,12 @@ async def _failed(running: asyncio.Future[Any], expected: str) -> bool:
 
 
 async def _try_driver(connection: asyncpg.Connection) -> None:
-    """Sends arrays of composites as parameters, and rows by binary COPY, as the store does."""
+    """Sends arrays of composites as parameters, as the store does."""
     await connection.execute("CREATE TYPE pair AS (a int8, b bytea)")
     await connection.execute("CREATE TABLE t (a int8, b bytea)")
     schema = await connection.fetchval("SELECT current_schema()")
     await connection.execute(
         f"INSERT INTO t SELECT p.* FROM unnest($1::{schema}.pair[]) AS p", [(1, b"\0x"), (2, b"y")]
     )
-    await connection.copy_records_to_table("t", records=[(3, b"z")], columns=("a", "b"), schema_name=schema)
-    if [tuple(row) for row in await connection.fetch("SELECT a, b FROM t ORDER BY a")] != [
-        (1, b"\0x"),
-        (2, b"y"),
-        (3, b"z"),
-    ]:
+    if [tuple(row) for row in await connection.fetch("SELECT a, b FROM t ORDER BY a")] != [(1, b"\0x"), (2, b"y")]:
         raise _Differs

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from kangyun.base.errors import TooCostly
+from kangyun.base.errors import Issue, TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
@@ -277,7 +277,13 @@ async def by_id(
             return await _chosen(connection, plan, query, place, few, len(few), reader, indexer)
         if place is not None:
             raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
+    query.ignored.append(by_key())
     return await newest(connection, planner, plan, query, place)
+
+
+def by_key() -> Issue:
+    """Returns what is said of matches that are too many to be sorted by their ids."""
+    return Issue("warning", "not-supported", "fhir.search.sort-by-key", parameters={"limit": MOST_SORTED})
 
 
 async def _few(connection: asyncpg.Connection, planner: Planner, plan: Plan) -> list[Any] | None:

@@ -60,6 +60,8 @@ async def _search(
     page = None
     if first.sort and (place is None or len(place) > 1):
         page = await _sorted(searcher, connection, plans, first, place)
+    if first.sort and page is None:
+        first.ignored.append(pages.by_key())
     rows, total, last = page or await _newest(searcher, connection, plans, first, place)
     await searcher.reader.bring_keys(connection, [row["key"] for row in rows])
     answer = Page([searcher.reader.stored(row, row["res"]) for row in rows], total)

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from kangyun.access.actor import Actor, Circumstances
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import Invalid, Unavailable
 from kangyun.store import feed
 from kangyun.store.feed import Place, Reader
 from kangyun.store.sequencer import sequence
@@ -190,12 +190,18 @@ async def test_of_two_readers_of_one_name_one_reads(platform, write, start, give
     assert seen == list(range(1, 11))
 
 
-async def test_a_poisonous_event_is_parked_and_stops_nobody(platform, write, start, connection, give_positions, caplog):
+@pytest.mark.parametrize(
+    ("error", "reason", "attempts"),
+    [(KeyError("张三"), "KeyError", feed.ATTEMPTS), (Invalid("fhir.search.no-branch"), "fhir.search.no-branch", 1)],
+)
+async def test_a_poisonous_event_is_parked_and_stops_nobody(
+    platform, write, start, connection, give_positions, caplog, error, reason, attempts
+):
     seen = []
 
     async def handle(events):
         if any(event.place.position == 2 for event in events):
-            raise KeyError("张三")
+            raise error
         seen.extend(event.place.position for event in events)
 
     for number in range(4):
@@ -204,7 +210,7 @@ async def test_a_poisonous_event_is_parked_and_stops_nobody(platform, write, sta
     start(Reader(platform.pool, "views", handle, from_start=True).follow)
     await until(lambda: seen == [1, 3, 4])
     row = await connection.fetchrow("SELECT name, position, reason, attempts FROM parked_event")
-    assert tuple(row) == ("views", 2, "KeyError", feed.ATTEMPTS)
+    assert tuple(row) == ("views", 2, reason, attempts)
     assert "张三" not in caplog.text
 
 
