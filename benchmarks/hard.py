@@ -3,7 +3,7 @@
 Old tokens, long OR lists, chains over many targets, `_has`: `hard.toml` holds the list. It needs a corpus of
 `benchmarks.corpus` on the server, since its old tokens and names are known from there. Each search is asked by one user
 again and again; the first answer is looked into, so that a search that finds nothing is not taken for a fast one.
-Eight linked patients join the list when residents can be linked.
+Eight patients stand for one resident's eight registrations until those can be linked.
 """
 
 import re
