@@ -114,7 +114,7 @@ def test_hard_notices_a_search_that_finds_nothing(stocked, invoke, corpus):
     code, output, figures = invoke(hard.main, "--corpus", corpus, "--size", "100", "--times", 3)
     assert code == 0, output
     (step,) = figures["steps"]
-    assert len(step["rows"]) == 24
+    assert len(step["rows"]) == 26
     assert list(step["errors"]) == ["chain, rare encounters: 0 entries, where some were expected"]
     assert rows(figures, "hard searches")["token, dense"]["requests"] == 3
 
