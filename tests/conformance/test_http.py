@@ -56,7 +56,9 @@ async def test_a_format_that_is_not_to_be_had(stocked, accept, query):
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize("type_", ["text/plain", "text/html", "*/*", f"{JSON}; fhirVersion=5.0", "image/png"])
+@pytest.mark.parametrize(
+    "type_", ["text/plain", "text/html", "*/*", f"{JSON}; fhirVersion=5.0", "image/png", f"{JSON}; charset=GBK"]
+)
 async def test_a_body_of_another_kind(stocked, type_):
     answer = await stocked.post("Patient", content=b"{}", headers={"content-type": type_})
     assert answer.status_code == 415

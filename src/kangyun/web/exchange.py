@@ -149,9 +149,10 @@ class HttpRequest:
     @property
     def content_type(self) -> str:
         text = self.header("content-type")
-        if _other_version(text):
+        media = _media(text)
+        if _other_version(text) or (is_fhir(media) and _other_charset(text)):
             raise NotSupported("web.media-type")
-        return _media(text)
+        return media
 
     async def body(self) -> bytes:
         """Returns the body, uncompressed. Raises TooLong beyond the limit, Malformed for wrong gzip."""
@@ -282,6 +283,13 @@ def _other_version(media_type: str) -> bool:
     return match is not None and match[1] not in ("4.0", "4.0.1")
 
 
+def _other_charset(media_type: str) -> bool:
+    """Whether a media type names another character set than UTF-8, which FHIR is always in."""
+    match = _CHARSET.search(media_type) if "=" in media_type else None
+    return match is not None and match[1].lower() not in ("utf-8", "utf8", "us-ascii")
+
+
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 # gzip, but for gzip;q=0
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$))")
 
