@@ -5,7 +5,9 @@ Source: https://hl7.org/fhir/R4/http.html#paging
 
 import pytest
 
-from kangyun.store.search import orders, pages, several, sorting
+from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.search import densities, orders, pages, plans, several, sorting
+from kangyun.store.segments import BLOCK, SEGMENT_NUMBERS
 
 
 def person(n, family="same", **more):
@@ -103,3 +105,48 @@ async def test_what_is_updated_while_one_pages_by_last_updated_is_seen_once(clie
     assert sorted(one for one in seen if one in ids) == sorted(ids)
     ordered = [*ids[:3], *ids[4:], "p3"]
     assert seen == (ordered if sort == "_lastUpdated" else ordered[::-1])
+
+
+def weighed(n, more):
+    coding = {"coding": [{"code": "w"}]}
+    return {"resourceType": "Observation", "id": f"o{n}", "status": "final", "code": coding} | more
+
+
+async def test_a_parameter_that_reads_two_elements_loses_nothing(client, platform, transaction, monkeypatch):
+    """Each of its keys has an order of its own; what one reaches is further back than what the other does."""
+    for name, value in (("MOST_WALKED", 10), ("MOST_COUNTED", 0), ("FEW", 0)):
+        monkeypatch.setattr(pages, name, value)
+    monkeypatch.setattr(plans, "MOST_PROBED", 5)
+    monkeypatch.setattr(plans, "UNKNOWN_SHARE", 1.0)
+    monkeypatch.setattr(densities, "FRESH_FOR", 0.0)
+    heavy, light = {"value": 900, "unit": "g"}, {"value": 1, "unit": "g"}
+    parts = [{"code": {"text": "x"}, "valueQuantity": one} for one in (heavy, light, light)]
+    await client.post("", json=transaction(*(weighed(n, {"valueQuantity": heavy}) for n in range(30))))
+    await client.post("", json=transaction(*(weighed(n, {"component": parts[:1]}) for n in range(30, 50))))
+    await client.post("", json=transaction(*(weighed(n, {"component": parts[1:]}) for n in range(50, 80))))
+    async with platform.pool.connection() as connection:
+        await connection.execute("ANALYZE")
+    seen = await ids_of_all_pages(client, "Observation?combo-value-quantity=gt800&_count=4")
+    assert sorted(seen) == sorted(f"o{n}" for n in range(50))
+
+
+@pytest.mark.parametrize("sort", ["date", "-date"])
+async def test_a_clinical_date_orders_several_segments(client, platform, transaction, monkeypatch, sort):
+    for module in (pages, sorting, orders):
+        monkeypatch.setattr(module, "MOST_SORTED", 12)
+    monkeypatch.setattr(orders, "STRETCH", 5)
+    day = [{"effectiveDateTime": f"2024-01-{n:02d}"} for n in range(1, 31)]
+    await client.post("", json=transaction(*(weighed(n, day[n] | {"status": "amended"}) for n in range(10))))
+    async with platform.pool.connection() as connection:
+        await connection.execute(f"SELECT setval('res_number', {SEGMENT_NUMBERS + 100})")
+    # The process has some numbers of the first segment left.
+    others = [{"resourceType": "Basic", "id": f"b{n}", "code": {"text": "x"}} for n in range(BLOCK)]
+    await client.post("", json=transaction(*others))
+    await client.post("", json=transaction(*(weighed(n, day[n]) for n in range(12, 30))))
+    await client.post("", json=transaction(*(weighed(n, day[n] | {"status": "amended"}) for n in (10, 11))))
+    await client.post("", json=transaction(*(weighed(n, {"status": "amended"}) for n in (97, 98))))
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM resource_1 WHERE type = $1", TYPE_NUMBERS["Observation"])
+    seen = await ids_of_all_pages(client, f"Observation?status:not=final&_sort={sort}&_count=3")
+    dated = [f"o{n}" for n in range(12)]
+    assert seen == [*(dated if sort == "date" else dated[::-1]), "o98", "o97"]

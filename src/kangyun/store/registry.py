@@ -88,6 +88,8 @@ class Registry:
                     raise Conflict("store.parameter-exists", parameter=f"{type_}.{one.code}")
                 body = canonical(_definition(resource))
                 if known and known["state"] != "retired" and known["definition"] == body:
+                    # Written anew while it is still building: whatever became of that, it is built once more.
+                    added += [(type_, one.code)] if known["state"] == "building" else []
                     continue
                 first = len(parameters(type_))
                 await connection.execute(statement("add_parameter"), first, type_, one.code, one.url, body)

@@ -4,6 +4,7 @@ Slower than a generated path by ten times; the R4 definitions need it once (`Pat
 The type of what the engine gives is told from its JSON shape.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from kangyun.fhir import Resource, fhirpath
 from kangyun.fhir.search.parameters import Parameter
 from kangyun.fhir.search.values import readers
+
+logger = logging.getLogger(__name__)
 
 # The members that tell a complex type, the most telling first.
 _SHAPES = (
@@ -35,10 +38,20 @@ def formula_reader(parameter: Parameter, zone: tzinfo) -> Callable[[Resource, An
     """Returns a function of (resource, sink, bound parameter). Raises Invalid for an expression that cannot be read."""
     expression = fhirpath.compile(parameter.formula or "")
     by_type = readers(zone)[parameter.type]
+    told = False
 
     def read(resource: Resource, sink: Any, bound: Any) -> None:
+        nonlocal told
         emit = getattr(sink, parameter.type)
-        for value in expression.evaluate(resource, type_name=parameter.resource_type):
+        try:
+            values = expression.evaluate(resource, type_name=parameter.resource_type)
+        except Exception as error:
+            # Who defines a parameter must not be able to stop a write: what it cannot read has no value by it.
+            if not told:
+                logger.warning("%s cannot be read from every resource: %s", parameter.url, type(error).__name__)
+            told = True
+            return
+        for value in values:
             reader = by_type.get(_type_of(value, parameter.type))
             if reader is not None:
                 emit(bound, reader(value))

@@ -15,7 +15,7 @@ from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.extractor import compile_extractor
 from kangyun.fhir.search.parameters import Parameter, Parameters, implied_systems
 from kangyun.fhir.search.terms import Interval, Missing, Token, Value
-from kangyun.fhir.search.tree import All, Column, Either, Node, Not, Test
+from kangyun.fhir.search.tree import All, Chain, Column, Either, Has, Node, Not, Test
 from kangyun.fhir.search.words import folded, pinyin
 
 # By parameter type: the modifiers that are answered here.
@@ -57,7 +57,10 @@ def _codes(node: Node) -> set[str]:
             return set(parameter.alias_of or (parameter.code,))
         case Test(parameter=parameter):
             raise NotSupported("fhir.search.not-at-hand", parameter=parameter.name)
-    raise NotSupported("fhir.search.not-at-hand", parameter=getattr(node, "name", "_has"))
+        case Chain(parameter=parameter) | Has(parameter=parameter):
+            raise NotSupported("fhir.search.not-at-hand", parameter=parameter.name)
+        case Column(name=name):
+            raise NotSupported("fhir.search.not-at-hand", parameter=name)
 
 
 def _passes(node: Node, found: "_Found", id_: str) -> bool:

@@ -92,7 +92,8 @@ def compile_added(resource_type: str, number: int, one: SearchParameter, *, buil
     else:
         parameter = _simple(resource_type, number, narrowed)
     if parameter.formula:
-        fhirpath.compile(parameter.formula)
+        # Unknown functions and variables show when it is made for a type, which is when it is first evaluated.
+        fhirpath.compile(parameter.formula).evaluate({"resourceType": resource_type}, type_name=resource_type)
     if not parameter.answerable:
         raise Invalid("fhir.search.no-branch", type=resource_type)
     return replace(parameter, building=building)

@@ -57,8 +57,8 @@ class Seed:
     sharp:  few rows by its nature; None: the densities of its tokens tell.
     exact:  its rows need not pass the condition again.
     probe:  selects about as many rows, for a bounded count where nothing else tells how many there are.
-    stretch: selects the `res` of matching narrow rows, newest first, of a bounded stretch of the index of their key; it
-            has the places {before}, {order} and {most} besides.
+    stretch: selects the `res` of matching narrow rows, newest first, of a bounded stretch of the index of their key,
+            where that is one; it has the places {before}, {order} and {most} besides.
     """
 
     sql: str
@@ -164,7 +164,8 @@ def narrow_condition(
             seed,
             sharp,
             probe=" UNION ALL ".join(f"SELECT 1 {start} {rough}" for _, rough in ranges or ((test, test),)),
-            stretch=" UNION ALL ".join(stretches),
+            # Of several keys each stretch would end at another place.
+            stretch=next(stretches) if len(places) == 1 else None,
         ),
     )
 

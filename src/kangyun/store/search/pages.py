@@ -1,4 +1,4 @@
-"""Pages of a plan: in the default order, by clinical date, by other keys.
+"""Pages of a plan: in the default order, by id, by other keys.
 
 Three ways to a page, measured in facts/store.md 1(a) and 1(c):
 
@@ -8,7 +8,6 @@ Three ways to a page, measured in facts/store.md 1(a) and 1(c):
 * *order*: rows along an index that has the order (`orders.py`). For sorts of many matches.
 """
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -18,7 +17,6 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
-from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
@@ -188,75 +186,11 @@ async def _seeded_in(
     return await planner.fetch(connection, sql, arguments)
 
 
-async def by_date(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None
-) -> Rows:
-    """Returns a page by clinical date: along an index where matches are many, sorted where they are few."""
-    descending = query.sort[0].descending
-    order = "DESC" if descending else "ASC"
-    want = query.count + 1
-    if plan.rows > MOST_SORTED:
-        rows = await _along_type(connection, planner, plan, want, order, place)
-        if rows is not None:
-            return _dated(rows, None, query)
-    arguments = plan.extended()
-    behind = _behind(arguments, place, descending)
-    sql = (
-        f"{plan.gathered(planner.densities.segments, 'r.res, r.version, r.at')} "
-        f"SELECT {COLUMNS}, p.at, (SELECT count(*) FROM m) AS total "
-        f"FROM (SELECT res, version, at FROM m WHERE {behind} ORDER BY at {order}, res {order} LIMIT {want}) AS p "
-        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.at {order}, p.res {order}"
-    )
-    rows = await planner.fetch(connection, sql, arguments)
-    total = rows[0]["total"] if rows else (0 if place is None else None)
-    if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
-        total = None
-    return _dated(rows, total, query)
-
-
-async def _along_type(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, want: int, order: str, place: Place | None
-) -> list[Any] | None:
-    arguments = plan.extended()
-    behind = _behind(arguments, place, order == "DESC")
-    number = TYPE_NUMBERS[plan.type]
-    arms = []
-    for segment in planner.densities.segments:
-        suffix = f"_{segment.number}"
-        arms.append(
-            f"(SELECT r.res, r.version, r.at FROM (SELECT * FROM resource{suffix} "
-            f"WHERE type = {number} AND {behind} "
-            f"ORDER BY at {order}, res {order} LIMIT {WALK * 5}) AS r WHERE {plan.where(suffix)} "
-            f"ORDER BY r.at {order}, r.res {order} LIMIT {want})"
-        )
-    sql = (
-        f"SELECT {COLUMNS}, p.at FROM (SELECT * FROM ({' UNION ALL '.join(arms)}) AS a "
-        f"ORDER BY at {order}, res {order} LIMIT {want}) AS p "
-        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.at {order}, p.res {order}"
-    )
-    rows = await planner.fetch(connection, sql, arguments)
-    return rows if len(rows) == want else None
-
-
-def _dated(rows: list[Any], total: int | None, query: Query) -> Rows:
-    more = len(rows) > query.count
-    rows = rows[: query.count]
-    last = [rows[-1]["at"].isoformat(), rows[-1]["res"]] if more and rows else None
-    return Rows(rows, total, last)
-
-
-def _behind(arguments: Arguments, place: Place | None, descending: bool) -> str:
-    if place is None:
-        return "TRUE"
-    moment = arguments.add(datetime.fromisoformat(place[0]), "timestamptz")
-    return f"(at, res) {'<' if descending else '>'} ({moment}, {arguments.add(place[1], 'int8')})"
-
-
 async def by_keys(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, query: Query, place: Place | None,
     reader: Reader, indexer: Indexer,
 ) -> Rows:  # fmt: skip
-    """Returns a page by other keys: sorted here where matches are few, else along the index of the first key."""
+    """Returns a page by keys: sorted here where matches are few, else along the index of the first key."""
     few = await _few(connection, planner, plan)
     found = await along(connection, planner, plan, query, place, indexer) if few is None else few
     total = None if few is None else len(few)

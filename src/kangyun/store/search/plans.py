@@ -105,9 +105,10 @@ class Planner:
         keys: Keys,
         sight: Sight,
         owner: Name | None = None,
-        most_probed: int = MOST_PROBED,
+        most_probed: int | None = None,
     ) -> Plan:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
+        most_probed = most_probed or MOST_PROBED
         arguments = Arguments()
         values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments)
         compiler = Compiler(values, keys, sight)

@@ -11,7 +11,7 @@ import asyncpg
 from kangyun.base.errors import TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import Node
-from kangyun.store.index import CLINICAL_DATE, Indexer
+from kangyun.store.index import Indexer
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.search import pages
@@ -147,8 +147,6 @@ class Searcher:
             return await pages.newest(connection, self.planner, plan, query, place)
         if sort[0].code == "_id":
             return await pages.by_id(connection, self.planner, plan, query, place, self.reader, self.indexer)
-        if len(sort) == 1 and sort[0].code == CLINICAL_DATE.get(query.type):
-            return await pages.by_date(connection, self.planner, plan, query, place)
         return await pages.by_keys(connection, self.planner, plan, query, place, self.reader, self.indexer)
 
     async def wanted_total(self, connection: asyncpg.Connection, plan: Plan, query: Query) -> int | None:

@@ -128,3 +128,23 @@ async def test_only_what_an_older_edition_indexed_is_indexed_from_the_ground(cli
     await client.put("Patient/li", json=patient("brown", id="li"))
     assert dict(seen[:2]) == {"zhang": False, "li": False}
     assert seen[-1] == ("li", True)
+
+
+@pytest.mark.parametrize(
+    "expression", ["Patient.name.nonsense()", "%nobody.name", "Patient.name.given.substring(1, 2, 3)"]
+)
+async def test_what_nobody_could_evaluate_is_not_added_and_stops_no_write(client, notice, expression):
+    await client.post("SearchParameter", json=EYE_COLOUR | {"type": "string", "expression": expression})
+    with pytest.raises(PlatformError):
+        await notice()
+    assert (await client.post("Patient", json=patient("green", name=[{"given": ["A", "B"]}]))).status_code == 201
+
+
+async def test_what_cannot_be_evaluated_for_one_resource_has_no_value_there(client, notice, build):
+    single = EYE_COLOUR | {"type": "string", "expression": "Patient.name.given.single().lower()"}
+    await client.post("SearchParameter", json=single)
+    await notice()
+    assert (await client.post("Patient", json=patient("green", name=[{"given": ["A", "B"]}]))).status_code == 201
+    one = (await client.post("Patient", json=patient("green", name=[{"given": ["Anna"]}]))).json()["id"]
+    await build()
+    assert await found(client, "Patient?eye-colour=anna") == [one]
