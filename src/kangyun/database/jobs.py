@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 LEASE = 20.0  # seconds without a sign of life until a job is taken over
+BEAT = 0.5  # seconds between two; what is cancelled goes on for so long at most
 LOOK = 1.0  # seconds between two looks for work
 MOST_ATTEMPTS = 5  # without getting on in between
 BACK_OFF = 2.0  # seconds before the second attempt; doubles
@@ -254,7 +255,7 @@ async def _beat(running: Running, handling: "asyncio.Future[bytes]") -> None:
     loop = asyncio.get_running_loop()
     renewed = loop.time()
     while loop.time() - renewed < LEASE:
-        await asyncio.sleep(LEASE / 4)
+        await asyncio.sleep(min(BEAT, LEASE / 4))
         try:
             await running.live()
             renewed = loop.time()
