@@ -57,8 +57,10 @@ class Seed:
     sharp:  few rows by its nature; None: the densities of its tokens tell.
     exact:  its rows need not pass the condition again.
     probe:  selects about as many rows, for a bounded count where nothing else tells how many there are.
-    stretch: selects the `res` of matching narrow rows, newest first, of a bounded stretch of the index of their key,
-            where that is one; it has the places {before}, {order} and {most} besides.
+    stretch: selects the `res` of matching narrow rows, newest first, of a bounded stretch of the index of each key; it
+            has the places {before}, {order} and {most} besides.
+    reach:  of several keys, how many rows the one with most has within {between}, counted up to {most}: where that is
+            all of a stretch, what lies between may hold more than the stretches gave.
     """
 
     sql: str
@@ -69,6 +71,7 @@ class Seed:
     exact: bool = True
     probe: str | None = None
     stretch: str | None = None
+    reach: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +161,18 @@ def narrow_condition(
         f"ORDER BY res {{order}} LIMIT {{most}}) AS q{join} WHERE {test} ORDER BY q.res {{order}})"
         for place in places
     )
+    reaches = (
+        f"(SELECT count(*) FROM (SELECT FROM {table}{{n}} WHERE key = {place} AND {{between}} LIMIT {{most}}) AS c)"
+        for place in places
+    )
     return Condition(
         f"EXISTS (SELECT FROM {source} WHERE q.res = {{r}}.res AND {key_test} AND {test})",
         Seed(
             seed,
             sharp,
             probe=" UNION ALL ".join(f"SELECT 1 {start} {rough}" for _, rough in ranges or ((test, test),)),
-            # Of several keys each stretch would end at another place.
-            stretch=next(stretches) if len(places) == 1 else None,
+            stretch=" UNION ALL ".join(stretches),
+            reach=f"SELECT greatest({', '.join(reaches)}) AS n" if len(places) > 1 else None,
         ),
     )
 

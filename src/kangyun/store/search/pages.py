@@ -141,7 +141,15 @@ async def _walk(
         f"SELECT {COLUMNS} FROM ({walked}) AS p "
         f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
-    return await planner.fetch(connection, sql, arguments)
+    rows = await planner.fetch(connection, sql, arguments)
+    reach = plan.seed.seed.reach if plan.seed.seed else None
+    if reach is None or len(rows) < want:
+        return rows
+    # Of several keys each stretch ends at another place: the page must lie within all of them.
+    beyond = arguments.add(rows[-1]["res"], "int8")
+    between = f"res {compare} {edge} AND res {'<' if rising else '>'} {beyond}"
+    counted = reach.replace("{between}", between).replace("{n}", suffix).replace("{most}", str(most))
+    return rows if (await planner.fetch(connection, counted, arguments))[0]["n"] < most else []
 
 
 def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
