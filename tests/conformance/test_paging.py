@@ -114,7 +114,7 @@ def weighed(n, more):
 
 async def test_a_parameter_that_reads_two_elements_loses_nothing(client, platform, transaction, monkeypatch):
     """Each of its keys has an order of its own; what one reaches is further back than what the other does."""
-    for name, value in (("MOST_WALKED", 10), ("MOST_COUNTED", 0), ("FEW", 0)):
+    for name, value in (("WALK", 10), ("MOST_COUNTED", 0), ("FEW", 0)):
         monkeypatch.setattr(pages, name, value)
     monkeypatch.setattr(plans, "MOST_PROBED", 5)
     monkeypatch.setattr(plans, "UNKNOWN_SHARE", 1.0)

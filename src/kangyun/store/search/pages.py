@@ -115,8 +115,9 @@ async def _walk(
     compare, within, order = (">", "<=", "ASC") if rising else ("<", ">=", "DESC")
     edge = arguments.add(start, "int8")
     stretch = plan.seed.seed.stretch if plan.seed.seed else None
+    reach = plan.seed.seed.reach if plan.seed.seed else None
     if stretch is not None:
-        most = MOST_WALKED
+        most = WALK if reach else MOST_WALKED  # What is read of several keys is counted as well.
         narrow = stretch.replace("{before}", f"{compare} {edge}").replace("{order}", order).replace("{n}", suffix)
         # By the order that the stretch has: of r.res the server would not know it, and sort everything.
         walked = (
@@ -142,7 +143,6 @@ async def _walk(
         f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
     )
     rows = await planner.fetch(connection, sql, arguments)
-    reach = plan.seed.seed.reach if plan.seed.seed else None
     if reach is None or len(rows) < want:
         return rows
     # Of several keys each stretch ends at another place: the page must lie within all of them.
