@@ -1,7 +1,8 @@
 """`python -m benchmarks.feed`: the change feed under many writers of hot patients.
 
-Writers call `record_commit` as fast as it answers, each time a small commit about one of a few patients: an observation
-is made, and every fourth time the patient is updated as well. Meanwhile the sequencer gives positions and a reader
+Writers commit as fast as they are answered, by the store's own `Committer` and `Writer`, each time a small commit about
+one of a few patients: an observation is made, and every fourth time the patient is updated as well. Its rows are made
+up: what making them costs is not measured here. Meanwhile the sequencer gives positions and a reader
 reads. Two rounds:
 
 * *proof*: each commit leaves, still under its locks, its number among the commits of its patient, and the feed is held
@@ -17,6 +18,7 @@ import multiprocessing
 import os
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -36,38 +38,38 @@ from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
 from kangyun.database.pool import Pool
 from kangyun.store import feed, rows
-from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.batch import Batch, Stale
+from kangyun.store.committer import Committer
+from kangyun.store.model import TYPE_NUMBERS, Envelope
 from kangyun.store.segments import SEGMENT_NUMBERS
 from kangyun.store.sequencer import sequence
 from kangyun.store.tokens import bucket_of
-from kangyun.store.writer import STALE
+from kangyun.store.writer import Writer, arguments_of, call_for
 
 BODY = 330  # bytes of a sealed body: an Observation of Synthea
 TOKENS = 22  # of an index row
 # Numbers of res, all of the first segment: the patients have the first, then each writer of each round has a range.
 FIRST_RANGE, ROUNDS = 10_000, 2
 
-# What a small commit gives to `record_commit`, by the names of its arguments; all others are NULL. As the writer does,
-# the commit calls the function of the segment that it is in.
-_GIVEN = {
-    "own_edition": "(SELECT id FROM index_edition)", "locks": "$1::int4[]", "expected": "$2::expectation[]",
-    "created": "$3::resource_row[]", "bumped": "$4::expectation[]", "versions": "$5::version_row[]",
-    "dates": "$6::date_row[]", "institution": "1", "historic": "false", "depth": "0::int2", "actor": "'Device/bench'",
-    "purpose": "'TREAT'", "request": "$7", "digest": "'\\x00'::bytea", "audit_action": "'create'",
-    "audit_outcome": "201::int2", "audit_shape": "'POST /Observation'", "audit_source": "''",
-    "audit_patients": "$8::int8[]",
-}  # fmt: skip
-_ARGUMENTS = "SELECT unnest(proargnames[:pronargs]) FROM pg_proc WHERE proname = 'record_commit'"
 # Beside the commit, under its locks, the number that the commit has among those of its patient.
 _TRUTH = """
 CREATE TABLE bench_patient (patient int8 PRIMARY KEY, n int8 NOT NULL) WITH (fillfactor = 20);
 CREATE TABLE bench_truth (commit int8 PRIMARY KEY, patient int8 NOT NULL, n int8 NOT NULL);
 """
 _PROVEN = """
-WITH c AS MATERIALIZED ({commit}),
-     p AS (UPDATE bench_patient SET n = n + 1 FROM c WHERE patient = $9 RETURNING n, c.commit_id)
-INSERT INTO bench_truth SELECT commit_id, $9, n FROM p RETURNING commit
+WITH c AS MATERIALIZED ({call}),
+     e AS (SELECT id, patient, row_number() OVER (PARTITION BY patient ORDER BY nth) AS nth,
+               count(*) OVER (PARTITION BY patient) AS total, moment
+           FROM c, unnest(ids, $22::int8[]) WITH ORDINALITY AS u(id, patient, nth)),
+     p AS (UPDATE bench_patient AS b SET n = b.n + t.total FROM (SELECT DISTINCT patient, total FROM e) AS t
+           WHERE b.patient = t.patient RETURNING b.patient, b.n - t.total AS before),
+     w AS (INSERT INTO bench_truth SELECT e.id, e.patient, p.before + e.nth FROM e JOIN p USING (patient))
+SELECT moment FROM c
 """
+_ENVELOPE = Envelope(
+    actor="Device/bench", purpose="TREAT", institution=1, action="create", shape="POST /Observation", request="r",
+    outcome=201,
+)  # fmt: skip
 
 
 @dataclass
@@ -83,64 +85,87 @@ class Round:
     cpu: dict[str, float] = field(default_factory=dict)  # seconds
 
 
-async def _commit(connection: asyncpg.Connection) -> str:
-    """Returns the statement of a commit as the function is today."""
-    names = [row[0] for row in await connection.fetch(_ARGUMENTS)]
-    return f"SELECT commit_id FROM record_commit_0({', '.join(_GIVEN.get(name, 'NULL') for name in names)})"
-
-
-def _arguments(patient: int, res: int, version: int | None) -> tuple[Any, ...]:
+class _Prepared(Batch):
     """A commit that makes an observation, and updates its patient where `version` is given."""
-    now = datetime.now(UTC)
-    tokens = [random.getrandbits(63) for _ in range(TOKENS)]
-    created = rows.resource_row(
-        *(res, patient, now, now, 0, 0, 1, 1, TYPE_NUMBERS["Observation"], 1, 2, False, tokens),
-    )
-    body = random.randbytes(BODY)
-    versions = [rows.version_row(res, 1, 1, 1, 1, TYPE_NUMBERS["Observation"], b"c", body)]
-    expected = bumped = None
-    if version is not None:
-        expected, bumped = [rows.expectation(patient, version)], [rows.expectation(patient, version + 1)]
-        versions.append(rows.version_row(patient, version + 1, 1, 1, 1, TYPE_NUMBERS["Patient"], b"u", body))
-    dates = [rows.date_row(res, 7, now, now)]
-    return [bucket_of(patient)], expected, [created], bumped, versions, dates, "r", [patient]
+
+    def __init__(self, patient: int, res: int, version: int | None) -> None:
+        super().__init__(None, None, _ENVELOPE, 1)  # type: ignore[arg-type]
+        self.patient = patient
+        now = datetime.now(UTC)
+        tokens = [random.getrandbits(63) for _ in range(TOKENS)]
+        self.rows.created.append(
+            rows.resource_row(res, patient, now, now, 0, 0, 1, 1, TYPE_NUMBERS["Observation"], 1, 2, False, tokens)
+        )
+        self.rows.dates.append(rows.date_row(res, 7, now, now))
+        self.note(res, 1, "Observation", b"c")
+        if version is not None:
+            self.rows.expected.append(rows.expectation(patient, version))
+            self.rows.bumped.append(rows.expectation(patient, version + 1))
+            self.note(patient, version + 1, "Patient", b"u")
+        self.buckets.add(bucket_of(patient))
+        self.segments.add(0)
+
+    def note(self, res: int, version: int, type_: str, action: bytes) -> None:
+        body = random.randbytes(BODY)
+        self.rows.versions.append(rows.version_row(res, version, 1, 1, 1, TYPE_NUMBERS[type_], action, body))
+        self.written.append((res, version))
+
+    def remember(self) -> None:
+        """There is nothing that others would have to know."""
 
 
-async def _write(pool: Pool, patients: list[int], number: int, until: float, proven: bool) -> tuple[list[float], float]:
-    """One writer: commits until the time is over. Returns how long each took, and the CPU seconds of its backend."""
+class _Writer(Writer):
+    """Writes what is prepared already; `proven`: with the truth about it, in the same transaction."""
+
+    def __init__(self, proven: bool) -> None:
+        super().__init__(None, None, None)  # type: ignore[arg-type]
+        self._proven = proven
+
+    async def commit(
+        self, connection: asyncpg.Connection, batches: Sequence[Batch], *, held: frozenset[int] = frozenset()
+    ) -> datetime:
+        if not self._proven:
+            return await super().commit(connection, batches)
+        patients = [batch.patient for batch in batches if isinstance(batch, _Prepared)]
+        try:
+            statement = _PROVEN.format(call=call_for(batches))
+            moment: datetime = await connection.fetchval(statement, *arguments_of(batches), patients)
+        except asyncpg.PostgresError as error:
+            raise Stale from error
+        return moment
+
+
+async def _write(pool: Pool, committer: Committer, patients: list[int], number: int, until: float) -> list[float]:
+    """One writer: commits until the time is over. Returns how long each took."""
     took = []
-    async with pool.connection() as connection:
-        pid = await connection.fetchval("SELECT pg_backend_pid()")
-        commit = await _commit(connection)
-        statement = _PROVEN.format(commit=commit) if proven else commit
-        began_cpu = _cpu([pid])
-        while time.monotonic() < until:
-            number += 1
-            patient, version = random.choice(patients), None
-            if number % 4 == 0:
+    while time.monotonic() < until:
+        number += 1
+        patient, version = random.choice(patients), None
+        if number % 4 == 0:
+            async with pool.connection() as connection:
                 version = await connection.fetchval("SELECT version FROM resource WHERE res = $1", patient)
-            arguments = _arguments(patient, number << 12, version)
-            began = time.perf_counter()
-            try:
-                await connection.fetchval(statement, *arguments, *((patient,) if proven else ()))
-            except asyncpg.PostgresError as error:
-                if error.sqlstate != STALE:
-                    raise
-                continue  # Another writer was first: read again, as the store does.
-            took.append(time.perf_counter() - began)
-        return took, _cpu([pid]) - began_cpu
+        batch = _Prepared(patient, number << 12, version)
+        began = time.perf_counter()
+        try:
+            await committer.commit(batch)
+        except Stale:
+            continue  # Another writer was first: read again, as the store does.
+        took.append(time.perf_counter() - began)
+    return took
 
 
 def _writers(url: str, patients: list[int], numbers: list[int], seconds: float, proven: bool, end: Connection) -> None:
     """A process of writers, one for each range of numbers."""
 
-    async def work() -> list[tuple[list[float], float]]:
-        async with Pool(url, size=len(numbers), prepare=rows.register) as pool:
+    async def work() -> tuple[list[float], float]:
+        async with Pool(url, size=len(numbers) + 2, settings=_name(), prepare=rows.register) as pool:
+            committer = Committer(pool, _Writer(proven))
             until = time.monotonic() + seconds
-            return await asyncio.gather(*(_write(pool, patients, number, until, proven) for number in numbers))
+            found = await asyncio.gather(*(_write(pool, committer, patients, number, until) for number in numbers))
+            return [took for one in found for took in one], _cpu(await _backends(pool))
 
-    found = uvloop.run(work())
-    end.send(([one for took, _ in found for one in took], sum(cpu for _, cpu in found), time.process_time()))
+    took, database = uvloop.run(work())
+    end.send((took, database, time.process_time()))
 
 
 async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: list[float]) -> None:
@@ -177,7 +202,7 @@ async def _round(
     seen: dict[int, int] = {}
     stop, stop_reading = asyncio.Event(), asyncio.Event()
     own = time.process_time()
-    async with Pool(url, size=6) as pool:
+    async with Pool(url, size=6, settings=_name()) as pool:
         if proven:
             await _prepare(pool, patients)
         sequencing = asyncio.ensure_future(sequence(pool, stop))
@@ -224,25 +249,30 @@ def _add(cpu: dict[str, float], name: str, seconds: float) -> None:
     cpu[name] = cpu.get(name, 0.0) + seconds
 
 
+def _name() -> dict[str, str]:
+    return {"application_name": f"bench {os.getpid()}"}
+
+
 async def _backends(pool: Pool) -> list[int]:
-    """The server's processes for this one's connections."""
+    """The server's processes for the connections of this process."""
     async with pool.connection() as connection:
-        rows_ = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
-    return [row["pid"] for row in rows_]
+        own = "SELECT pid FROM pg_stat_activity WHERE application_name = current_setting('application_name')"
+        return [row["pid"] for row in await connection.fetch(own)]
 
 
 async def _prepare(pool: Pool, patients: list[int]) -> None:
     """Makes the patients, and the tables that hold the truth."""
     now = datetime.now(UTC)
     number = TYPE_NUMBERS["Patient"]
-    created = [rows.resource_row(one, one, now, now, 0, 0, 1, 1, number, 1, 0, False, [1]) for one in patients]
-    versions = [rows.version_row(one, 1, 1, 1, 1, number, b"c", random.randbytes(BODY)) for one in patients]
+    batch = _Prepared(patients[0], FIRST_RANGE - 1 << 12, None)
+    for one in patients:
+        batch.rows.created.append(rows.resource_row(one, one, now, now, 0, 0, 1, 1, number, 1, 0, False, [1]))
+        batch.note(one, 1, "Patient", b"c")
     async with pool.connection() as connection:
         await rows.register(connection)
         await connection.execute(_TRUTH)
         await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
-        commit = await _commit(connection)
-        await connection.fetchval(commit, None, None, created, None, versions, None, "r", patients)
+        await _Writer(proven=False).commit(connection, [batch])
 
 
 async def _faults(connection: asyncpg.Connection, seen: dict[int, int], proven: bool) -> dict[str, int]:

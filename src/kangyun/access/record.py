@@ -68,9 +68,7 @@ class Record:
 
     async def read(self, type_: str, id_: str) -> Stored:
         """Returns the current version. Raises NotFound, Gone."""
-        async with self._store.pool.connection() as connection:
-            found = await self._store.reader.locate(connection, [(type_, id_)])
-        current = found.get((type_, id_))
+        current = (await self._store.finder.locate([(type_, id_)])).get((type_, id_))
         stored = current.stored if current else None
         patients = [current.patient] if current and current.patient else []
         if stored is None:

@@ -75,6 +75,13 @@ class News:
     met_terms: set[tuple[int, str | None]] = field(default_factory=set)
     met_units: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
 
+    def add(self, other: "News") -> None:
+        """Adds the terms and units of another commit to what is to be written."""
+        for place, (system, code, found) in other.terms.items():
+            known = self.terms.setdefault(place, (system, code, set()))
+            known[2].update(found)
+        self.units.update(other.units)
+
     def term_rows(self) -> list[tuple[Any, ...]]:
         """Returns the rows of `term`, sorted."""
         return sorted(

@@ -7,9 +7,9 @@ from typing import Literal
 
 from kangyun.fhir import Resource
 from kangyun.store import body
+from kangyun.store.batch import Change
 from kangyun.store.model import Stored
 from kangyun.store.reader import Current
-from kangyun.store.writer import Change
 
 Method = Literal["create", "update", "patch", "delete"]
 Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]

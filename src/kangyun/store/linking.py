@@ -28,8 +28,7 @@ from kangyun.store.segments import Numbers
 class Linker:
     """Links what one attempt of a transaction writes. `targets` and `new_names` are what it finds."""
 
-    def __init__(self, connection: asyncpg.Connection, plans: Sequence[Plan], bases: tuple[str, ...]) -> None:
-        self._connection = connection
+    def __init__(self, plans: Sequence[Plan], bases: tuple[str, ...]) -> None:
         self._plans = plans
         self._bases = bases
         self._edits: list[tuple[Resource, str]] = []
@@ -41,7 +40,7 @@ class Linker:
         for node, text in reversed(self._edits):
             node["reference"] = text
 
-    async def rewrite(self, matching: Matching) -> None:
+    async def rewrite(self, matching: Matching, connection: asyncpg.Connection) -> None:
         """Rewrites full URLs, conditional references and own base URLs.
 
         Raises MultipleMatches for a conditional reference that does not match just one resource.
@@ -51,7 +50,7 @@ class Linker:
             for plan in self._plans
             if plan.operation.full_url
         }
-        mapping |= await self._conditional(matching)
+        mapping |= await self._conditional(matching, connection)
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -78,7 +77,7 @@ class Linker:
                 plan.resource = deepcopy(plan.resource)
                 rewrite_urns(plan.resource, mapping)
 
-    async def _conditional(self, matching: Matching) -> dict[str, str]:
+    async def _conditional(self, matching: Matching, connection: asyncpg.Connection) -> dict[str, str]:
         """Returns what conditional references lead to. They are resolved last: in the record as it will be."""
         wanted = {
             link["reference"]
@@ -94,17 +93,17 @@ class Linker:
             written = {
                 plan.id: plan.resource for plan in self._plans if plan.operation.type == type_ and plan.done is None
             }
-            there = await matching.in_record(self._connection, type_, condition, 2 + len(written))
+            there = await matching.in_record(connection, type_, condition, 2 + len(written))
             ids = [id_ for id_ in there if id_ not in written]
             at_hand = {id_: resource for id_, resource in written.items() if resource is not None}
             if at_hand:
-                ids += await matching.at_hand(self._connection, type_, condition, at_hand)
+                ids += await matching.at_hand(connection, type_, condition, at_hand)
             if len(ids) != 1:
                 raise MultipleMatches("store.conditional-reference", count=len(ids))
             found[text] = f"{type_}/{ids[0]}"
         return found
 
-    async def resolve(self, reader: Reader, numbers: Numbers) -> None:
+    async def resolve(self, reader: Reader, numbers: Numbers, connection: asyncpg.Connection) -> None:
         """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""
         own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
         unknown: dict[Name, list[str]] = {}
@@ -129,7 +128,7 @@ class Linker:
                     unknown.setdefault(target, []).append(text)
         if not unknown:
             return
-        known = await reader.names(self._connection, list(unknown))
+        known = await reader.names(connection, list(unknown))
         missing = [name for name in unknown if name not in known]
         if missing:
             fresh = await numbers.take(len(missing))

@@ -24,6 +24,7 @@ class Envelope:
     historic:    facts that have happened, not orders made now: guards let them in.
     depth:       0 for a client; n for a reaction to a commit of depth n - 1.
     shape:       the request without any value.
+    outcome:     the HTTP status that it is answered with.
     """
 
     actor: str
@@ -36,6 +37,7 @@ class Envelope:
     historic: bool = False
     depth: int = 0
     origin: str | None = None
+    outcome: int = 200
 
 
 @dataclass(frozen=True)

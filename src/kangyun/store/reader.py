@@ -76,13 +76,18 @@ class Reader:
         return found
 
     async def _located(self, connection: asyncpg.Connection, hashes: list[Any], res: list[int]) -> list[Any]:
-        segments = {segment_of(one) for one in res} if not hashes else set()
-        if len(segments) == 1 and (segment := segments.pop()) <= self._newest_seen:
-            found: list[Any] = await connection.fetch(self._locate_within.replace("{n}", f"_{segment}"), res)
-            return found
-        found = await connection.fetch(self._locate, hashes, res)
-        there = (segment_of(row["res"]) for row in found if row["version"] is not None)
-        self._newest_seen = max(self._newest_seen, *there, -1)
+        within: dict[int, list[int]] = {}
+        for one in res:
+            within.setdefault(segment_of(one), []).append(one)
+        found: list[Any] = []
+        for segment in [segment for segment in within if segment <= self._newest_seen]:
+            statement_ = self._locate_within.replace("{n}", f"_{segment}")
+            found += await connection.fetch(statement_, within.pop(segment))
+        if hashes or within:
+            elsewhere = await connection.fetch(self._locate, hashes, [one for rest in within.values() for one in rest])
+            there = (segment_of(row["res"]) for row in elsewhere if row["version"] is not None)
+            self._newest_seen = max(self._newest_seen, *there, -1)
+            found += elsewhere
         return found
 
     async def names(self, connection: asyncpg.Connection, wanted: Sequence[Name]) -> dict[Name, int]:

@@ -2,7 +2,7 @@
 
 A parameter that was added is *building* until every resource was indexed by it: writers index it from that moment on,
 searches by it are refused. Each change raises the edition of the index; a commit prepared under an older one is stale
-(`record_commit`), so no resource escapes the building. `reindex.py` does the building.
+(`record_commits`), so no resource escapes the building. `reindex.py` does the building.
 """
 
 import logging

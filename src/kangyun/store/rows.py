@@ -17,8 +17,8 @@ import asyncpg
 
 from kangyun.fhir.search.dates import EARLIEST, LATEST
 
-_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ, _INT8_ARRAY = (
-    21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184, 1016,
+_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ, _INT4_ARRAY, _INT8_ARRAY = (
+    21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184, 1007, 1016,
 )  # fmt: skip
 # What lasts longer than this has an index of its own, so that the others' ends are known from their beginnings.
 LASTING = timedelta(days=1)
@@ -36,11 +36,16 @@ _STRING = struct.Struct(">ii IiqIiqIi".replace(" ", ""))
 _EXPECTATION = struct.Struct(">ii IiqIii".replace(" ", ""))
 _NARROW_KEY = struct.Struct(">ii IiqIiq".replace(" ", ""))
 _NAME = struct.Struct(">ii Ii16sIiq".replace(" ", ""))
+_COMMIT = struct.Struct(">i IiiIi?Iih".replace(" ", ""))
+_OUTCOME = struct.Struct(">Iih")
+_FIELD = struct.Struct(">Ii")
+_NO_TEXT = _FIELD.pack(_TEXT, _NULL)
 _LENGTH = 4
 _ARRAY = struct.Struct(">iiIii")
 _EMPTY_ARRAY = struct.pack(">iiI", 0, 0, _INT8)
 ROW_TYPES = (
     "resource_row", "version_row", "date_row", "quantity_row", "string_row", "expectation", "narrow_key", "name_row",
+    "commit_row",
 )  # fmt: skip
 
 
@@ -111,6 +116,38 @@ def narrow_key(res: int, key: int) -> bytes:
 def name_row(digest: bytes, res: int) -> bytes:
     """Returns a `name_row`."""
     return _NAME.pack(_NAME.size - _LENGTH, 2, _UUID, 16, digest, _INT8, 8, res)
+
+
+def commit_row(
+    institution: int, historic: bool, depth: int, actor: str, purpose: str, origin: str | None, request: str,
+    res: Sequence[int], versions: Sequence[int], digest: bytes, action: str, outcome: int, shape: str, source: str,
+    patients: Sequence[int],
+) -> bytes:  # fmt: skip
+    """Returns a `commit_row`."""
+    fields = b"".join(
+        (
+            _COMMIT.pack(15, _INT4, 4, institution, _BOOL, 1, historic, _INT2, 2, depth),
+            *(_field(_TEXT, actor.encode()), _field(_TEXT, purpose.encode())),
+            _field(_TEXT, origin.encode()) if origin is not None else _NO_TEXT,
+            *(_field(_TEXT, request.encode()), _field(_INT8_ARRAY, int8_array(res))),
+            *(_field(_INT4_ARRAY, int4_array(versions)), _field(_BYTEA, digest), _field(_TEXT, action.encode())),
+            _OUTCOME.pack(_INT2, 2, outcome),
+            *(_field(_TEXT, shape.encode()), _field(_TEXT, source.encode()), _field(_INT8_ARRAY, int8_array(patients))),
+        )
+    )
+    return len(fields).to_bytes(_LENGTH, "big") + fields
+
+
+def _field(oid: int, value: bytes) -> bytes:
+    return _FIELD.pack(oid, len(value)) + value
+
+
+def int4_array(values: Sequence[int]) -> bytes:
+    """Returns an `int4[]` that is not empty."""
+    count = len(values)
+    flat = [4] * (2 * count)
+    flat[1::2] = values
+    return struct.pack(f">iiIii{2 * count}i", 1, 0, _INT4, count, 1, *flat)
 
 
 def int8_array(values: Sequence[int]) -> bytes:

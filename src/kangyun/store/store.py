@@ -15,6 +15,7 @@ from kangyun.base.crypto import CipherName
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.query import Query
+from kangyun.store.finder import Finder
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
@@ -42,6 +43,7 @@ class Store:
     ids: IdPermutation
     indexer: Indexer
     reader: Reader
+    finder: Finder
     writer: Writer
     numbers: Numbers
     transactor: Transactor
@@ -76,6 +78,7 @@ class Store:
         registry.on_change = indexer.forget_parameters
         queries = Queries(registry, zone)
         reader = Reader(keys, ids)
+        finder = Finder(pool, reader)
         writer = Writer(indexer, keys, registry)
 
         async def refresh() -> bool:
@@ -91,7 +94,7 @@ class Store:
 
         matching = Matching(queries, registry, searcher, zone)
         transactor = Transactor(
-            pool, reader, writer, indexer, numbers,
+            pool, reader, finder, writer, indexer, numbers,
             bases=bases, matching=matching, profiles=profiles, check=check, refresh=refresh,
         )  # fmt: skip
         return cls(
@@ -100,6 +103,7 @@ class Store:
             ids=ids,
             indexer=indexer,
             reader=reader,
+            finder=finder,
             writer=writer,
             numbers=numbers,
             transactor=transactor,

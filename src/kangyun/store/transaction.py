@@ -8,8 +8,9 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from urllib.parse import parse_qsl
 
 import asyncpg
@@ -29,33 +30,39 @@ from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
+from kangyun.store.batch import Batch, Change, Stale
+from kangyun.store.committer import Committer
+from kangyun.store.finder import Finder
 from kangyun.store.index import Indexer, IndexRow
 from kangyun.store.interactions import ANY_VERSION, SLICE, Done, Operation, Plan, Status
 from kangyun.store.linking import Linker
 from kangyun.store.matching import Matching
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
 from kangyun.store.profiles import StoredProfiles
-from kangyun.store.reader import Name, Reader
+from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.segments import Numbers
-from kangyun.store.writer import Change, Outdated, Stale, Writer
+from kangyun.store.writer import Outdated, Writer
 
 ATTEMPTS = 8
 
 
 Check = Callable[[Resource], None]
+Locate = Callable[[Collection[Name]], Awaitable[dict[Name, Current]]]
 
 
 class Transactor:
     """Applies operations. One for a process."""
 
     def __init__(
-        self, pool: Pool, reader: Reader, writer: Writer, indexer: Indexer, numbers: Numbers, *,
+        self, pool: Pool, reader: Reader, finder: Finder, writer: Writer, indexer: Indexer, numbers: Numbers, *,
         bases: tuple[str, ...], matching: Matching, profiles: StoredProfiles, check: Check,
         refresh: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
         self._pool = pool
         self.reader = reader
+        self.finder = finder
         self.writer = writer
+        self._committer = Committer(pool, writer)
         self.indexer = indexer
         self.numbers = numbers
         self.bases = bases
@@ -72,8 +79,7 @@ class Transactor:
         locks = self._criteria(operations)
         for attempt in range(ATTEMPTS):
             try:
-                async with self._pool.connection() as connection:
-                    return await self._once(connection, operations, envelope, sorted(locks))
+                return await self._once(operations, envelope, sorted(locks))
             except Outdated:
                 await self.refresh()
             except Stale as stale:
@@ -84,19 +90,29 @@ class Transactor:
                 await asyncio.sleep(0.001 * 2**attempt)
         raise Conflict
 
-    async def _once(
-        self, connection: asyncpg.Connection, operations: Sequence[Operation], envelope: Envelope, locks: list[int]
-    ) -> list[Done]:
-        run = _Run(self, connection, operations, envelope, frozenset(locks))
+    async def _once(self, operations: Sequence[Operation], envelope: Envelope, locks: list[int]) -> list[Done]:
+        run = _Run(self, operations, envelope)
         try:
-            if not locks:
-                return await run.carry_out()
-            async with connection.transaction():
-                await connection.execute(TAKE_LOCKS, locks)
-                return await run.carry_out()
+            if locks or any(operation.condition is not None for operation in operations):
+                await self._under_locks(run, locks)
+            else:
+                await run.find(self.finder.locate)
+                async with self._pool.connection() as connection:
+                    batch = await run.prepare(connection)
+                if batch is not None:
+                    run.written(await self._committer.commit(batch))
         except BaseException:
             run.undo()
             raise
+        return run.done()
+
+    async def _under_locks(self, run: "_Run", locks: list[int]) -> None:
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(TAKE_LOCKS, locks)
+            await run.find(partial(self.reader.locate, connection), connection)
+            batch = await run.prepare(connection)
+            if batch is not None:
+                run.written(await self.writer.commit(connection, [batch], held=frozenset(locks)))
 
     def _criteria(self, operations: Sequence[Operation]) -> frozenset[int]:
         """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
@@ -115,37 +131,50 @@ TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4
 class _Run:
     """One attempt to carry out a list of operations."""
 
-    def __init__(
-        self,
-        parts: Transactor,
-        connection: asyncpg.Connection,
-        operations: Sequence[Operation],
-        envelope: Envelope,
-        held: frozenset[int],
-    ) -> None:
+    def __init__(self, parts: Transactor, operations: Sequence[Operation], envelope: Envelope) -> None:
         self._parts = parts
-        self._held = held
-        self._connection = connection
         self._envelope = envelope
         self._plans = [Plan(operation, index) for index, operation in enumerate(operations)]
-        self._linker = Linker(connection, self._plans, parts.bases)
+        self._linker = Linker(self._plans, parts.bases)
 
     def undo(self) -> None:
         """Puts back what this attempt changed in the operations."""
         self._linker.undo()
 
-    async def carry_out(self) -> list[Done]:
-        await self._find_targets()
+    async def find(self, locate: Locate, connection: asyncpg.Connection | None = None) -> None:
+        """Finds out which resource each operation is about. Conditions ask for the connection that holds the locks."""
+        await self._find_targets(locate, connection)
         await self._settle_ids()
-        await self._prepare()
-        await self._linker.rewrite(self._parts.matching)
-        await self._check_profiles()
-        await self._linker.resolve(self._parts.reader, self._parts.numbers)
-        return await self._commit()
+
+    async def prepare(self, connection: asyncpg.Connection) -> Batch | None:
+        """Makes what is to be written; None where nothing is."""
+        await self._bring_together()
+        await self._linker.rewrite(self._parts.matching, connection)
+        await self._check_profiles(connection)
+        await self._linker.resolve(self._parts.reader, self._parts.numbers, connection)
+        changes = await self._changes()
+        if not changes:
+            return None
+        return await self._parts.writer.prepare(connection, changes, self._envelope, self._linker.new_names)
+
+    def written(self, moment: datetime) -> None:
+        """After the commit."""
+        changed = [plan for plan in self._plans if plan.change is not None]
+        self._parts.profiles.look_again(plan.operation.type for plan in changed)
+        for plan in changed:
+            assert plan.change is not None
+            plan.done = _done(plan.change, moment)
+
+    def done(self) -> list[Done]:
+        """Returns what became of the operations, in order."""
+        for plan in self._plans:
+            if plan.twin is not None and plan.twin.done is not None:
+                plan.done = Done("matched", plan.twin.done.stored)
+        return [plan.done for plan in self._plans if plan.done is not None]
 
     # --- which resource each operation is about
 
-    async def _find_targets(self) -> None:
+    async def _find_targets(self, locate: Locate, connection: asyncpg.Connection | None) -> None:
         wanted: dict[int, Name] = {}
         deleted = {
             (plan.operation.type, plan.operation.id) for plan in self._plans if plan.operation.method == "delete"
@@ -160,7 +189,8 @@ class _Run:
                     plan.twin = twin if twin is not plan else None
                 if plan.twin is not None:
                     continue
-                ids = await self._parts.matching.in_record(self._connection, operation.type, operation.condition)
+                assert connection is not None
+                ids = await self._parts.matching.in_record(connection, operation.type, operation.condition)
                 if operation.method == "delete":
                     deleted.update((operation.type, id_) for id_ in ids)
                 else:
@@ -179,7 +209,7 @@ class _Run:
         written = [name for index, name in wanted.items() if self._plans[index].operation.method != "create"]
         if len(set(written)) < len(written):
             raise Invalid("store.same-resource-twice")
-        found = await self._parts.reader.locate(self._connection, wanted.values())
+        found = await locate(wanted.values())
         for index, name in wanted.items():
             plan = self._plans[index]
             plan.current = found.get(name)
@@ -249,7 +279,7 @@ class _Run:
 
     # --- what is written
 
-    async def _prepare(self) -> None:
+    async def _bring_together(self) -> None:
         """Brings together what is there, what will be, and its references."""
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
@@ -276,18 +306,18 @@ class _Run:
         self._parts.check(new)
         return new
 
-    async def _check_profiles(self) -> None:
+    async def _check_profiles(self, connection: asyncpg.Connection) -> None:
         """Holds what claims a profile that the record has against it. Raises NotConformant, with all faults at once."""
         faults: list[Issue] = []
         for plan in self._plans:
             if plan.resource is not None and "profile" in plan.resource.get("meta", ()):
-                found = await self._parts.profiles.faults(self._connection, plan.resource)
+                found = await self._parts.profiles.faults(connection, plan.resource)
                 at = plan.operation.at
                 faults += [located(issue, f"{at}.resource") for issue in found] if at else found
         if faults:
             raise NotConformant(issues=tuple(faults))
 
-    async def _commit(self) -> list[Done]:
+    async def _changes(self) -> list[Change]:
         changes = []
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
@@ -296,18 +326,7 @@ class _Run:
                 self._make_change(plan)
             if plan.change is not None:
                 changes.append(plan.change)
-        if changes:
-            committed = await self._parts.writer.commit(
-                self._connection, changes, self._envelope, names=self._linker.new_names, held=self._held
-            )
-            self._parts.profiles.look_again(change.type for change in changes)
-            for plan in self._plans:
-                if plan.change is not None:
-                    plan.done = _done(plan.change, committed.instant)
-        for plan in self._plans:
-            if plan.twin is not None and plan.twin.done is not None:
-                plan.done = Done("matched", plan.twin.done.stored)
-        return [plan.done for plan in self._plans if plan.done is not None]
+        return changes
 
     def _make_change(self, plan: Plan) -> None:
         current = plan.current

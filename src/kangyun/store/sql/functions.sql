@@ -1,19 +1,20 @@
--- The one way to write the record: one call is one transaction. See docs/store.md, "A write".
+-- The one way to write the record: one call is one transaction of one commit or several. See docs/store.md, "A write".
 --
 -- Locks come before anything that assigns a transaction id, so that the order of transaction ids is the order of
 -- events for each patient. `locks` are bucket numbers, sorted by the caller. Inside a transaction that has taken them
--- already they are taken again for nothing.
+-- already they are taken again for nothing. Commits that share a transaction wait for a moment only: none is held up by
+-- what another of them waits for.
 --
--- Errors: KY001 when something that the caller read has changed since (read again, then retry); KY002 when the index was
--- made by another edition of the search parameters than the one that stands (read them again, then retry).
-CREATE OR REPLACE FUNCTION record_commit(
+-- Errors: KY001 when something that the caller read has changed since (read again, then retry), the detail names the
+-- resources that have; KY002 when the index was made by another edition of the search parameters than the one that
+-- stands (read them again, then retry); 55P03 when a lock was not free in time.
+CREATE OR REPLACE FUNCTION record_commits(
     own_edition int2,
+    patience text,                  -- how long it waits for a lock; NULL: as long as the connection does
     locks int4[],
     expected expectation[],         -- current version of what is written; 0: does not exist
     names name_row[],
     keys data_key_row[],
-    terms term_row[],
-    units unit_row[],
     created resource_row[],
     changed resource_row[],
     bumped expectation[],           -- index row unchanged but for its version (the new one is given)
@@ -25,28 +26,22 @@ CREATE OR REPLACE FUNCTION record_commit(
     dates date_row[],
     quantities quantity_row[],
     strings string_row[],
-    institution int4,
-    historic bool,
-    depth int2,
-    actor text,
-    purpose text,
-    origin text,
-    request text,
-    digest bytea,
-    audit_action text,
-    audit_outcome int2,
-    audit_shape text,
-    audit_source text,
-    audit_patients int8[],
-    OUT commit_id int8,
+    terms term_row[],
+    units unit_row[],
+    commits commit_row[],
+    owners int4[],                  -- of each version, which of the commits; NULL: there is one
+    OUT ids int8[],                 -- of the commits
     OUT moment timestamptz
 ) LANGUAGE plpgsql AS $$
 DECLARE
     own_xid xid8;
-    stale int8;
+    stale int8[];
     latest timestamptz;
     done int8;
 BEGIN
+    IF patience IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', patience, true);
+    END IF;
     PERFORM pg_advisory_xact_lock(1262638, bucket) FROM unnest(locks) AS bucket;
     PERFORM pg_advisory_xact_lock_shared(1262639, 0);
     IF own_edition <> (SELECT id FROM index_edition) THEN
@@ -57,12 +52,12 @@ BEGIN
     moment := date_trunc('milliseconds', clock_timestamp());
 
     IF cardinality(expected) > 0 THEN
-        SELECT count(*) FILTER (WHERE coalesce(r.version, 0) <> e.version), max(v.instant) INTO stale, latest
+        SELECT array_agg(e.res) FILTER (WHERE coalesce(r.version, 0) <> e.version), max(v.instant) INTO stale, latest
         FROM unnest(expected) AS e
         LEFT JOIN resource AS r ON r.res = e.res
         LEFT JOIN version AS v ON v.res = r.res AND v.version = r.version;
-        IF stale > 0 THEN
-            RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001';
+        IF stale IS NOT NULL THEN
+            RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001', DETAIL = stale::text;
         END IF;
         moment := greatest(moment, latest + interval '1 millisecond');
     END IF;
@@ -90,7 +85,7 @@ BEGIN
         INSERT INTO unit SELECT u.* FROM unnest(units) AS u ON CONFLICT DO NOTHING;
     END IF;
 
-    commit_id := nextval('commit_id');
+    ids := ARRAY(SELECT nextval('commit_id') FROM unnest(commits));
     IF cardinality(created) > 0 THEN
         INSERT INTO resource SELECT c.* FROM unnest(created) AS c;
     END IF;
@@ -105,8 +100,8 @@ BEGIN
         UPDATE resource AS r SET version = b.version FROM unnest(bumped) AS b WHERE r.res = b.res;
     END IF;
     INSERT INTO version (res, commit, instant, version, key, dictionary, edition, type, action, body)
-    SELECT v.res, commit_id, moment, v.version, v.key, v.dictionary, v.edition, v.type, v.action, v.body
-    FROM unnest(versions) AS v;
+    SELECT v.res, ids[coalesce(v.owner, 1)], moment, v.version, v.key, v.dictionary, v.edition, v.type, v.action, v.body
+    FROM unnest(versions, owners) AS v(res, version, key, dictionary, edition, type, action, body, owner);
 
     IF cardinality(old_dates) > 0 THEN
         DELETE FROM date_value AS v USING unnest(old_dates) AS o WHERE v.key = o.key AND v.res = o.res;
@@ -135,24 +130,24 @@ BEGIN
     INSERT INTO commit (
         id, xid, instant, institution, historic, depth, actor, purpose, origin, request, res, versions, digest
     )
-    SELECT commit_id, own_xid, moment, institution, historic, depth, actor, purpose, origin, request,
-        coalesce(array_agg(v.res), '{}'), coalesce(array_agg(v.version), '{}'), digest
-    FROM unnest(versions) AS v;
+    SELECT ids[c.ordinality], own_xid, moment, c.institution, c.historic, c.depth, c.actor, c.purpose, c.origin, c.request,
+        c.res, c.versions, c.digest
+    FROM unnest(commits) WITH ORDINALITY AS c;
     INSERT INTO audit (
         instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients
-    ) VALUES (
-        moment, commit_id, institution, audit_outcome, audit_action, actor, purpose,
-        audit_shape, audit_source, coalesce(request, ''), audit_patients
-    );
+    )
+    SELECT moment, ids[c.ordinality], c.institution, c.outcome, c.action, c.actor, c.purpose, c.shape, c.source, c.request,
+        c.patients
+    FROM unnest(commits) WITH ORDINALITY AS c;
 END
 $$;
 
--- The same for a commit that writes in one segment only, as nearly all do: its statements name the tables of that segment,
+-- The same for commits that write in one segment only, as nearly all do: its statements name the tables of that segment,
 -- so that none begins by looking at all of them, and nothing is routed. Made for each segment, and anew with the one above.
 CREATE OR REPLACE FUNCTION make_record_commit(n int8) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE regexp_replace(
-        replace(pg_get_functiondef('record_commit'::regproc), '.record_commit(', format('.record_commit_%s(', n)),
+        replace(pg_get_functiondef('record_commits'::regproc), '.record_commits(', format('.record_commits_%s(', n)),
         '\m(FROM|JOIN|UPDATE|INTO) (resource|version|date_value|quantity_value|string_value)\M',
         format('\1 \2_%s', n), 'g'
     );

@@ -108,7 +108,7 @@ INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $
 SELECT number, type, code, state, definition FROM search_parameter WHERE state <> 'retired';
 
 -- name: lock_editions
--- Waits for the commits that are under way by the edition that stands; see record_commit.
+-- Waits for the commits that are under way by the edition that stands; see record_commits.
 SELECT pg_advisory_xact_lock(1262639, 0);
 
 -- name: parameter

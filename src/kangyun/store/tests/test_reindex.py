@@ -111,13 +111,13 @@ async def test_a_parameter_that_nobody_could_index_is_not_added(client, notice):
 
 async def test_only_what_an_older_edition_indexed_is_indexed_from_the_ground(client, platform, monkeypatch):
     """A new resource whose name was known has nothing to remove: looking for it costs more than writing it."""
-    seen, commit = [], Writer.commit
+    seen, prepare = [], Writer.prepare
 
-    async def spied(writer, connection, changes, *rest, **more):
+    async def spied(writer, connection, changes, *rest):
         seen.extend((change.id, change.reindexed) for change in changes)
-        return await commit(writer, connection, changes, *rest, **more)
+        return await prepare(writer, connection, changes, *rest)
 
-    monkeypatch.setattr(Writer, "commit", spied)
+    monkeypatch.setattr(Writer, "prepare", spied)
     await client.put(
         "Patient/zhang",
         json=patient("green", id="zhang", link=[{"other": {"reference": "Patient/li"}, "type": "seealso"}]),

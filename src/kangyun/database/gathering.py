@@ -1,0 +1,90 @@
+"""Doing for many at once what costs nearly the same for one: a round trip, a flush to the disk.
+
+Who comes while a group is under way is in the next one. It leaves when it is full, when the one before is done, or
+after `patience`, whichever is first; nobody waits where nobody is ahead.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from kangyun.base.errors import PlatformError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Apart(Exception):
+    """The group failed for the sake of one of them: do it alone."""
+
+
+class Gathering(Generic[Item, Result]):
+    """Hands what comes to `work`, in groups of at most `most`; it returns a result or an error for each, in order."""
+
+    def __init__(
+        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, most: int, patience: float
+    ) -> None:
+        self._work = work
+        self._most = most
+        self._patience = patience  # seconds
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._begin_at: asyncio.Handle | None = None
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def join(self, item: Item) -> Result:
+        """Returns what came of the item.
+
+        Raises its own error; what the work raised: a PlatformError to all of the group, anything else only to who was
+        alone in it, Apart to the others. Who was cancelled before the group left is not in it.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, done))
+        if len(self._waiting) >= self._most:
+            self._leave()
+        elif len(self._waiting) == 1:
+            if self._under_way:
+                self._begin_at = loop.call_later(self._patience, self._leave)
+            else:
+                self._leave_soon()
+        return await done
+
+    def _leave_soon(self) -> None:
+        """Leaves at the end of this turn of the loop: who is ready in it comes along."""
+        if self._begin_at is not None:
+            self._begin_at.cancel()
+        self._begin_at = asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self) -> None:
+        if self._begin_at is not None:
+            self._begin_at.cancel()
+            self._begin_at = None
+        waiting, self._waiting = self._waiting, []
+        group = [(item, done) for item, done in waiting if not done.done()]
+        if group:
+            self._under_way += 1
+            task = asyncio.ensure_future(self._do(group))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _do(self, group: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        results: Sequence[Result | BaseException]
+        try:
+            results = await self._work([item for item, _ in group])
+        except BaseException as error:
+            shared = error if len(group) == 1 or isinstance(error, PlatformError) else Apart()
+            results = [shared] * len(group)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._under_way -= 1
+            for (_, done), result in zip(group, results, strict=True):
+                if done.done():
+                    continue
+                if isinstance(result, BaseException):
+                    done.set_exception(result)
+                else:
+                    done.set_result(result)
+            if self._waiting:
+                self._leave_soon()

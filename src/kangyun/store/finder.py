@@ -1,0 +1,39 @@
+"""Finding resources by id for many callers at once: what a read costs most is its message to the database.
+
+All see the same here; once sights differ, those of one sight are a group. Not for who holds a connection already:
+groups take one of the pool, which has no more than that many.
+"""
+
+from collections.abc import Collection, Sequence
+
+from kangyun.database.gathering import Apart, Gathering
+from kangyun.database.pool import Pool
+from kangyun.store.reader import Current, Name, Reader
+
+GROUP = 32
+PATIENCE = 0.010  # seconds
+MOST_TOGETHER = 8  # names of one caller
+
+
+class Finder:
+    """Finds resources. One for a process."""
+
+    def __init__(self, pool: Pool, reader: Reader) -> None:
+        self._pool = pool
+        self._reader = reader
+        self._gathering = Gathering(self._locate_all, most=GROUP, patience=PATIENCE)
+
+    async def locate(self, wanted: Collection[Name]) -> dict[Name, Current]:
+        """Finds resources as they stand; see `Reader.locate`."""
+        if len(wanted) <= MOST_TOGETHER:
+            try:
+                return await self._gathering.join(wanted)
+            except Apart:
+                pass
+        async with self._pool.connection() as connection:
+            return await self._reader.locate(connection, wanted)
+
+    async def _locate_all(self, group: Sequence[Collection[Name]]) -> list[dict[Name, Current]]:
+        async with self._pool.connection() as connection:
+            found = await self._reader.locate(connection, {name for wanted in group for name in wanted})
+        return [{name: found[name] for name in wanted if name in found} for wanted in group]

@@ -1,0 +1,111 @@
+"""Small commits of many callers share transactions; each stays a commit of its own."""
+
+import asyncio
+
+from kangyun.store.committer import GROUP
+from kangyun.store.tokens import bucket_of
+
+
+def observation(patient, note):
+    return {
+        "resourceType": "Observation", "status": "final", "code": {"text": note},
+        "subject": {"reference": f"Patient/{patient}"},
+    }  # fmt: skip
+
+
+async def made(client, **elements):
+    return (await client.post("Patient", json={"resourceType": "Patient", **elements})).json()
+
+
+async def commits_of(platform, request_count):
+    async with platform.pool.connection() as connection:
+        return await connection.fetch(
+            "SELECT c.id, c.xid::text, c.res, c.digest, c.request, a.commit AS audited, a.patients FROM commit AS c "
+            "JOIN audit AS a ON a.commit = c.id ORDER BY c.id DESC LIMIT $1",
+            request_count,
+        )
+
+
+async def test_commits_at_once_share_transactions_and_stay_apart(client, platform):
+    patients = [(await made(client))["id"] for _ in range(3)]
+    answers = await asyncio.gather(
+        *(client.post("Observation", json=observation(patients[n % 3], f"{n}")) for n in range(GROUP))
+    )
+    assert [answer.status_code for answer in answers] == [201] * GROUP
+    commits = await commits_of(platform, GROUP)
+    assert len({row["xid"] for row in commits}) < GROUP / 2
+    assert {len(row["res"]) for row in commits} == {1}
+    assert len({row["res"][0] for row in commits}) == len({row["digest"] for row in commits}) == GROUP
+    assert len({row["request"] for row in commits}) == GROUP
+    assert len({row["patients"][0] for row in commits}) == 3
+    for answer in answers:
+        read = await client.get(f"Observation/{answer.json()['id']}")
+        assert read.json() == answer.json()
+
+
+async def test_each_is_in_the_history_and_the_order_of_one_patient_holds(client):
+    patient = (await made(client))["id"]
+    answers = await asyncio.gather(
+        *(client.post("Observation", json=observation(patient, f"{n}")) for n in range(12)),
+        client.put(f"Patient/{patient}", json={"resourceType": "Patient", "id": patient, "active": True}),
+    )
+    history = (await client.get("_history?_count=13")).json()["entry"]
+    assert {entry["resource"]["id"] for entry in history} == {answer.json()["id"] for answer in answers}
+
+
+async def test_of_those_who_change_one_version_at_once_one_wins_and_nobody_else_suffers(client):
+    patient = (await made(client))["id"]
+    url = f"Patient/{patient}"
+    changes = [
+        client.put(url, json={"resourceType": "Patient", "id": patient, "multipleBirthInteger": n},
+                   headers={"if-match": 'W/"1"'})
+        for n in range(6)
+    ]  # fmt: skip
+    others = [client.post("Patient", json={"resourceType": "Patient"}) for _ in range(6)]
+    answers = await asyncio.gather(*changes, *others)
+    assert sorted(answer.status_code for answer in answers[:6]) == [200] + [412] * 5
+    assert [answer.status_code for answer in answers[6:]] == [201] * 6
+    assert (await client.get(url)).json()["meta"]["versionId"] == "2"
+
+
+async def test_changes_of_one_resource_at_once_are_all_made(client):
+    patient = (await made(client))["id"]
+    answers = await asyncio.gather(
+        *(
+            client.put(f"Patient/{patient}", json={"resourceType": "Patient", "id": patient, "multipleBirthInteger": n})
+            for n in range(5)
+        )
+    )
+    assert sorted(answer.json()["meta"]["versionId"] for answer in answers) == ["2", "3", "4", "5", "6"]
+
+
+async def test_a_new_code_may_come_by_several_at_once(client):
+    coded = {
+        "resourceType": "Basic",
+        "code": {"coding": [{"system": "urn:test:committer", "code": "new", "display": "Brand new"}]},
+    }
+    answers = await asyncio.gather(*(client.post("Basic", json=coded) for _ in range(8)))
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert (await client.get("Basic?code:text=brand&_summary=count")).json()["total"] == 8
+
+
+async def test_one_chosen_id_by_several_at_once_is_one_resource(client):
+    answers = await asyncio.gather(
+        *(client.put("Patient/same", json={"resourceType": "Patient", "id": "same", "active": True}) for _ in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert {answer.json()["meta"]["versionId"] for answer in answers} == {"1"}
+
+
+async def test_a_lock_that_somebody_holds_keeps_only_who_needs_it(client, platform):
+    store = platform.gate.store
+    waited_for, free = (await made(client))["id"], (await made(client))["id"]
+    async with platform.pool.connection() as connection, connection.transaction():
+        bucket = bucket_of(store.ids.res_of(waited_for))
+        await connection.execute("SELECT pg_advisory_xact_lock(1262638, $1)", bucket)
+        kept = asyncio.ensure_future(client.post("Observation", json=observation(waited_for, "kept")))
+        others = [client.post("Observation", json=observation(free, f"{n}")) for n in range(5)]
+        done = await asyncio.wait_for(asyncio.gather(*others), 10)
+        assert [answer.status_code for answer in done] == [201] * 5
+        assert not kept.done()
+    assert (await kept).status_code == 201
