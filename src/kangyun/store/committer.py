@@ -15,7 +15,7 @@ from kangyun.store.batch import Batch, Stale
 from kangyun.store.writer import Writer
 
 GROUP = 32
-PATIENCE = 0.010  # seconds
+PATIENCE = 0.005  # seconds
 MOST_TOGETHER = 20  # versions of one commit
 
 

@@ -11,7 +11,7 @@ from kangyun.database.pool import Pool
 from kangyun.store.reader import Current, Name, Reader
 
 GROUP = 32
-PATIENCE = 0.010  # seconds
+PATIENCE = 0.005  # seconds
 MOST_TOGETHER = 8  # names of one caller
 
 
