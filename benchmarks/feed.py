@@ -1,13 +1,14 @@
-"""`python -m benchmarks.feed`: the change feed under many writers of hot patients.
+"""`python -m benchmarks.feed`: the change feed under many writers.
 
 Writers commit as fast as they are answered, by the store's own `Committer` and `Writer`, each time a small commit about
-one of a few patients: an observation is made, and every fourth time the patient is updated as well. Its rows are made
-up: what making them costs is not measured here. Meanwhile the sequencer gives positions and a reader
-reads. Two rounds:
+a patient: an observation is made, and every fourth time the patient is updated as well. Its rows are made up: what
+making them costs is not measured here. Meanwhile the sequencer gives positions and a reader reads. Three rounds:
 
-* *proof*: each commit leaves, still under its locks, its number among the commits of its patient, and the feed is held
-  against that: nothing lost, nothing twice, positions without gaps, nothing out of order;
-* *speed*: nothing but the record's own work, CPU told apart: database (its writers; sequencer and reader), load.
+* *proof*: about a few patients, so that writers meet all the time. Each commit leaves, still under its locks, its
+  number among the commits of its patient, and the feed is held against that: nothing lost, nothing twice, positions
+  without gaps, nothing out of order;
+* *hot*: the same without the proof, CPU told apart: database (its writers; sequencer and reader), load;
+* *speed*: about so many patients that writers seldom meet, as in a region.
 
 An embedded server is started for it, with its usual settings (a commit is on disk before it is answered); `--database`
 names another one.
@@ -49,7 +50,8 @@ from kangyun.store.writer import Writer, arguments_of, call_for
 BODY = 330  # bytes of a sealed body: an Observation of Synthea
 TOKENS = 22  # of an index row
 # Numbers of res, all of the first segment: the patients have the first, then each writer of each round has a range.
-FIRST_RANGE, ROUNDS = 10_000, 2
+FIRST_RANGE, ROUNDS = 10_000, 3
+MANY = 5_000  # patients of the last round
 
 # Beside the commit, under its locks, the number that the commit has among those of its patient.
 _TRUTH = """
@@ -179,10 +181,9 @@ async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: lis
             for event in events:
                 seen[event.place.position] = event.commit
                 lags.append((now - event.instant).total_seconds())
-            if not events:
-                if ending:
-                    return
-                await asyncio.sleep(feed.LOOK)
+            if not events and ending:
+                return
+            await asyncio.sleep(feed.BREATH if events else feed.LOOK)
 
 
 def _cpu(pids: list[int]) -> float:
@@ -205,6 +206,8 @@ async def _round(
     async with Pool(url, size=6, settings=_name()) as pool:
         if proven:
             await _prepare(pool, patients)
+        elif name == "speed":
+            await _make_patients(pool, patients)
         sequencing = asyncio.ensure_future(sequence(pool, stop))
         reading = asyncio.ensure_future(_read(pool, stop_reading, seen, found.lags))
         await asyncio.sleep(1)
@@ -262,16 +265,21 @@ async def _backends(pool: Pool) -> list[int]:
 
 async def _prepare(pool: Pool, patients: list[int]) -> None:
     """Makes the patients, and the tables that hold the truth."""
+    async with pool.connection() as connection:
+        await connection.execute(_TRUTH)
+        await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
+    await _make_patients(pool, patients)
+
+
+async def _make_patients(pool: Pool, patients: list[int]) -> None:
     now = datetime.now(UTC)
     number = TYPE_NUMBERS["Patient"]
-    batch = _Prepared(patients[0], FIRST_RANGE - 1 << 12, None)
+    batch = _Prepared(patients[0], patients[-1] + (1 << 12), None)  # A commit has an observation.
     for one in patients:
         batch.rows.created.append(rows.resource_row(one, one, now, now, 0, 0, 1, 1, number, 1, 0, False, [1]))
         batch.note(one, 1, "Patient", b"c")
     async with pool.connection() as connection:
         await rows.register(connection)
-        await connection.execute(_TRUTH)
-        await connection.executemany("INSERT INTO bench_patient VALUES ($1, 0)", [(one,) for one in patients])
         await _Writer(proven=False).commit(connection, [batch])
 
 
@@ -326,9 +334,10 @@ async def _migrated(url: str) -> None:
 def _run(url: str, writers: int, patients: int, seconds: float, processes: int, json_file: Path | None) -> None:
     uvloop.run(_migrated(url))
     hot = [number << 12 for number in range(1, patients + 1)]
+    many = [number << 12 for number in range(patients + 2, patients + 2 + MANY)]
     rounds = [
-        uvloop.run(_round(url, name, nth, writers=writers, patients=hot, seconds=seconds, processes=processes))
-        for nth, name in enumerate(("proof", "speed"))
+        uvloop.run(_round(url, name, nth, writers=writers, patients=whom, seconds=seconds, processes=processes))
+        for nth, (name, whom) in enumerate((("proof", hot), ("hot", hot), ("speed", many)))
     ]
     _show(Console(width=120), rounds)
     if json_file:
@@ -345,7 +354,7 @@ def _run(url: str, writers: int, patients: int, seconds: float, processes: int, 
 
 def main(
     writers: Annotated[int, typer.Option(help="Connections that write.")] = 16,
-    patients: Annotated[int, typer.Option(help="Patients that all of them write about.")] = 32,
+    patients: Annotated[int, typer.Option(help="Patients that all of them write about in the first two rounds.")] = 32,
     seconds: Annotated[float, typer.Option(help="Of each round.")] = 10.0,
     processes: Annotated[int, typer.Option(help="Processes that the writers are spread over.")] = 2,
     database: Annotated[str | None, typer.Option(help="An empty database; else an embedded server is started.")] = None,

@@ -32,6 +32,7 @@ DEEPEST = 5
 MOST_COMMITS = 500
 MOST_VERSIONS = 5_000
 LOOK = 0.1  # seconds between two looks at an end of the feed
+BREATH = 0.02  # seconds between two looks where something came, so that more of it is read at once
 ATTEMPTS = 3
 BACK_OFF = 0.2  # seconds before the second attempt; doubles
 PATIENCE = 5.0  # seconds between two attempts while the database is away
@@ -158,11 +159,12 @@ class Reader:
             events, reached = await read(connection, place, historic=self._historic, types=self._types)
             if events:
                 await self._deal_with(connection, events)
+            came = reached.position - place.position
             if reached != place:
                 place = reached
                 await remember(connection, self._name, place)
-            else:
-                await pause(stop, LOOK)
+            if came < MOST_COMMITS:
+                await pause(stop, BREATH if came else LOOK)
 
     async def _begin(self, connection: asyncpg.Connection) -> Place:
         place = await place_of(connection, self._name)

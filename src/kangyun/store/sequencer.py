@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 LEASE = "sequencer"
 MOST = 10_000  # commits at once, so that a backlog is worked off in short transactions
 IDLE = 0.05  # seconds between two looks when nothing came
-BUSY = 0.005  # and when something did: a few commits more share one flush
+BUSY = 0.01  # and when something did: a few commits more are numbered at once
 RETRY = 1.0
 # GIN's pending list is emptied here, so that no writer has to (facts/store.md 1(a)).
 UPKEEP_EVERY = 1.0

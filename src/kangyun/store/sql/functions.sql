@@ -230,6 +230,9 @@ BEGIN
         GET DIAGNOSTICS given = ROW_COUNT;
     END IF;
     last := state.position + given;
+    -- Nobody waits for the disk here: what a crash takes back is numbered again in the same order, and whoever has written
+    -- down how far he read has that behind it in the log.
+    PERFORM set_config('synchronous_commit', 'off', true);
     -- When nothing came, once a second is often enough.
     IF given > 0 OR (settled AND now > state.ahead_instant + interval '1 second') THEN
         UPDATE sequencer SET
