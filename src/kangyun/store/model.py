@@ -37,6 +37,13 @@ class Envelope:
     depth: int = 0
     origin: str | None = None
 
+    def outcome(self, made: bytes) -> int:
+        """HTTP status for the audit row: by what was made, where that is all that was asked for; 200 for many."""
+        return _OUTCOMES.get((self.action, made), 200)
+
+
+_OUTCOMES = {("create", CREATED): 201, ("update", CREATED): 201, ("delete", DELETED): 204}
+
 
 @dataclass(frozen=True)
 class Stored:

@@ -100,7 +100,6 @@ class Writer:
         names: Sequence[tuple[str, str, int]] = (),
         buckets: frozenset[int] = frozenset(),
         held: frozenset[int] = frozenset(),
-        outcome: int = 200,
     ) -> Committed:
         """Writes the changes in one transaction, or as part of the one that `connection` is in.
 
@@ -118,6 +117,7 @@ class Writer:
             if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
                 raise Stale(frozenset(batch.buckets))
             commit = _COMMIT.format(batch.suffix)
+            outcome = envelope.outcome(changes[0].action)
             row = await connection.fetchrow(commit, edition, *batch.arguments(envelope, buckets, outcome))
         except asyncpg.PostgresError as error:
             if error.sqlstate == OTHER_EDITION:

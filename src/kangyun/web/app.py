@@ -22,6 +22,7 @@ from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooLong, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
+from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
 from kangyun.web.binaries import names_content
@@ -30,7 +31,7 @@ from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
 from kangyun.web.health import figures, live, ready
-from kangyun.web.limits import LONGEST, Kind, Limits, TooSlow, in_time
+from kangyun.web.limits import LONGEST, Kind, Limits, in_time
 from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
@@ -44,7 +45,7 @@ from kangyun.web.metrics import (
     UNEXPECTED,
     Metrics,
 )
-from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
+from kangyun.web.outcome import RETRY_AFTER, outcome, unexpected
 from kangyun.web.pages import page_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
@@ -137,11 +138,10 @@ class FhirEndpoint:
             async with asyncio.timeout(LONGEST[kind]):
                 answer = await self._within(request, record, request_id)
         except Exception as error:
-            if not record.left_a_row:
-                async with asyncio.timeout(LAST_WORDS):
-                    await record.refuse(interaction(request), _status(error))
+            async with asyncio.timeout(LAST_WORDS):
+                await record.refuse(interaction(request), status_of(error))
             raise
-        if not record.left_a_row:  # Whatever was asked, the row that says so is there before the answer leaves.
+        if not record.outcome:  # Whatever was asked, the row that says so is there before the answer leaves.
             async with asyncio.timeout(LAST_WORDS):
                 await record.leave_row(interaction(request), answer.status, [])
         return answer
@@ -172,17 +172,9 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
         headers["allow"] = ", ".join(error.allow)
     elif isinstance(error, SignInNeeded):
         headers["www-authenticate"] = "Bearer"
-    elif isinstance(error, TooSlow):
-        status = 408
     elif status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
     return Answer(status, encode(outcome(error.issues, request.language, request_id)), headers)
-
-
-def _status(error: Exception) -> int:
-    if isinstance(error, PlatformError):
-        return status_of(error)
-    return 503 if isinstance(error, TimeoutError) else 500
 
 
 def _kind(request: HttpRequest) -> Kind:
