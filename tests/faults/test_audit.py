@@ -1,4 +1,4 @@
-"""Whatever a signed-in client asks leaves its row, refused or not, before the answer leaves; or else nothing is shown.
+"""Whatever a client asks leaves its row, refused or not, before the answer leaves; or else nothing is shown.
 
 That a row is on the disk when the answer leaves, `test_power.py` shows.
 """
@@ -8,6 +8,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from kangyun.access import door
 from kangyun.access.record import Record
 from kangyun.store.search.searcher import Searcher
 from kangyun.web import limits
@@ -178,3 +179,54 @@ async def test_what_took_too_long_leaves_its_row(client, outsider, monkeypatch):
     (row,) = await rows(outsider, answer.headers["x-request-id"])
     assert (answer.status_code, row["action"], row["outcome"]) == (503, "read", 503)
     assert answer.headers["retry-after"]
+
+
+# --- at the door
+
+TURNED_AWAY = "SELECT action, outcome, actor, shape, source FROM audit WHERE actor = 'nobody' ORDER BY id"
+
+
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer a.b.c", "Basic 张三".encode()])
+async def test_who_is_turned_away_leaves_a_row_without_what_was_shown(open_client, outsider, token):
+    client = await open_client(token=None)
+    answer = await client.get("Patient?name=li&odd=1", headers={"authorization": token, "x-request-id": "r-1"})
+    assert answer.status_code == 401
+    assert [tuple(row) for row in await outsider.fetch(TURNED_AWAY)] == [
+        ("sign-in", 401, "nobody", "GET /Patient?[name]&name", "127.0.0.1")
+    ]
+    assert len(await rows(outsider, "r-1")) == 1
+
+
+async def test_a_wrong_password_leaves_a_row_without_it(client, outsider):
+    answer = await client.post("../sign-in", json={"user": "li", "password": "x"}, headers={"x-request-id": "r-1"})
+    assert answer.status_code == 401
+    (row,) = await rows(outsider, "r-1")
+    assert tuple(row) == ("sign-in", 401, "POST /sign-in")
+
+
+async def test_what_is_for_everybody_leaves_no_row(open_client, outsider):
+    client = await open_client(token=None)
+    for path in ("metadata", "openapi.json", "../health/live", "../health/ready", "../metrics", "../about", "../"):
+        assert (await client.get(path)).status_code == 200, path
+    assert await outsider.fetchval("SELECT count(*) FROM audit") == 0
+
+
+async def test_a_flood_at_the_door_is_counted_and_fills_no_disk(open_client, outsider, monkeypatch):
+    monkeypatch.setattr(door, "BURST", 2)
+    monkeypatch.setattr(door, "PER_SECOND", 0)
+    client = await open_client(token=None)
+    for _ in range(6):
+        assert (await client.get("Patient/a")).status_code == 401
+    assert [row["shape"] for row in await outsider.fetch(TURNED_AWAY)] == ["GET /Patient/[id]"] * 2
+    monkeypatch.setattr(door, "PER_SECOND", 1e9)
+    await client.get("Patient/a")
+    assert (await outsider.fetch(TURNED_AWAY))[2]["shape"] == "GET /Patient/[id] +4"
+
+
+async def test_without_an_audit_they_are_turned_away_all_the_same(open_client, outsider):
+    client = await open_client(token=None)
+    await outsider.execute("ALTER TABLE audit ADD CONSTRAINT never CHECK (false) NOT VALID")
+    assert (await client.get("Patient/a")).status_code == 401
+    await outsider.execute("ALTER TABLE audit DROP CONSTRAINT never")
+    await client.get("Patient/a")
+    assert [row["shape"] for row in await outsider.fetch(TURNED_AWAY)] == ["GET /Patient/[id] +1"]

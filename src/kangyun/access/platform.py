@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kangyun.access.audit import Auditor
 from kangyun.access.disk import Disk
+from kangyun.access.door import Door
 from kangyun.access.intake import check
 from kangyun.access.record import Gate
 from kangyun.access.signin import SignIn, demo_accounts
@@ -28,6 +29,7 @@ class Platform:
     pool: Pool
     gate: Gate
     sign_in: SignIn
+    door: Door
     disk: Disk
 
     async def condition(self) -> dict[str, bool]:
@@ -69,4 +71,5 @@ async def open_platform(settings: Settings, database: str) -> Platform:
     sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
     # The database's own disk, where it is ours to watch.
     disk = Disk(settings.data, settings.disk_reserve)
-    return Platform(settings, base, pool, Gate(store, Auditor(pool), disk), sign_in, disk)
+    auditor = Auditor(pool)
+    return Platform(settings, base, pool, Gate(store, auditor, disk), sign_in, Door(auditor), disk)

@@ -159,9 +159,14 @@ class FhirEndpoint:
     async def _record(self, request: HttpRequest, request_id: str) -> Record:
         about = Circumstances(shape(request), request.source, request_id)
         scheme, _, token = request.header("authorization").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise SignInNeeded
-        return await self._platform.gate.open(self._platform.sign_in.actor(token.strip()), about)
+        try:
+            if scheme.lower() != "bearer" or not token:
+                raise SignInNeeded
+            actor = self._platform.sign_in.actor(token.strip())
+        except SignInNeeded:
+            await self._platform.door.turn_away(about)
+            raise
+        return await self._platform.gate.open(actor, about)
 
 
 def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answer:
@@ -319,7 +324,12 @@ class Application:
             asked = msgspec.json.decode(body, type=_SignIn)
         except (msgspec.DecodeError, RecursionError):
             raise Invalid("web.wrong-sign-in-body") from None
-        token = self._platform.sign_in.sign_in(asked.user, asked.password)
+        try:
+            token = self._platform.sign_in.sign_in(asked.user, asked.password)
+        except SignInNeeded:
+            sent = HttpRequest(request.scope, request.receive, 0)
+            await self._platform.door.turn_away(Circumstances("POST /sign-in", sent.source, trace_of(sent).request))
+            raise
         return JSONResponse({"access_token": token, "token_type": "Bearer"}, headers={"cache-control": "no-store"})
 
 
