@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.database.jobs import Handler, Jobs, Running
 from kangyun.database.pool import Pool
 from kangyun.fhir.json import encode
-from kangyun.store.feed import Event
+from kangyun.store.feed import Change, Event
 from kangyun.store.model import DELETED
 from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry, is_ours
 from kangyun.store.reindex import Progress, Reindexer
+from kangyun.store.statements import statement
 
 FEED_NAME = "search-parameters"
 JOB = "reindex"
@@ -45,11 +47,28 @@ class ParameterWatch:
         self._jobs = jobs
 
     async def handle(self, events: Sequence[Event]) -> None:
-        """Deals with the SearchParameters among the changes. Raises Invalid or Conflict for one that cannot be."""
-        for event in events:
-            for change in event.changes:
-                if change.type == "SearchParameter":
-                    await self._changed(change.res, change.version, change.action)
+        """Deals with the SearchParameters among the changes. Raises Invalid or Conflict where one of them cannot be."""
+        await self._deal_with(_changes(events))
+
+    async def handle_again(self, events: Sequence[Event]) -> None:
+        """Deals with those of them that stand as they did: what changed since came in an event of its own."""
+        changes = _changes(events)
+        async with self._pool.connection() as connection:
+            versions = [change.res for change in changes], [change.version for change in changes]
+            standing = {tuple(row) for row in await connection.fetch(statement("standing"), *versions)}
+        await self._deal_with([change for change in changes if (change.res, change.version) in standing])
+
+    async def _deal_with(self, changes: Sequence[Change]) -> None:
+        failure: PlatformError | None = None
+        for change in changes:
+            try:
+                await self._changed(change.res, change.version, change.action)
+            except (Unavailable, Throttled):
+                raise
+            except PlatformError as error:
+                failure = failure or error
+        if failure:
+            raise failure
 
     async def _changed(self, res: int, version: int, action: bytes) -> None:
         async with self._pool.connection() as connection:
@@ -62,12 +81,16 @@ class ParameterWatch:
                 await self._registry.set_state(connection, resource.get("url", ""), "retired")
                 await self._registry.refresh(connection)
                 return
-            # One that cannot be compiled, or whose code the type has already, is parked by the reader of the feed: the
-            # doctor tells of it. A search by it says that there is no such parameter.
+            # One that cannot be compiled, or whose code the type has already, is parked by the reader of the feed until
+            # it is mended: the doctor tells of it. A search by it says that there is no such parameter.
             added = await self._registry.add(connection, resource)
         if added:
             task = Task([type_ for type_, _ in added], resource["url"])
             await self._jobs.ask(JOB, "search-parameters", msgspec.json.encode(task))
+
+
+def _changes(events: Sequence[Event]) -> list[Change]:
+    return [change for event in events for change in event.changes if change.type == "SearchParameter"]
 
 
 def builder(pool: Pool, reindexer: Reindexer, registry: Registry) -> Handler:

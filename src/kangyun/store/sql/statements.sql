@@ -104,6 +104,16 @@ ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.pos
 -- name: park_event
 INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
 
+-- name: parked_places
+SELECT epoch, position FROM parked_event WHERE name = $1 ORDER BY epoch, position;
+
+-- name: let_go
+DELETE FROM parked_event WHERE name = $1 AND epoch = $2 AND position = $3;
+
+-- name: standing
+-- Which of these versions are the current ones of their resources.
+SELECT r.res, r.version FROM unnest($1::int8[], $2::int4[]) AS n(res, version) JOIN resource AS r USING (res, version);
+
 -- name: search_parameters
 SELECT number, type, code, state, definition FROM search_parameter WHERE state <> 'retired';
 
