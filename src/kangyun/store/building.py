@@ -24,17 +24,18 @@ JOB = "reindex"
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What a reindexing is for: these types, and the parameter that is active when it is done (none: all anew)."""
+    """What a reindexing is for: these types, and the parameter that asks for it."""
 
     types: list[str]
-    url: str | None = None
+    url: str
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where an interrupted one goes on."""
+    """Where an interrupted one goes on. edition: the one that stood when it began, by which all is at least."""
 
     res: int
     done: int
+    edition: int
 
 
 class ParameterWatch:
@@ -78,7 +79,7 @@ class ParameterWatch:
             resource = before.resource
             await self._registry.refresh(connection)
             if action == DELETED or not is_ours(resource):
-                await self._registry.set_state(connection, resource.get("url", ""), "retired")
+                await self._registry.retire(connection, resource.get("url", ""))
                 await self._registry.refresh(connection)
                 return
             # One that cannot be compiled, or whose code the type has already, is parked by the reader of the feed until
@@ -98,17 +99,18 @@ def builder(pool: Pool, reindexer: Reindexer, registry: Registry) -> Handler:
 
     async def build(running: Running) -> bytes:
         task = msgspec.json.decode(running.job.asked, type=Task)
-        place = msgspec.json.decode(running.kept, type=Place) if running.kept else Place(0, 0)
+        async with pool.connection() as connection:
+            await registry.refresh(connection)
+        place = msgspec.json.decode(running.kept, type=Place) if running.kept else Place(0, 0, registry.edition)
 
         async def tell(progress: Progress) -> None:
             so_far = place.done + progress.done
-            kept = msgspec.json.encode(Place(progress.res, so_far))
+            kept = msgspec.json.encode(Place(progress.res, so_far, place.edition))
             await running.save(kept, f"{so_far}/{so_far + progress.left}")
 
         done = place.done + await reindexer.run(task.types, tell, place.res)
-        if task.url:
-            async with pool.connection() as connection:
-                await registry.set_state(connection, task.url, "active")
+        async with pool.connection() as connection:
+            await registry.complete(connection, task.types, place.edition)
         return encode({"resources": done})
 
     return build

@@ -137,10 +137,12 @@ ON CONFLICT (type, code) DO UPDATE SET
 UPDATE search_parameter SET state = 'retired'
 WHERE url = $1 AND state <> 'retired' AND NOT (code = $2 AND type = ANY ($3::text[]));
 
--- name: set_parameter_state
--- What was taken back is not made active by the building that was under way.
-UPDATE search_parameter SET state = $2
-WHERE url = $1 AND state <> $2 AND ($2 = 'retired' OR state = 'building');
+-- name: retire_parameter
+UPDATE search_parameter SET state = 'retired' WHERE url = $1;
+
+-- name: activate_parameters
+-- What was taken back, or defined anew meanwhile, is not made active by the building that was under way.
+UPDATE search_parameter SET state = 'active' WHERE state = 'building' AND type = ANY ($1::text[]) AND edition <= $2;
 
 -- name: raise_edition
 UPDATE index_edition SET id = id + 1;
