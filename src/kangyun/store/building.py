@@ -6,10 +6,11 @@ complete. Both may run twice.
 
 from collections.abc import Sequence
 
+import asyncpg
 import msgspec
 
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
-from kangyun.database.jobs import Handler, Jobs, Running
+from kangyun.database.jobs import Handler, Jobs, Running, under_way
 from kangyun.database.pool import Pool
 from kangyun.fhir.json import encode
 from kangyun.store.feed import Change, Event
@@ -20,6 +21,7 @@ from kangyun.store.reindex import Progress, Reindexer
 from kangyun.store.statements import statement
 
 FEED_NAME = "search-parameters"
+FEED_TYPES = ("SearchParameter",)
 JOB = "reindex"
 
 
@@ -88,6 +90,13 @@ class ParameterWatch:
         if added:
             task = Task([type_ for type_, _ in added], resource["url"])
             await self._jobs.ask(JOB, "search-parameters", msgspec.json.encode(task))
+
+
+async def abandoned(connection: asyncpg.Connection) -> list[tuple[str, str]]:
+    """Returns code and URL of the parameters that are building although no job builds them (any more)."""
+    jobs = [msgspec.json.decode(job.asked, type=Task).url for job in await under_way(connection, JOB)]
+    rows = await connection.fetch(statement("building_parameters"))
+    return [(row["code"], row["url"]) for row in rows if row["url"] not in jobs]
 
 
 def _changes(events: Sequence[Event]) -> list[Change]:

@@ -72,6 +72,27 @@ class Event:
     changes: tuple[Change, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that a reader could not deal with, and why. It holds no more than the feed does."""
+
+    reader: str
+    reason: str
+    place: Place
+
+
+async def parked(connection: asyncpg.Connection) -> list[Parked]:
+    """Returns what waits for a person, in the order of the feed."""
+    rows = await connection.fetch(statement("parked_events"))
+    return [Parked(row["name"], row["reason"], Place(row["epoch"], row["position"])) for row in rows]
+
+
+async def at(connection: asyncpg.Connection, place: Place, types: Sequence[str] | None = None) -> list[Event]:
+    """Returns the event at a place, with its changes of these types; none where there is none any more."""
+    events, _ = await read(connection, Place(place.epoch, place.position - 1), most=1, types=types)
+    return events
+
+
 async def read(
     connection: asyncpg.Connection, after: Place, *, most: int = MOST_COMMITS, historic: bool = True,
     types: Sequence[str] | None = None,
@@ -207,10 +228,9 @@ class Reader:
     async def _look_again(self, connection: asyncpg.Connection) -> None:
         for row in await connection.fetch(statement("parked_places"), self._name) if self._again else ():
             place = Place(*row)
-            events, _ = await read(connection, Place(place.epoch, place.position - 1), most=1, types=self._types)
             try:
                 assert self._again is not None
-                await self._again(events)
+                await self._again(await at(connection, place, self._types))
             except Exception as error:
                 _raise_if_passing(error)
             else:

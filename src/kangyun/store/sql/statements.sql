@@ -107,6 +107,9 @@ INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $
 -- name: parked_places
 SELECT epoch, position FROM parked_event WHERE name = $1 ORDER BY epoch, position;
 
+-- name: parked_events
+SELECT name, reason, epoch, position FROM parked_event ORDER BY name, epoch, position;
+
 -- name: let_go
 DELETE FROM parked_event WHERE name = $1 AND epoch = $2 AND position = $3;
 
@@ -136,6 +139,9 @@ ON CONFLICT (type, code) DO UPDATE SET
 -- What a definition was for before it changed.
 UPDATE search_parameter SET state = 'retired'
 WHERE url = $1 AND state <> 'retired' AND NOT (code = $2 AND type = ANY ($3::text[]));
+
+-- name: building_parameters
+SELECT DISTINCT code, url FROM search_parameter WHERE state = 'building' ORDER BY code, url;
 
 -- name: retire_parameter
 UPDATE search_parameter SET state = 'retired' WHERE url = $1;
