@@ -1,4 +1,4 @@
-"""What the background work could not do: events that wait for a person, search parameters that nobody builds, jobs.
+"""What the background work could not do: events and notifications that wait for a person, search parameters, jobs.
 
 Resources are named by type and id only: that is what a person needs to mend them.
 """
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from kangyun.access.subscriptions import table
 from kangyun.cli.doctor.findings import Finding, good, note
 from kangyun.cli.speech import speak
 from kangyun.database import jobs
@@ -31,6 +32,10 @@ async def examine(connection: asyncpg.Connection, keys: KeyRing | None) -> Async
             yield note(text, count=len(events), which=_listed(named, len(events)))
     if not parked:
         yield good("nothing-parked")
+    refused = await table.parked(connection)
+    names = [f"Subscription/{id_ or '?'} ({count})" for id_, count in refused[:MOST_NAMED]]
+    count = sum(count for _, count in refused)
+    yield note("refused", count=count, which=_listed(names, len(refused))) if refused else good("nothing-refused")
     left = await building.abandoned(connection)
     codes = [f"{code} ({url})" for code, url in left[:MOST_NAMED]]
     yield note("abandoned", count=len(left), which=_listed(codes, len(left))) if left else good("nothing-abandoned")

@@ -133,6 +133,20 @@ def test_what_no_job_builds_is_told_until_it_was_reindexed(written, background, 
     assert "colour (urn:region:colour)" not in said(language)
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_refused_notifications_are_told_by_their_subscription(rows, said, language):
+    assert "Subscription/" not in said(language)
+    rows("""
+        WITH parked AS (
+            INSERT INTO subscription_parked (subscription, position, res, version, status)
+            VALUES (7, 1, 1, 1, 422), (7, 2, 1, 2, 422), (8, 1, 1, 1, 400) RETURNING subscription
+        )
+        INSERT INTO subscription (res, id, version, since, channel, actor, purpose, institution)
+        SELECT DISTINCT 7, 'watch', 1, 1, 'rest-hook', 'Device/a', 'TREAT', 'Organization/a' FROM parked
+    """)
+    assert "Subscription/watch (2), Subscription/? (1)" in said(language)
+
+
 @pytest.mark.parametrize(("language", "word"), [("zh", "后台任务失败"), ("en", "background jobs failed")])
 def test_failed_jobs_are_told_with_their_reason(written, background, said, language, word):
     written(PATIENT)
