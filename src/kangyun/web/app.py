@@ -19,7 +19,7 @@ from starlette.routing import Route
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooLong, Unavailable
+from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooCostly, TooLong, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
@@ -42,6 +42,7 @@ from kangyun.web.metrics import (
     POOL_WAIT,
     POOL_WAITING,
     REFUSED,
+    TOO_COSTLY,
     UNEXPECTED,
     Metrics,
 )
@@ -121,6 +122,8 @@ class FhirEndpoint:
             async with self._limits.place(kind):
                 return await self._answer(request, kind, request_id)
         except PlatformError as error:
+            if isinstance(error, TooCostly):
+                self._metrics.add(TOO_COSTLY)
             return refusal(error, request, request_id)
         except TimeoutError:
             return refusal(Unavailable("web.too-slow"), request, request_id)
