@@ -70,7 +70,6 @@ SELECT moment FROM c
 """
 _ENVELOPE = Envelope(
     actor="Device/bench", purpose="TREAT", institution=1, action="create", shape="POST /Observation", request="r",
-    outcome=201,
 )  # fmt: skip
 
 

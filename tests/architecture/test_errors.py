@@ -5,8 +5,8 @@ import re
 import pytest
 
 from kangyun.base.errors import PlatformError
+from kangyun.base.statuses import STATUS_BY_ISSUE_CODE, status_of
 from kangyun.base.texts import say
-from kangyun.web.outcome import STATUS_BY_ISSUE_CODE, status_of
 
 # http://hl7.org/fhir/R4/valueset-issue-type.html
 ISSUE_TYPES = set(

@@ -6,6 +6,7 @@ Source: https://hl7.org/fhir/R4/searchparameter.html
 import asyncio
 import json
 
+import asyncpg
 import pytest_asyncio
 
 COLOUR, LAB = "urn:region:eye-colour", "urn:region:lab"
@@ -178,3 +179,66 @@ async def test_a_parameter_that_was_renamed_is_known_by_its_new_name_only(added)
     (await added.put("SearchParameter/renamed", json=one | {"code": "new-name"})).raise_for_status()
     await until_answered(added, "Patient?new-name=female")
     assert (await added.get("Patient?old-name=female", headers={"prefer": "handling=strict"})).status_code == 400
+
+
+# --- what cannot be a parameter is parked until it is mended
+
+
+@pytest_asyncio.fixture
+async def until_parked(fresh_database):
+    """Waits until so many events are parked."""
+    connection = await asyncpg.connect(fresh_database)
+
+    async def wait(count):
+        async with asyncio.timeout(120):
+            while await connection.fetchval("SELECT count(*) FROM parked_event") != count:
+                await asyncio.sleep(0.05)
+
+    yield wait
+    await connection.close()
+
+
+GOOD, LATER = (one | {"id": one["code"]} for one in PARAMETERS)
+BROKEN = GOOD | {"expression": "Patient.where("}
+TWIN = GOOD | {"id": "twin", "url": "urn:region:twin"}
+
+
+async def test_what_a_later_version_mended_is_parked_no_longer(client, start_background, until_parked):
+    start_background()
+    await client.put("SearchParameter/eye-colour", json=BROKEN)
+    await until_parked(1)
+    await client.put("SearchParameter/eye-colour", json=GOOD)
+    await until_parked(0)
+    await until_answered(client, "Patient?eye-colour=green")
+
+
+async def test_what_was_taken_back_is_parked_no_longer(client, start_background, until_parked):
+    start_background()
+    await client.put("SearchParameter/eye-colour", json=BROKEN)
+    await until_parked(1)
+    await client.delete("SearchParameter/eye-colour")
+    await until_parked(0)
+
+
+async def test_one_that_cannot_be_takes_no_other_with_it(client, start_background, until_parked, transaction):
+    start_background()
+    (await client.post("", json=transaction(BROKEN, LATER))).raise_for_status()
+    await until_answered(client, "Observation?lab=lab")
+    await until_parked(1)
+    # A later version of the other says nothing about what is broken.
+    await client.put("SearchParameter/lab", json=LATER | {"description": "where it was looked at"})
+    await client.put("SearchParameter/twin", json=TWIN | {"expression": "Patient.where("})
+    await until_parked(2)
+    await client.put("SearchParameter/eye-colour", json=GOOD)
+    await until_parked(1)
+
+
+async def test_what_stood_in_the_way_of_another_mends_it_by_going(client, start_background, until_parked):
+    start_background()
+    await client.put("SearchParameter/eye-colour", json=GOOD)
+    await until_answered(client, "Patient?eye-colour=green")
+    await client.put("SearchParameter/twin", json=TWIN)
+    await until_parked(1)
+    await client.delete("SearchParameter/eye-colour")
+    await until_parked(0)
+    await until_answered(client, "Patient?eye-colour=green")

@@ -10,9 +10,11 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,12 +23,21 @@ from kangyun.web.metrics import FAMILIES, POOL_WAIT, PROCESSES, REQUESTS, Metric
 
 PATIENT = {"resourceType": "Patient", "name": [{"text": "a"}]}
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+DOCS = Path(__file__).parents[2] / "docs"
 LINE = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+-]+(Inf|NaN)?')
 
 
 def figures(text):
     """The values by their series."""
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+
+
+@pytest_asyncio.fixture
+async def outsider(fresh_database):
+    """A connection of nobody's."""
+    connection = await asyncpg.connect(fresh_database)
+    yield connection
+    await connection.close()
 
 
 # --- figures
@@ -53,6 +64,47 @@ async def test_the_figures_are_there_and_well_formed(client):
     assert found["kangyun_disk_free_bytes"] > 0
     told = {line.split()[2] for line in lines if line.startswith("# TYPE")}
     assert {family.name for family in FAMILIES} <= told
+
+
+async def test_what_the_documents_name_is_there(client):
+    named = {name for page in DOCS.rglob("*.md") for name in re.findall("`(kangyun_[a-z_]+)", page.read_text("utf-8"))}
+    assert len(named) > 8
+    assert named <= {series.partition("{")[0] for series in figures((await client.get("../metrics")).text)}
+
+
+async def test_refusals_of_each_class_are_there_before_the_first(client):
+    found = figures((await client.get("../metrics")).text)
+    for kind in ("interactive", "feed", "bulk"):
+        assert found[f'kangyun_places_refused_total{{class="{kind}"}}'] == 0
+
+
+async def test_a_search_that_was_too_costly_is_counted(open_client, outsider):
+    client = await open_client(search_seconds=0.2)
+    async with outsider.transaction():
+        await outsider.execute("LOCK TABLE resource, string_value IN ACCESS EXCLUSIVE MODE")
+        assert (await client.get("Patient?name=a")).status_code == 422
+    assert figures((await client.get("../metrics")).text)["kangyun_too_costly_total"] == 1
+
+
+async def test_what_waits_for_a_person_is_counted(client, outsider):
+    await outsider.execute("""
+        INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ('a', 1, 1, 'KeyError', 3);
+        INSERT INTO subscription_parked (subscription, position, res, version, status) VALUES (1, 1, 1, 1, 422);
+        INSERT INTO job (id, kind, owner, asked, state) SELECT gen_random_uuid(), 'export', 'a', '', state
+        FROM unnest(ARRAY['waiting', 'running', 'running', 'failed', 'failed', 'failed']) AS state
+    """)
+    found = figures((await client.get("../metrics")).text)
+    assert (found["kangyun_parked_events"], found["kangyun_parked_notifications"]) == (1, 1)
+    assert [found[f"kangyun_jobs_{state}"] for state in ("waiting", "running", "failed")] == [1, 2, 3]
+
+
+async def test_a_reader_of_the_feed_that_stands_still_is_seen(client, outsider):
+    await client.post("Patient", json=PATIENT)
+    await outsider.execute("SELECT sequence_commits(10)")
+    await outsider.execute("UPDATE feed SET instant = instant - interval '1 hour'")
+    assert figures((await client.get("../metrics")).text)["kangyun_feed_reader_lag_seconds"] == pytest.approx(3600, 0.1)
+    await outsider.execute("UPDATE feed_cursor SET position = 1")
+    assert figures((await client.get("../metrics")).text)["kangyun_feed_reader_lag_seconds"] == 0
 
 
 async def test_a_defect_is_counted(client, monkeypatch):

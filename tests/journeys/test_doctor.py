@@ -61,6 +61,20 @@ def test_a_stopped_installation_that_is_open_to_others(installation, doctor):
     assert "chmod 600" in said
 
 
+def test_a_search_parameter_that_cannot_be_used(installation, doctor):
+    installation.start("--empty")
+    broken = {
+        "resourceType": "SearchParameter", "id": "colour", "url": "urn:region:colour", "name": "colour",
+        "status": "active", "description": "colour", "code": "colour", "base": ["Patient"], "type": "token",
+        "expression": "Patient.where(",
+    }  # fmt: skip
+    installation.ask("/fhir/", {"resourceType": "Bundle", "type": "transaction", "entry": [
+        {"resource": broken, "request": {"method": "PUT", "url": "SearchParameter/colour"}}
+    ]})  # fmt: skip
+    installation.until(lambda: "SearchParameter/colour (" in doctor()[1])
+    assert "SearchParameter/colour (" in well(doctor, lang="zh")
+
+
 def test_a_lost_root_key(installation, doctor):
     installation.start("--empty")
     (installation.data / "root.key").unlink()

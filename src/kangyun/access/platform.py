@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from kangyun.access.audit import Auditor
 from kangyun.access.disk import Disk
+from kangyun.access.door import Door
 from kangyun.access.intake import check
 from kangyun.access.record import Gate
 from kangyun.access.signin import SignIn, demo_accounts
+from kangyun.access.subscriptions.table import delivery_vitals
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.database.vitals import Vitals, is_current, vitals
@@ -28,6 +30,7 @@ class Platform:
     pool: Pool
     gate: Gate
     sign_in: SignIn
+    door: Door
     disk: Disk
 
     async def condition(self) -> dict[str, bool]:
@@ -40,9 +43,9 @@ class Platform:
             }
 
     async def vitals(self) -> Vitals:
-        """Returns the figures of database and feed. Raises Unavailable."""
+        """Returns the figures of database, feed and subscriptions. Raises Unavailable."""
         async with self.pool.connection() as connection:
-            return [*await vitals(connection), *await feed_vitals(connection)]
+            return [*await vitals(connection), *await feed_vitals(connection), *await delivery_vitals(connection)]
 
     async def close(self) -> None:
         """Closes the database connections."""
@@ -69,4 +72,5 @@ async def open_platform(settings: Settings, database: str) -> Platform:
     sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
     # The database's own disk, where it is ours to watch.
     disk = Disk(settings.data, settings.disk_reserve)
-    return Platform(settings, base, pool, Gate(store, Auditor(pool), disk), sign_in, disk)
+    auditor = Auditor(pool)
+    return Platform(settings, base, pool, Gate(store, auditor, disk), sign_in, Door(auditor), disk)

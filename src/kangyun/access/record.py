@@ -16,6 +16,7 @@ from kangyun.access.audit import Auditor
 from kangyun.access.disk import Disk
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, TooCostly
+from kangyun.base.statuses import status_of
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query
 from kangyun.store.history import Versions, commits_history, instance_history
@@ -26,7 +27,8 @@ from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
 from kangyun.store.visible import EVERYTHING, Sight
 
-READ, SEARCH, HISTORY, REFUSED = "read", "search", "history", "refused"
+READ, SEARCH, HISTORY = "read", "search", "history"
+REFUSED = 400  # and above: HTTP statuses of what was not done
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Record:
         self._circumstances = circumstances
         self._institution = institution
         self.sight: Sight = EVERYTHING
-        self.left_a_row = False
+        self.outcome = 0  # of the row that was left last
 
     async def read(self, type_: str, id_: str) -> Stored:
         """Returns the current version. Raises NotFound, Gone."""
@@ -155,12 +157,12 @@ class Record:
         try:
             self._gate.disk.check()
             done = await self._store.transactor.apply(operations, self._envelope(action))
-        except PlatformError:
-            await self._audit(action, 422, [])
+        except PlatformError as error:
+            await self._audit(action, status_of(error), [])
             raise
-        self.left_a_row = True
+        self.outcome = 200
         if all(one.status in ("unchanged", "matched", "absent") for one in done):
-            await self._audit(action, 200, [])
+            await self._audit(action, 204 if action == "delete" else 200, [])
         return done
 
     @property
@@ -178,8 +180,9 @@ class Record:
         await self._audit(action, outcome, patients)
 
     async def refuse(self, action: str, outcome: int) -> None:
-        """Leaves the row of a request that was refused before it came to the record."""
-        await self._audit(action, outcome, [])
+        """Leaves the row of a request that was refused, where none says so: a second one, if it came to the record."""
+        if self.outcome < REFUSED:
+            await self._audit(action, outcome, [])
 
     def administrators_only(self) -> None:
         """Raises Forbidden for anybody else."""
@@ -204,7 +207,7 @@ class Record:
     def audit_columns(self, action: str, outcome: int) -> tuple[Any, ...]:
         """Returns the columns of this request's audit row, but for the patients."""
         about = self._circumstances
-        self.left_a_row = True
+        self.outcome = outcome
         return (
             *(clock.now(), self._institution, outcome, action, self.actor.reference, self.actor.purpose),
             *(about.shape, about.source, about.request),

@@ -51,8 +51,9 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
             group.create_task(jobs)
             group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))
             parameters = Reader(
-                platform.pool, building.FEED_NAME, watch.handle, from_start=True, types=["SearchParameter"]
-            )
+                platform.pool, building.FEED_NAME, watch.handle,
+                from_start=True, types=building.FEED_TYPES, again=watch.handle_again,
+            )  # fmt: skip
             group.create_task(parameters.follow(stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
     finally:

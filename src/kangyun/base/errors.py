@@ -2,7 +2,7 @@
 
 Every error names one FHIR issue type (http://hl7.org/fhir/R4/valueset-issue-type.html) and one
 text (see `base.texts`), so that it can be said in Chinese and in English. It knows nothing of HTTP:
-`kangyun.web.outcome` holds the one table from issue type to status. A text is shown to the caller and
+`kangyun.base.statuses` holds the one table from issue type to status. A text is shown to the caller and
 may be logged: its parameters name elements, types, parameters and limits, never a patient's data.
 """
 

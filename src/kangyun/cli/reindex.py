@@ -1,7 +1,8 @@
 """`kangyun reindex`: the index of an installation made again, while it serves or not.
 
 For after an upgrade that reads resources differently, a change of the time zone, or when `doctor` asks for it. What is
-interrupted goes on from where it came to: only rows of an older edition are made anew.
+interrupted goes on from where it came to: only rows of an older edition are made anew. Search parameters whose own
+building came to nothing are active afterwards.
 """
 
 import asyncio
@@ -42,9 +43,11 @@ async def _reindex(settings: Settings, database: str, types: list[str], resume: 
 
 async def _with_bar(platform: Platform, types: list[str], resume: bool) -> int:
     store = platform.gate.store
-    if not resume:
-        async with platform.pool.connection() as connection:
+    async with platform.pool.connection() as connection:
+        if not resume:
             await store.registry.make_anew(connection)
+        await store.registry.refresh(connection)
+    edition = store.registry.edition
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(speak("cli.reindexing"), total=None)
@@ -52,4 +55,7 @@ async def _with_bar(platform: Platform, types: list[str], resume: bool) -> int:
         async def tell(reached: Reached) -> None:
             bar.update(task, completed=reached.done, total=reached.done + reached.left)
 
-        return await store.reindexer.run(types, tell)
+        done = await store.reindexer.run(types, tell)
+    async with platform.pool.connection() as connection:
+        await store.registry.complete(connection, types, edition)
+    return done

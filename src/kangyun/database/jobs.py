@@ -112,6 +112,21 @@ class Jobs:
             return [row["id"] for row in await connection.fetch("SELECT id FROM job WHERE state <> 'cancelled'")]
 
 
+async def under_way(connection: asyncpg.Connection, kind: str) -> list[Job]:
+    """Returns the jobs of a kind that wait or run."""
+    return await _jobs(connection, "kind = $1 AND state IN ('waiting', 'running')", kind)
+
+
+async def failed(connection: asyncpg.Connection) -> list[Job]:
+    """Returns the jobs that failed and were not swept yet, the last one first."""
+    return await _jobs(connection, "state = 'failed'")
+
+
+async def _jobs(connection: asyncpg.Connection, condition: str, *values: object) -> list[Job]:
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM job WHERE {condition} ORDER BY ended DESC", *values)
+    return [Job(*row) for row in rows]
+
+
 class Running:
     """A job in the hands of its handler."""
 

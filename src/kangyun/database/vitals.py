@@ -19,6 +19,12 @@ SELECT
 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+_JOBS = """
+SELECT count(*) FILTER (WHERE state = 'waiting')::float8 AS waiting,
+    count(*) FILTER (WHERE state = 'running')::float8 AS running,
+    count(*) FILTER (WHERE state = 'failed')::float8 AS failed
+FROM job
+"""
 # What was told longer ago than this is not known.
 FRESH_FOR = 60  # seconds
 Vitals = list[tuple[str, str, float]]
@@ -31,8 +37,8 @@ async def tell(connection: asyncpg.Connection, figures: Mapping[str, float]) -> 
 
 
 async def vitals(connection: asyncpg.Connection) -> Vitals:
-    """Returns the figures of the server, and those that processes told."""
-    own = await connection.fetchrow(_OWN)
+    """Returns the figures of the server and of jobs, and those that processes told."""
+    own, jobs = await connection.fetchrow(_OWN), await connection.fetchrow(_JOBS)
     told = await connection.fetch(
         "SELECT name, value FROM vital WHERE told > clock_timestamp() - $1 * interval '1 second'", FRESH_FOR
     )
@@ -40,6 +46,9 @@ async def vitals(connection: asyncpg.Connection) -> Vitals:
         ("kangyun_database_oldest_transaction_seconds", "Age of the oldest running transaction.", own["oldest"]),
         ("kangyun_database_connections", "Connections of all processes.", own["connections"]),
         ("kangyun_database_lock_waits", "Statements that wait for a lock.", own["waiting"]),
+        ("kangyun_jobs_waiting", "Jobs that wait for a worker.", jobs["waiting"]),
+        ("kangyun_jobs_running", "Jobs that a worker has.", jobs["running"]),
+        ("kangyun_jobs_failed", "Jobs that failed and are still kept.", jobs["failed"]),
         *((f"kangyun_{row['name']}", "Told by the background work.", row["value"]) for row in told),
     ]
 

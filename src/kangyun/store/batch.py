@@ -105,6 +105,7 @@ class Batch:
         self.written: list[tuple[int, int]] = []  # res and version
         self._patients: set[int] = set()
         self._digested: list[bytes] = []
+        self._outcome = 200
         # Keys that this commit makes, by patient. Nobody else may use one before the commit has happened: what they
         # seal with it could never be opened if it does not.
         self._fresh_keys: dict[int | None, tuple[int, Sealer]] = {}
@@ -113,6 +114,7 @@ class Batch:
         self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
     ) -> None:
         hasher = self._keys.hasher
+        self._outcome = self._envelope.outcome(changes[0].action)
         for type_, id_, res in names:
             self._name(hasher.name(type_, id_), res)
         indexed = []
@@ -139,7 +141,7 @@ class Batch:
         res, versions = zip(*self.written, strict=True)
         return rows.commit_row(
             *(about.institution, about.historic, about.depth, about.actor, about.purpose, about.origin, about.request),
-            *(res, versions, sm3(*self._digested), about.action, about.outcome, about.shape, about.source),
+            *(res, versions, sm3(*self._digested), about.action, self._outcome, about.shape, about.source),
             sorted(self._patients),
         )
 

@@ -2,7 +2,7 @@
 
 Readers follow the feed each at its own pace, at least once, and remember how far they came. Only what is in the feed is
 read here: the sequencer puts it there (`store.sequencer`). An event that a reader cannot deal with is parked for a
-person to see, and the reader goes on.
+person to see, and the reader goes on; what came later may have mended it, where a reader can look at it again.
 
 A restore of the database begins a new epoch: positions behind its beginning may have been given before, to other
 commits, so a reader of the epoch before goes back to where the new one began.
@@ -73,6 +73,27 @@ class Event:
     changes: tuple[Change, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that a reader could not deal with, and why. It holds no more than the feed does."""
+
+    reader: str
+    reason: str
+    place: Place
+
+
+async def parked(connection: asyncpg.Connection) -> list[Parked]:
+    """Returns what waits for a person, in the order of the feed."""
+    rows = await connection.fetch(statement("parked_events"))
+    return [Parked(row["name"], row["reason"], Place(row["epoch"], row["position"])) for row in rows]
+
+
+async def at(connection: asyncpg.Connection, place: Place, types: Sequence[str] | None = None) -> list[Event]:
+    """Returns the event at a place, with its changes of these types; none where there is none any more."""
+    events, _ = await read(connection, Place(place.epoch, place.position - 1), most=1, types=types)
+    return events
+
+
 async def read(
     connection: asyncpg.Connection, after: Place, *, most: int = MOST_COMMITS, historic: bool = True,
     types: Sequence[str] | None = None,
@@ -133,11 +154,13 @@ class Reader:
 
     def __init__(
         self, pool: Pool, name: str, handle: Handler, *, from_start: bool = False, historic: bool = True,
-        types: Sequence[str] | None = None,
+        types: Sequence[str] | None = None, again: Handler | None = None,
     ) -> None:  # fmt: skip
+        """`again` deals with a parked event out of its order, after what came later; what goes well is over."""
         self._pool = pool
         self._name = name
         self._handle = handle
+        self._again = again
         self._from_start = from_start
         self._historic = historic
         self._types = types
@@ -155,10 +178,13 @@ class Reader:
 
     async def _follow_with_lease(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         place = await self._begin(connection)
+        await self._look_again(connection)
         while not stop.is_set():
             events, reached = await read(connection, place, historic=self._historic, types=self._types)
             if events:
                 await self._deal_with(connection, events)
+                if any(event.changes for event in events):
+                    await self._look_again(connection)
             came = reached.position - place.position
             if reached != place:
                 place = reached
@@ -200,6 +226,18 @@ class Reader:
         await connection.execute(
             statement("park_event"), self._name, event.place.epoch, event.place.position, reason, attempt + 1
         )
+
+    async def _look_again(self, connection: asyncpg.Connection) -> None:
+        for row in await connection.fetch(statement("parked_places"), self._name) if self._again else ():
+            place = Place(*row)
+            try:
+                assert self._again is not None
+                await self._again(await at(connection, place, self._types))
+            except Exception as error:
+                _raise_if_passing(error)
+            else:
+                logger.info("%s: position %d is parked no longer", self._name, place.position)
+                await connection.execute(statement("let_go"), self._name, place.epoch, place.position)
 
 
 def _raise_if_passing(error: Exception) -> None:

@@ -24,7 +24,6 @@ class Envelope:
     historic:    facts that have happened, not orders made now: guards let them in.
     depth:       0 for a client; n for a reaction to a commit of depth n - 1.
     shape:       the request without any value.
-    outcome:     the HTTP status that it is answered with.
     """
 
     actor: str
@@ -37,7 +36,13 @@ class Envelope:
     historic: bool = False
     depth: int = 0
     origin: str | None = None
-    outcome: int = 200
+
+    def outcome(self, made: bytes) -> int:
+        """HTTP status for the audit row: by what was made, where that is all that was asked for; 200 for many."""
+        return _OUTCOMES.get((self.action, made), 200)
+
+
+_OUTCOMES = {("create", CREATED): 201, ("update", CREATED): 201, ("delete", DELETED): 204}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ searches by it are refused. Each change raises the edition of the index; a commi
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import asyncpg
 
@@ -104,14 +104,20 @@ class Registry:
             await connection.execute(statement("lock_editions"))
             await connection.execute(statement("raise_edition"))
 
-    async def set_state(self, connection: asyncpg.Connection, url: str, state: str) -> None:
-        """Makes a parameter active when its index is complete, or retired when it was taken back."""
+    async def retire(self, connection: asyncpg.Connection, url: str) -> None:
+        """Takes a parameter back: it is no longer written, which the edition tells the writers."""
         async with connection.transaction():
             await connection.execute(statement("lock_editions"))
-            await connection.execute(statement("set_parameter_state"), url, state)
-            # What is retired is no longer written: the edition tells the writers. What became active they write
-            # already, yet searchers must hear of it.
+            await connection.execute(statement("retire_parameter"), url)
             await connection.execute(statement("raise_edition"))
+
+    async def complete(self, connection: asyncpg.Connection, types: Sequence[str], edition: int) -> None:
+        """Makes active what is building and was defined by that edition, of types whose rows are all of it or newer."""
+        async with connection.transaction():
+            await connection.execute(statement("lock_editions"))
+            if await connection.execute(statement("activate_parameters"), types, edition) != "UPDATE 0":
+                # Writers write it already, yet searchers must hear of it.
+                await connection.execute(statement("raise_edition"))
 
 
 def bases_of(resource: Resource) -> list[str]:

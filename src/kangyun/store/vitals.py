@@ -1,4 +1,4 @@
-"""How far the change feed is behind the commits: for `/metrics` and `/health/ready`."""
+"""How far the change feed is behind the commits, and its readers behind it: for `/metrics` and `/health/ready`."""
 
 import asyncpg
 
@@ -16,15 +16,23 @@ FROM sequencer AS s CROSS JOIN LATERAL (
     FROM (SELECT c.instant FROM commit AS c WHERE c.xid >= s.upto LIMIT {MOST}) AS w
 ) AS b
 """
+# What comes next for the reader that is behind longest: nothing for one that is at the end.
+_READERS = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(f.instant)), 0)::float8 AS lag,
+    (SELECT count(*) FROM parked_event)::float8 AS parked
+FROM feed_cursor AS k JOIN feed AS f ON f.position = k.position + 1
+"""
 
 
 async def feed_vitals(connection: asyncpg.Connection) -> Vitals:
-    """Returns where the feed is and how far it is behind."""
-    row = await connection.fetchrow(_FEED)
+    """Returns where the feed is, how far it is behind, and how its readers do."""
+    row, readers = await connection.fetchrow(_FEED), await connection.fetchrow(_READERS)
     return [
         ("kangyun_feed_position", "The newest position of the change feed.", row["position"]),
         ("kangyun_feed_behind_commits", "Commits that have no position yet.", row["behind"]),
         ("kangyun_feed_lag_seconds", "Age of the oldest commit without a position.", row["lag"]),
+        ("kangyun_feed_reader_lag_seconds", "Age of what the slowest reader of the feed has to do.", readers["lag"]),
+        ("kangyun_parked_events", "Events that a reader of the feed could not deal with.", readers["parked"]),
     ]
 
 

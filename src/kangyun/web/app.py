@@ -19,9 +19,10 @@ from starlette.routing import Route
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooLong, Unavailable
+from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooCostly, TooLong, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
+from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
 from kangyun.web.binaries import names_content
@@ -30,7 +31,7 @@ from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
 from kangyun.web.health import figures, live, ready
-from kangyun.web.limits import LONGEST, Kind, Limits, TooSlow, in_time
+from kangyun.web.limits import LONGEST, Kind, Limits, in_time
 from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
@@ -41,10 +42,11 @@ from kangyun.web.metrics import (
     POOL_WAIT,
     POOL_WAITING,
     REFUSED,
+    TOO_COSTLY,
     UNEXPECTED,
     Metrics,
 )
-from kangyun.web.outcome import RETRY_AFTER, outcome, status_of, unexpected
+from kangyun.web.outcome import RETRY_AFTER, outcome, unexpected
 from kangyun.web.pages import page_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
@@ -120,6 +122,8 @@ class FhirEndpoint:
             async with self._limits.place(kind):
                 return await self._answer(request, kind, request_id)
         except PlatformError as error:
+            if isinstance(error, TooCostly):
+                self._metrics.add(TOO_COSTLY)
             return refusal(error, request, request_id)
         except TimeoutError:
             return refusal(Unavailable("web.too-slow"), request, request_id)
@@ -137,11 +141,10 @@ class FhirEndpoint:
             async with asyncio.timeout(LONGEST[kind]):
                 answer = await self._within(request, record, request_id)
         except Exception as error:
-            if not record.left_a_row:
-                async with asyncio.timeout(LAST_WORDS):
-                    await record.refuse(interaction(request), _status(error))
+            async with asyncio.timeout(LAST_WORDS):
+                await record.refuse(interaction(request), status_of(error))
             raise
-        if not record.left_a_row:  # Whatever was asked, the row that says so is there before the answer leaves.
+        if not record.outcome:  # Whatever was asked, the row that says so is there before the answer leaves.
             async with asyncio.timeout(LAST_WORDS):
                 await record.leave_row(interaction(request), answer.status, [])
         return answer
@@ -159,9 +162,14 @@ class FhirEndpoint:
     async def _record(self, request: HttpRequest, request_id: str) -> Record:
         about = Circumstances(shape(request), request.source, request_id)
         scheme, _, token = request.header("authorization").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise SignInNeeded
-        return await self._platform.gate.open(self._platform.sign_in.actor(token.strip()), about)
+        try:
+            if scheme.lower() != "bearer" or not token:
+                raise SignInNeeded
+            actor = self._platform.sign_in.actor(token.strip())
+        except SignInNeeded:
+            await self._platform.door.turn_away(about)
+            raise
+        return await self._platform.gate.open(actor, about)
 
 
 def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answer:
@@ -172,17 +180,9 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
         headers["allow"] = ", ".join(error.allow)
     elif isinstance(error, SignInNeeded):
         headers["www-authenticate"] = "Bearer"
-    elif isinstance(error, TooSlow):
-        status = 408
     elif status in (429, 503):
         headers["retry-after"] = str(RETRY_AFTER)
     return Answer(status, encode(outcome(error.issues, request.language, request_id)), headers)
-
-
-def _status(error: Exception) -> int:
-    if isinstance(error, PlatformError):
-        return status_of(error)
-    return 503 if isinstance(error, TimeoutError) else 500
 
 
 def _kind(request: HttpRequest) -> Kind:
@@ -327,7 +327,12 @@ class Application:
             asked = msgspec.json.decode(body, type=_SignIn)
         except (msgspec.DecodeError, RecursionError):
             raise Invalid("web.wrong-sign-in-body") from None
-        token = self._platform.sign_in.sign_in(asked.user, asked.password)
+        try:
+            token = self._platform.sign_in.sign_in(asked.user, asked.password)
+        except SignInNeeded:
+            sent = HttpRequest(request.scope, request.receive, 0)
+            await self._platform.door.turn_away(Circumstances("POST /sign-in", sent.source, trace_of(sent).request))
+            raise
         return JSONResponse({"access_token": token, "token_type": "Bearer"}, headers={"cache-control": "no-store"})
 
 

@@ -27,12 +27,13 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import NotFound, Throttled
+from kangyun.base.statuses import STATUS_BY_ISSUE_CODE
 from kangyun.base.texts import Language
 from kangyun.database.jobs import Job, Jobs
 from kangyun.fhir import Resource
 from kangyun.fhir.json import decode_value, encode
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, decoded
-from kangyun.web.outcome import STATUS_BY_ISSUE_CODE, outcome
+from kangyun.web.outcome import outcome
 from kangyun.web.shape import shape
 
 STATUS, FILE = "$bulk-status", "$bulk-file"

@@ -11,11 +11,12 @@ import asyncio
 
 from kangyun.access.record import Record
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.base.statuses import status_of
 from kangyun.fhir.json import encode
 from kangyun.web import answers
 from kangyun.web.entries import SLICE, Entry, read_entries
 from kangyun.web.exchange import Answer, HttpRequest
-from kangyun.web.outcome import outcome, status_of, unexpected
+from kangyun.web.outcome import outcome, unexpected
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction
 
@@ -35,7 +36,7 @@ class Bundles:
         kind, entries = await read_entries(request, record, self._rest.base)
         carry_out = self._transaction if kind == "transaction" else self._batch
         parts = await carry_out(entries, request, record)
-        if not record.left_a_row:
+        if not record.outcome:
             await record.leave_row(kind, 200, [])
         return Answer(200, answers.bundle(f"{kind}-response", [parts[entry.number] for entry in entries]))
 
@@ -87,21 +88,20 @@ class Bundles:
 
     async def _alone(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
         """Carries out one entry, which leaves a row of its own; what is wrong with it is said in its place."""
-        left, record.left_a_row = record.left_a_row, False
+        before, record.outcome = record.outcome, 0
         try:
             try:
                 return await self._carried_out(entry, request, record)
             except Exception as error:
-                if entry.error is None and not record.left_a_row:
-                    status = status_of(error) if isinstance(error, PlatformError) else 500
-                    await record.refuse(interaction(entry.inner(request, self._base_path)), status)
+                if entry.error is None:
+                    await record.refuse(interaction(entry.inner(request, self._base_path)), status_of(error))
                 raise
         except PlatformError as error:
             return _refused(error, request)
         except Exception as error:
             return answers.refused_entry(500, encode(outcome([unexpected(error)], request.language)))
         finally:
-            record.left_a_row |= left
+            record.outcome = record.outcome or before
 
     async def _carried_out(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
         if entry.error is not None:

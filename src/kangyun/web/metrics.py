@@ -35,6 +35,8 @@ STATUSES = (
     "415", "422", "429", "500", "503", "504", "other",
 )  # fmt: skip
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# Of a family with so few series each is shown before it is counted: else its first rise is not seen as one.
+FEW = len(get_args(Kind))
 _ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -78,11 +80,12 @@ POOL_IN_USE = Family("kangyun_pool_in_use", "gauge", "Database connections lent 
 POOL_WAITING = Family("kangyun_pool_waiting", "gauge", "Callers that wait for a database connection.")
 AUDIT_GROUP = Family("kangyun_audit_group_rows", "histogram", "Audit rows written together.", (), _ROWS)
 UNEXPECTED = Family("kangyun_unexpected_errors_total", "counter", "Defects met: answered with 500 and logged.")
+TOO_COSTLY = Family("kangyun_too_costly_total", "counter", "Requests ended, as they would cost too much.")
 PROCESSES = Family("kangyun_processes", "gauge", "Web processes that are alive.")
 
 FAMILIES = (
     *(REQUESTS, LATENCY, PLACES, PLACES_WAITING, REFUSED, BODY_BYTES, POOL_WAIT, POOL_IN_USE, POOL_WAITING),
-    *(AUDIT_GROUP, UNEXPECTED, PROCESSES),
+    *(AUDIT_GROUP, UNEXPECTED, TOO_COSTLY, PROCESSES),
 )
 
 
@@ -230,12 +233,13 @@ def _head(name: str, told: str, kind: str) -> list[str]:
 
 
 def _lines(family: Family, labels: tuple[str, ...], numbers: Sequence[float]) -> list[str]:
-    """The lines of one series; one that was never counted has none."""
+    """The lines of one series; one of many that was never counted has none."""
     pairs = [f'{name}="{value}"' for (name, _), value in zip(family.labels, labels, strict=True)]
+    few = len(_PLACES[family.name]) <= FEW
     if family.kind != "histogram":
-        return [f"{family.name}{_in_braces(pairs)} {_written(numbers[0])}"] if numbers[0] or not pairs else []
+        return [f"{family.name}{_in_braces(pairs)} {_written(numbers[0])}"] if numbers[0] or few else []
     counts = list(accumulate(numbers[:-1]))
-    if not counts[-1] and pairs:
+    if not counts[-1] and not few:
         return []
     lines = []
     for bound, count in zip([*map(_written, family.buckets), "+Inf"], counts, strict=True):

@@ -113,24 +113,26 @@ class Rest:
     # --- reading
 
     async def _read(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
+        part, known = _part(request), request.header("if-none-match")
+        versions = [] if known.strip() in ("", "*") else _versions(known, "If-None-Match")
         stored = await record.read(type_, id_)
-        known = request.header("if-none-match")
-        if known and (known.strip() == "*" or stored.version in _versions(known, "If-None-Match")):
+        if known.strip() == "*" or stored.version in versions:
             return Answer(304, headers=answers.version_headers(stored))
         since = request.header("if-modified-since")
         if since and not known and answers.not_after(stored, since):
             return Answer(304, headers=answers.version_headers(stored))
-        return self._shown(request, stored)
+        return self._shown(request, stored, part)
 
     async def _vread(self, request: HttpRequest, record: Record, type_: str, id_: str, version: str) -> Answer:
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed(request.method, "GET", "HEAD")
         if not version.isascii() or not version.isdecimal() or len(version) > 9:
             raise NotFound
-        return self._shown(request, await record.vread(type_, id_, int(version)))
+        part = _part(request)
+        return self._shown(request, await record.vread(type_, id_, int(version)), part)
 
     @staticmethod
-    def _shown(request: HttpRequest, stored: Stored) -> Answer:
+    def _shown(request: HttpRequest, stored: Stored, part: Part) -> Answer:
         """Shows a resource, the part of it that is asked for, or a Binary's content."""
         if stored.type == "Binary":
             content = binaries.content(stored, request)
@@ -138,7 +140,6 @@ class Rest:
                 return content
             request.format  # noqa: B018 - not asked before, because it might have been the content's
         answer = answers.of_resource(stored)
-        part = _part(request)
         if part.some:
             answer.body = answers.cut(stored, part)
         return answer

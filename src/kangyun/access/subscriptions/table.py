@@ -7,6 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.access.actor import Actor
+from kangyun.database.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,17 @@ async def park(connection: asyncpg.Connection, res: int, one: Delivery, status: 
     await connection.execute(_PARK, res, one.position, one.res, status)
 
 
+async def delivery_vitals(connection: asyncpg.Connection) -> Vitals:
+    """Returns how many notifications wait for a person."""
+    parked = await connection.fetchval("SELECT count(*)::float8 FROM subscription_parked")
+    return [("kangyun_parked_notifications", "Notifications that a receiver did not take.", parked)]
+
+
+async def parked(connection: asyncpg.Connection) -> list[tuple[str | None, int]]:
+    """Returns for each subscription (None: one that is over) how many notifications its receiver did not take."""
+    return [tuple(row) for row in await connection.fetch(_PARKED)]
+
+
 async def put_aside(connection: asyncpg.Connection, res: int, found: Sequence[tuple[int, int, int]]) -> None:
     """Parks (position, res, version) that could not be matched, for a person to see."""
     await connection.execute(_PUT_ASIDE, res, *zip(*found, strict=True))
@@ -172,6 +184,10 @@ _PUT_ASIDE = """
 INSERT INTO subscription_parked (subscription, position, res, version, status)
 SELECT $1, m.position, m.res, m.version, 0 FROM unnest($2::int8[], $3::int8[], $4::int4[]) AS m(position, res, version)
 ON CONFLICT DO NOTHING
+"""
+_PARKED = """
+SELECT s.id, count(*) FROM subscription_parked AS p LEFT JOIN subscription AS s ON s.res = p.subscription
+GROUP BY s.id ORDER BY s.id
 """
 _REFUSED = """
 WITH counted AS (

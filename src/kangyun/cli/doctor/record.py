@@ -8,12 +8,13 @@ import asyncpg
 
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings
+from kangyun.cli.doctor import background
 from kangyun.cli.doctor.findings import Finding, good, note, unknown, wrong
 from kangyun.cli.serve import PACKAGES
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrations_of
 from kangyun.database.vitals import vitals
-from kangyun.store.keys import open_key_ring, root_key
+from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.vitals import feed_vitals, is_sequenced
 
 LEAST_VERSION = 150000
@@ -83,7 +84,8 @@ async def _schema(connection: asyncpg.Connection) -> Finding:
 
 
 async def _contents(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[Finding]:
-    yield await _key(connection, settings)
+    keys, finding = await _keys(connection, settings)
+    yield finding
     yield good("durable") if await connection.fetchval(_DURABLE) else wrong("not-durable")
     ahead = await connection.fetchval(_NEWEST)
     yield wrong("clock-back", seconds=round(ahead)) if ahead and ahead > LONGEST_SKEW else good("clock-forward")
@@ -104,18 +106,20 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
         yield good("transactions", seconds=round(oldest))
     async for finding in _upkeep(connection):
         yield finding
+    async for finding in background.examine(connection, keys):
+        yield finding
 
 
-async def _key(connection: asyncpg.Connection, settings: Settings) -> Finding:
+async def _keys(connection: asyncpg.Connection, settings: Settings) -> tuple[KeyRing | None, Finding]:
     file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)"):
-        return note("key-not-used")
+        return None, note("key-not-used")
     try:
         root = root_key(file, may_make=False)
-        await open_key_ring(connection, root, "aes" if settings.cipher == "aes" else "sm4", file)
+        ring = await open_key_ring(connection, root, "aes" if settings.cipher == "aes" else "sm4", file)
     except PlatformError:
-        return wrong("key-other", file=str(file))
-    return good("key")
+        return None, wrong("key-other", file=str(file))
+    return ring, good("key")
 
 
 async def _upkeep(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
@@ -129,7 +133,3 @@ async def _upkeep(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
     held = await connection.fetchrow(_HOLDERS)
     if held["prepared"] or held["slots"]:
         yield note("held-back", prepared=held["prepared"], slots=held["slots"])
-    parked = await connection.fetch("SELECT name, reason, count(*) FROM parked_event GROUP BY 1, 2 ORDER BY 1, 2")
-    reasons = ", ".join(f"{name}: {reason} ({count})" for name, reason, count in parked)
-    count = sum(count for _, _, count in parked)
-    yield note("parked", count=count, reasons=reasons) if parked else good("nothing-parked")

@@ -104,6 +104,19 @@ ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.pos
 -- name: park_event
 INSERT INTO parked_event (name, epoch, position, reason, attempts) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
 
+-- name: parked_places
+SELECT epoch, position FROM parked_event WHERE name = $1 ORDER BY epoch, position;
+
+-- name: parked_events
+SELECT name, reason, epoch, position FROM parked_event ORDER BY name, epoch, position;
+
+-- name: let_go
+DELETE FROM parked_event WHERE name = $1 AND epoch = $2 AND position = $3;
+
+-- name: standing
+-- Which of these versions are the current ones of their resources.
+SELECT r.res, r.version FROM unnest($1::int8[], $2::int4[]) AS n(res, version) JOIN resource AS r USING (res, version);
+
 -- name: search_parameters
 SELECT number, type, code, state, definition FROM search_parameter WHERE state <> 'retired';
 
@@ -127,10 +140,15 @@ ON CONFLICT (type, code) DO UPDATE SET
 UPDATE search_parameter SET state = 'retired'
 WHERE url = $1 AND state <> 'retired' AND NOT (code = $2 AND type = ANY ($3::text[]));
 
--- name: set_parameter_state
--- What was taken back is not made active by the building that was under way.
-UPDATE search_parameter SET state = $2
-WHERE url = $1 AND state <> $2 AND ($2 = 'retired' OR state = 'building');
+-- name: building_parameters
+SELECT DISTINCT code, url FROM search_parameter WHERE state = 'building' ORDER BY code, url;
+
+-- name: retire_parameter
+UPDATE search_parameter SET state = 'retired' WHERE url = $1;
+
+-- name: activate_parameters
+-- What was taken back, or defined anew meanwhile, is not made active by the building that was under way.
+UPDATE search_parameter SET state = 'active' WHERE state = 'building' AND type = ANY ($1::text[]) AND edition <= $2;
 
 -- name: raise_edition
 UPDATE index_edition SET id = id + 1;

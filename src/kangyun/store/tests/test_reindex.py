@@ -9,6 +9,7 @@ from kangyun.database.jobs import Jobs
 from kangyun.database.jobs import work as work_on_jobs
 from kangyun.store import feed
 from kangyun.store.building import JOB, ParameterWatch, builder
+from kangyun.store.reindex import Reindexer
 from kangyun.store.writer import Writer
 
 EYE_COLOUR = {
@@ -22,6 +23,8 @@ EYE_COLOUR = {
     "type": "token",
     "expression": "Patient.extension('urn:region:eye-colour').value",
 }
+
+STRICT = {"prefer": "handling=strict"}
 
 
 def patient(colour, **more):
@@ -148,3 +151,28 @@ async def test_what_cannot_be_evaluated_for_one_resource_has_no_value_there(clie
     one = (await client.post("Patient", json=patient("green", name=[{"given": ["Anna"]}]))).json()["id"]
     await build()
     assert await found(client, "Patient?eye-colour=anna") == [one]
+
+
+async def test_what_is_defined_anew_while_it_is_built_answers_when_that_is_built(
+    client, platform, notice, build, monkeypatch
+):
+    old = (await client.post("Patient", json=patient("green", gender="male"))).json()["id"]
+    made = (await client.post("SearchParameter", json=EYE_COLOUR)).json()
+    await notice()
+    run, answers = Reindexer.run, []
+
+    async def first(*arguments):
+        done = await run(*arguments)
+        await client.put(f"SearchParameter/{made['id']}", json=made | {"expression": "Patient.gender"})
+        await notice()
+        monkeypatch.setattr(Reindexer, "run", second)
+        return done
+
+    async def second(*arguments):
+        answers.append((await client.get("Patient?eye-colour=male", headers=STRICT)).status_code)
+        return await run(*arguments)
+
+    monkeypatch.setattr(Reindexer, "run", first)
+    await build()
+    assert answers[0] == 400
+    assert await found(client, "Patient?eye-colour=male") == [old]
