@@ -110,6 +110,13 @@ async def test_everything_of_all_patients_and_of_an_encounter(ward):
     assert shown(bundle, "include") == {"zhang", "wang", "role", "li", "hospital"}
 
 
+async def test_everything_refuses_what_it_does_not_know_as_a_search_names_it(ward):
+    for prefer in ("handling=lenient", "handling=strict"):
+        refused = await ward.get("Patient/zhang/$everything?nope=1", headers={"prefer": prefer})
+        assert (refused.status_code, refused.json()["issue"][0]["code"]) == (400, "not-supported")
+        assert '"nope"' in refused.json()["issue"][0]["details"]["text"]
+
+
 async def test_everything_of_nobody_is_not_found(ward):
     assert (await ward.get("Patient/nobody/$everything")).status_code == 404
     await ward.delete("Patient/wang")
