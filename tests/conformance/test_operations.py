@@ -195,6 +195,23 @@ async def test_what_is_written_must_meet_the_profiles_that_it_claims_and_the_rec
     assert (await client.put("Patient/p", json=claiming)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("element", "place"),
+    [
+        ({"path": "Patient.nope"}, "element[0].path"),
+        ({"path": "Patient.name", "constraint": [{"key": "k", "severity": "error", "human": "h", "expression": "a.("}]},
+         "element[0].constraint[0].expression"),
+    ],
+)  # fmt: skip
+async def test_a_profile_that_cannot_be_held_against_anything_is_refused(client, element, place):
+    broken = PROFILE | {"differential": {"element": [{"id": element["path"]} | element]}}
+    refused = await client.put("StructureDefinition/named", json=broken)
+    assert (refused.status_code, refused.json()["issue"][0]["expression"]) == (
+        422, [f"StructureDefinition.differential.{place}"],
+    )  # fmt: skip
+    assert "error" in severities(await client.post("StructureDefinition/$validate", json=broken))
+
+
 async def test_profiles_are_checked_by_the_records_own_value_sets(client, transaction):
     value_set = {
         "resourceType": "ValueSet", "id": "ours", "url": "urn:test:ours", "status": "active",
