@@ -129,6 +129,58 @@ async def test_conditional_references_see_what_the_transaction_itself_writes(cli
     assert refused.status_code == 400, refused.text
 
 
+async def test_conditional_references_of_the_own_base_are_resolved(client):
+    await client.put("Patient/zhang", json=ZHANG)
+    (one,) = await sent(
+        client, "transaction", entry("POST", "Observation", observed(f"{BASE}/Patient?identifier=1"))
+    )  # fmt: skip
+    stored = (await client.get(f"Observation/{ids([one])[0]}")).json()
+    assert stored["subject"] == {"reference": "Patient/zhang"}
+
+
+UNREADABLE = {
+    "Patient?": 400, "Foo?x=1": 400, "?identifier=1": 400, "Patient/?identifier=1": 400, "Patient?nope=1": 400,
+    f"{BASE}/Patient?": 400, "Patient?identifier=nobody": 412,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", UNREADABLE)
+async def test_conditional_references_that_lead_nowhere_are_refused_in_their_place(client, reference):
+    seen = observed("Patient/zhang", focus=[{"reference": reference}])
+    entries = [entry("PUT", "Patient/zhang", ZHANG), entry("POST", "Observation", seen)]
+    refused = await client.post("", json=bundle("transaction", *entries))
+    assert refused.status_code == UNREADABLE[reference], refused.text
+    (issue,) = refused.json()["issue"]
+    assert issue["expression"] == ["Bundle.entry[1].resource"]
+    assert (await client.get("Patient/zhang")).status_code == 404
+
+
+@pytest.mark.parametrize("reference", ["Patient?identifier=1", f"{BASE}/Patient?identifier=1", "Foo?x=1", "Patient?"])
+async def test_outside_of_transactions_there_are_no_conditional_references(client, reference):
+    seen = observed("Patient/zhang", focus=[{"reference": reference}])
+    await client.put("Patient/zhang", json=ZHANG)
+    put = await client.put("Observation/o", json=seen | {"id": "o"})
+    for refused in (await client.post("Observation", json=seen), put):
+        assert refused.status_code == 400, refused.text
+        assert refused.json()["issue"][0]["expression"] == ["Observation"]
+    good, bad = await sent(
+        client, "batch", entry("POST", "Observation", observed("Patient/zhang")), entry("POST", "Observation", seen)
+    )  # fmt: skip
+    assert statuses([good, bad]) == [201, 400]
+    assert bad["response"]["outcome"]["issue"][0]["expression"] == ["Bundle.entry[1].resource"]
+    assert await total(client, "Observation?") == 1
+
+
+async def test_what_only_looks_like_a_conditional_reference_is_kept(client):
+    elsewhere = [{"reference": "http://elsewhere.example/Patient?id=1"}, {"reference": "urn:x:a?b"}]
+    made = await client.post("Observation", json=observed("Patient/zhang", focus=elsewhere))
+    assert made.json()["focus"] == elsewhere
+    # A Bundle that is stored is carried out by somebody else, or not at all.
+    message = bundle("transaction", entry("POST", "Observation", observed("Patient?identifier=1")))
+    assert (await client.put("Bundle/b", json=message | {"id": "b"})).status_code == 201
+    assert (await client.get("Bundle/b")).json()["entry"] == message["entry"]
+
+
 async def test_every_kind_of_entry_in_one_transaction(client):
     await client.put("Patient/zhang", json=ZHANG)
     await client.put("Patient/wang", json=ZHANG | {"id": "wang", "identifier": [{"value": "2"}]})

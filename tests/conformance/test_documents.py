@@ -95,6 +95,40 @@ async def test_openapi_describes_every_address(open_client):
             place = place[step]
 
 
+async def test_openapi_names_the_statuses_that_there_are(client):
+    document = (await client.get("openapi.json")).json()
+    paths, described = document["paths"], document["components"]["responses"]
+    person, identified = {"resourceType": "Patient"}, {"resourceType": "Patient", "identifier": [{"value": "1"}]}
+    patch = [{"op": "add", "path": "/active", "value": True}]
+    json_patch = {"content-type": "application/json-patch+json"}
+    minimal, outcome = {"prefer": "return=minimal"}, {"prefer": "return=OperationOutcome"}
+    asked = [
+        ("/Patient", "POST", "Patient", identified, minimal),
+        ("/Patient", "POST", "Patient", person, outcome | {"if-none-exist": "identifier=1"}),
+        ("/Patient", "PUT", "Patient?identifier=2", person, {}),
+        ("/Patient", "PUT", "Patient?identifier=1", identified | {"active": False}, minimal),
+        ("/Patient", "PATCH", "Patient?identifier=1", patch, minimal | json_patch),
+        ("/Patient", "DELETE", "Patient?identifier=1", None, outcome),
+        ("/Patient", "DELETE", "Patient?identifier=1", None, {}),
+        ("/{type}/{id}", "PUT", "Patient/p", person | {"id": "p"}, {}),
+        ("/{type}/{id}", "PUT", "Patient/p", person | {"id": "p"}, minimal),
+        ("/{type}/{id}", "PATCH", "Patient/p", patch, json_patch),
+        ("/{type}/{id}", "GET", "Patient/p", None, {}),
+        ("/{type}/{id}", "GET", "Patient/p", None, {"if-none-match": "*"}),
+        ("/{type}/{id}", "DELETE", "Patient/p", None, outcome),
+        ("/{type}/{id}", "DELETE", "Patient/p", None, {}),
+    ]
+    answered = {}
+    for path, method, address, body, headers in asked:
+        answer = await client.request(method, address, json=body, headers=headers)
+        _, _, name = paths[path][method.lower()]["responses"][str(answer.status_code)]["$ref"].rpartition("/")
+        versioned = {header for header in ("ETag", "Last-Modified", "Location") if header in answer.headers}
+        assert versioned <= described[name]["headers"].keys()
+        answered.setdefault((path, method.lower()), set()).add(str(answer.status_code))
+    for (path, method), statuses in answered.items():
+        assert {status for status in paths[path][method]["responses"] if status[0] in "23"} == statuses
+
+
 def _references(node):
     pending = [node]
     while pending:

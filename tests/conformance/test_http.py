@@ -114,6 +114,17 @@ async def test_conditional_read(stocked, headers, status):
     assert answer.headers["etag"] == 'W/"1"'
 
 
+@pytest.mark.parametrize("address", ["Patient/zhang", "Patient/zhang/_history/1"])
+async def test_a_read_with_what_it_does_not_know(stocked, address):
+    strict = {"prefer": "handling=strict"}
+    assert (await stocked.get(f"{address}?nope=1")).status_code == 200
+    refused = await stocked.get(f"{address}?_pretty=true&nope=1", headers=strict)
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["code"] == "not-supported"
+    known = await stocked.get(f"{address}?_pretty=true&_format=json&_summary=true&_elements=name", headers=strict)
+    assert known.status_code == 200
+
+
 async def test_head_has_the_headers_and_no_body(stocked):
     for address in (
         "Patient/zhang",

@@ -108,6 +108,7 @@ async def test_what_is_refused_is_told_by_its_line_and_takes_nothing_with_it(sta
         ndjson({"resourceType": "Nonsense", "id": "x"}),
         b'{"resourceType":"Patient","id":"' + b"x" * 200_000 + b'"}\n',
         ndjson(observation("o-1", "p-1")),
+        ndjson(observation("o-2", "p-1", focus=[{"reference": "Patient?identifier=marked-secret"}])),
         b"[1,2]\n",
         b"\xff\xfe\n",
         ndjson(patient("p-3")).strip(),
@@ -116,11 +117,11 @@ async def test_what_is_refused_is_told_by_its_line_and_takes_nothing_with_it(sta
     manifest = await imported(client, asked(f"file://{folder}/mixed.ndjson"))
     assert manifest["output"][0]["created"] == 3
     (error,) = manifest["error"]
-    assert error["count"] == 7
+    assert error["count"] == 8
     told = await client.get(error["url"])
     outcomes = [json.loads(line) for line in told.text.splitlines()]
     assert {one["resourceType"] for one in outcomes} == {"OperationOutcome"}
-    assert [one["issue"][0]["diagnostics"] for one in outcomes] == [f"line {n}" for n in (3, 4, 5, 6, 7, 9, 10)]
+    assert [one["issue"][0]["diagnostics"] for one in outcomes] == [f"line {n}" for n in (3, 4, 5, 6, 7, 9, 10, 11)]
     assert outcomes[1]["issue"][0]["expression"] == ["Patient.gender"]
     assert "marked-secret" not in told.text
     assert await count(client, "Patient") == 2

@@ -110,6 +110,13 @@ async def test_everything_of_all_patients_and_of_an_encounter(ward):
     assert shown(bundle, "include") == {"zhang", "wang", "role", "li", "hospital"}
 
 
+async def test_everything_refuses_what_it_does_not_know_as_a_search_names_it(ward):
+    for prefer in ("handling=lenient", "handling=strict"):
+        refused = await ward.get("Patient/zhang/$everything?nope=1", headers={"prefer": prefer})
+        assert (refused.status_code, refused.json()["issue"][0]["code"]) == (400, "not-supported")
+        assert '"nope"' in refused.json()["issue"][0]["details"]["text"]
+
+
 async def test_everything_of_nobody_is_not_found(ward):
     assert (await ward.get("Patient/nobody/$everything")).status_code == 404
     await ward.delete("Patient/wang")
@@ -186,6 +193,23 @@ async def test_what_is_written_must_meet_the_profiles_that_it_claims_and_the_rec
     assert (refused.status_code, places) == (422, [f"Bundle.entry[{n}].resource.name" for n in (0, 1)])
     (await client.delete("StructureDefinition/named")).raise_for_status()
     assert (await client.put("Patient/p", json=claiming)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("element", "place"),
+    [
+        ({"path": "Patient.nope"}, "element[0].path"),
+        ({"path": "Patient.name", "constraint": [{"key": "k", "severity": "error", "human": "h", "expression": "a.("}]},
+         "element[0].constraint[0].expression"),
+    ],
+)  # fmt: skip
+async def test_a_profile_that_cannot_be_held_against_anything_is_refused(client, element, place):
+    broken = PROFILE | {"differential": {"element": [{"id": element["path"]} | element]}}
+    refused = await client.put("StructureDefinition/named", json=broken)
+    assert (refused.status_code, refused.json()["issue"][0]["expression"]) == (
+        422, [f"StructureDefinition.differential.{place}"],
+    )  # fmt: skip
+    assert "error" in severities(await client.post("StructureDefinition/$validate", json=broken))
 
 
 async def test_profiles_are_checked_by_the_records_own_value_sets(client, transaction):

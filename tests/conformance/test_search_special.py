@@ -24,9 +24,13 @@ def observed(id_, patient, value, **more):
     } | more  # fmt: skip
 
 
-def listed(id_, *items):
+BASE = "http://127.0.0.1:8080/fhir"
+
+
+def listed(id_, *items, deleted=(), mode="working"):
     entries = [{"item": {"reference": item}} for item in items]
-    return {"resourceType": "List", "id": id_, "status": "current", "mode": "working", "entry": entries}
+    entries += [{"item": {"reference": item}, "deleted": True} for item in deleted]
+    return {"resourceType": "List", "id": id_, "status": "current", "mode": mode, "entry": entries}
 
 
 VISIT = {
@@ -42,6 +46,8 @@ STOCK = (
     VISIT,
     listed("watched", "Patient/amy", "Observation/heavy"),
     listed("also", "Patient/bob"),
+    listed("own", f"{BASE}/Patient/bob", "Patient/amy/_history/1", "http://elsewhere.example/fhir/Patient/peter"),
+    listed("changes", "Patient/amy", "Patient/bob", deleted=["Patient/peter", "Patient/bob"], mode="changes"),
     {
         "resourceType": "Basic",
         "id": "note",
@@ -62,7 +68,12 @@ STOCK = (
         ("Observation?_list=watched", {"heavy"}),
         ("Patient?_list=watched,also", {"amy", "bob"}),
         ("Patient?_list=List/watched", {"amy"}),
+        (f"Patient?_list={BASE}/List/watched", {"amy"}),
+        ("Patient?_list=own", {"amy", "bob"}),
+        ("Patient?_list=changes", {"amy", "bob"}),
+        ("Patient?_list=changes&_sort=_id&gender=male", set()),
         ("Patient?_list=nothing", set()),
+        ("Patient?_filter=_list eq watched", {"amy"}),
         ("Patient?_text=fever", {"peter"}),
         ("Patient?_text=rare FEVER", {"peter"}),
         ("Patient?_text=fev", set()),
@@ -134,7 +145,7 @@ async def test_a_compartment_holds_what_is_about_its_owner(stocked, ids_of, addr
     assert set(await ids_of(stocked, address)) == found
 
 
-ALL = {"peter", "amy", "bob", "light", "heavy", "visit", "watched", "also", "note"}
+ALL = {"peter", "amy", "bob", "light", "heavy", "visit", "watched", "also", "own", "changes", "note"}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +204,18 @@ async def test_the_form_of_a_post_is_a_query_too(stocked):
     assert xml.headers["content-type"].startswith("application/fhir+xml")
     refused = await stocked.post("Patient/_search", content=b"{}", headers={"content-type": "application/json"})
     assert refused.status_code == 415
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://elsewhere.example/fhir/List/watched", "List/watched/_history/1", f"{BASE}/List/watched/_history/1",
+     "Patient/amy", f"{BASE}/Patient/amy", "watched/", "a b", "urn:uuid:0b8e1c53-7c1c-4f0d-9a53-2d2e4d5c6b7a", "x,",
+     "watched,elsewhere:x"],
+)  # fmt: skip
+async def test_what_names_no_list_here_is_refused(stocked, value):
+    refused = await stocked.get("Patient", params={"_list": value})
+    assert refused.status_code == 400
+    assert refused.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.value"
 
 
 async def test_a_list_that_is_a_function_is_named(stocked):

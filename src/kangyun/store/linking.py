@@ -14,15 +14,19 @@ from copy import deepcopy
 
 import asyncpg
 
-from kangyun.base.errors import MultipleMatches
+from kangyun.base.errors import Invalid, MultipleMatches, PlatformError, located
 from kangyun.fhir import Resource
 from kangyun.fhir.references import references
 from kangyun.store.index import Target
 from kangyun.store.interactions import SLICE, Plan
 from kangyun.store.matching import Matching
+from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
 from kangyun.store.segments import Numbers
+
+# A transaction that one of these holds is carried out by somebody else, or not at all.
+HOLD_OTHERS = frozenset({"Bundle", "Parameters"})
 
 
 class Linker:
@@ -43,7 +47,8 @@ class Linker:
     async def rewrite(self, matching: Matching, connection: asyncpg.Connection) -> None:
         """Rewrites full URLs, conditional references and own base URLs.
 
-        Raises MultipleMatches for a conditional reference that does not match just one resource.
+        Raises MultipleMatches for a conditional reference that does not match just one resource, Invalid or
+        NotSupported for one that cannot be read, or stands outside of a transaction.
         """
         mapping = {
             plan.operation.full_url: f"{plan.operation.type}/{plan.id}"
@@ -79,29 +84,41 @@ class Linker:
 
     async def _conditional(self, matching: Matching, connection: asyncpg.Connection) -> dict[str, str]:
         """Returns what conditional references lead to. They are resolved last: in the record as it will be."""
-        wanted = {
-            link["reference"]
-            for plan in self._plans
-            if plan.operation.full_url is not None
-            for link in plan.links
-            if is_conditional(link["reference"])
-        }
-        found = {}
-        for text in wanted:
-            type_, _, condition = text.partition("?")
-            # What this transaction writes counts as it will be, or, deleted, not at all.
-            written = {
-                plan.id: plan.resource for plan in self._plans if plan.operation.type == type_ and plan.done is None
-            }
-            there = await matching.in_record(connection, type_, condition, 2 + len(written))
-            ids = [id_ for id_ in there if id_ not in written]
-            at_hand = {id_: resource for id_, resource in written.items() if resource is not None}
-            if at_hand:
-                ids += await matching.at_hand(connection, type_, condition, at_hand)
-            if len(ids) != 1:
-                raise MultipleMatches("store.conditional-reference", count=len(ids))
-            found[text] = f"{type_}/{ids[0]}"
+        found: dict[str, str] = {}
+        for plan in self._plans:
+            for link in plan.links:
+                text = link["reference"]
+                if "?" not in text or text in found or plan.operation.type in HOLD_OTHERS:
+                    continue
+                search = relative(text, self._bases)
+                if not is_conditional(search):
+                    continue
+                try:
+                    found[text] = await self._found(
+                        matching, connection, search, within=plan.operation.full_url is not None
+                    )
+                except PlatformError as error:
+                    place = f"{plan.operation.at}.resource" if plan.operation.at else plan.operation.type
+                    raise type(error)(issues=tuple(located(issue, place) for issue in error.issues)) from None
         return found
+
+    async def _found(self, matching: Matching, connection: asyncpg.Connection, search: str, *, within: bool) -> str:
+        """Returns the one resource that a conditional reference matches. within: it stands in a transaction."""
+        type_, _, condition = search.partition("?")
+        if type_ not in TYPE_NUMBERS:
+            raise Invalid("store.conditional-type")
+        if not within:
+            raise Invalid("store.conditional-outside")
+        # What this transaction writes counts as it will be, or, deleted, not at all.
+        written = {plan.id: plan.resource for plan in self._plans if plan.operation.type == type_ and plan.done is None}
+        there = await matching.in_record(connection, type_, condition, 2 + len(written))
+        ids = [id_ for id_ in there if id_ not in written]
+        at_hand = {id_: resource for id_, resource in written.items() if resource is not None}
+        if at_hand:
+            ids += await matching.at_hand(connection, type_, condition, at_hand)
+        if len(ids) != 1:
+            raise MultipleMatches("store.conditional-reference", count=len(ids))
+        return f"{type_}/{ids[0]}"
 
     async def resolve(self, reader: Reader, numbers: Numbers, connection: asyncpg.Connection) -> None:
         """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""

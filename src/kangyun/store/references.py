@@ -12,7 +12,8 @@ from typing import Any
 from kangyun.fhir import Resource
 from kangyun.store.model import TYPE_NUMBERS
 
-_SEARCH = re.compile(r"[A-Z][A-Za-z]+\?.")
+# No scheme and no fragment before the question mark: what is elsewhere is not asked.
+_SEARCH = re.compile(r"[^:#?]*\?")
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
@@ -31,8 +32,8 @@ def relative(reference: str, bases: tuple[str, ...]) -> str:
 
 
 def is_conditional(reference: str) -> bool:
-    """Whether a reference is a search: `Practitioner?identifier=…`."""
-    return "?" in reference and _SEARCH.match(reference) is not None and reference.partition("?")[0] in TYPE_NUMBERS
+    """Whether a relative reference is a search, one that can be read or not: `Practitioner?identifier=…`."""
+    return _SEARCH.match(reference) is not None
 
 
 def rewrite_urns(resource: Resource, mapping: dict[str, str]) -> None:

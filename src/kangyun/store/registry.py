@@ -6,6 +6,7 @@ searches by it are refused. Each change raises the edition of the index; a commi
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import asyncpg
@@ -20,6 +21,8 @@ from kangyun.store.statements import statement
 # Bits of `resource.present`; a parameter beyond them has no :missing.
 MOST_NUMBERS = 63
 LEAST_COMPONENTS = 2
+# What can stand before the equals sign of a search, and is none of the names that the specification keeps for itself.
+_CODE = re.compile(r"[^\W_][\w-]*")
 logger = logging.getLogger(__name__)
 
 
@@ -136,6 +139,8 @@ def defined(resource: Resource, known: Parameters) -> SearchParameter:
 
     known: the other parameters of the type, of which a composite is made.
     """
+    if not _CODE.fullmatch(resource.get("code", "")):
+        raise Invalid("store.parameter-code")
     if resource.get("type") not in ("number", "date", "string", "token", "reference", "composite", "quantity", "uri"):
         raise Invalid("store.parameter-type")
     if not resource.get("expression"):
@@ -176,7 +181,8 @@ def is_ours(resource: Resource) -> bool:
         types = bases_of(resource)
     except PlatformError:
         return False
+    known = definitions().search_parameters
     return any(
-        (found := parameters(type_).get(resource.get("code", ""))) is None or found.url != resource.get("url")
+        (found := known[type_].get(resource.get("code", ""))) is None or found.url != resource.get("url")
         for type_ in types
     )

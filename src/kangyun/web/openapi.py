@@ -36,7 +36,7 @@ _HEADERS: dict[str, Json] = {
     "If-Match": {"type": "string", "examples": ['W/"1"']},
     "If-None-Match": {"type": "string", "examples": ['W/"1"']},
     "If-None-Exist": {"type": "string", "examples": ["identifier=urn:example|1"]},
-    "Prefer": {"type": "string", "examples": ["return=minimal", "handling=strict"]},
+    "Prefer": {"type": "string", "examples": ["return=minimal", "return=OperationOutcome", "handling=strict"]},
 }
 _PATHS: dict[str, Json] = {
     "type": {"$ref": "#/components/schemas/ResourceType"},
@@ -44,6 +44,7 @@ _PATHS: dict[str, Json] = {
     "version": {"type": "integer", "minimum": 1},
     "compartment": {"$ref": "#/components/schemas/CompartmentType"},
 }
+_OF_READ = ("Prefer", "_format", "_pretty", "_summary", "_elements")
 _HISTORY = ("_count", "_since", "_at", "_format")
 
 
@@ -51,22 +52,22 @@ def openapi(base: str, known: Known) -> Json:
     """Returns the document; `known` gives the search parameters of a type."""
     types = sorted(definitions().resource_types)
     paths: dict[str, Json] = {
-        "/metadata": {"get": _operation("capabilities", ["_format"], "CapabilityStatement", security=[])},
+        "/metadata": {"get": _operation("capabilities", ["_format"], _shown_as("CapabilityStatement"), security=[])},
         "/": {
-            "get": _operation("searchSystem", ["_type", *_shown()], "Bundle"),
-            "post": _operation("bundle", ["Prefer"], "Bundle", _body("Bundle")),
+            "get": _operation("searchSystem", ["_type", *_shown()], _shown_as("Bundle")),
+            "post": _operation("bundle", ["Prefer"], _shown_as("Bundle"), _body("Bundle")),
         },
-        "/_search": {"post": _operation("searchSystemByPost", [], "Bundle", _form())},
-        "/_history": {"get": _operation("historySystem", _HISTORY, "Bundle")},
-        "/{type}/_search": {"post": _operation("searchTypeByPost", ["type"], "Bundle", _form())},
-        "/{type}/_history": {"get": _operation("historyType", ["type", *_HISTORY], "Bundle")},
+        "/_search": {"post": _operation("searchSystemByPost", [], _shown_as("Bundle"), _form())},
+        "/_history": {"get": _operation("historySystem", _HISTORY, _shown_as("Bundle"))},
+        "/{type}/_search": {"post": _operation("searchTypeByPost", ["type"], _shown_as("Bundle"), _form())},
+        "/{type}/_history": {"get": _operation("historyType", ["type", *_HISTORY], _shown_as("Bundle"))},
         "/{type}/{id}": _instance(),
-        "/{type}/{id}/_history": {"get": _operation("historyInstance", ["type", "id", *_HISTORY], "Bundle")},
+        "/{type}/{id}/_history": {"get": _operation("historyInstance", ["type", "id", *_HISTORY], _shown_as("Bundle"))},
         "/{type}/{id}/_history/{version}": {
-            "get": _operation("vread", ["type", "id", "version", "_format", "_summary", "_elements"], "Resource")
+            "get": _operation("vread", ["type", "id", "version", *_OF_READ], _shown_as("Resource"))
         },
         "/{compartment}/{id}/{type}": {
-            "get": _operation("searchCompartment", ["compartment", "id", "type", *_shown()], "Bundle")
+            "get": _operation("searchCompartment", ["compartment", "id", "type", *_shown()], _shown_as("Bundle"))
         },
     }
     for name in types:
@@ -83,7 +84,8 @@ def openapi(base: str, known: Known) -> Json:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
             "parameters": _parameters(),
             "schemas": _schemas(types),
-            "responses": _responses(),
+            "responses": _responses(types),
+            "headers": {name: {"schema": {"type": "string"}} for name in ("ETag", "Last-Modified", "Location")},
         },
     }
 
@@ -97,14 +99,13 @@ _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 def _instance() -> Json:
     """What can be done to a resource by its id."""
     where = ["type", "id"]
+    updating = [*where, "If-Match", "If-None-Match", "Prefer"]
     return {
-        "get": _operation(
-            "read", [*where, "If-None-Match", "_format", "_pretty", "_summary", "_elements"], "Resource"
-        ),
-        "put": _operation("update", [*where, "If-Match", "If-None-Match", "Prefer"], "Resource", _body("Resource")),
-        "patch": _operation("patch", [*where, "If-Match", "Prefer"], "Resource", _patch_body()),
-        "delete": _operation("delete", [*where, "If-Match"], "OperationOutcome"),
-    }  # fmt: skip
+        "get": _operation("read", [*where, "If-None-Match", *_OF_READ], _read()),
+        "put": _operation("update", updating, _written("Resource", "200", "201"), _body("Resource")),
+        "patch": _operation("patch", [*where, "If-Match", "Prefer"], _written("Resource", "200"), _patch_body()),
+        "delete": _operation("delete", [*where, "If-Match", "Prefer"], _deleted()),
+    }
 
 
 def _type(name: str, known: Known) -> Json:
@@ -112,12 +113,13 @@ def _type(name: str, known: Known) -> Json:
     own = [_search_parameter(code, one.type) for code, one in sorted(known(name).items()) if one.answerable]
     condition = {"name": "identifier", "in": "query", "schema": {"type": "string"}}
     by = [condition] if "identifier" in known(name) else []
+    written = _written(name, "200", "201")
     return {
-        "get": _operation(f"search{name}", _shown(), "Bundle", more=own),
-        "post": _operation(f"create{name}", ["If-None-Exist", "Prefer"], name, _body(name)),
-        "put": _operation(f"updateBy{name}", ["_id", "Prefer"], name, _body(name), by),
-        "patch": _operation(f"patchBy{name}", ["_id", "Prefer"], name, _patch_body(), by),
-        "delete": _operation(f"deleteBy{name}", ["_id"], "OperationOutcome", more=by),
+        "get": _operation(f"search{name}", _shown(), _shown_as("Bundle"), more=own),
+        "post": _operation(f"create{name}", ["If-None-Exist", "Prefer"], written, _body(name)),
+        "put": _operation(f"updateBy{name}", ["_id", "Prefer"], written, _body(name), by),
+        "patch": _operation(f"patchBy{name}", ["_id", "Prefer"], _written(name, "200"), _patch_body(), by),
+        "delete": _operation(f"deleteBy{name}", ["_id", "Prefer"], _deleted(), more=by),
     }
 
 
@@ -139,32 +141,59 @@ def _called(operation: Operation) -> dict[str, Json]:
         starts, where = places[level]
         for start in starts:
             name = f"{operation.name}{start.replace('/', '-').replace('{', '').replace('}', '')}"
-            post = _operation(f"{name}-post", where, "Resource", _body("Parameters"))
-            get = _operation(name, where, "Resource", more=plain)
+            post = _operation(f"{name}-post", where, _shown_as("Resource"), _body("Parameters"))
+            get = _operation(name, where, _shown_as("Resource"), more=plain)
             paths[f"{start}/${operation.name}"] = {"post": post} | ({} if operation.affects_state else {"get": get})
     return paths
 
 
 def _operation(
-    name: str, parameters: Any, answer: str, body: Json | None = None, more: Any = (), security: Any = None
+    name: str, parameters: Any, answers: Json, body: Json | None = None, more: Any = (), security: Any = None
 ) -> Json:  # fmt: skip
     shown = [{"$ref": f"#/components/parameters/{one}"} for one in parameters]
     return (
         {"operationId": name, "parameters": [*shown, *more]}
         | ({"requestBody": body} if body else {})
         | ({"security": security} if security is not None else {})
-        | {
-            "responses": {
-                "2XX": {"description": answer, "content": _content(answer)},
-                "304": {"description": "Not modified"},
-                **{status: {"$ref": "#/components/responses/Refused"} for status in ("4XX", "503")},
-            }
-        }
+        | {"responses": answers | dict.fromkeys(("4XX", "503"), _answer("Refused"))}
     )
 
 
-def _content(schema: str) -> Json:
-    return {_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}, _XML: {"schema": {"type": "string"}}}
+# Answers are components of the document, because many operations have the same.
+
+
+def _shown_as(schema: str) -> Json:
+    """The answer of what changes nothing."""
+    return {"200": _answer(f"Shown{schema}")}
+
+
+def _read() -> Json:
+    """The answers of a read by id."""
+    return {"200": _answer("Read"), "304": _answer("NotModified")}
+
+
+def _written(schema: str, *statuses: str) -> Json:
+    """The answers of a write."""
+    return dict.fromkeys(statuses, _answer(f"Written{schema}"))
+
+
+def _deleted() -> Json:
+    """The answers of a deletion: nothing, if the client does not ask for an outcome."""
+    return {"200": _answer("Done"), "204": _answer("Deleted")}
+
+
+def _answer(name: str) -> Json:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _content(*schemas: str) -> Json:
+    """Any of these schemas, in JSON; as XML it is not described."""
+    shapes = [{"$ref": f"#/components/schemas/{schema}"} for schema in dict.fromkeys(schemas)]
+    return {_JSON: {"schema": {"anyOf": shapes} if shapes[1:] else shapes[0]}, _XML: {"schema": {"type": "string"}}}
 
 
 def _body(schema: str) -> Json:
@@ -215,8 +244,25 @@ def _parameters() -> dict[str, Json]:
     )
 
 
-def _responses() -> dict[str, Json]:
-    return {"Refused": {"description": "OperationOutcome", "content": _content("OperationOutcome")}}
+def _responses(types: list[str]) -> dict[str, Json]:
+    etag, version = _headers("ETag"), _headers("ETag", "Last-Modified")
+    written = {"headers": _headers("ETag", "Last-Modified", "Location")}
+    by_wish = "OperationOutcome by Prefer: return=OperationOutcome"
+    return {
+        "Refused": {"description": "OperationOutcome", "content": _content("OperationOutcome")},
+        "Read": {"description": "Resource", "headers": version, "content": _content("Resource")},
+        "NotModified": {"description": "Not modified", "headers": version},
+        "Done": {"description": by_wish, "headers": etag, "content": _content("OperationOutcome")},
+        "Deleted": {"description": "It is not there any more, or never was", "headers": etag},
+    } | {
+        f"Shown{name}": {"description": name, "content": _content(name)}
+        for name in ("Bundle", "CapabilityStatement", "Resource")
+    } | {
+        f"Written{name}": {"description": f"{name}; {by_wish}; no body by return=minimal"}
+        | written
+        | {"content": _content(name, "OperationOutcome")}
+        for name in ("Resource", *types)
+    }  # fmt: skip
 
 
 def _schemas(types: list[str]) -> dict[str, Json]:

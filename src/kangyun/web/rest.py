@@ -36,6 +36,7 @@ HISTORY_COUNT = 20
 _SUMMARIES = ("true", "false", "text", "data")
 _SHOWN_OF_HISTORY = ("_count", "_since", "_at", "_summary", "_elements")
 _OF_HISTORY = {*_SHOWN_OF_HISTORY, "_format", "_pretty", CURSOR}
+_OF_READ = {"_summary", "_elements", "_format", "_pretty"}
 
 
 class Rest:
@@ -113,6 +114,7 @@ class Rest:
     # --- reading
 
     async def _read(self, request: HttpRequest, record: Record, type_: str, id_: str) -> Answer:
+        _refuse_unknown(request)
         part, known = _part(request), request.header("if-none-match")
         versions = [] if known.strip() in ("", "*") else _versions(known, "If-None-Match")
         stored = await record.read(type_, id_)
@@ -128,6 +130,7 @@ class Rest:
             raise NotAllowed(request.method, "GET", "HEAD")
         if not version.isascii() or not version.isdecimal() or len(version) > 9:
             raise NotFound
+        _refuse_unknown(request)
         part = _part(request)
         return self._shown(request, await record.vread(type_, id_, int(version)), part)
 
@@ -341,6 +344,16 @@ def _versions(text: str, header: str) -> list[int]:
             raise Invalid("web.header", header=header)
         found.append(int(match["version"]) if match["version"] else NO_VERSION)
     return found
+
+
+def _refuse_unknown(request: HttpRequest) -> None:
+    """Raises NotSupported for a parameter that a read does not have, where the client wants that.
+
+    Otherwise it is passed over: the answer is the resource itself and has no place for an outcome.
+    """
+    unknown = [name for name, _ in request.pairs if name not in _OF_READ] if request.strict else []
+    if unknown:
+        raise NotSupported("fhir.search.unknown", parameter=unknown[0][:64])
 
 
 def _part(request: HttpRequest) -> Part:

@@ -137,7 +137,7 @@ def _of(entry: Entry, resource: Resource) -> dict[str, Any]:
     return {
         "resource": resource,
         "text": entry.text,
-        "full_url": full_url if isinstance(full_url, str) else None,
+        "full_url": full_url if isinstance(full_url, str) else "",
         "at": f"Bundle.entry[{entry.number}]",
     }
 

@@ -10,11 +10,11 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from kangyun.fhir import Resource
-from kangyun.fhir.definitions import Element, definitions
+from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.formulas import formula_reader
 from kangyun.fhir.search.parameters import Parameter, Parameters
-from kangyun.fhir.search.paths import Path, Step
+from kangyun.fhir.search.paths import Path, Step, is_a, members
 from kangyun.fhir.search.values import concept_texts, identifier_texts, identifier_types, readers
 
 
@@ -134,7 +134,7 @@ class _Writer:
 
     def _values_of_extension(self, variable: str, leaf: Leaf, depth: int) -> bool:
         wrote = False
-        for element in self._members("Extension", "value"):
+        for element in members("Extension", "value"):
             start = len(self._lines)
             value = self._variable()
             self._line(depth, f"{value} = {variable}.get({element.name!r})")
@@ -168,7 +168,7 @@ class _Writer:
         if step.kind == "member":
             return self._into_members(step.name, rest, variable, type_name, depth)
         if step.kind == "as":
-            return self._is_a(type_name, step.name) and self._walk(rest, variable, type_name, depth)
+            return is_a(type_name, step.name) and self._walk(rest, variable, type_name, depth)
         if step.kind == "root":
             return self._walk(rest, "r", self._type, depth)
         if step.kind == "extension":
@@ -192,7 +192,7 @@ class _Writer:
         self, name: str, rest: list[tuple[Path, Leaf]], variable: str, type_name: str, depth: int
     ) -> bool:
         wrote = False
-        for element in self._members(type_name, name):
+        for element in members(type_name, name):
             start = len(self._lines)
             value = self._variable()
             self._line(depth, f"{value} = {variable}.get({element.name!r})")
@@ -217,20 +217,6 @@ class _Writer:
         if not wrote:
             del self._lines[start:]
         return wrote
-
-    def _members(self, type_name: str, name: str) -> list[Element]:
-        elements = self._types[type_name].elements
-        if name in elements:
-            return [elements[name]]
-        return [element for element in elements.values() if element.choice and element.path == name]
-
-    def _is_a(self, type_name: str, wanted: str) -> bool:
-        name: str | None = type_name
-        while name is not None:
-            if name == wanted:
-                return True
-            name = self._types[name].base
-        return False
 
     # --- the text
 

@@ -15,7 +15,7 @@ import msgspec
 from kangyun.base.errors import Invalid
 from kangyun.fhir import fhirpath
 from kangyun.fhir.definitions import SearchParameter, definitions
-from kangyun.fhir.search.paths import Path, branches, parse
+from kangyun.fhir.search.paths import Path, branches, parse, types_at
 
 # Answered from columns, by operations of their own, or not at all; never extracted.
 _NOT_EXTRACTED = {"_id", "_lastUpdated", "_content", "_text", "_filter", "_query"}
@@ -82,7 +82,10 @@ def compile_parameters(resource_type: str, defined: Iterable[SearchParameter]) -
 
 
 def compile_added(resource_type: str, number: int, one: SearchParameter, *, building: bool = False) -> Parameter:
-    """Compiles a definition that a region adds to a type. Raises Invalid for an expression that nobody can read."""
+    """Compiles a definition that a region adds to a type.
+
+    Raises Invalid for an expression that nobody can read, or that names an element that the type does not have.
+    """
     kept = tuple(text for text in branches(one.expression or "") if _begins_at(text, resource_type))
     if not kept:
         raise Invalid("fhir.search.no-branch", type=resource_type)
@@ -93,10 +96,21 @@ def compile_added(resource_type: str, number: int, one: SearchParameter, *, buil
         parameter = _simple(resource_type, number, narrowed)
     if parameter.formula:
         # Unknown functions and variables show when it is made for a type, which is when it is first evaluated.
-        fhirpath.compile(parameter.formula).evaluate({"resourceType": resource_type}, type_name=resource_type)
+        formula = fhirpath.compile(parameter.formula, strict=True)
+        formula.evaluate({"resourceType": resource_type}, type_name=resource_type)
+    if not all(_leads_on(path, resource_type, ()) for path in parameter.paths) or not all(
+        _leads_on(base, resource_type, paths) for base, components in parameter.parts for _, paths in components
+    ):
+        raise Invalid("fhir.search.no-element", type=resource_type)
     if not parameter.answerable:
         raise Invalid("fhir.search.no-branch", type=resource_type)
     return replace(parameter, building=building)
+
+
+def _leads_on(path: Path, type_name: str, further: tuple[Path, ...]) -> bool:
+    """Whether a path leads to something, and each further one from there, too."""
+    reached = types_at(path, type_name)
+    return bool(reached) and all(any(_leads_on(one, name, ()) for name in reached) for one in further)
 
 
 def _begins_at(branch: str, resource_type: str) -> bool:

@@ -6,6 +6,7 @@ What is unknown or not supported is never dropped in silence: under strict handl
 Source: https://hl7.org/fhir/R4/search.html
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,6 +82,8 @@ class Query:
         return [(self.type, "/".join(self.compartment or ())), *self.shown]
 
 
+# A List by its id, as a reference, or with a base, of which somebody else knows whether it is ours.
+_LIST = re.compile(r"(?:(?:https?://.+/)?List/)?[A-Za-z0-9\-.]{1,64}")
 # Said to the server about the answer, not about what is searched.
 _ABOUT_ANSWER = {"_format", "_pretty"}
 
@@ -222,7 +225,8 @@ class _Reader:
             if code == "_list":
                 if any(text.startswith("$") for text in texts):
                     raise NotSupported("fhir.search.list-function")
-                texts = [text.removeprefix("List/") for text in texts]
+                if not all(map(_LIST.fullmatch, texts)):
+                    raise Invalid("fhir.search.value", parameter=code)
             values = list(texts)
             if "" in values:
                 raise Invalid("fhir.search.value", parameter=code)

@@ -20,6 +20,7 @@ from kangyun.fhir.validation.profiles.claims import claim_faults
 from kangyun.fhir.validation.profiles.conformance import Conformance, is_core
 from kangyun.fhir.validation.profiles.demands import fault
 from kangyun.fhir.validation.profiles.instance import Item
+from kangyun.fhir.validation.profiles.usable import definition_faults
 from kangyun.fhir.validation.report import MAX_ISSUES, Report, Scope
 from kangyun.fhir.validation.structure import Structure
 
@@ -60,17 +61,24 @@ class Validator:
         """
         profiles = tuple(profiles)
         plainly_valid = not warnings and accepts(resource)
-        if plainly_valid and not profiles and not claimed:
+        if plainly_valid and not profiles and not claimed and resource["resourceType"] != "StructureDefinition":
             return []
         report = Report()
         # Where the shape is wrong there is no telling which element is which.
-        if (plainly_valid or Structure(report).resource(resource, "")) and (profiles or claimed):
+        if plainly_valid or Structure(report).resource(resource, ""):
             try:
-                report.take(self._conformance(resource, profiles, claimed))
+                report.take(self._beyond(resource, profiles, claimed))
             except RecursionError:
                 # Profiles may name one another without end.
                 report.add("too-costly", "profiles-deep", resource["resourceType"])
         return report.issues(warnings=warnings)
+
+    def _beyond(self, resource: Resource, profiles: tuple[dict[str, Any], ...], claimed: bool) -> Iterator[Issue]:
+        """Yields what is wrong with a resource of the right shape: as a profile itself, and by profiles."""
+        if resource["resourceType"] == "StructureDefinition":
+            yield from definition_faults(resource)
+        if profiles or claimed:
+            yield from self._conformance(resource, profiles, claimed)
 
     def _conformance(self, resource: Resource, profiles: tuple[dict[str, Any], ...], claimed: bool) -> Iterator[Issue]:
         known = Known(profiles, self._profiles)

@@ -26,6 +26,7 @@ from kangyun.store.search.conditions import (
     salt_place,
     token_condition,
 )
+from kangyun.store.search.lists import listed
 from kangyun.store.search.values import Values, decides_patient
 from kangyun.store.tokens import Bound
 from kangyun.store.visible import EVERYTHING, Sight, visible
@@ -187,14 +188,9 @@ class Compiler:
                     f"AND ({' OR '.join(tests)}))"
                 )
             case "_list":
-                lists = await self.values.targets([("List", str(value)) for value in column.values])
-                salt = salt_place(self.arguments, self.values.indexer.bound("List")["item"])
-                items = (
-                    f"SELECT i.tok # {salt} FROM resource AS l CROSS JOIN unnest(l.tok[1:l.links]) AS i(tok) "
-                    f"WHERE l.res = ANY ({self.arguments.add(lists, 'int8[]')}) AND {visible('l', self.sight)}"
-                )
-                seed = Seed(f"SELECT * FROM resource{{n}} WHERE res IN ({items}) OFFSET 0", True)
-                return Condition(f"{{r}}.res IN ({items})", seed)
+                place = self.arguments.add(await listed(self.values, map(str, column.values)), "int8[]")
+                seed = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
+                return Condition(f"{{r}}.res = ANY ({place})", seed)
             case "_text":
                 return self._all_words(type_, [str(value) for value in column.values], self._narrative_word)
             case "_content":

@@ -112,6 +112,50 @@ async def test_a_parameter_that_nobody_could_index_is_not_added(client, notice):
     assert strict.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.unknown"
 
 
+UNUSABLE = (
+    *({"code": code} for code in ("a.b", "a:b", "_count", "_own", "a b", "a&b", "a=b", "a,b")),
+    *(
+        {"expression": expression, "type": "string"}
+        for expression in (
+            "Patient.nope", "nope", "Patient.name.nope", "Patient.name.where(nope='x').family", "Patient.nope.exists()",
+            "Patient.name.family | Patient.nope", "(Patient.deceased as Quantity).value", "Patient.name.first().nope",
+        )
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", UNUSABLE)
+async def test_a_name_that_no_search_can_use_and_an_element_that_is_not_there_are_parked(client, notice, change):
+    await client.post("SearchParameter", json=EYE_COLOUR | change)
+    with pytest.raises(PlatformError, match=r"parameter-code|no-element|unknown-member"):
+        await notice()
+
+
+@pytest.mark.parametrize(
+    "expression", ["Patient.contact.name.family", "name.family", "Patient.extension('urn:x').value"]
+)
+async def test_elements_that_are_there_are_taken_as_they_are_named(client, notice, expression):
+    await client.post(
+        "SearchParameter", json=EYE_COLOUR | {"code": "眼色-2", "expression": expression, "type": "string"}
+    )
+    await notice()
+    building = await client.get("Patient?眼色-2=x", headers={"prefer": "handling=strict"})
+    assert building.json()["issue"][0]["details"]["coding"][0]["code"] == "fhir.search.building"
+
+
+async def test_what_the_specification_defines_is_not_ours(client, notice):
+    for name, code, expression in (
+        ("Resource-id", "_id", "Resource.id"),
+        ("individual-gender", "gender", "Patient.gender"),
+    ):
+        url = f"http://hl7.org/fhir/SearchParameter/{name}"
+        base = [expression.partition(".")[0]]
+        official = EYE_COLOUR | {"url": url, "code": code, "expression": expression, "base": base}
+        assert (await client.post("SearchParameter", json=official)).status_code == 201
+    await notice()
+    assert (await client.get("Patient?_id=x&gender=male", headers={"prefer": "handling=strict"})).status_code == 200
+
+
 async def test_only_what_an_older_edition_indexed_is_indexed_from_the_ground(client, platform, monkeypatch):
     """A new resource whose name was known has nothing to remove: looking for it costs more than writing it."""
     seen, prepare = [], Writer.prepare

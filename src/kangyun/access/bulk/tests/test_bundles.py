@@ -52,6 +52,13 @@ async def test_a_transaction_is_carried_out_with_its_references(load, record):
     assert (written.created, written.refused) == (2, [])
 
 
+async def test_conditional_references_need_no_full_url(load, record):
+    identified = PATIENT | {"id": "p-1", "identifier": [{"value": "1"}]}
+    seen = created(observation("Patient?identifier=1") | {"id": "o-1"})
+    assert (await load(bundle("transaction", created(identified), seen), keep_ids=True)).refused == []
+    assert (await record.read("Observation", "o-1")).resource["subject"] == {"reference": "Patient/p-1"}
+
+
 async def test_with_their_own_ids_entries_are_loaded_twice_for_nothing(load, record):
     whole = bundle(
         "transaction",

@@ -40,7 +40,7 @@ class Inputs:
             if name in unsupported:
                 raise NotSupported("fhir.terminology.parameter-unsupported", name=name)
             if name not in known:
-                raise Invalid(
+                raise NotSupported(
                     "fhir.terminology.parameter-unknown", name=name if name.isascii() and len(name) < 40 else "?"
                 )
             self._values.setdefault(name, []).append(_value(name, parameter))

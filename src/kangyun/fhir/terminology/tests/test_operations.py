@@ -71,7 +71,7 @@ def test_lookup_by_form_and_on_an_instance(run, animals):
         ({"code": "a"}, Invalid, "parameter-needed"),
         ({"system": ANIMALS}, Invalid, "parameter-needed"),
         ({"system": ANIMALS, "code": "horse", "date": "2020"}, NotSupported, "parameter-unsupported"),
-        ({"system": ANIMALS, "code": "horse", "colour": "red"}, Invalid, "parameter-unknown"),
+        ({"system": ANIMALS, "code": "horse", "colour": "red"}, NotSupported, "parameter-unknown"),
     ],
 )
 def test_lookup_refuses(run, values, error, text):

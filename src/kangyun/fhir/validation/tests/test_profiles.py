@@ -99,6 +99,56 @@ def test_a_primitive_with_an_extension_only_is_there():
     assert faults(patient, profile("Patient", element("Patient.gender", min=1))) == set()
 
 
+# Profiles as resources
+
+
+def faults_as_resource(**what):
+    about = {"name": "P", "status": "draft", "kind": "resource", "abstract": False}
+    return {
+        (issue.text.removeprefix("fhir.validation."), issue.at)
+        for issue in validator().validate(profile("Patient", **about | what))
+    }
+
+
+def constrained(path, expression):
+    return element(path, constraint=[{"key": "cn-1", "severity": "error", "human": "h", "expression": expression}])
+
+
+def differential(*elements):
+    return {"differential": {"element": [element("Patient"), *elements]}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["Patient.name.family", "Patient.deceased[x]", "Patient.deceasedBoolean", "Patient.contact.name.given",
+     "Patient.contained.anything", "Patient.extension.value[x].coding.code", "Patient.birthDate.extension"],
+)  # fmt: skip
+def test_a_profile_may_speak_of_every_element_that_its_type_has(path):
+    assert faults_as_resource(**differential(constrained(path, "exists()"))) == set()
+
+
+@pytest.mark.parametrize(
+    "path", ["Patient.nope", "Patient.name.nope", "Patient.deceasedQuantity", "Patient.code.text", "Patient.name.use.x"]
+)
+@pytest.mark.parametrize("view", ["differential", "snapshot"])
+def test_a_profile_of_an_element_that_its_type_does_not_have_is_refused(path, view):
+    found = faults_as_resource(**differential() | {view: {"element": [element("Patient"), element(path)]}})
+    assert ("no-such-element", f"StructureDefinition.{view}.element[1].path") in found
+
+
+@pytest.mark.parametrize("expression", ["given.count(", "given.nonsense()", "given.substring(1, 2, 3)"])
+def test_a_constraint_that_nobody_can_ask_is_refused(expression):
+    at = "StructureDefinition.differential.element[1].constraint[0].expression"
+    found = faults_as_resource(**differential(constrained("Patient.name", expression)))
+    assert found == {("constraint-unreadable", at)}
+
+
+def test_what_nobody_is_held_to_is_not_looked_at():
+    nope = differential(element("Patient.nope"))
+    assert faults_as_resource(derivation="specialization", **nope) == set()
+    assert faults_as_resource(kind="logical", **nope) == set()
+
+
 # Slices
 
 VITAL = {"coding": [{"system": "http://example.org/category", "code": "vital"}]}
