@@ -119,8 +119,7 @@ class Compiler:
                     found.append(link_condition(self.arguments, targets, bound.salt))
                 else:
                     found.append(await self._joined_chain(bound, target_type, inner))
-        joined = found[0] if len(found) == 1 else any_of(found)
-        return Condition(joined.sql, joined.seed, frozenset({chain.parameter.code}))
+        return found[0] if len(found) == 1 else any_of(found)
 
     def _alias(self) -> str:
         """Returns a name for rows that are joined: no other of the statement has it, and some stand within others."""
@@ -149,8 +148,7 @@ class Compiler:
                 found.append(Condition(f"{{r}}.res = ANY ({place})", seed))
             else:
                 found.append(await self._joined_has(bound, has))
-        joined = found[0] if len(found) == 1 else any_of(found)
-        return Condition(joined.sql, joined.seed, frozenset({"_has"}))
+        return found[0] if len(found) == 1 else any_of(found)
 
     async def _joined_has(self, bound: Bound, has: Has) -> Condition:
         alias = self._alias()
@@ -175,7 +173,7 @@ class Compiler:
                 targets = await self.values.targets([(type_, str(value)) for value in column.values])
                 place = self.arguments.add(targets, "int8[]")
                 seed = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
-                return Condition(f"{{r}}.res = ANY ({place})", seed, frozenset({"_id"}))
+                return Condition(f"{{r}}.res = ANY ({place})", seed)
             case "_lastUpdated":
                 tests = [
                     date_test(self.arguments, value, "w.instant", "w.instant + interval '1 millisecond'")

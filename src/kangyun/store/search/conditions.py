@@ -7,7 +7,7 @@ written for.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -76,11 +76,10 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition, its seeds, and the name of its parameter for a message."""
+    """A condition, and the seed that all rows which pass it are among, where an index can give one."""
 
     sql: str
     seed: Seed | None = None
-    names: frozenset[str] = field(default_factory=frozenset)
 
 
 def token_condition(arguments: Arguments, tokens: Iterable[int], *, links: bool = False) -> Condition:

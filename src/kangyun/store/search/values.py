@@ -94,7 +94,7 @@ class Values:
         joined = parts[0] if len(parts) == 1 else any_of(parts)
         if test.modifier in ("not", "not-in"):
             return Condition(f"NOT ({joined.sql})")
-        return Condition(joined.sql, joined.seed, frozenset({parameter.code}))
+        return joined
 
     async def _bound_test(
         self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
