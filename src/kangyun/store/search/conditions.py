@@ -122,6 +122,14 @@ def link_condition(arguments: Arguments, targets: Iterable[int], salt: int) -> C
     )
 
 
+def numbered_condition(arguments: Arguments, numbers: Sequence[int]) -> Condition:
+    """Rows with one of these `res`."""
+    place = arguments.add(numbers, "int8[]")
+    return Condition(
+        f"{{r}}.res = ANY ({place})", Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
+    )
+
+
 def computed_tokens(expression: str) -> Condition:
     """Rows that have any token that a subquery gives."""
     return Condition(
@@ -320,6 +328,8 @@ def salt_place(arguments: Arguments, bound: Bound) -> str:
 
 def any_of(parts: Sequence[Condition]) -> Condition:
     """Any of the conditions; their seeds together are a seed when each has one."""
+    if len(parts) == 1:
+        return parts[0]
     sql = "(" + " OR ".join(part.sql for part in parts) + ")"
     seeds = [part.seed for part in parts]
     if any(seed is None for seed in seeds):

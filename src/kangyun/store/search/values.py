@@ -91,7 +91,7 @@ class Values:
                 for bound in real
                 for condition in await self._bound_test(type_, bound, parameter, test.modifier, test.values)
             ]
-        joined = parts[0] if len(parts) == 1 else any_of(parts)
+        joined = any_of(parts)
         if test.modifier in ("not", "not-in"):
             return Condition(f"NOT ({joined.sql})")
         return joined
