@@ -73,6 +73,11 @@ class Seed:
     stretch: str | None = None
     reach: str | None = None
 
+    @property
+    def counted(self) -> bool:
+        """Whether its tokens tell about how many rows it gives."""
+        return bool(self.tokens or self.any_of or self.links)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
