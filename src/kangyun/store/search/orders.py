@@ -17,7 +17,7 @@ from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.plans import Plan, Planner
-from kangyun.store.search.sorting import MOST_SORTED, TABLES
+from kangyun.store.search.sorting import MOST_SORTED, TABLES, Place
 
 # So many entries of an index are read at a time; more when all of them have the same value.
 STRETCH, LONGEST_STRETCH = 5_000, 80_000
@@ -45,7 +45,7 @@ async def along(
     planner: Planner,
     plan: Plan,
     query: Query,
-    place: list[Any] | None,
+    place: Place | None,
     indexer: Indexer,
 ) -> list[Any]:
     """Returns rows (res, version, at), more than a page where there are more, from `place` on.
@@ -77,7 +77,7 @@ async def along(
 
 
 async def _read(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int,
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: Place | None, count: int,
     source: Source, arguments: Arguments,
 ) -> tuple[list[Any], bool]:  # fmt: skip
     """Reads stretches until they hold more than a page behind `place`; says whether the index has ended."""
@@ -130,7 +130,7 @@ def _statement(
     return f"WITH {', '.join(scans)} {' UNION ALL '.join(arms)}", mine
 
 
-def _bounded(rows: list[Any], sort: Sort, place: list[Any] | None, count: int) -> list[Any]:
+def _bounded(rows: list[Any], sort: Sort, place: Place | None, count: int) -> list[Any]:
     """Returns at most MOST_SORTED rows, complete in their first key. Raises TooCostly when the page would tie."""
     rows.sort(key=lambda row: row["value"], reverse=sort.descending)
     if len(rows) <= MOST_SORTED:
@@ -188,7 +188,7 @@ def _narrow_rows(sort: Sort, keys: str) -> Source:
 
 
 async def _without_value(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, bits: int, place: list[Any] | None, query: Query
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, bits: int, place: Place | None, query: Query
 ) -> list[Any]:
     """Returns rows that the first key has no value in: one more than a page, newest first; all where other keys order.
 

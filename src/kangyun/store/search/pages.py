@@ -21,7 +21,7 @@ from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
-from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
+from kangyun.store.search.sorting import MOST_SORTED, Place, after, sorted_places
 from kangyun.store.segments import segment_of
 from kangyun.store.visible import visible
 
@@ -35,9 +35,6 @@ FEW, FREQUENT = 1_000, 3
 LINKS_COST = 10
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
-
-Place = list[Any]
-"""Where a page ends: sort values and `res`. A cursor holds one."""
 
 
 class Rows(NamedTuple):

@@ -17,8 +17,9 @@ from kangyun.store.reader import Reader
 from kangyun.store.search import pages
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.includes import Includer
-from kangyun.store.search.pages import FARTHEST, FEW, MOST_COUNTED, Place, Rows
+from kangyun.store.search.pages import FARTHEST, FEW, MOST_COUNTED, Rows
 from kangyun.store.search.plans import Plan, Planner
+from kangyun.store.search.sorting import Place
 from kangyun.store.search.values import Expand
 from kangyun.store.visible import EVERYTHING, Sight
 

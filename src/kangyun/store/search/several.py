@@ -18,9 +18,9 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.search import pages
 from kangyun.store.search.pages import Rows
-from kangyun.store.search.plans import COLUMNS, Plan
+from kangyun.store.search.plans import Plan
 from kangyun.store.search.searcher import Page, Searcher
-from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
+from kangyun.store.search.sorting import MOST_SORTED, VERSIONS, Place, after, sorted_places
 from kangyun.store.visible import EVERYTHING, Sight, visible
 
 _MOST_SECONDS = 2
@@ -90,7 +90,7 @@ async def _newest(
     connection: asyncpg.Connection,
     plans: Sequence[tuple[Query, Plan]],
     first: Query,
-    place: list[Any] | None,
+    place: Place | None,
 ) -> Rows:
     descending = not first.sort or first.sort[0].descending
     found = [await pages.newest(connection, searcher.planner, plan, query, place) for query, plan in plans]
@@ -107,7 +107,7 @@ async def _sorted(
     connection: asyncpg.Connection,
     plans: Sequence[tuple[Query, Plan]],
     first: Query,
-    place: list[Any] | None,
+    place: Place | None,
 ) -> Rows | None:
     """Returns a page of what is sorted here; None where that is too much, and by id, as in `pages.by_id`."""
     columns, limit = "r.res, r.version, r.at", f"LIMIT {MOST_SORTED + 1}"
@@ -123,12 +123,8 @@ async def _sorted(
     rest = after(places, first.sort, place)
     chosen = rest[: first.count]
     versions = {row["res"]: row["version"] for row in found}
-    sql = (
-        f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
-        "JOIN version AS v USING (res, version)"
-    )
     wanted = [one[-1] for one in chosen]
-    by_res = {row["res"]: row for row in await connection.fetch(sql, wanted, [versions[res] for res in wanted])}
+    by_res = {row["res"]: row for row in await connection.fetch(VERSIONS, wanted, [versions[res] for res in wanted])}
     last = chosen[-1] if len(rest) > first.count and chosen else None
     # What was expunged in this moment is missing.
     return Rows([by_res[res] for res in wanted if res in by_res], len(places), last)

@@ -11,6 +11,7 @@ from kangyun.fhir.search.words import folded
 from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
+from kangyun.store.search.plans import COLUMNS
 
 MOST_SORTED = 10_000
 TABLES = {
@@ -21,9 +22,12 @@ TABLES = {
 }
 """By parameter type: narrow table, the column that orders, and its type."""
 
+VERSIONS = (
+    f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
+)
 
 Place = list[Any]
-"""Where a match stands: its sort values, None for none, and its `res`. A cursor holds one."""
+"""Where a match stands: its sort values, None for none, and its `res`. A cursor holds where a page ends."""
 
 
 async def sorted_places(
@@ -100,11 +104,7 @@ async def _ids(connection: asyncpg.Connection, reader: Reader, found: list[Any])
 
 
 async def _opened(connection: asyncpg.Connection, reader: Reader, found: list[Any]) -> list[Stored]:
-    sql = (
-        "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
-        "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
-    )
-    rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
+    rows = await connection.fetch(VERSIONS, [row["res"] for row in found], [row["version"] for row in found])
     await reader.bring_keys(connection, [row["key"] for row in rows])
     return [reader.stored(row, row["res"]) for row in rows]
 
