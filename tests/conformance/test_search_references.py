@@ -5,7 +5,7 @@ Source: https://hl7.org/fhir/R4/search.html#reference, #chaining, #has
 
 import pytest
 
-from kangyun.store.search import compiler
+from kangyun.store.search import compiler, plans
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -65,6 +65,8 @@ STOCK = (
         ("Observation?subject=http://abroad.example/Patient/9", {"o-abroad"}),
         ("Observation?subject=http://abroad.example/Patient/zhang", set()),
         ("Observation?subject=Patient/zhang,Patient/wang", {"o-zhang", "o-version", "o-wang"}),
+        ("Observation?subject=Patient/nobody,Group/zhang", {"o-group"}),
+        ("Observation?subject=Patient/nobody", set()),
         ("Observation?performer=Patient/wang&performer=Practitioner/li", {"o-wang"}),
         ("Observation?performer=Patient/zhang", set()),
         ("Observation?subject:identifier=urn:id|42", {"o-numbered"}),
@@ -80,7 +82,9 @@ STOCK = (
         ("QuestionnaireResponse?questionnaire=urn:q|1", set()),
     ],
 )
-async def test_a_reference_is_found(stocked, ids_of, search, found):
+@pytest.mark.parametrize("rows", [50.0, -1.0], ids=["by type", "by index"])
+async def test_a_reference_is_found(stocked, ids_of, monkeypatch, rows, search, found):
+    monkeypatch.setattr(plans, "SHARP_ROWS", rows)
     assert set(await ids_of(stocked, search)) == found
 
 

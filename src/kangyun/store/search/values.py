@@ -181,48 +181,38 @@ class Values:
         self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
     ) -> Condition:
         if modifier == "identifier":
-            pairs = [value for value in values if isinstance(value, Token)]
             return token_condition(
-                self.arguments,
-                [
-                    bound.hash(b"i", pair.code or "")
-                    if pair.system is None
-                    else bound.hash(b"i", pair.system, pair.code or "")
-                    for pair in pairs
-                ],
+                self.arguments, [_identifier(bound, one) for one in values if isinstance(one, Token)]
             )
-        names: list[Name] = []
-        tokens: list[int] = []
-        for value in values:
-            assert isinstance(value, Target)
-            if value.url is not None:
-                local = local_target(relative(value.url, self.bases))
-                if local:
-                    names.append(local)
-                else:
-                    tokens.append(bound.hash(b"u", value.url))
-            elif value.type:
-                names.append((value.type, value.id or ""))
-            else:
-                names += [(one, value.id or "") for one in targets_of(parameter)]
-        if parameter.only:
-            names = [name for name in names if name[0] == parameter.only]
+        names, urls = self._referred(parameter, [one for one in values if isinstance(one, Target)])
         targets = await self.targets(names)
-        if targets and not tokens and bound.patient_rank and len(targets) == 1 and names[0][0] == "Patient":
-            place = self.arguments.add(targets[0], "int8")
-            token = self.arguments.add([targets[0] ^ bound.salt], "int8[]")
-            # The patient column narrows, the token decides: the resource may name the patient in another element.
-            number = TYPE_NUMBERS[type_]
-            if decides_patient(type_, bound.code):
-                seed = Seed(
-                    f"SELECT * FROM resource{{n}} WHERE patient = {place} AND type = {number} OFFSET 0",
-                    True,
-                    exact=False,
-                )
-                return Condition(f"{{r}}.tok @> {token}", seed)
-        if len(targets) > 1 and not tokens:
+        if len(values) == len(targets) == 1 and names[0][0] == "Patient" and decides_patient(type_, bound.code):
+            return self._about(type_, bound, targets[0])
+        if len(targets) > 1 and not urls:
             return link_condition(self.arguments, targets, bound.salt)
-        return token_condition(self.arguments, [*tokens, *(target ^ bound.salt for target in targets)], links=True)
+        tokens = [bound.hash(b"u", url) for url in urls] + [target ^ bound.salt for target in targets]
+        return token_condition(self.arguments, tokens, links=True)
+
+    def _referred(self, parameter: Parameter, values: Sequence[Target]) -> tuple[list[Name], list[str]]:
+        """Returns what the values name of the record, and the urls of what is elsewhere."""
+        names: list[Name] = []
+        urls: list[str] = []
+        for value in values:
+            local = local_target(relative(value.url, self.bases)) if value.url is not None else None
+            if local:
+                names.append(local)
+            elif value.url is not None:
+                urls.append(value.url)
+            else:
+                types = [value.type] if value.type else targets_of(parameter)
+                names += [(one, value.id or "") for one in types]
+        return [name for name in names if parameter.only in (None, name[0])], urls
+
+    def _about(self, type_: str, bound: Bound, patient: int) -> Condition:
+        """Rows about a patient: the column gives them. The token decides, as for all references."""
+        own = f"type = {TYPE_NUMBERS[type_]} AND patient = {self.arguments.add(patient, 'int8')}"
+        seed = Seed(f"SELECT * FROM resource{{n}} WHERE {own} OFFSET 0", True, exact=False)
+        return Condition(f"{{r}}.tok @> {self.arguments.add([patient ^ bound.salt], 'int8[]')}", seed)
 
     async def targets(self, names: Sequence[Name]) -> list[int]:
         found: list[int] = []
@@ -358,6 +348,11 @@ def _code_tokens(bound: Bound, value: Token) -> list[int]:
     return tokens
 
 
+def _identifier(bound: Bound, pair: Token) -> int:
+    known = (pair.code or "",) if pair.system is None else (pair.system, pair.code or "")
+    return bound.hash(b"i", *known)
+
+
 def _form(token: Token) -> str:
     return f"{token.system}|{token.code}" if token.system else str(token.code)
 
@@ -373,7 +368,6 @@ def _uri_tokens(bound: Bound, modifier: str | None, values: Sequence[str]) -> li
 @cache
 def decides_patient(type_: str, code: str) -> bool:
     """Whether the column `patient` is just what this parameter says: single-valued, and none ranks before it."""
-
     types = definitions().types
     about = definitions().compartments["Patient"].get(type_, ())
     first = next((name for name in ABOUT if name in about), None)
@@ -391,7 +385,6 @@ def decides_patient(type_: str, code: str) -> bool:
 
 
 def _paths(type_: str, code: str) -> set[Path]:
-
     parameter = parameters(type_).get(code)
     if parameter is None:
         return set()
