@@ -6,14 +6,13 @@ can order them: `res` (newest first), `_id` and `_lastUpdated`. It shares the se
 Source: https://hl7.org/fhir/R4/http.html#search
 """
 
-import asyncio
 import heapq
 from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
-from kangyun.base.errors import NotSupported, TooCostly
+from kangyun.base.errors import NotSupported
 from kangyun.fhir.search.query import Query
 from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.search import pages
@@ -22,8 +21,6 @@ from kangyun.store.search.plans import Plan
 from kangyun.store.search.searcher import Page, Searcher
 from kangyun.store.search.sorting import MOST_SORTED, VERSIONS, Place, after, sorted_places
 from kangyun.store.visible import EVERYTHING, Sight, visible
-
-_MOST_SECONDS = 2
 
 
 async def search_several(
@@ -34,12 +31,8 @@ async def search_several(
     sight: Sight = EVERYTHING,
 ) -> Page:
     """Returns a page of the matches of all queries: they say the same of different types. Raises TooCostly."""
-    try:
-        async with asyncio.timeout(searcher.planner.seconds * _MOST_SECONDS):
-            return await _search(searcher, connection, queries, actor, sight)
-    except (TimeoutError, asyncpg.QueryCanceledError):
-        seconds = str(searcher.planner.seconds)
-        raise TooCostly("fhir.search.too-costly", seconds=seconds, cheaper="_type, _id, _lastUpdated") from None
+    async with searcher.in_time(connection, "_type, _id, _lastUpdated"):
+        return await _search(searcher, connection, queries, actor, sight)
 
 
 async def _search(
