@@ -9,7 +9,7 @@ u uri or external reference, b uri below a path, i identifier of a reference, w 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from kangyun.fhir.search.parameters import Parameter
@@ -102,8 +102,10 @@ class Hasher:
         self._eight = hashlib.blake2b(digest_size=8, key=key).copy
         self._sixteen = hashlib.blake2b(digest_size=16, key=key).copy
         # Systems and units are few; a chunk's names are asked for by each who has to do with them.
-        self.small = lru_cache(maxsize=4096)(self._small)
-        self.name = lru_cache(maxsize=16_384)(self._name)
+        self.small: Callable[[str], int] = lru_cache(maxsize=4096)(self._small)
+        """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
+        self.name: Callable[[str, str], bytes] = lru_cache(maxsize=16_384)(self._name)
+        """Returns 128 bits for Type/id, as a UUID's bytes."""
 
     def number(self, value: bytes) -> int:
         digest = self._eight()
@@ -111,12 +113,10 @@ class Hasher:
         return int.from_bytes(digest.digest(), "big", signed=True)
 
     def _small(self, value: str) -> int:
-        """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
         raw = int.from_bytes(hashlib.blake2b(value.encode(), digest_size=4, key=self._key).digest(), "big")
         return (raw - (1 << 32) if raw >= 1 << 31 else raw) or 1
 
     def _name(self, resource_type: str, id_: str) -> bytes:
-        """Returns 128 bits for Type/id, as a UUID's bytes."""
         digest = self._sixteen()
         digest.update(f"{resource_type}/{id_}".encode())
         return digest.digest()
