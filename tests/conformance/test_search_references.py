@@ -48,6 +48,12 @@ STOCK = (
     observed("o-version", subject=to("Patient/zhang/_history/1")),
     observed("o-abroad", subject=to("http://abroad.example/Patient/9")),
     {"resourceType": "QuestionnaireResponse", "id": "answers", "status": "completed", "questionnaire": "urn:q|2"},
+    {
+        "resourceType": "QuestionnaireResponse",
+        "id": "own",
+        "status": "completed",
+        "questionnaire": f"{BASE}/Questionnaire/form|1.10.2",
+    },
 )
 
 
@@ -80,6 +86,8 @@ STOCK = (
         ("QuestionnaireResponse?questionnaire=urn:q|2", {"answers"}),
         ("QuestionnaireResponse?questionnaire=urn:q", {"answers"}),
         ("QuestionnaireResponse?questionnaire=urn:q|1", set()),
+        (f"QuestionnaireResponse?questionnaire={BASE}/Questionnaire/form", {"own"}),
+        (f"QuestionnaireResponse?questionnaire={BASE}/Questionnaire/form|1.10.2", {"own"}),
     ],
 )
 @pytest.mark.parametrize("rows", [50.0, -1.0], ids=["by type", "by index"])

@@ -12,7 +12,7 @@ import asyncpg
 from kangyun.base import units
 from kangyun.base.errors import Invalid, NotSupported
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.parameters import Parameter, implied_systems, parameters
+from kangyun.fhir.search.parameters import Parameter, implied_systems, is_canonical, parameters
 from kangyun.fhir.search.paths import Path
 from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
@@ -198,8 +198,8 @@ class Values:
         names: list[Name] = []
         urls: list[str] = []
         for value in values:
-            local = local_target(relative(value.url, self.bases)) if value.url is not None else None
-            if local:
+            local = local_target(relative(value.url or "", self.bases))
+            if local and not is_canonical(parameter):
                 names.append(local)
             elif value.url is not None:
                 urls.append(value.url)
