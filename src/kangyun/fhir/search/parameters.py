@@ -20,6 +20,12 @@ from kangyun.fhir.search.paths import Path, branches, parse
 # Answered from columns, by operations of their own, or not at all; never extracted.
 _NOT_EXTRACTED = {"_id", "_lastUpdated", "_content", "_text", "_filter", "_query"}
 
+HIERARCHIES = {"DeviceDefinition": "parent", "Encounter": "part-of", "Location": "partof", "Organization": "partof"}
+"""By resource type: the parameter that says what one is a part of. R4 allows one such reference, so they make trees.
+
+Source: https://hl7.org/fhir/R4/search.html#recursive
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Parameter:

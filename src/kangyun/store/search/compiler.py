@@ -29,7 +29,7 @@ from kangyun.store.search.conditions import (
 )
 from kangyun.store.search.values import Values, decides_patient
 from kangyun.store.tokens import Bound
-from kangyun.store.visible import EVERYTHING, Sight, visible
+from kangyun.store.visible import Sight, visible
 
 # A chain takes so many targets by their keys; beyond that, and where most of a type are targets, it is joined row by
 # row.
@@ -59,8 +59,12 @@ class Compiler:
 
     values: Values
     keys: Keys
-    sight: Sight = EVERYTHING
     joins: int = 0
+
+    @property
+    def sight(self) -> Sight:
+        """What the search may see."""
+        return self.values.sight
 
     @property
     def arguments(self) -> Arguments:

@@ -110,8 +110,8 @@ class Planner:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
         most_probed = most_probed or MOST_PROBED
         arguments = Arguments()
-        values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments)
-        compiler = Compiler(values, keys, sight)
+        values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments, sight)
+        compiler = Compiler(values, keys)
         conditions = await compiler.conditions(type_, node)
         if owner:
             conditions.append(await compiler.compartment(type_, owner))

@@ -12,7 +12,7 @@ import asyncpg
 from kangyun.base import units
 from kangyun.base.errors import Invalid, NotSupported
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.parameters import Parameter, implied_systems, is_canonical, parameters
+from kangyun.fhir.search.parameters import HIERARCHIES, Parameter, implied_systems, is_canonical, parameters
 from kangyun.fhir.search.paths import Path
 from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
@@ -22,6 +22,7 @@ from kangyun.store.index import ABOUT, UCUM, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
+from kangyun.store.search import hierarchy
 from kangyun.store.search.conditions import (
     Arguments,
     Condition,
@@ -42,6 +43,7 @@ from kangyun.store.search.conditions import (
     token_condition,
 )
 from kangyun.store.tokens import Bound, uri_ancestors
+from kangyun.store.visible import EVERYTHING, Sight
 
 MOST_EXPANDED = 200
 SEEN = "SELECT token FROM term WHERE parameter = $1 AND token = ANY ($2::int8[])"
@@ -63,6 +65,7 @@ class Values:
     bases: tuple[str, ...]
     expand: Expand
     arguments: Arguments
+    sight: Sight = EVERYTHING
 
     def real(self, type_: str, parameter: Parameter) -> list[Bound]:
         """The indexed parameters that a parameter stands for."""
@@ -185,8 +188,12 @@ class Values:
                 self.arguments, [_identifier(bound, one) for one in values if isinstance(one, Token)]
             )
         names, urls = self._referred(parameter, [one for one in values if isinstance(one, Target)])
+        if modifier == "below" and is_canonical(parameter):
+            return token_condition(self.arguments, [bound.hash(b"b" if "|" in url else b"u", url) for url in urls])
         targets = await self.targets(names)
-        if len(values) == len(targets) == 1 and names[0][0] == "Patient" and decides_patient(type_, bound.code):
+        if modifier in ("above", "below"):
+            targets = await self._family(parameter, modifier, targets, names, urls)
+        elif len(values) == len(targets) == 1 and names[0][0] == "Patient" and decides_patient(type_, bound.code):
             return self._about(type_, bound, targets[0])
         if len(targets) > 1 and not urls:
             return link_condition(self.arguments, targets, bound.salt)
@@ -207,6 +214,22 @@ class Values:
                 types = [value.type] if value.type else targets_of(parameter)
                 names += [(one, value.id or "") for one in types]
         return [name for name in names if parameter.only in (None, name[0])], urls
+
+    async def _family(
+        self, parameter: Parameter, modifier: str, targets: list[int], names: list[Name], urls: list[str]
+    ) -> list[int]:
+        """Returns the targets and all above or below them. Raises TooCostly where those are too many."""
+        found = list(targets)
+        for type_ in HIERARCHIES.keys() & targets_of(parameter):
+            bound = self.indexer.bound(type_)[HIERARCHIES[type_]]
+            roots = await self.targets([name for name in names if name[0] == type_])
+            if not roots and not urls:
+                continue
+            if modifier == "below":
+                found += await hierarchy.below(self.connection, bound, roots, urls, self.sight)
+            else:
+                found += await hierarchy.above(self.connection, bound, roots, self.sight)
+        return list(dict.fromkeys(found))
 
     def _about(self, type_: str, bound: Bound, patient: int) -> Condition:
         """Rows about a patient: the column gives them. The token decides, as for all references."""

@@ -81,7 +81,7 @@ def test_uris_are_compared_whole():
 @pytest.mark.parametrize(
     ("name", "text"),
     [("organization.name", "x"), ("_has:Observation:patient:code", "x"), ("gender:in", "urn:set"), ("_list", "l"),
-     ("organization", "Organization/1")],
+     ("organization", "Organization/1"), ("organization:below", "Organization/1")],
 )  # fmt: skip
 def test_what_takes_more_than_the_resource_is_refused(name, text):
     with pytest.raises(NotSupported, match="not-at-hand"):
