@@ -72,6 +72,12 @@ def test_all_parameters_must_hold():
     assert not passes(("identifier", "1"), ("gender", "female"))
 
 
+def test_a_concept_in_words_is_not_missing():
+    seen = {"resourceType": "Observation", "status": "final", "code": {"text": "seen"}}
+    assert passes(("code:missing", "false"), resource=seen)
+    assert not passes(("code", "seen"), resource=seen)
+
+
 def test_uris_are_compared_whole():
     valueset = {"resourceType": "ValueSet", "url": "http://x.example/a", "status": "draft"}
     assert passes(("url", "http://x.example/a"), resource=valueset)
