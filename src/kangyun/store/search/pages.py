@@ -21,7 +21,7 @@ from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
-from kangyun.store.search.sorting import MOST_SORTED, Place, after, sorted_places
+from kangyun.store.search.sorting import MATCH, MOST_SORTED, Place, after, sorted_places
 from kangyun.store.segments import segment_of
 from kangyun.store.visible import visible
 
@@ -257,7 +257,7 @@ async def _few(connection: asyncpg.Connection, planner: Planner, plan: Plan) -> 
     """Returns all matches as (res, version, at), None when they are more than MOST_SORTED."""
     if plan.rows > MOST_SORTED * 10:
         return None
-    sql = f"{plan.gathered(planner.densities.segments, 'r.res, r.version, r.at')} SELECT res, version, at FROM m"
+    sql = f"{plan.gathered(planner.densities.segments, MATCH)} SELECT res, version, at FROM m"
     found = await planner.fetch(connection, f"{sql} LIMIT {MOST_SORTED + 1}", plan.arguments)
     return found if len(found) <= MOST_SORTED else None
 

@@ -103,10 +103,9 @@ async def _sorted(
     place: Place | None,
 ) -> Rows | None:
     """Returns a page of what is sorted here; None where that is too much, and by id, as in `pages.by_id`."""
-    columns, limit = "r.res, r.version, r.at", f"LIMIT {MOST_SORTED + 1}"
     found: list[Any] = []
     for _, plan in plans:
-        sql = f"{plan.gathered(searcher.planner.densities.segments, columns)} SELECT res, version, at FROM m {limit}"
+        sql = f"{plan.gathered(searcher.planner.densities.segments)} SELECT res, version FROM m LIMIT {MOST_SORTED + 1}"
         found += await searcher.planner.fetch(connection, sql, plan.arguments)
     if len(found) > MOST_SORTED:
         if first.sort[0].code == "_id" and place is None:

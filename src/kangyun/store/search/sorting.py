@@ -26,6 +26,15 @@ VERSIONS = (
     f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
 )
 
+
+def finite(instant: str) -> str:
+    """Returns SQL for an instant that can be compared here: an infinite one comes without a zone."""
+    return f"least(greatest({instant}, '0001-01-01 00:00:00+00'), '9999-12-31 23:59:59.999999+00')"
+
+
+MATCH = f"r.res, r.version, CASE WHEN r.until > '-infinity' THEN {finite('r.at')} END AS at"
+"""What is read of a match that is to be sorted: `at` is its clinical date, None for none."""
+
 Place = list[Any]
 """Where a match stands: its sort values, None for none, and its `res`. A cursor holds where a page ends."""
 
@@ -83,13 +92,14 @@ async def _values(
     assert sort.parameter is not None
     bound = indexer.bound(type_)
     if CLINICAL_DATE.get(type_) == sort.code:
-        return {row["res"]: row["at"] for row in found if row["at"].year > 1}
+        return {row["res"]: row["at"] for row in found}
     codes = sort.parameter.alias_of or (sort.code,)
     if sort.parameter.type in TABLES:
-        table, column, _ = TABLES[sort.parameter.type]
-        best = "max" if sort.descending else "min"
+        table, column, kind = TABLES[sort.parameter.type]
+        best = f"{'max' if sort.descending else 'min'}(q.{column})"
+        best = finite(best) if kind == "timestamptz" else best
         sql = (
-            f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q "
+            f"SELECT q.res, {best} AS value FROM {table} AS q "
             "WHERE q.res = ANY ($1::int8[]) AND q.key = ANY ($2::int8[]) GROUP BY q.res"
         )
         return {
