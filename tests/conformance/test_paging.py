@@ -150,3 +150,31 @@ async def test_a_clinical_date_orders_several_segments(client, platform, transac
     seen = await ids_of_all_pages(client, f"Observation?status:not=final&_sort={sort}&_count=3")
     dated = [f"o{n}" for n in range(12)]
     assert seen == [*(dated if sort == "date" else dated[::-1]), "o98", "o97"]
+
+
+REQUEST = {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "x"}}
+
+
+@pytest.mark.parametrize("most", [10_000, -1], ids=["few", "many"])
+@pytest.mark.parametrize(
+    ("search", "made", "name"),
+    [
+        (
+            "Observation?_sort={}date",
+            {"resourceType": "Observation", "status": "final", "code": {"text": "x"}},
+            "effective",
+        ),
+        ("ServiceRequest?_sort={}occurrence", REQUEST, "occurrence"),
+    ],
+)
+async def test_a_period_without_a_start_comes_before_all_others(
+    client, transaction, monkeypatch, most, search, made, name
+):
+    monkeypatch.setattr(pages, "MOST_SORTED", most)
+    dates = {"later": {f"{name}DateTime": "2021"}, "earlier": {f"{name}DateTime": "2019"}, "undated": {},
+             "always": {f"{name}Period": {"end": "2020"}}}  # fmt: skip
+    await client.post("", json=transaction(*(made | date | {"id": id_} for id_, date in dates.items())))
+    rising = await ids_of_all_pages(client, f"{search.format('')}&_count=1")
+    assert rising == ["always", "earlier", "later", "undated"]
+    falling = await ids_of_all_pages(client, f"{search.format('-')}&_count=1")
+    assert falling == ["later", "earlier", "always", "undated"]

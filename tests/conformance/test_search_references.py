@@ -1,11 +1,11 @@
-"""Searches by reference, chains of any depth, and the other way round.
+"""Searches by reference, hierarchies, chains of any depth, and the other way round.
 
-Source: https://hl7.org/fhir/R4/search.html#reference, #chaining, #has
+Source: https://hl7.org/fhir/R4/search.html#reference, #versions, #recursive, #chaining, #has
 """
 
 import pytest
 
-from kangyun.store.search import compiler
+from kangyun.store.search import compiler, hierarchy, plans
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,6 +29,7 @@ def visit(id_, **more):
     return {"resourceType": "Encounter", "id": id_, "status": "finished", "class": {"code": "AMB"}} | more
 
 
+PLACES = ("site", "ward", "room", "left", "right", "branch")
 STOCK = (
     named("Organization", "city", "City Hospital"),
     named("Organization", "clinic", "Village Clinic", partOf=to("Organization/township")),
@@ -40,6 +41,13 @@ STOCK = (
     named("Practitioner", "li", [{"family": "Li"}]),
     visit("visit", subject=to("Patient/zhang"), serviceProvider=to("Organization/clinic")),
     visit("stay", subject=to("Patient/wang"), partOf=to("Encounter/visit")),
+    named("Location", "site", "Site"),
+    named("Location", "ward", "Ward", partOf=to("Location/site")),
+    named("Location", "room", "Room", partOf=to("Location/ward")),
+    named("Location", "left", "Left", partOf=to("Location/right")),
+    named("Location", "right", "Right", partOf=to("Location/left")),
+    named("Location", "branch", "Branch", partOf=to("http://abroad.example/Location/1")),
+    *(visit(f"at-{place}", location=[{"location": to(f"Location/{place}")}]) for place in PLACES),
     observed("o-zhang", "weight", subject=to("Patient/zhang"), encounter=to("Encounter/visit")),
     observed("o-wang", "height", subject=to("Patient/wang"), performer=[to("Practitioner/li"), to("Patient/wang")]),
     observed("o-group", "weight", subject=to("Group/zhang")),
@@ -48,6 +56,12 @@ STOCK = (
     observed("o-version", subject=to("Patient/zhang/_history/1")),
     observed("o-abroad", subject=to("http://abroad.example/Patient/9")),
     {"resourceType": "QuestionnaireResponse", "id": "answers", "status": "completed", "questionnaire": "urn:q|2"},
+    {
+        "resourceType": "QuestionnaireResponse",
+        "id": "own",
+        "status": "completed",
+        "questionnaire": f"{BASE}/Questionnaire/form|1.10.2",
+    },
 )
 
 
@@ -65,6 +79,8 @@ STOCK = (
         ("Observation?subject=http://abroad.example/Patient/9", {"o-abroad"}),
         ("Observation?subject=http://abroad.example/Patient/zhang", set()),
         ("Observation?subject=Patient/zhang,Patient/wang", {"o-zhang", "o-version", "o-wang"}),
+        ("Observation?subject=Patient/nobody,Group/zhang", {"o-group"}),
+        ("Observation?subject=Patient/nobody", set()),
         ("Observation?performer=Patient/wang&performer=Practitioner/li", {"o-wang"}),
         ("Observation?performer=Patient/zhang", set()),
         ("Observation?subject:identifier=urn:id|42", {"o-numbered"}),
@@ -78,10 +94,65 @@ STOCK = (
         ("QuestionnaireResponse?questionnaire=urn:q|2", {"answers"}),
         ("QuestionnaireResponse?questionnaire=urn:q", {"answers"}),
         ("QuestionnaireResponse?questionnaire=urn:q|1", set()),
+        (f"QuestionnaireResponse?questionnaire={BASE}/Questionnaire/form", {"own"}),
+        (f"QuestionnaireResponse?questionnaire={BASE}/Questionnaire/form|1.10.2", {"own"}),
     ],
 )
-async def test_a_reference_is_found(stocked, ids_of, search, found):
+@pytest.mark.parametrize("rows", [50.0, -1.0], ids=["by type", "by index"])
+async def test_a_reference_is_found(stocked, ids_of, monkeypatch, rows, search, found):
+    monkeypatch.setattr(plans, "SHARP_ROWS", rows)
     assert set(await ids_of(stocked, search)) == found
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("Encounter?location:below=site", {"at-site", "at-ward", "at-room"}),
+        ("Encounter?location:below=Location/ward", {"at-ward", "at-room"}),
+        (f"Encounter?location:below={BASE}/Location/ward", {"at-ward", "at-room"}),
+        ("Encounter?location:below=room,branch", {"at-room", "at-branch"}),
+        ("Encounter?location:below=nowhere", set()),
+        ("Encounter?location:below=http://abroad.example/Location/1", {"at-branch"}),
+        ("Encounter?location:above=room", {"at-site", "at-ward", "at-room"}),
+        ("Encounter?location:above=site", {"at-site"}),
+        ("Encounter?location:above=nowhere", set()),
+        ("Encounter?location:below=left", {"at-left", "at-right"}),
+        ("Encounter?location:above=left", {"at-left", "at-right"}),
+        ("Encounter?_filter=location ss site and not (location eq room)", {"at-site", "at-ward"}),
+        ("Location?partof:below=site", {"ward", "room"}),
+        ("Location?partof:above=ward", {"ward", "room"}),
+        ("Patient?organization:below=city", {"zhang", "wang"}),
+        ("Patient?organization:below=township", {"zhang"}),
+        ("Observation?encounter:above=stay", {"o-zhang"}),
+        ("Observation?patient.organization:below=township", {"o-zhang", "o-version"}),
+        ("Observation?performer:below=Patient/wang", {"o-wang"}),
+        ("QuestionnaireResponse?questionnaire:below=urn:q", {"answers"}),
+        (f"QuestionnaireResponse?questionnaire:below={BASE}/Questionnaire/form|1", {"own"}),
+        (f"QuestionnaireResponse?questionnaire:below={BASE}/Questionnaire/form|1.10", {"own"}),
+        (f"QuestionnaireResponse?questionnaire:below={BASE}/Questionnaire/form|1.10.2", {"own"}),
+        (f"QuestionnaireResponse?questionnaire:below={BASE}/Questionnaire/form|1.1", set()),
+        ("QuestionnaireResponse?questionnaire:below=urn", set()),
+    ],
+)
+async def test_what_is_above_and_below_is_found(stocked, ids_of, search, found):
+    assert set(await ids_of(stocked, search)) == found
+
+
+@pytest.mark.parametrize("modifier", ["above", "below"])
+async def test_what_has_too_many_parts_is_too_costly(stocked, monkeypatch, modifier):
+    monkeypatch.setattr(hierarchy, "MOST_MEMBERS", 1)
+    refused = await stocked.get(f"Encounter?location:{modifier}=ward")
+    assert refused.status_code == 422
+    assert refused.json()["issue"][0]["code"] == "too-costly"
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["Observation?patient:below=zhang", "Procedure?part-of:above=1", "ClinicalImpression?previous:below=1",
+     "QuestionnaireResponse?questionnaire:above=urn:q|2"],
+)  # fmt: skip
+async def test_what_is_in_no_hierarchy_has_nothing_above_or_below(stocked, search):
+    assert (await stocked.get(search, headers={"prefer": "handling=strict"})).status_code == 400
 
 
 @pytest.fixture(params=["few", "many"])

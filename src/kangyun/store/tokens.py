@@ -5,11 +5,12 @@ becomes `res of the target XOR salt`, so that SQL can build the token of a targe
 5*10^10 different values one query in 3*10^8 meets a wrong one (facts/store.md 2.4).
 
 Kinds: t system|code, c code, s system|, o of-type, e exact string, g part of a string, x text of a concept,
-u uri or external reference, b uri below a path, i identifier of a reference, w word of a narrative, k composite.
+u uri or external reference, b uri below a path or a version, i identifier of a reference, w word of a narrative,
+k composite.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from kangyun.fhir.search.parameters import Parameter
@@ -71,7 +72,7 @@ class Bound:
         return (self.hash(b"t", system, code), self.hash(b"c", code))
 
     def uri(self, value: str) -> tuple[int, ...]:
-        """Returns the tokens of a uri: as it is, without a version, and what it lies below."""
+        """Returns the tokens of a uri: as it is, without a version, and what it and its version lie below."""
         found = self.uris.get(value)
         if found is None:
             found = tuple(self._uri(value))
@@ -81,9 +82,11 @@ class Bound:
 
     def _uri(self, value: str) -> Iterator[int]:
         yield self.hash(b"u", value)
-        plain, mark, _ = value.partition("|")
+        plain, mark, version = value.partition("|")
         if mark:
             yield self.hash(b"u", plain)
+            for above in version_ancestors(version):
+                yield self.hash(b"b", f"{plain}|{above}")
         if self.parameter.type == "uri":
             for above in uri_ancestors(plain):
                 yield self.hash(b"b", above)
@@ -91,6 +94,7 @@ class Bound:
 
 MOST_KNOWN_CODES = 4096
 MOST_BITS = 63
+MOST_PARTS = 32
 
 
 class Hasher:
@@ -102,8 +106,10 @@ class Hasher:
         self._eight = hashlib.blake2b(digest_size=8, key=key).copy
         self._sixteen = hashlib.blake2b(digest_size=16, key=key).copy
         # Systems and units are few; a chunk's names are asked for by each who has to do with them.
-        self.small = lru_cache(maxsize=4096)(self._small)
-        self.name = lru_cache(maxsize=16_384)(self._name)
+        self.small: Callable[[str], int] = lru_cache(maxsize=4096)(self._small)
+        """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
+        self.name: Callable[[str, str], bytes] = lru_cache(maxsize=16_384)(self._name)
+        """Returns 128 bits for Type/id, as a UUID's bytes."""
 
     def number(self, value: bytes) -> int:
         digest = self._eight()
@@ -111,12 +117,10 @@ class Hasher:
         return int.from_bytes(digest.digest(), "big", signed=True)
 
     def _small(self, value: str) -> int:
-        """Returns 32 bits as an int4, never 0: 0 stands for "none"."""
         raw = int.from_bytes(hashlib.blake2b(value.encode(), digest_size=4, key=self._key).digest(), "big")
         return (raw - (1 << 32) if raw >= 1 << 31 else raw) or 1
 
     def _name(self, resource_type: str, id_: str) -> bytes:
-        """Returns 128 bits for Type/id, as a UUID's bytes."""
         digest = self._sixteen()
         digest.update(f"{resource_type}/{id_}".encode())
         return digest.digest()
@@ -138,12 +142,18 @@ def name_bucket(digest: bytes) -> int:
     return int.from_bytes(digest[:2], "big") % BUCKETS
 
 
+def version_ancestors(version: str) -> list[str]:
+    """Returns what :below matches: the version and each part of it that ends before a point."""
+    parts = version.split(".", MOST_PARTS)
+    return [".".join(parts[:number]) for number in range(1, len(parts) + 1)]
+
+
 def uri_ancestors(uri: str) -> list[str]:
     """Returns what :below matches: the uri and each part of it that ends before a slash behind the host."""
     start = uri.find("://")
     place = uri.find("/", start + 3) if start >= 0 else uri.find(":")
     found: list[str] = []
-    while place >= 0 and len(found) < 32:
+    while place >= 0 and len(found) < MOST_PARTS:
         found.append(uri[:place])
         place = uri.find("/", place + 1)
     return [*found, uri]

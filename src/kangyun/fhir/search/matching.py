@@ -80,9 +80,10 @@ def _passes(node: Node, found: "_Found", id_: str) -> bool:
 
 def _test(test: Test, found: "_Found") -> bool:
     parameter = test.parameter
-    there = [value for code in parameter.alias_of or (parameter.code,) for value in found.values.get(code, ())]
+    codes = parameter.alias_of or (parameter.code,)
     if isinstance(test.values[0], Missing):
-        return test.values[0].missing != bool(there)
+        return test.values[0].missing == found.present.isdisjoint(codes)
+    there = [value for code in codes for value in found.values.get(code, ())]
     passes = any(_equal(parameter, test.modifier, wanted, value) for wanted in test.values for value in there)
     return passes != (test.modifier == "not")
 
@@ -140,15 +141,23 @@ def _in_time(wanted: Interval, low: Any, high: Any) -> bool:
 
 
 class _Found:
-    """A sink that keeps the values of each parameter."""
+    """A sink that keeps the values of each parameter, and which have any."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[Any]] = {}
+        self.present: set[str] = set()
 
-    def _keep(self, code: str, values: Iterable[Any]) -> None:
+    def token(self, code: str, values: Iterable[Any]) -> None:
+        # A concept without a coding is one, in words.
+        self.present.add(code)
         self.values.setdefault(code, []).extend(values)
 
-    token = string = uri = reference = date = number = quantity = _keep
+    def _keep(self, code: str, values: Iterable[Any]) -> None:
+        for value in values:
+            self.present.add(code)
+            self.values.setdefault(code, []).append(value)
+
+    string = uri = reference = date = number = quantity = _keep
 
     def composite(self, code: str, components: Any) -> None:
         self._keep(code, components)

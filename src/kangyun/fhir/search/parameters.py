@@ -6,7 +6,7 @@ a Patient. Those are not indexed a second time: a search by them is a search by 
 Source: https://hl7.org/fhir/R4/searchparameter-registry.html
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -14,11 +14,17 @@ import msgspec
 
 from kangyun.base.errors import Invalid
 from kangyun.fhir import fhirpath
-from kangyun.fhir.definitions import SearchParameter, definitions
+from kangyun.fhir.definitions import Element, SearchParameter, definitions
 from kangyun.fhir.search.paths import Path, branches, parse, types_at
 
 # Answered from columns, by operations of their own, or not at all; never extracted.
 _NOT_EXTRACTED = {"_id", "_lastUpdated", "_content", "_text", "_filter", "_query"}
+
+HIERARCHIES = {"DeviceDefinition": "parent", "Encounter": "part-of", "Location": "partof", "Organization": "partof"}
+"""By resource type: the parameter that says what one is a part of. R4 allows one such reference, so they make trees.
+
+Source: https://hl7.org/fhir/R4/search.html#recursive
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,15 +203,29 @@ def _alias(parameter: Parameter, same: tuple[str, ...], only: str | None) -> Par
 def implied_systems(parameter: Parameter) -> frozenset[str]:
     """Returns the code systems of a parameter that reads elements of type `code`: they are not in the data."""
     systems: set[str] = set()
+    for element in _read(parameter):
+        binding = element.binding
+        if element.type == "code" and binding is not None and binding.value_set and binding.strength == "required":
+            systems |= set(definitions().codes(binding.value_set) or ())
+        if element.type == "boolean":
+            systems.add("http://terminology.hl7.org/CodeSystem/special-values")
+    return frozenset(systems)
+
+
+@cache
+def is_canonical(parameter: Parameter) -> bool:
+    """Whether what a reference parameter reads are canonical urls."""
+    return parameter.type == "reference" and any(element.type == "canonical" for element in _read(parameter))
+
+
+def _read(parameter: Parameter) -> Iterator[Element]:
+    """Gives the elements that the paths end at, but for choices."""
     types = definitions().types
     for path in parameter.paths:
-        type_name, binding = parameter.resource_type, None
+        type_name, last = parameter.resource_type, None
         for step in path:
             element = types[type_name].elements.get(step.name) if step.kind == "member" else None
             if element is not None:
-                type_name, binding = element.type, element.binding
-        if type_name == "code" and binding is not None and binding.value_set and binding.strength == "required":
-            systems |= set(definitions().codes(binding.value_set) or ())
-        if type_name == "boolean":
-            systems.add("http://terminology.hl7.org/CodeSystem/special-values")
-    return frozenset(systems)
+                type_name, last = element.type, element
+        if last is not None:
+            yield last

@@ -18,7 +18,7 @@ from kangyun.base.errors import Invalid, Issue, Malformed, NotSupported, Platfor
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.filter import read_filter
-from kangyun.fhir.search.parameters import Known, Parameter, parameters
+from kangyun.fhir.search.parameters import HIERARCHIES, Known, Parameter, is_canonical, parameters
 from kangyun.fhir.search.terms import Value, read_value, split, unescape
 from kangyun.fhir.search.tree import All, Chain, Column, Has, Include, Node, Not, Sort, Test
 
@@ -38,7 +38,7 @@ MODIFIERS = {
     "token": {"text", "not", "above", "below", "in", "not-in", "of-type"},
     "string": {"exact", "contains"},
     "uri": {"above", "below"},
-    "reference": {"identifier"},
+    "reference": {"identifier", "above", "below"},
     "date": set[str](),
     "number": set[str](),
     "quantity": set[str](),
@@ -202,6 +202,8 @@ class _Reader:
             raise NotSupported("fhir.search.modifier", parameter=parameter.name, modifier=modifier)
         if modifier == "missing" and parameter.type == "composite":
             raise NotSupported("fhir.search.modifier", parameter=parameter.name, modifier=modifier)
+        if parameter.type == "reference" and modifier in ("above", "below") and modifier not in _along(parameter):
+            raise NotSupported("fhir.search.modifier", parameter=parameter.name, modifier=modifier)
 
     def _values(self, type_: str, parameter: Parameter, modifier: str | None, text: str) -> Sequence[Value]:
         parts = split(text, ",")
@@ -331,6 +333,13 @@ def targets_of(parameter: Parameter) -> list[str]:
     if not parameter.targets or "Resource" in parameter.targets:
         return sorted(definitions().resource_types)
     return list(parameter.targets)
+
+
+def _along(parameter: Parameter) -> set[str]:
+    """Returns which of `:above` and `:below` make sense for what a reference parameter leads to."""
+    if is_canonical(parameter):
+        return {"below"}
+    return set() if HIERARCHIES.keys().isdisjoint(targets_of(parameter)) else {"above", "below"}
 
 
 def _whole(text: str) -> int:

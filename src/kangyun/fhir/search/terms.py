@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from kangyun.base.errors import Invalid, Malformed
 from kangyun.fhir.search.dates import bounds
-from kangyun.fhir.search.parameters import Parameter, Parameters
+from kangyun.fhir.search.parameters import Parameter, Parameters, is_canonical
 
 Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -107,6 +107,8 @@ def read_value(parameter: Parameter, modifier: str | None, known: Parameters, zo
             return _composite(parameter, known, zone, text)
         if not text:
             raise ValueError
+        if is_canonical(parameter):
+            return Target(None, None, unescape(text))
         return _plain(parameter.type, modifier, zone, text)
     except (ValueError, KeyError, Malformed, InvalidOperation, OverflowError):
         raise Invalid("fhir.search.value", parameter=parameter.name) from None

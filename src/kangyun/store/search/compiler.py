@@ -23,13 +23,14 @@ from kangyun.store.search.conditions import (
     contains_test,
     date_test,
     link_condition,
+    numbered_condition,
     salt_place,
     token_condition,
 )
 from kangyun.store.search.lists import listed
 from kangyun.store.search.values import Values, decides_patient
 from kangyun.store.tokens import Bound
-from kangyun.store.visible import EVERYTHING, Sight, visible
+from kangyun.store.visible import Sight, visible
 
 # A chain takes so many targets by their keys; beyond that, and where most of a type are targets, it is joined row by
 # row.
@@ -59,8 +60,12 @@ class Compiler:
 
     values: Values
     keys: Keys
-    sight: Sight = EVERYTHING
     joins: int = 0
+
+    @property
+    def sight(self) -> Sight:
+        """What the search may see."""
+        return self.values.sight
 
     @property
     def arguments(self) -> Arguments:
@@ -79,9 +84,7 @@ class Compiler:
     async def compartment(self, type_: str, owner: Name) -> Condition:
         """Returns the condition that a resource is in the compartment of `owner`."""
         if type_ == owner[0]:
-            place = self.arguments.add(await self.values.targets([owner]), "int8[]")
-            own = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
-            return Condition(f"{{r}}.res = ANY ({place})", own)
+            return numbered_condition(self.arguments, await self.values.targets([owner]))
         bound = self.values.indexer.bound(type_)
         codes = [code for code in definitions().compartments[owner[0]].get(type_, ()) if code in bound]
         salts = {real.salt for code in codes for real in self.values.real(type_, bound[code].parameter)}
@@ -120,8 +123,7 @@ class Compiler:
                     found.append(link_condition(self.arguments, targets, bound.salt))
                 else:
                     found.append(await self._joined_chain(bound, target_type, inner))
-        joined = found[0] if len(found) == 1 else any_of(found)
-        return Condition(joined.sql, joined.seed, frozenset({chain.parameter.code}))
+        return any_of(found)
 
     def _alias(self) -> str:
         """Returns a name for rows that are joined: no other of the statement has it, and some stand within others."""
@@ -145,13 +147,10 @@ class Compiler:
                 self.values.connection, has.type, has.inner, bound.salt, MOST_REFERRING, self.sight
             )
             if targets is not None:
-                place = self.arguments.add(targets, "int8[]")
-                seed = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
-                found.append(Condition(f"{{r}}.res = ANY ({place})", seed))
+                found.append(numbered_condition(self.arguments, targets))
             else:
                 found.append(await self._joined_has(bound, has))
-        joined = found[0] if len(found) == 1 else any_of(found)
-        return Condition(joined.sql, joined.seed, frozenset({"_has"}))
+        return any_of(found)
 
     async def _joined_has(self, bound: Bound, has: Has) -> Condition:
         alias = self._alias()
@@ -173,10 +172,8 @@ class Compiler:
     async def _column(self, type_: str, column: Column) -> Condition:
         match column.name:
             case "_id":
-                targets = await self.values.targets([(type_, str(value)) for value in column.values])
-                place = self.arguments.add(targets, "int8[]")
-                seed = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
-                return Condition(f"{{r}}.res = ANY ({place})", seed, frozenset({"_id"}))
+                names = [(type_, str(value)) for value in column.values]
+                return numbered_condition(self.arguments, await self.values.targets(names))
             case "_lastUpdated":
                 tests = [
                     date_test(self.arguments, value, "w.instant", "w.instant + interval '1 millisecond'")

@@ -7,7 +7,7 @@ written for.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -73,14 +73,18 @@ class Seed:
     stretch: str | None = None
     reach: str | None = None
 
+    @property
+    def counted(self) -> bool:
+        """Whether its tokens tell about how many rows it gives."""
+        return bool(self.tokens or self.any_of or self.links)
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition, its seeds, and the name of its parameter for a message."""
+    """A condition, and the seed that all rows which pass it are among, where an index can give one."""
 
     sql: str
     seed: Seed | None = None
-    names: frozenset[str] = field(default_factory=frozenset)
 
 
 def token_condition(arguments: Arguments, tokens: Iterable[int], *, links: bool = False) -> Condition:
@@ -120,6 +124,14 @@ def link_condition(arguments: Arguments, targets: Iterable[int], salt: int) -> C
         f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) "
         f"WHERE (l.tok IN (SELECT unnest({place}))) IS TRUE)",
         seed,
+    )
+
+
+def numbered_condition(arguments: Arguments, numbers: Sequence[int]) -> Condition:
+    """Rows with one of these `res`."""
+    place = arguments.add(numbers, "int8[]")
+    return Condition(
+        f"{{r}}.res = ANY ({place})", Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
     )
 
 
@@ -321,6 +333,8 @@ def salt_place(arguments: Arguments, bound: Bound) -> str:
 
 def any_of(parts: Sequence[Condition]) -> Condition:
     """Any of the conditions; their seeds together are a seed when each has one."""
+    if len(parts) == 1:
+        return parts[0]
     sql = "(" + " OR ".join(part.sql for part in parts) + ")"
     seeds = [part.seed for part in parts]
     if any(seed is None for seed in seeds):

@@ -10,11 +10,11 @@ from kangyun.fhir.search.tree import Include
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS, Stored
 from kangyun.store.reader import Reader
+from kangyun.store.search.plans import COLUMNS
 from kangyun.store.visible import Sight, visible
 
 MOST_INCLUDED = 10_000
 MOST_ROUNDS = 16
-_COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"
 
 
 class Includer:
@@ -75,7 +75,7 @@ class Includer:
             if not own:
                 continue
             sql = (
-                f"SELECT {_COLUMNS} FROM (SELECT DISTINCT l.tok # s.salt AS res FROM resource AS o "
+                f"SELECT {COLUMNS} FROM (SELECT DISTINCT l.tok # s.salt AS res FROM resource AS o "
                 "CROSS JOIN unnest(o.tok[1:o.links]) AS l(tok) CROSS JOIN unnest($2::int8[]) AS s(salt) "
                 f"WHERE o.res = ANY ($1::int8[]) AND {visible('o', sight)}) AS t "
                 f"JOIN resource AS r ON r.res = t.res AND NOT r.deleted AND {visible('r', sight)} "
@@ -99,7 +99,7 @@ class Includer:
         for type_ in types:
             tokens += [source.res ^ salt for salt in self._salts(type_, include) for source in sources]
         sql = (
-            f"SELECT {_COLUMNS} FROM unnest($1::int8[]) AS t(tok) CROSS JOIN LATERAL "
+            f"SELECT {COLUMNS} FROM unnest($1::int8[]) AS t(tok) CROSS JOIN LATERAL "
             "(SELECT * FROM resource AS o WHERE o.tok @> ARRAY[t.tok] OFFSET 0) AS r "
             "JOIN version AS v ON v.res = r.res AND v.version = r.version "
             f"WHERE NOT r.deleted AND {visible('r', sight)} LIMIT {MOST_INCLUDED + 1}"

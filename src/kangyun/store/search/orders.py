@@ -17,7 +17,7 @@ from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.plans import Plan, Planner
-from kangyun.store.search.sorting import MOST_SORTED, TABLES
+from kangyun.store.search.sorting import MATCH, MOST_SORTED, TABLES, Place, finite
 
 # So many entries of an index are read at a time; more when all of them have the same value.
 STRETCH, LONGEST_STRETCH = 5_000, 80_000
@@ -45,7 +45,7 @@ async def along(
     planner: Planner,
     plan: Plan,
     query: Query,
-    place: list[Any] | None,
+    place: Place | None,
     indexer: Indexer,
 ) -> list[Any]:
     """Returns rows (res, version, at), more than a page where there are more, from `place` on.
@@ -77,7 +77,7 @@ async def along(
 
 
 async def _read(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: list[Any] | None, count: int,
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, sort: Sort, place: Place | None, count: int,
     source: Source, arguments: Arguments,
 ) -> tuple[list[Any], bool]:  # fmt: skip
     """Reads stretches until they hold more than a page behind `place`; says whether the index has ended."""
@@ -111,26 +111,27 @@ async def _read(
 def _statement(
     planner: Planner, plan: Plan, sort: Sort, source: Source, arguments: Arguments, edge: Any, stretch: int
 ) -> tuple[str, Arguments]:
-    order, compare, farthest = ("DESC", "<=", "min") if sort.descending else ("ASC", ">=", "max")
+    order, compare, farthest = ("DESC", "<=", "min(value)") if sort.descending else ("ASC", ">=", "max(value)")
     mine = Arguments()
     mine.values = list(arguments.values)
     behind = f"{source.column} {compare} {mine.add(edge, source.type)}" if edge is not None else "TRUE"
     size = mine.add(stretch, "int8")
+    value = finite("{}") if source.type == "timestamptz" else "{}"
     scans, arms = [], []
     suffixes = [""] if source.whole else [f"_{segment.number}" for segment in planner.densities.segments]
     for number, suffix in enumerate(suffixes):
         scans.append(f"n{number} AS MATERIALIZED ({source.scan(suffix, behind)} ORDER BY value {order} LIMIT {size})")
         arms.append(
-            f"SELECT r.res, r.version, r.at, n.value FROM n{number} AS n CROSS JOIN LATERAL "
+            f"SELECT {MATCH}, {value.format('n.value')} AS value FROM n{number} AS n CROSS JOIN LATERAL "
             f"(SELECT * FROM resource{suffix} AS x WHERE x.res = n.res OFFSET 0) AS r "
             f"WHERE {source.first(suffix)} AND {plan.where(suffix)} "
             # A row without res says that the stretch was cut, and where.
-            f"UNION ALL SELECT NULL, NULL, NULL, {farthest}(value) FROM n{number} HAVING count(*) = {size}"
+            f"UNION ALL SELECT NULL, NULL, NULL, {value.format(farthest)} FROM n{number} HAVING count(*) = {size}"
         )
     return f"WITH {', '.join(scans)} {' UNION ALL '.join(arms)}", mine
 
 
-def _bounded(rows: list[Any], sort: Sort, place: list[Any] | None, count: int) -> list[Any]:
+def _bounded(rows: list[Any], sort: Sort, place: Place | None, count: int) -> list[Any]:
     """Returns at most MOST_SORTED rows, complete in their first key. Raises TooCostly when the page would tie."""
     rows.sort(key=lambda row: row["value"], reverse=sort.descending)
     if len(rows) <= MOST_SORTED:
@@ -188,7 +189,7 @@ def _narrow_rows(sort: Sort, keys: str) -> Source:
 
 
 async def _without_value(
-    connection: asyncpg.Connection, planner: Planner, plan: Plan, bits: int, place: list[Any] | None, query: Query
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, bits: int, place: Place | None, query: Query
 ) -> list[Any]:
     """Returns rows that the first key has no value in: one more than a page, newest first; all where other keys order.
 
@@ -200,7 +201,7 @@ async def _without_value(
     place = place if alone else None
     edge, mask = arguments.add(place[-1] if place else FARTHEST, "int8"), arguments.add(bits, "int8")
     arms = [
-        f"(SELECT r.res, r.version, r.at FROM resource_{segment.number} AS r WHERE r.res < {edge} "
+        f"(SELECT {MATCH} FROM resource_{segment.number} AS r WHERE r.res < {edge} "
         f"AND (r.present & {mask}) = 0 AND {plan.where(f'_{segment.number}')} ORDER BY r.res DESC LIMIT {most})"
         for segment in planner.densities.segments
     ]

@@ -17,10 +17,11 @@ from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
+from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
 from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
-from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
+from kangyun.store.search.sorting import MATCH, MOST_SORTED, Place, after, sorted_places
 from kangyun.store.segments import segment_of
 from kangyun.store.visible import visible
 
@@ -34,9 +35,6 @@ FEW, FREQUENT = 1_000, 3
 LINKS_COST = 10
 MOST_COUNTED = 10_000
 FARTHEST = (1 << 63) - 1
-
-Place = list[Any]
-"""Where a page ends: sort values and `res`. A cursor holds one."""
 
 
 class Rows(NamedTuple):
@@ -102,6 +100,26 @@ def _worth_walking(planner: Planner, plan: Plan, segment: Segment, want: int) ->
     return walked < rows * rows
 
 
+class Edge(NamedTuple):
+    """Where rows begin, as a place of the statement, and which way they go from there."""
+
+    place: str
+    compare: str
+    order: str
+
+
+def _edge(arguments: Arguments, start: int, rising: bool) -> Edge:
+    return Edge(arguments.add(start, "int8"), *((">", "ASC") if rising else ("<", "DESC")))
+
+
+def _opened(chosen: str, suffix: str, order: str, more: str = "") -> str:
+    """Returns the SELECT of what is read of the chosen (res, version)."""
+    return (
+        f"SELECT {COLUMNS}{more} FROM ({chosen}) AS p "
+        f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    )
+
+
 async def _walk(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, segment: Segment, start: int, want: int, rising: bool
 ) -> list[Any]:
@@ -112,44 +130,57 @@ async def _walk(
     """
     suffix = f"_{segment.number}"
     arguments = plan.extended()
-    compare, within, order = (">", "<=", "ASC") if rising else ("<", ">=", "DESC")
-    edge = arguments.add(start, "int8")
-    stretch = plan.seed.seed.stretch if plan.seed.seed else None
-    reach = plan.seed.seed.reach if plan.seed.seed else None
-    if stretch is not None:
-        most = WALK if reach else MOST_WALKED  # What is read of several keys is counted as well.
-        narrow = stretch.replace("{before}", f"{compare} {edge}").replace("{order}", order).replace("{n}", suffix)
-        # By the order that the stretch has: of r.res the server would not know it, and sort everything.
-        walked = (
-            f"SELECT DISTINCT ON (w.res) w.res, r.version "
-            f"FROM ({narrow.replace('{most}', arguments.add(most, 'int8'))}) AS w "
-            f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r "
-            f"WHERE {plan.where(suffix, plan.seed)} ORDER BY w.res {order} LIMIT {want}"
-        )
-    else:
-        most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED)) if plan.share else WALK
-        most = FARTHEST if plan.by_type else most
-        # As a comparison of rows: with `type = …` the server would think the primary key as good an order, and look at
-        # all that has come since, whatever its type.
-        number = TYPE_NUMBERS[plan.type]
-        walked = (
-            f"SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} "
-            f"WHERE (type, res) {compare} ({number}, {edge}) AND type {within} {number} "
-            f"ORDER BY type {order}, res {order} LIMIT {arguments.add(most, 'int8')}) AS r "
-            f"WHERE {plan.where(suffix, typed=True)} ORDER BY r.type {order}, r.res {order} LIMIT {want}"
-        )
-    sql = (
-        f"SELECT {COLUMNS} FROM ({walked}) AS p "
-        f"JOIN version{suffix} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    edge = _edge(arguments, start, rising)
+    keyed = plan.seed.seed is not None and plan.seed.seed.stretch is not None
+    walked = (_along_keys if keyed else _along_type)(plan, suffix, arguments, edge, want)
+    rows = await planner.fetch(connection, _opened(walked, suffix, edge.order), arguments)
+    if len(rows) == want and not await _all_reach(connection, planner, plan, suffix, (start, rows[-1]["res"])):
+        return []
+    return rows
+
+
+def _along_keys(plan: Plan, suffix: str, arguments: Arguments, edge: Edge, want: int) -> str:
+    seed = plan.seed.seed
+    assert seed is not None and seed.stretch is not None
+    # What is read of several keys is counted as well.
+    most = arguments.add(WALK if seed.reach else MOST_WALKED, "int8")
+    before = f"{edge.compare} {edge.place}"
+    narrow = seed.stretch.replace("{before}", before).replace("{order}", edge.order).replace("{most}", most)
+    # By the order that the stretch has: of r.res the server would not know it, and sort everything.
+    return (
+        f"SELECT DISTINCT ON (w.res) w.res, r.version FROM ({narrow.replace('{n}', suffix)}) AS w "
+        f"CROSS JOIN LATERAL (SELECT * FROM resource{suffix} AS x WHERE x.res = w.res OFFSET 0) AS r "
+        f"WHERE {plan.where(suffix, plan.seed)} ORDER BY w.res {edge.order} LIMIT {want}"
     )
-    rows = await planner.fetch(connection, sql, arguments)
-    if reach is None or len(rows) < want:
-        return rows
-    # Of several keys each stretch ends at another place: the page must lie within all of them.
-    beyond = arguments.add(rows[-1]["res"], "int8")
-    between = f"res {compare} {edge} AND res {'<' if rising else '>'} {beyond}"
-    counted = reach.replace("{between}", between).replace("{n}", suffix).replace("{most}", str(most))
-    return rows if (await planner.fetch(connection, counted, arguments))[0]["n"] < most else []
+
+
+def _along_type(plan: Plan, suffix: str, arguments: Arguments, edge: Edge, want: int) -> str:
+    most = int(min(max(RESERVE * want / plan.share, WALK), MOST_WALKED)) if plan.share else WALK
+    size = arguments.add(FARTHEST if plan.by_type else most, "int8")
+    number = TYPE_NUMBERS[plan.type]
+    # As a comparison of rows: with `type = …` the server would think the primary key as good an order, and look at all
+    # that has come since, whatever its type.
+    behind = f"(type, res) {edge.compare} ({number}, {edge.place})"
+    within = f"type {'<=' if edge.compare == '>' else '>='} {number}"
+    return (
+        f"SELECT r.res, r.version FROM (SELECT * FROM resource{suffix} WHERE {behind} AND {within} "
+        f"ORDER BY type {edge.order}, res {edge.order} LIMIT {size}) AS r "
+        f"WHERE {plan.where(suffix, typed=True)} ORDER BY r.type {edge.order}, r.res {edge.order} LIMIT {want}"
+    )
+
+
+async def _all_reach(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, suffix: str, ends: tuple[int, int]
+) -> bool:
+    """Whether the stretches of all keys hold all that lies between these ends: each stops at another place."""
+    seed = plan.seed.seed
+    if seed is None or seed.reach is None:
+        return True
+    arguments = plan.extended()
+    low, high = (arguments.add(end, "int8") for end in sorted(ends))
+    between = f"res > {low} AND res < {high}"
+    counted = seed.reach.replace("{between}", between).replace("{n}", suffix).replace("{most}", str(WALK))
+    return bool((await planner.fetch(connection, counted, arguments))[0]["n"] < WALK)
 
 
 def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
@@ -168,14 +199,10 @@ async def _seeded(
 ) -> tuple[list[Any], int]:
     """Returns rows by the seed, and how many match in all."""
     arguments = plan.extended()
-    compare, order = (">", "ASC") if rising else ("<", "DESC")
-    edge = arguments.add(start, "int8")
-    sql = (
-        f"{plan.gathered(planner.densities.segments)} SELECT {COLUMNS}, (SELECT count(*) FROM m) AS total "
-        f"FROM (SELECT res, version FROM m WHERE res {compare} {edge} ORDER BY res {order} LIMIT {want}) AS p "
-        f"JOIN version AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
-    )
-    rows = await planner.fetch(connection, sql, arguments)
+    edge = _edge(arguments, start, rising)
+    chosen = f"SELECT res, version FROM m WHERE res {edge.compare} {edge.place} ORDER BY res {edge.order} LIMIT {want}"
+    opened = _opened(chosen, "", edge.order, ", (SELECT count(*) FROM m) AS total")
+    rows = await planner.fetch(connection, f"{plan.gathered(planner.densities.segments)} {opened}", arguments)
     return rows, rows[0]["total"] if rows else 0
 
 
@@ -184,14 +211,12 @@ async def _seeded_in(
 ) -> list[Any]:
     """Returns rows of one segment by the seed. They are many: none is kept but those of the page."""
     arguments = plan.extended()
-    compare, order = (">", "ASC") if rising else ("<", "DESC")
-    edge = arguments.add(start, "int8")
-    sql = (
-        f"SELECT {COLUMNS} FROM ({plan.arm(segment, 'r.res, r.version')} AND r.res {compare} {edge} "
-        f"ORDER BY r.res {order} LIMIT {want}) AS p "
-        f"JOIN version_{segment.number} AS v ON v.res = p.res AND v.version = p.version ORDER BY p.res {order}"
+    edge = _edge(arguments, start, rising)
+    chosen = (
+        f"{plan.arm(segment, 'r.res, r.version')} AND r.res {edge.compare} {edge.place} "
+        f"ORDER BY r.res {edge.order} LIMIT {want}"
     )
-    return await planner.fetch(connection, sql, arguments)
+    return await planner.fetch(connection, _opened(chosen, f"_{segment.number}", edge.order), arguments)
 
 
 async def by_keys(
@@ -232,7 +257,7 @@ async def _few(connection: asyncpg.Connection, planner: Planner, plan: Plan) -> 
     """Returns all matches as (res, version, at), None when they are more than MOST_SORTED."""
     if plan.rows > MOST_SORTED * 10:
         return None
-    sql = f"{plan.gathered(planner.densities.segments, 'r.res, r.version, r.at')} SELECT res, version, at FROM m"
+    sql = f"{plan.gathered(planner.densities.segments, MATCH)} SELECT res, version, at FROM m"
     found = await planner.fetch(connection, f"{sql} LIMIT {MOST_SORTED + 1}", plan.arguments)
     return found if len(found) <= MOST_SORTED else None
 

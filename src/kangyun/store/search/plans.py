@@ -110,8 +110,8 @@ class Planner:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
         most_probed = most_probed or MOST_PROBED
         arguments = Arguments()
-        values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments)
-        compiler = Compiler(values, keys, sight)
+        values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments, sight)
+        compiler = Compiler(values, keys)
         conditions = await compiler.conditions(type_, node)
         if owner:
             conditions.append(await compiler.compartment(type_, owner))
@@ -137,14 +137,14 @@ class Planner:
     def _rows(self, seed: Seed) -> float:
         if seed.sharp:
             return SHARP_ROWS
-        if not (seed.tokens or seed.any_of or seed.links):
+        if not seed.counted:
             return self.densities.rows * UNKNOWN_SHARE
         return sum(self._frequent(seed, segment) for segment in self.densities.segments)
 
     def rows_in(self, segment: Segment, plan: Plan) -> float:
         """Returns about how many rows the seed of a plan gives in a segment."""
         seed = plan.seed.seed
-        if seed is not None and (seed.tokens or seed.any_of or seed.links):
+        if seed is not None and seed.counted:
             return self._frequent(seed, segment)
         return plan.rows * segment.rows / max(self.densities.rows, 1.0)
 

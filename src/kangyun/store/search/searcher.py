@@ -17,8 +17,9 @@ from kangyun.store.reader import Reader
 from kangyun.store.search import pages
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.includes import Includer
-from kangyun.store.search.pages import FARTHEST, FEW, MOST_COUNTED, Place, Rows
+from kangyun.store.search.pages import FARTHEST, FEW, MOST_COUNTED, Rows
 from kangyun.store.search.plans import Plan, Planner
+from kangyun.store.search.sorting import Place
 from kangyun.store.search.values import Expand
 from kangyun.store.visible import EVERYTHING, Sight
 
@@ -54,24 +55,23 @@ class Searcher:
 
     async def search(self, connection: asyncpg.Connection, query: Query, actor: str, sight: Sight = EVERYTHING) -> Page:
         """Returns a page of a search. Raises TooCostly when it takes longer than its limit."""
-        async with self._in_time(connection, query.type):
+        async with self.in_time(connection, self._cheaper(query.type)):
             return await self._search(connection, query, actor, sight)
 
     @contextlib.asynccontextmanager
-    async def _in_time(self, connection: asyncpg.Connection, type_: str) -> AsyncIterator[None]:
+    async def in_time(self, connection: asyncpg.Connection, cheaper: str) -> AsyncIterator[None]:
+        """Ends what takes longer than the limit by TooCostly, which names what would be cheaper, and the connection."""
         try:
             async with asyncio.timeout(self.planner.seconds * 2):
                 yield
         except (TimeoutError, asyncpg.QueryCanceledError):
             # Its statement may go on for a while, and must not meet the next caller.
             connection.terminate()
-            raise TooCostly(
-                "fhir.search.too-costly", seconds=str(self.planner.seconds), cheaper=self._cheaper(type_)
-            ) from None
+            raise TooCostly("fhir.search.too-costly", seconds=str(self.planner.seconds), cheaper=cheaper) from None
 
     async def matches(self, connection: asyncpg.Connection, type_: str, node: Node, most: int = 2) -> list[str]:
         """Returns the ids of at most `most` matches: for conditional interactions. Raises TooCostly as `search`."""
-        async with self._in_time(connection, type_):
+        async with self.in_time(connection, self._cheaper(type_)):
             await self.planner.densities.refresh(connection)
             plan = await self.planner.plan(connection, type_, node, self, EVERYTHING)
             rows, _ = await pages.found(connection, self.planner, plan, FARTHEST, most)

@@ -6,24 +6,21 @@ can order them: `res` (newest first), `_id` and `_lastUpdated`. It shares the se
 Source: https://hl7.org/fhir/R4/http.html#search
 """
 
-import asyncio
 import heapq
 from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
-from kangyun.base.errors import NotSupported, TooCostly
+from kangyun.base.errors import NotSupported
 from kangyun.fhir.search.query import Query
 from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.search import pages
 from kangyun.store.search.pages import Rows
-from kangyun.store.search.plans import COLUMNS, Plan
+from kangyun.store.search.plans import Plan
 from kangyun.store.search.searcher import Page, Searcher
-from kangyun.store.search.sorting import MOST_SORTED, after, sorted_places
+from kangyun.store.search.sorting import MOST_SORTED, VERSIONS, Place, after, sorted_places
 from kangyun.store.visible import EVERYTHING, Sight, visible
-
-_MOST_SECONDS = 2
 
 
 async def search_several(
@@ -34,12 +31,8 @@ async def search_several(
     sight: Sight = EVERYTHING,
 ) -> Page:
     """Returns a page of the matches of all queries: they say the same of different types. Raises TooCostly."""
-    try:
-        async with asyncio.timeout(searcher.planner.seconds * _MOST_SECONDS):
-            return await _search(searcher, connection, queries, actor, sight)
-    except (TimeoutError, asyncpg.QueryCanceledError):
-        seconds = str(searcher.planner.seconds)
-        raise TooCostly("fhir.search.too-costly", seconds=seconds, cheaper="_type, _id, _lastUpdated") from None
+    async with searcher.in_time(connection, "_type, _id, _lastUpdated"):
+        return await _search(searcher, connection, queries, actor, sight)
 
 
 async def _search(
@@ -90,7 +83,7 @@ async def _newest(
     connection: asyncpg.Connection,
     plans: Sequence[tuple[Query, Plan]],
     first: Query,
-    place: list[Any] | None,
+    place: Place | None,
 ) -> Rows:
     descending = not first.sort or first.sort[0].descending
     found = [await pages.newest(connection, searcher.planner, plan, query, place) for query, plan in plans]
@@ -107,13 +100,12 @@ async def _sorted(
     connection: asyncpg.Connection,
     plans: Sequence[tuple[Query, Plan]],
     first: Query,
-    place: list[Any] | None,
+    place: Place | None,
 ) -> Rows | None:
     """Returns a page of what is sorted here; None where that is too much, and by id, as in `pages.by_id`."""
-    columns, limit = "r.res, r.version, r.at", f"LIMIT {MOST_SORTED + 1}"
     found: list[Any] = []
     for _, plan in plans:
-        sql = f"{plan.gathered(searcher.planner.densities.segments, columns)} SELECT res, version, at FROM m {limit}"
+        sql = f"{plan.gathered(searcher.planner.densities.segments)} SELECT res, version FROM m LIMIT {MOST_SORTED + 1}"
         found += await searcher.planner.fetch(connection, sql, plan.arguments)
     if len(found) > MOST_SORTED:
         if first.sort[0].code == "_id" and place is None:
@@ -123,12 +115,8 @@ async def _sorted(
     rest = after(places, first.sort, place)
     chosen = rest[: first.count]
     versions = {row["res"]: row["version"] for row in found}
-    sql = (
-        f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) "
-        "JOIN version AS v USING (res, version)"
-    )
     wanted = [one[-1] for one in chosen]
-    by_res = {row["res"]: row for row in await connection.fetch(sql, wanted, [versions[res] for res in wanted])}
+    by_res = {row["res"]: row for row in await connection.fetch(VERSIONS, wanted, [versions[res] for res in wanted])}
     last = chosen[-1] if len(rest) > first.count and chosen else None
     # What was expunged in this moment is missing.
     return Rows([by_res[res] for res in wanted if res in by_res], len(places), last)

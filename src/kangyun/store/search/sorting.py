@@ -11,6 +11,7 @@ from kangyun.fhir.search.words import folded
 from kangyun.store.index import CLINICAL_DATE, Indexer
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
+from kangyun.store.search.plans import COLUMNS
 
 MOST_SORTED = 10_000
 TABLES = {
@@ -21,9 +22,21 @@ TABLES = {
 }
 """By parameter type: narrow table, the column that orders, and its type."""
 
+VERSIONS = (
+    f"SELECT {COLUMNS} FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
+)
+
+
+def finite(instant: str) -> str:
+    """Returns SQL for an instant that can be compared here: an infinite one comes without a zone."""
+    return f"least(greatest({instant}, '0001-01-01 00:00:00+00'), '9999-12-31 23:59:59.999999+00')"
+
+
+MATCH = f"r.res, r.version, CASE WHEN r.until > '-infinity' THEN {finite('r.at')} END AS at"
+"""What is read of a match that is to be sorted: `at` is its clinical date, None for none."""
 
 Place = list[Any]
-"""Where a match stands: its sort values, None for none, and its `res`. A cursor holds one."""
+"""Where a match stands: its sort values, None for none, and its `res`. A cursor holds where a page ends."""
 
 
 async def sorted_places(
@@ -79,13 +92,14 @@ async def _values(
     assert sort.parameter is not None
     bound = indexer.bound(type_)
     if CLINICAL_DATE.get(type_) == sort.code:
-        return {row["res"]: row["at"] for row in found if row["at"].year > 1}
+        return {row["res"]: row["at"] for row in found}
     codes = sort.parameter.alias_of or (sort.code,)
     if sort.parameter.type in TABLES:
-        table, column, _ = TABLES[sort.parameter.type]
-        best = "max" if sort.descending else "min"
+        table, column, kind = TABLES[sort.parameter.type]
+        best = f"{'max' if sort.descending else 'min'}(q.{column})"
+        best = finite(best) if kind == "timestamptz" else best
         sql = (
-            f"SELECT q.res, {best}(q.{column}) AS value FROM {table} AS q "
+            f"SELECT q.res, {best} AS value FROM {table} AS q "
             "WHERE q.res = ANY ($1::int8[]) AND q.key = ANY ($2::int8[]) GROUP BY q.res"
         )
         return {
@@ -100,11 +114,7 @@ async def _ids(connection: asyncpg.Connection, reader: Reader, found: list[Any])
 
 
 async def _opened(connection: asyncpg.Connection, reader: Reader, found: list[Any]) -> list[Stored]:
-    sql = (
-        "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body "
-        "FROM unnest($1::int8[], $2::int4[]) AS w(res, version) JOIN version AS v USING (res, version)"
-    )
-    rows = await connection.fetch(sql, [row["res"] for row in found], [row["version"] for row in found])
+    rows = await connection.fetch(VERSIONS, [row["res"] for row in found], [row["version"] for row in found])
     await reader.bring_keys(connection, [row["key"] for row in rows])
     return [reader.stored(row, row["res"]) for row in rows]
 

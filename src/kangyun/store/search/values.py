@@ -12,7 +12,7 @@ import asyncpg
 from kangyun.base import units
 from kangyun.base.errors import Invalid, NotSupported
 from kangyun.fhir.definitions import definitions
-from kangyun.fhir.search.parameters import Parameter, implied_systems, parameters
+from kangyun.fhir.search.parameters import HIERARCHIES, Parameter, implied_systems, is_canonical, parameters
 from kangyun.fhir.search.paths import Path
 from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
@@ -22,6 +22,7 @@ from kangyun.store.index import ABOUT, UCUM, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
+from kangyun.store.search import hierarchy
 from kangyun.store.search.conditions import (
     Arguments,
     Condition,
@@ -42,6 +43,7 @@ from kangyun.store.search.conditions import (
     token_condition,
 )
 from kangyun.store.tokens import Bound, uri_ancestors
+from kangyun.store.visible import EVERYTHING, Sight
 
 MOST_EXPANDED = 200
 SEEN = "SELECT token FROM term WHERE parameter = $1 AND token = ANY ($2::int8[])"
@@ -63,6 +65,7 @@ class Values:
     bases: tuple[str, ...]
     expand: Expand
     arguments: Arguments
+    sight: Sight = EVERYTHING
 
     def real(self, type_: str, parameter: Parameter) -> list[Bound]:
         """The indexed parameters that a parameter stands for."""
@@ -91,10 +94,10 @@ class Values:
                 for bound in real
                 for condition in await self._bound_test(type_, bound, parameter, test.modifier, test.values)
             ]
-        joined = parts[0] if len(parts) == 1 else any_of(parts)
+        joined = any_of(parts)
         if test.modifier in ("not", "not-in"):
             return Condition(f"NOT ({joined.sql})")
-        return Condition(joined.sql, joined.seed, frozenset({parameter.code}))
+        return joined
 
     async def _bound_test(
         self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
@@ -181,48 +184,58 @@ class Values:
         self, type_: str, bound: Bound, parameter: Parameter, modifier: str | None, values: Sequence[Value]
     ) -> Condition:
         if modifier == "identifier":
-            pairs = [value for value in values if isinstance(value, Token)]
             return token_condition(
-                self.arguments,
-                [
-                    bound.hash(b"i", pair.code or "")
-                    if pair.system is None
-                    else bound.hash(b"i", pair.system, pair.code or "")
-                    for pair in pairs
-                ],
+                self.arguments, [_identifier(bound, one) for one in values if isinstance(one, Token)]
             )
-        names: list[Name] = []
-        tokens: list[int] = []
-        for value in values:
-            assert isinstance(value, Target)
-            if value.url is not None:
-                local = local_target(relative(value.url, self.bases))
-                if local:
-                    names.append(local)
-                else:
-                    tokens.append(bound.hash(b"u", value.url))
-            elif value.type:
-                names.append((value.type, value.id or ""))
-            else:
-                names += [(one, value.id or "") for one in targets_of(parameter)]
-        if parameter.only:
-            names = [name for name in names if name[0] == parameter.only]
+        names, urls = self._referred(parameter, [one for one in values if isinstance(one, Target)])
+        if modifier == "below" and is_canonical(parameter):
+            return token_condition(self.arguments, [bound.hash(b"b" if "|" in url else b"u", url) for url in urls])
         targets = await self.targets(names)
-        if targets and not tokens and bound.patient_rank and len(targets) == 1 and names[0][0] == "Patient":
-            place = self.arguments.add(targets[0], "int8")
-            token = self.arguments.add([targets[0] ^ bound.salt], "int8[]")
-            # The patient column narrows, the token decides: the resource may name the patient in another element.
-            number = TYPE_NUMBERS[type_]
-            if decides_patient(type_, bound.code):
-                seed = Seed(
-                    f"SELECT * FROM resource{{n}} WHERE patient = {place} AND type = {number} OFFSET 0",
-                    True,
-                    exact=False,
-                )
-                return Condition(f"{{r}}.tok @> {token}", seed)
-        if len(targets) > 1 and not tokens:
+        if modifier in ("above", "below"):
+            targets = await self._family(parameter, modifier, targets, names, urls)
+        elif len(values) == len(targets) == 1 and names[0][0] == "Patient" and decides_patient(type_, bound.code):
+            return self._about(type_, bound, targets[0])
+        if len(targets) > 1 and not urls:
             return link_condition(self.arguments, targets, bound.salt)
-        return token_condition(self.arguments, [*tokens, *(target ^ bound.salt for target in targets)], links=True)
+        tokens = [bound.hash(b"u", url) for url in urls] + [target ^ bound.salt for target in targets]
+        return token_condition(self.arguments, tokens, links=True)
+
+    def _referred(self, parameter: Parameter, values: Sequence[Target]) -> tuple[list[Name], list[str]]:
+        """Returns what the values name of the record, and the urls of what is elsewhere."""
+        names: list[Name] = []
+        urls: list[str] = []
+        for value in values:
+            local = local_target(relative(value.url or "", self.bases))
+            if local and not is_canonical(parameter):
+                names.append(local)
+            elif value.url is not None:
+                urls.append(value.url)
+            else:
+                types = [value.type] if value.type else targets_of(parameter)
+                names += [(one, value.id or "") for one in types]
+        return [name for name in names if parameter.only in (None, name[0])], urls
+
+    async def _family(
+        self, parameter: Parameter, modifier: str, targets: list[int], names: list[Name], urls: list[str]
+    ) -> list[int]:
+        """Returns the targets and all above or below them. Raises TooCostly where those are too many."""
+        found = list(targets)
+        for type_ in HIERARCHIES.keys() & targets_of(parameter):
+            bound = self.indexer.bound(type_)[HIERARCHIES[type_]]
+            roots = await self.targets([name for name in names if name[0] == type_])
+            if not roots and not urls:
+                continue
+            if modifier == "below":
+                found += await hierarchy.below(self.connection, bound, roots, urls, self.sight)
+            else:
+                found += await hierarchy.above(self.connection, bound, roots, self.sight)
+        return list(dict.fromkeys(found))
+
+    def _about(self, type_: str, bound: Bound, patient: int) -> Condition:
+        """Rows about a patient: the column gives them. The token decides, as for all references."""
+        own = f"type = {TYPE_NUMBERS[type_]} AND patient = {self.arguments.add(patient, 'int8')}"
+        seed = Seed(f"SELECT * FROM resource{{n}} WHERE {own} OFFSET 0", True, exact=False)
+        return Condition(f"{{r}}.tok @> {self.arguments.add([patient ^ bound.salt], 'int8[]')}", seed)
 
     async def targets(self, names: Sequence[Name]) -> list[int]:
         found: list[int] = []
@@ -358,6 +371,11 @@ def _code_tokens(bound: Bound, value: Token) -> list[int]:
     return tokens
 
 
+def _identifier(bound: Bound, pair: Token) -> int:
+    known = (pair.code or "",) if pair.system is None else (pair.system, pair.code or "")
+    return bound.hash(b"i", *known)
+
+
 def _form(token: Token) -> str:
     return f"{token.system}|{token.code}" if token.system else str(token.code)
 
@@ -373,7 +391,6 @@ def _uri_tokens(bound: Bound, modifier: str | None, values: Sequence[str]) -> li
 @cache
 def decides_patient(type_: str, code: str) -> bool:
     """Whether the column `patient` is just what this parameter says: single-valued, and none ranks before it."""
-
     types = definitions().types
     about = definitions().compartments["Patient"].get(type_, ())
     first = next((name for name in ABOUT if name in about), None)
@@ -391,7 +408,6 @@ def decides_patient(type_: str, code: str) -> bool:
 
 
 def _paths(type_: str, code: str) -> set[Path]:
-
     parameter = parameters(type_).get(code)
     if parameter is None:
         return set()

@@ -72,6 +72,12 @@ def test_all_parameters_must_hold():
     assert not passes(("identifier", "1"), ("gender", "female"))
 
 
+def test_a_concept_in_words_is_not_missing():
+    seen = {"resourceType": "Observation", "status": "final", "code": {"text": "seen"}}
+    assert passes(("code:missing", "false"), resource=seen)
+    assert not passes(("code", "seen"), resource=seen)
+
+
 def test_uris_are_compared_whole():
     valueset = {"resourceType": "ValueSet", "url": "http://x.example/a", "status": "draft"}
     assert passes(("url", "http://x.example/a"), resource=valueset)
@@ -81,7 +87,7 @@ def test_uris_are_compared_whole():
 @pytest.mark.parametrize(
     ("name", "text"),
     [("organization.name", "x"), ("_has:Observation:patient:code", "x"), ("gender:in", "urn:set"), ("_list", "l"),
-     ("organization", "Organization/1")],
+     ("organization", "Organization/1"), ("organization:below", "Organization/1")],
 )  # fmt: skip
 def test_what_takes_more_than_the_resource_is_refused(name, text):
     with pytest.raises(NotSupported, match="not-at-hand"):
