@@ -182,7 +182,8 @@ async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: lis
                 lags.append((now - event.instant).total_seconds())
             if not events and ending:
                 return
-            await asyncio.sleep(feed.BREATH if events else feed.LOOK)
+            if len(events) < feed.MOST_COMMITS:
+                await asyncio.sleep(feed.BREATH if events else feed.LOOK)
 
 
 def _cpu(pids: list[int]) -> float:

@@ -70,7 +70,8 @@ SELECT * FROM (
     SELECT f.epoch, f.position, c.id AS commit, c.instant, c.institution, c.historic, c.depth, c.actor, c.purpose,
         c.origin, sum(cardinality(c.res)) OVER (ORDER BY f.position) - cardinality(c.res) AS before
     FROM (SELECT * FROM feed WHERE position > $1 ORDER BY position LIMIT $2) AS f
-    JOIN commit AS c ON c.id = f.commit
+    -- One by one: planned while there are few, a join would read all commits for good.
+    CROSS JOIN LATERAL (SELECT * FROM commit AS one WHERE one.id = f.commit OFFSET 0) AS c
 ) AS e
 WHERE before < $3
 ORDER BY position;
