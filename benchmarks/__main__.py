@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import WIDTH, machine
+from benchmarks.bench import WIDTH, machine, pace
 from benchmarks.corpus.base import SYNTHEA
 from benchmarks.corpus.stages import stage_folder
 from benchmarks.corpus.writer import parse_size
@@ -153,7 +153,7 @@ def _answers(port: int) -> bool:
 
 
 def _show(console: Console, found: list[Verdict]) -> None:
-    table = Table(title="figures and bars", title_justify="left")
+    table = Table(title=f"figures and bars; pace of the machine now: {pace():g} ms", title_justify="left")
     for heading in ("", "measured", "bar", "", ""):
         table.add_column(heading, justify="right" if heading else "left")
     for one in found:
