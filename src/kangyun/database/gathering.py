@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from kangyun.base.errors import PlatformError
+from kangyun.base.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -35,8 +35,8 @@ class Gathering(Generic[Item, Result]):
     async def join(self, item: Item) -> Result:
         """Returns what came of the item.
 
-        Raises its own error; what the work raised: a PlatformError to all of the group, anything else only to who was
-        alone in it, Apart to the others. Who was cancelled before the group left is not in it.
+        Raises its own error; what the work raised: Unavailable to all of the group, anything else only to who was alone
+        in it, Apart to the others. Who was cancelled before the group left is not in it.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
@@ -48,7 +48,10 @@ class Gathering(Generic[Item, Result]):
                 self._begin_at = loop.call_later(self._patience, self._leave)
             else:
                 self._leave_soon()
-        return await done
+        try:
+            return await done
+        finally:
+            del item, done  # An error remembers this frame, and the future the error: they would keep each other.
 
     def _leave_soon(self) -> None:
         """Leaves at the end of this turn of the loop: who is ready in it comes along."""
@@ -69,22 +72,25 @@ class Gathering(Generic[Item, Result]):
             task.add_done_callback(self._tasks.discard)
 
     async def _do(self, group: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
-        results: Sequence[Result | BaseException]
+        outcomes = await self._outcomes([item for item, _ in group])
+        self._under_way -= 1
+        for (_, done), outcome in zip(group, outcomes, strict=True):
+            if done.done():
+                continue
+            if isinstance(outcome, BaseException):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome)
+        if self._waiting:
+            self._leave_soon()
+
+    async def _outcomes(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
-            results = await self._work([item for item, _ in group])
-        except BaseException as error:
-            shared = error if len(group) == 1 or isinstance(error, PlatformError) else Apart()
-            results = [shared] * len(group)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._under_way -= 1
-            for (_, done), result in zip(group, results, strict=True):
-                if done.done():
-                    continue
-                if isinstance(result, BaseException):
-                    done.set_exception(result)
-                else:
-                    done.set_result(result)
-            if self._waiting:
-                self._leave_soon()
+            results = await self._work(items)
+            if len(results) != len(items):
+                raise ValueError("one result for each")
+            return results
+        except (Exception, asyncio.CancelledError) as error:
+            if len(items) == 1 or isinstance(error, Unavailable):
+                return [error] * len(items)
+            return [Apart() for _ in items]

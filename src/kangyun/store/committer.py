@@ -16,7 +16,7 @@ from kangyun.store.writer import Writer
 
 GROUP = 32
 PATIENCE = 0.005  # seconds
-MOST_TOGETHER = 20  # versions of one commit
+MOST_TOGETHER, MOST_BYTES = 20, 200_000  # versions of one commit, and what their bodies have
 
 
 class Committer:
@@ -29,7 +29,7 @@ class Committer:
 
     async def commit(self, batch: Batch) -> datetime:
         """Writes a commit and returns its instant. Raises Stale."""
-        if len(batch.written) <= MOST_TOGETHER:
+        if len(batch.written) <= MOST_TOGETHER and sum(map(len, batch.rows.versions)) <= MOST_BYTES:
             try:
                 return await self._gathering.join(batch)
             except Apart:
@@ -49,7 +49,8 @@ class Committer:
                 together[nth] = batch
                 written |= batch.res
         async with self._pool.connection() as connection:
-            while together:
+            # Who is left over of several is written alone: it may have to wait, and the others are to be told.
+            while len(together) > 1 or len(together) == len(batches):
                 try:
                     moment = await self._writer.commit(connection, list(together.values()))
                 except Stale as stale:

@@ -51,24 +51,26 @@ class Reader:
     async def locate(self, connection: asyncpg.Connection, wanted: Iterable[Name]) -> dict[Name, Current]:
         """Finds resources by type and id. What does not exist, or may not be known of, is left out."""
         by_hash: dict[Any, Name] = {}
-        by_res: dict[int, Name] = {}
+        by_res: dict[int, str] = {}
+        wanted = set(wanted)
         for name in wanted:
             res = self.ids.res_of(name[1])
             if res is None:
                 by_hash[UUID(self._keys.hasher.name(*name))] = name
             else:
-                by_res[res] = name
+                by_res[res] = name[1]
         rows = await self._located(connection, list(by_hash), list(by_res))
         await self.bring_keys(connection, [row["key"] for row in rows if row["key"] is not None])
         found = {}
         for row in rows:
             chosen = row["hash"] is not None
-            name = by_hash[row["hash"]] if chosen else by_res[row["res"]]
             if row["version"] is None:
                 if chosen:
-                    found[name] = Current(row["res"], True)
+                    found[by_hash[row["hash"]]] = Current(row["res"], True)
                 continue
-            if TYPE_NAMES[row["type"]] == name[0]:
+            # An id of ours says which resource it is, whatever the type that somebody asks it of.
+            name = by_hash[row["hash"]] if chosen else (TYPE_NAMES[row["type"]], by_res[row["res"]])
+            if name in wanted:
                 stored = self.stored(row, row["res"])
                 found[name] = Current(
                     row["res"], chosen, stored, row["patient"], row["at"], row["until"], row["edition"]

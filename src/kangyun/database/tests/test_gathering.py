@@ -1,8 +1,10 @@
 import asyncio
+import gc
+import weakref
 
 import pytest
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import TooCostly, Unavailable
 from kangyun.database.gathering import Apart, Gathering
 
 
@@ -64,7 +66,13 @@ async def test_the_fault_of_one_is_nobody_elses():
     assert await gathered(gathering, [1]) == [2]
 
 
-async def test_what_is_the_platforms_concerns_all():
+async def test_what_is_too_costly_for_one_is_said_to_nobody_else():
+    fault = TooCostly()
+    gathering = Gathering(Work({2: fault}), most=10, patience=60)
+    assert [type(result) for result in await gathered(gathering, [1, 2, 3])] == [Apart] * 3
+
+
+async def test_without_the_platform_all_are_told_so():
     fault = Unavailable()
     assert await gathered(Gathering(Work({2: fault}), most=10, patience=60), [1, 2, 3]) == [fault] * 3
 
@@ -97,3 +105,41 @@ async def test_who_was_cancelled_later_takes_nobody_along():
     first.cancel()
     work.go.set()
     assert await second == 4
+
+
+async def test_nobody_waits_for_results_that_do_not_come():
+    async def too_few(items):
+        return []
+
+    gathering = Gathering(too_few, most=10, patience=60)
+    assert [type(result) for result in await gathered(gathering, [1, 2])] == [Apart] * 2
+    assert [type(result) for result in await gathered(gathering, [1])] == [ValueError]
+
+
+class Large:
+    """Something that is not to be kept."""
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("error", [Unavailable, ValueError])
+async def test_what_failed_is_not_kept(count, error):
+    async def fail(items):
+        raise error
+
+    gathering = Gathering(fail, most=10, patience=60)
+    gc.collect()
+    gc.disable()  # What keeps itself alive would go only with the collector.
+    try:
+        items = [Large() for _ in range(count)]
+        seen = [weakref.ref(item) for item in items]
+
+        async def join(item):
+            with pytest.raises((error, Apart)):
+                await gathering.join(item)
+
+        await asyncio.gather(*map(join, items))
+        items.clear()
+        await asyncio.sleep(0)
+        assert [ref() for ref in seen] == [None] * count
+    finally:
+        gc.enable()

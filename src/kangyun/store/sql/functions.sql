@@ -7,7 +7,8 @@
 --
 -- Errors: KY001 when something that the caller read has changed since (read again, then retry), the detail names the
 -- resources that have; KY002 when the index was made by another edition of the search parameters than the one that
--- stands (read them again, then retry); 55P03 when a lock was not free in time.
+-- stands (read them again, then retry); 55P03 when a lock was not free in time, or when one of several commits would date
+-- the others ahead.
 CREATE OR REPLACE FUNCTION record_commits(
     own_edition int2,
     patience text,                  -- how long it waits for a lock; NULL: as long as the connection does
@@ -58,6 +59,10 @@ BEGIN
         LEFT JOIN version AS v ON v.res = r.res AND v.version = r.version;
         IF stale IS NOT NULL THEN
             RAISE EXCEPTION 'stale' USING ERRCODE = 'KY001', DETAIL = stale::text;
+        END IF;
+        -- The clock was set back: only what was written ahead of it goes on from there.
+        IF cardinality(commits) > 1 AND latest > moment + interval '1 second' THEN
+            RAISE EXCEPTION 'ahead' USING ERRCODE = '55P03';
         END IF;
         moment := greatest(moment, latest + interval '1 millisecond');
     END IF;

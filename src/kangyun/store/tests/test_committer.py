@@ -1,9 +1,13 @@
 """Small commits of many callers share transactions; each stays a commit of its own."""
 
 import asyncio
+import random
+from datetime import UTC, datetime, timedelta
 
 from kangyun.store.committer import GROUP
 from kangyun.store.tokens import bucket_of
+
+BASIC = {"resourceType": "Basic", "code": {"text": "a"}}
 
 
 def observation(patient, note):
@@ -95,6 +99,66 @@ async def test_one_chosen_id_by_several_at_once_is_one_resource(client):
     )
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
     assert {answer.json()["meta"]["versionId"] for answer in answers} == {"1"}
+
+
+async def test_an_id_asked_of_another_type_hides_nothing(client):
+    patient = (await made(client))["id"]
+    asked = [client.get(f"{kind}/{patient}") for _ in range(8) for kind in ("Patient", "Observation", "Basic")]
+    answers = await asyncio.gather(*asked)
+    assert [answer.status_code for answer in answers] == [200, 404, 404] * 8
+    removed, *others = await asyncio.gather(
+        client.delete(f"Patient/{patient}"), *(client.get(f"Basic/{patient}") for _ in range(4))
+    )
+    assert removed.status_code == 204
+    assert {answer.status_code for answer in others} == {404}
+    assert (await client.get(f"Patient/{patient}")).status_code == 410
+
+
+async def test_what_the_database_refuses_of_one_is_nobody_elses(client):
+    """The index of units takes no text of nine thousand characters that nothing can pack."""
+    text = random.Random(1).randbytes(4500).hex()
+    bad = observation((await made(client))["id"], "bad") | {
+        "valueQuantity": {"value": 1, "unit": text, "system": "urn:test:units", "code": text}
+    }
+    answers = await asyncio.gather(
+        client.post("Observation", json=bad),
+        *(client.post("Patient", json={"resourceType": "Patient"}) for _ in range(8)),
+    )
+    assert [answer.status_code for answer in answers] == [422] + [201] * 8
+
+
+async def test_an_instant_ahead_of_the_clock_stays_where_it_is(client, platform):
+    ahead, *others = [(await made(client))["id"] for _ in range(6)]
+    async with platform.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE version SET instant = instant + interval '1 hour' WHERE res = $1",
+            platform.gate.store.ids.res_of(ahead),
+        )
+
+    def change(patient):
+        body = {"resourceType": "Patient", "id": patient, "active": True}
+        return client.put(f"Patient/{patient}", json=body)
+
+    first, *rest = await asyncio.gather(*map(change, [ahead, *others]))
+    assert {answer.status_code for answer in (first, *rest)} == {200}
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    assert datetime.fromisoformat(first.json()["meta"]["lastUpdated"]) > now
+    assert all(datetime.fromisoformat(answer.json()["meta"]["lastUpdated"]) < now for answer in rest)
+
+
+async def test_who_is_left_over_of_a_group_keeps_nobody_waiting(client, platform):
+    """Two write one resource; the one of them that is in the group waits for a lock that the other does not need."""
+    store = platform.gate.store
+    subject, written = (await made(client))["id"], (await client.post("Basic", json=BASIC)).json()["id"]
+    async with platform.pool.connection() as connection, connection.transaction():
+        bucket = bucket_of(store.ids.res_of(subject))
+        await connection.execute("SELECT pg_advisory_xact_lock(1262638, $1)", bucket)
+        about = BASIC | {"id": written, "subject": {"reference": f"Patient/{subject}"}}
+        kept = asyncio.ensure_future(client.put(f"Basic/{written}", json=about))
+        free = client.put(f"Basic/{written}", json=BASIC | {"id": written, "created": "2026"})
+        assert (await asyncio.wait_for(free, 10)).status_code == 200
+        assert not kept.done()
+    assert (await kept).status_code == 200
 
 
 async def test_a_lock_that_somebody_holds_keeps_only_who_needs_it(client, platform):
