@@ -26,8 +26,8 @@ from typing import Any
 
 import msgspec
 
-# Whose messages are ours to answer for; granian's name processes and addresses only.
-OWN = ("kangyun", "granian", "_granian")
+# Whose messages are ours to answer for; uvicorn's name processes and addresses only.
+OWN = ("kangyun", "uvicorn")
 MOST_FRAMES = 6
 LATE = 0.1  # seconds
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
@@ -135,7 +135,7 @@ def configure(level: str) -> None:
 
 
 def configuration(level: str) -> dict[str, Any]:
-    """Returns it as logging.config takes it; granian is given the same."""
+    """Returns it as logging.config takes it."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -143,9 +143,8 @@ def configuration(level: str) -> dict[str, Any]:
         "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"level": level.upper(), "handlers": ["out"]},
         "loggers": {
-            # Each start of a process would be a line.
-            "granian": {"level": "WARNING", "handlers": [], "propagate": True},
-            "_granian": {"level": "WARNING", "handlers": [], "propagate": True},
+            # Each start of a process would be a line, and each request that is no HTTP.
+            "uvicorn": {"level": "ERROR", "handlers": [], "propagate": True},
         },
     }
 

@@ -5,18 +5,17 @@ import gc
 import importlib
 import os
 import signal
-from functools import partial
+import sys
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import uvloop
 
 from kangyun.base.errors import Unavailable
-from kangyun.base.logging import configuration, configure
+from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli import workers
 from kangyun.cli.children import tie_to_up, wait_for_up
-from kangyun.database.lifeline import end_with_parent
 from kangyun.database.migrations import Migration, Phase, migrate
 
 PACKAGES = ["database", "store", "access"]
@@ -26,14 +25,10 @@ EXPAND_AND_CONTRACT: tuple[Phase, ...] = ("pre", "post")
 _IS_NEW = "SELECT to_regclass('migration') IS NULL"
 # By name: `web` stands beside `cli`, and neither imports the other.
 WEB = "kangyun.web.process"
-WORKERS_STOP_WITHIN = 10  # seconds
 
 
 def serve(data: Path | None = None, port: int | None = None, host: str | None = None) -> None:
     """Serves HTTP until told to stop, one process a core."""
-    from granian import Granian
-    from granian.constants import Interfaces, Loops
-
     tie_to_up()
     settings = _settings(data=data, port=port, host=host)
     for name in ("data", "port", "host", "database"):
@@ -43,30 +38,10 @@ def serve(data: Path | None = None, port: int | None = None, host: str | None = 
     web.prepare()
     gc.enable()
     wait_for_up()
-    server = Granian(
-        WEB,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        loop=Loops.uvloop,
-        workers=settings.workers or os.cpu_count() or 1,
-        respawn_failed_workers=True,
-        backlog=2048,
-        log_level="warning",  # type: ignore[arg-type]
-        log_dictconfig=configuration(settings.log_level),
-        websockets=True,
-        workers_kill_timeout=WORKERS_STOP_WITHIN,
+    status = workers.run(
+        web.serve, host=settings.host, port=settings.port, count=settings.workers or os.cpu_count() or 1
     )
-    server.serve(target_loader=partial(_load_worker, web, os.getpid()), wrap_loader=False)
-
-
-def _load_worker(web: Any, parent: int) -> Any:
-    """Returns the application of a worker that was just forked."""
-    # Until the worker listens for signals itself, those inherited from the parent would swallow them.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    end_with_parent(signal.SIGTERM, parent)
-    return web.application()
+    sys.exit(status)
 
 
 def work(data: Path | None = None) -> None:

@@ -289,7 +289,7 @@ class Application:
                 try:
                     await self._start()
                 except Exception as error:
-                    # Unless told so, granian serves without what could not be opened.
+                    # Unless told so, uvicorn serves without what could not be opened.
                     issues = error.issues if isinstance(error, PlatformError) else (unexpected(error),)
                     logger.error("%s", _said(issues))
                     await send({"type": "lifespan.startup.failed"})

@@ -1,6 +1,9 @@
-"""What granian starts in each of its processes: the application, from the environment's settings."""
+"""A process that serves HTTP: the application, from the environment's settings."""
 
 import gc
+import socket
+
+import uvloop
 
 from kangyun.access.intake import check
 from kangyun.base.logging import configure
@@ -8,6 +11,7 @@ from kangyun.base.settings import read_settings
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.words import pinyin
 from kangyun.web.app import Application
+from kangyun.web.connections import serve as serve_connections
 
 
 def prepare() -> None:
@@ -21,6 +25,15 @@ def prepare() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def serve(listener: socket.socket) -> int:
+    """Serves the connections of a socket. Returns the status of the process: 3 where it could not be started."""
+    try:
+        uvloop.run(serve_connections(application(), listener))
+    except SystemExit:  # So uvicorn says that the application did not start.
+        return 3
+    return 0
 
 
 def application() -> Application:

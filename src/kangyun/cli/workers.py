@@ -1,0 +1,102 @@
+"""The processes that serve HTTP: forked from one that has loaded everything, and made anew when they end.
+
+Each has a listening socket of its own on the same port, so that the kernel spreads the connections. The sockets stay
+open here: what waits at one whose process has ended is served by the next.
+"""
+
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from kangyun.database.lifeline import end_with_parent
+
+logger = logging.getLogger("kangyun.workers")
+
+BACKLOG = 2048
+STOP_WITHIN = 10.0  # seconds
+PAUSE = 0.5  # seconds before a process that ended is made anew
+CANNOT_START = 3
+"""The status of a process that could not open the platform, for a reason that trying again does not mend."""
+_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_WAITED_FOR = _STOPPING | {signal.SIGCHLD}
+
+Work = Callable[[socket.socket], int]
+"""Serves the connections of a socket until told to stop by SIGTERM, and returns the status of its process."""
+
+
+def run(work: Work, *, host: str, port: int, count: int) -> int:
+    """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises OSError."""
+    listeners = [_listener(host, port) for _ in range(count)]
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    at_work = {_fork(work, listener): listener for listener in listeners}
+    status = 0
+    while status != CANNOT_START:
+        if signal.sigwait(_WAITED_FOR) in _STOPPING:
+            break
+        for pid, status in _ended():
+            listener = at_work.pop(pid)
+            if status == CANNOT_START:
+                break
+            logger.error("a process that served has ended", extra={"status": status})
+            time.sleep(PAUSE)
+            at_work[_fork(work, listener)] = listener
+    _stop(set(at_work))
+    return CANNOT_START if status == CANNOT_START else 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _fork(work: Work, listener: socket.socket) -> int:
+    parent = os.getpid()
+    if pid := os.fork():
+        return pid
+    status = 1
+    try:
+        for number in _WAITED_FOR:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR)
+        end_with_parent(signal.SIGTERM, parent)
+        status = work(listener)
+    except BaseException:
+        logger.exception("a process that serves could not go on")
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _ended() -> list[tuple[int, int]]:
+    """Returns the number and status of each child that has ended."""
+    found: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if not pid:
+            return found
+        found.append((pid, os.waitstatus_to_exitcode(status)))
+
+
+def _stop(pids: set[int]) -> None:
+    """Lets the processes finish what they are at, and ends those that take too long."""
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN
+    while pids and (left := until - time.monotonic()) > 0:
+        signal.sigtimedwait({signal.SIGCHLD}, min(left, 0.2))
+        pids -= {pid for pid, _ in _ended()}
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
