@@ -29,29 +29,32 @@ Work = Callable[[socket.socket], int]
 
 def run(work: Work, *, host: str, port: int, count: int) -> int:
     """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises OSError."""
-    listeners = [_listener(host, port) for _ in range(count)]
+    _listener(
+        host, port, shared=False
+    ).close()  # Raises where somebody else has the port: we would share it in silence.
+    listeners = [_listener(host, port, shared=True) for _ in range(count)]
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     at_work = {_fork(work, listener): listener for listener in listeners}
     status = 0
-    while status != CANNOT_START:
-        if signal.sigwait(_WAITED_FOR) in _STOPPING:
-            break
-        for pid, status in _ended():
+    while not status and signal.sigwait(_WAITED_FOR) not in _STOPPING:
+        for pid, how in _ended():
             listener = at_work.pop(pid)
-            if status == CANNOT_START:
-                break
-            logger.error("a process that served has ended", extra={"status": status})
-            time.sleep(PAUSE)
-            at_work[_fork(work, listener)] = listener
+            if how == CANNOT_START:
+                status = CANNOT_START
+            elif not status:
+                logger.error("a process that served has ended", extra={"status": how})
+                time.sleep(PAUSE)
+                at_work[_fork(work, listener)] = listener
     _stop(set(at_work))
-    return CANNOT_START if status == CANNOT_START else 0
+    return status
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, port))
     listener.listen(BACKLOG)
     listener.setblocking(False)
