@@ -5,10 +5,8 @@ outright, it leaves nothing running: what it started notices (`database.lifeline
 """
 
 import asyncio
-import errno
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -22,6 +20,7 @@ from kangyun.cli.children import UP, Child, part
 from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
 from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
+from kangyun.cli.workers import fault_of
 from kangyun.database.embedded import EmbeddedServer
 
 READY_WITHIN = 180.0  # seconds
@@ -199,22 +198,7 @@ def _refuse_taken_port(settings: Settings, patience: float) -> None:
     patience: seconds that a taken port is waited for.
     """
     deadline = time.monotonic() + patience
-    while (fault := _trial(settings)) == "cli.port-taken" and time.monotonic() < deadline:
+    while (fault := fault_of(settings.host, settings.port)) == "cli.port-taken" and time.monotonic() < deadline:
         time.sleep(0.05)
     if fault:
         raise Unavailable(fault, host=settings.host, port=settings.port)
-
-
-def _trial(settings: Settings) -> str | None:
-    """Listens on the address for a moment. Returns the text that says why it cannot be done."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((settings.host, settings.port))
-        except OverflowError:
-            return "cli.no-such-port"
-        except OSError as error:
-            known = {errno.EADDRINUSE: "cli.port-taken", errno.EACCES: "cli.port-not-allowed"}
-            return known.get(error.errno or 0, "cli.no-such-address")
-    return None

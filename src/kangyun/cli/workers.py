@@ -4,6 +4,7 @@ Each has a listening socket of its own on the same port, so that the kernel spre
 open here: what waits at one whose process has ended is served by the next.
 """
 
+import errno
 import logging
 import os
 import signal
@@ -11,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from kangyun.base.errors import Unavailable
 from kangyun.database.lifeline import end_with_parent
 
 logger = logging.getLogger("kangyun.workers")
@@ -28,11 +30,10 @@ Work = Callable[[socket.socket], int]
 
 
 def run(work: Work, *, host: str, port: int, count: int) -> int:
-    """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises OSError."""
-    _listener(
-        host, port, shared=False
-    ).close()  # Raises where somebody else has the port: we would share it in silence.
-    listeners = [_listener(host, port, shared=True) for _ in range(count)]
+    """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises Unavailable."""
+    if fault := fault_of(host, port):  # Somebody else's port would be shared in silence.
+        raise Unavailable(fault, host=host, port=port)
+    listeners = [_listener(host, port) for _ in range(count)]
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
     at_work = {_fork(work, listener): listener for listener in listeners}
     status = 0
@@ -49,12 +50,28 @@ def run(work: Work, *, host: str, port: int, count: int) -> int:
     return status
 
 
-def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def fault_of(host: str, port: int) -> str | None:
+    """Listens on an address for a moment. Returns the text that says why it cannot be done, None where it can."""
+    with socket.socket(_family(host), socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OverflowError:
+            return "cli.no-such-port"
+        except OSError as error:
+            known = {errno.EADDRINUSE: "cli.port-taken", errno.EACCES: "cli.port-not-allowed"}
+            return known.get(error.errno or 0, "cli.no-such-address")
+    return None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind((host, port))
     listener.listen(BACKLOG)
     listener.setblocking(False)

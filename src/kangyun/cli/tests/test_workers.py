@@ -85,4 +85,4 @@ def test_a_port_that_somebody_has_is_not_shared(start, port):
     served_by(port)
     second = start()
     assert second.wait(20) == 1
-    assert "Address already in use" in second.stderr.read()
+    assert "cli.port-taken" in second.stderr.read()
