@@ -56,7 +56,10 @@ def parse(code: str) -> Unit:
     """Returns what a UCUM unit is. Raises Invalid for a text that is no UCUM expression or names an unknown unit."""
     if not code or len(code) > MAX_LENGTH:
         raise Invalid("base.units.length", limit=MAX_LENGTH)
-    return _Reader(code).read()
+    unit = _Reader(code).read()
+    if any(abs(power) > MAX_EXPONENT for _, power in unit.dimension):  # m99.m: its dimension would be no expression.
+        raise Invalid("base.units.exponent", limit=MAX_EXPONENT)
+    return unit
 
 
 class _Reader:

@@ -118,3 +118,9 @@ def test_units_of_different_dimensions_are_not_converted():
     with pytest.raises(Invalid) as caught:
         units.convert(Decimal(1), "mg", "mL")
     assert caught.value.issues[0].text == "base.units.not-commensurable"
+
+
+@pytest.mark.parametrize("code", ["m99.m", "L50", "(m9)12", "m/m-99"])
+def test_a_power_that_no_expression_could_say_is_refused(code):
+    with pytest.raises(Invalid):
+        units.parse(code)
