@@ -18,7 +18,6 @@ from kangyun.store.reader import Name
 from kangyun.store.search.conditions import (
     Arguments,
     Condition,
-    Seed,
     any_of,
     contains_test,
     date_test,
@@ -185,9 +184,7 @@ class Compiler:
                     f"AND ({' OR '.join(tests)}))"
                 )
             case "_list":
-                place = self.arguments.add(await listed(self.values, map(str, column.values)), "int8[]")
-                seed = Seed(f"SELECT * FROM resource{{n}} WHERE res = ANY ({place}) OFFSET 0", True)
-                return Condition(f"{{r}}.res = ANY ({place})", seed)
+                return numbered_condition(self.arguments, await listed(self.values, map(str, column.values)))
             case "_text":
                 return self._all_words(type_, [str(value) for value in column.values], self._narrative_word)
             case "_content":
