@@ -18,11 +18,13 @@ from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
 from kangyun.store.segments import segment_of
+from kangyun.store.statements import statement
 from kangyun.store.tokens import bucket_of, name_bucket
 
 # The definitions that bodies are validated by: R4 4.0.1.
 DEFINITIONS_EDITION = 1
 SLICE = 50
+"""So many are worked on before others get the processor."""
 _DIGESTED = struct.Struct(">qiq")
 
 
@@ -203,7 +205,9 @@ class Batch:
         missing = [patient for patient in patients if self._keys.key_for(patient, self._institution) is None]
         if not missing:
             return
-        known = await connection.fetch(_FIND_KEYS, [p for p in missing if p is not None], self._institution)
+        known = await connection.fetch(
+            statement("data_keys_for"), [p for p in missing if p is not None], self._institution
+        )
         found = {row["patient"] for row in known}
         for row in known:
             self._keys.remember(tuple(row))
@@ -236,12 +240,6 @@ class Batch:
         )
         self.written.append((change.res, change.version))
         self._digested += [_DIGESTED.pack(change.res, change.version, patient or 0), sealed]
-
-
-_FIND_KEYS = """
-SELECT id, patient, institution, epoch, wrapped FROM data_key
-WHERE patient = ANY ($1) OR (patient IS NULL AND institution = $2)
-"""
 
 
 def _keys(res: int, narrow: Iterable[tuple[Any, ...]]) -> list[bytes]:

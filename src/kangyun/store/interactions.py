@@ -15,8 +15,6 @@ Method = Literal["create", "update", "patch", "delete"]
 Status = Literal["created", "updated", "unchanged", "deleted", "matched", "absent"]
 ANY_VERSION = -1
 """As the version that must be current: that there is one."""
-SLICE = 50
-"""So many are worked on before others get the processor."""
 
 
 @dataclass(slots=True)

@@ -17,8 +17,9 @@ import asyncpg
 from kangyun.base.errors import Invalid, MultipleMatches, PlatformError, located
 from kangyun.fhir import Resource
 from kangyun.fhir.references import references
+from kangyun.store.batch import SLICE
 from kangyun.store.index import Target
-from kangyun.store.interactions import SLICE, Plan
+from kangyun.store.interactions import Plan
 from kangyun.store.matching import Matching
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader

@@ -30,11 +30,11 @@ from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
-from kangyun.store.batch import Batch, Change, Stale
+from kangyun.store.batch import SLICE, Batch, Change, Stale
 from kangyun.store.committer import Committer
 from kangyun.store.finder import Finder
 from kangyun.store.index import Indexer, IndexRow
-from kangyun.store.interactions import ANY_VERSION, SLICE, Done, Operation, Plan, Status
+from kangyun.store.interactions import ANY_VERSION, Done, Operation, Plan, Status
 from kangyun.store.linking import Linker
 from kangyun.store.matching import Matching
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored

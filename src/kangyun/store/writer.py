@@ -66,13 +66,12 @@ class Writer:
         One waits for the locks that it needs, several not for long. held: those that the transaction has.
         Returns the instant of all. Raises Stale, Taken.
         """
-        buckets = {bucket for batch in batches for bucket in batch.buckets}
-        late = buckets - held
+        late = buckets_of(batches) - held if held else ()
         try:
             # Waited for out of order they would be waited for in a circle, which PostgreSQL breaks after a second.
-            out_of_order = held and late and min(late) < max(held)
+            out_of_order = late and min(late) < max(held)
             if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
-                raise Stale(frozenset(buckets))
+                raise Stale(buckets_of(batches))
             moment: datetime = await connection.fetchval(call_for(batches), *arguments_of(batches), column=1)
         except asyncpg.PostgresError as error:
             if error.sqlstate == OTHER_EDITION:
@@ -81,7 +80,7 @@ class Writer:
                 raise Taken from error
             if error.sqlstate in (STALE, "40P01", "40001", "23505"):
                 changed = error.detail.strip("{}").split(",") if error.sqlstate == STALE and error.detail else ()
-                raise Stale(frozenset(buckets), frozenset(map(int, changed))) from error
+                raise Stale(buckets_of(batches), frozenset(map(int, changed))) from error
             raise
         if not connection.is_in_transaction():
             for batch in batches:
@@ -100,6 +99,11 @@ _CALL = (
 )
 
 
+def buckets_of(batches: Sequence[Batch]) -> frozenset[int]:
+    """Returns the locks that they need."""
+    return frozenset(bucket for batch in batches for bucket in batch.buckets)
+
+
 def call_for(batches: Sequence[Batch]) -> str:
     """Returns the statement that writes them: the function of the one segment that all are in, where it is one."""
     first, *others = {segment for batch in batches for segment in batch.segments}
@@ -109,7 +113,6 @@ def call_for(batches: Sequence[Batch]) -> str:
 def arguments_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
     """Returns the arguments of that statement."""
     first, *others = batches
-    buckets = {bucket for batch in batches for bucket in batch.buckets}
     lists, news, owners = first.rows.lists, first.news, None
     if others:
         lists = [list(chain(*of_all)) for of_all in zip(*(batch.rows.lists for batch in batches), strict=True)]
@@ -118,7 +121,7 @@ def arguments_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
             news.add(batch.news)
         owners = [nth for nth, batch in enumerate(batches, 1) for _ in batch.written]
     # NULL for what is empty: it costs nothing on either side.
-    found = (sorted(buckets), *lists, news.term_rows(), news.unit_rows())
+    found = (sorted(buckets_of(batches)), *lists, news.term_rows(), news.unit_rows())
     return (
         *(first.edition, SEVERAL_WAIT if others else None),
         *(*(rows or None for rows in found), [batch.commit_row() for batch in batches], owners),
