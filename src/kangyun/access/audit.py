@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from kangyun.base.errors import Unavailable
-from kangyun.database.gathering import Apart, Gathering
+from kangyun.database.gathering import Gathering
 from kangyun.database.pool import LOST, Pool
 
 GROUP = 64
@@ -39,10 +39,7 @@ class Auditor:
     async def write(self, row: Row) -> None:
         """Returns when the row is on disk. Raises Unavailable when it cannot be: then nothing may be shown."""
         try:
-            try:
-                await self._gathering.join(row)
-            except Apart:  # One row of the group cannot be written: it must not take the others with it.
-                await self._store([row])
+            await self._gathering.do(row)
         except (asyncpg.PostgresError, Unavailable, *LOST) as error:
             raise Unavailable("access.audit-not-written") from error
 

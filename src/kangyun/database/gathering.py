@@ -53,6 +53,24 @@ class Gathering(Generic[Item, Result]):
         finally:
             del item, done  # An error remembers this frame, and the future the error: they would keep each other.
 
+    async def do(self, item: Item) -> Result:
+        """Returns what came of the item, in a group or, where that came apart, alone. Raises its own error."""
+        try:
+            return await self.join(item)
+        except Apart:
+            pass
+        return await self.alone(item)
+
+    async def alone(self, item: Item) -> Result:
+        """Returns what comes of the item in no group. Raises its own error."""
+        (outcome,) = await self._work([item])
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+        finally:
+            del item, outcome  # As in `join`.
+
     def _leave_soon(self) -> None:
         """Leaves at the end of this turn of the loop: who is ready in it comes along."""
         if self._begin_at is not None:

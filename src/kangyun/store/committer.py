@@ -29,13 +29,8 @@ class Committer:
 
     async def commit(self, batch: Batch) -> datetime:
         """Writes a commit and returns its instant. Raises Stale."""
-        if len(batch.written) <= MOST_TOGETHER and sum(map(len, batch.rows.versions)) <= MOST_BYTES:
-            try:
-                return await self._gathering.join(batch)
-            except Apart:
-                pass
-        async with self._pool.connection() as connection:
-            return await self._writer.commit(connection, [batch])
+        together = len(batch.written) <= MOST_TOGETHER and sum(map(len, batch.rows.versions)) <= MOST_BYTES
+        return await (self._gathering.do(batch) if together else self._gathering.alone(batch))
 
     async def _commit_all(self, batches: Sequence[Batch]) -> list[datetime | Exception]:
         """Commits together what can be; the others are told why not."""

@@ -6,7 +6,7 @@ groups take one of the pool, which has no more than that many.
 
 from collections.abc import Collection, Sequence
 
-from kangyun.database.gathering import Apart, Gathering
+from kangyun.database.gathering import Gathering
 from kangyun.database.pool import Pool
 from kangyun.store.reader import Current, Name, Reader
 
@@ -25,13 +25,8 @@ class Finder:
 
     async def locate(self, wanted: Collection[Name]) -> dict[Name, Current]:
         """Finds resources as they stand; see `Reader.locate`."""
-        if len(wanted) <= MOST_TOGETHER:
-            try:
-                return await self._gathering.join(wanted)
-            except Apart:
-                pass
-        async with self._pool.connection() as connection:
-            return await self._reader.locate(connection, wanted)
+        together = len(wanted) <= MOST_TOGETHER
+        return await (self._gathering.do(wanted) if together else self._gathering.alone(wanted))
 
     async def _locate_all(self, group: Sequence[Collection[Name]]) -> list[dict[Name, Current]]:
         async with self._pool.connection() as connection:
