@@ -21,12 +21,12 @@ BACKLOG = 2048
 STOP_WITHIN = 10.0  # seconds
 PAUSE = 0.5  # seconds before a process that ended is made anew
 CANNOT_START = 3
-"""The status of a process that could not open the platform, for a reason that trying again does not mend."""
+"""The status (uvicorn's) of a process that could not open the platform: trying again would not mend it."""
 _STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _WAITED_FOR = _STOPPING | {signal.SIGCHLD}
 
-Work = Callable[[socket.socket], int]
-"""Serves the connections of a socket until told to stop by SIGTERM, and returns the status of its process."""
+Work = Callable[[socket.socket], None]
+"""Serves the connections of a socket until told to stop by SIGTERM. May raise SystemExit."""
 
 
 def run(work: Work, *, host: str, port: int, count: int) -> int:
@@ -88,7 +88,10 @@ def _fork(work: Work, listener: socket.socket) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR)
         end_with_parent(signal.SIGTERM, parent)
-        status = work(listener)
+        work(listener)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
     except BaseException:
         logger.exception("a process that serves could not go on")
     finally:

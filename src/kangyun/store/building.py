@@ -100,7 +100,7 @@ async def abandoned(connection: asyncpg.Connection) -> list[tuple[str, str]]:
 
 
 def _changes(events: Sequence[Event]) -> list[Change]:
-    return [change for event in events for change in event.changes if change.type == "SearchParameter"]
+    return [change for event in events for change in event.changes]
 
 
 def builder(pool: Pool, reindexer: Reindexer, registry: Registry) -> Handler:

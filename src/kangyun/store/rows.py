@@ -42,7 +42,7 @@ _FIELD = struct.Struct(">Ii")
 _NO_TEXT = _FIELD.pack(_TEXT, _NULL)
 _LENGTH = 4
 _ARRAY = struct.Struct(">iiIii")
-_EMPTY_ARRAY = struct.pack(">iiI", 0, 0, _INT8)
+_EMPTY_ARRAY = struct.Struct(">iiI")
 ROW_TYPES = (
     "resource_row", "version_row", "date_row", "quantity_row", "string_row", "expectation", "narrow_key", "name_row",
     "commit_row",
@@ -143,26 +143,27 @@ def _field(oid: int, value: bytes) -> bytes:
 
 
 def int4_array(values: Sequence[int]) -> bytes:
-    """Returns an `int4[]` that is not empty."""
-    count = len(values)
-    flat = [4] * (2 * count)
-    flat[1::2] = values
-    return struct.pack(f">iiIii{2 * count}i", 1, 0, _INT4, count, 1, *flat)
+    """Returns an `int4[]`."""
+    return _array(values, _INT4, 4, "ii")
 
 
 def int8_array(values: Sequence[int]) -> bytes:
     """Returns an `int8[]`."""
+    return _array(values, _INT8, 8, "iq")
+
+
+def _array(values: Sequence[int], oid: int, size: int, item: str) -> bytes:
     count = len(values)
     if not count:
-        return _EMPTY_ARRAY
-    flat = [8] * (2 * count)
+        return _EMPTY_ARRAY.pack(0, 0, oid)
+    flat = [size] * (2 * count)
     flat[1::2] = values
-    return _array(count).pack(1, 0, _INT8, count, 1, *flat)
+    return _array_of(item, count).pack(1, 0, oid, count, 1, *flat)
 
 
 @lru_cache(maxsize=1024)
-def _array(count: int) -> struct.Struct:
-    return struct.Struct(">iiIii" + "iq" * count)
+def _array_of(item: str, count: int) -> struct.Struct:
+    return struct.Struct(">iiIii" + item * count)
 
 
 def moment(value: datetime) -> int:

@@ -27,13 +27,9 @@ def prepare() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def serve(listener: socket.socket) -> int:
-    """Serves the connections of a socket. Returns the status of the process: 3 where it could not be started."""
-    try:
-        uvloop.run(serve_connections(application(), listener))
-    except SystemExit:  # So uvicorn says that the application did not start.
-        return 3
-    return 0
+def serve(listener: socket.socket) -> None:
+    """Serves the connections of a socket. Raises SystemExit(3) where the application could not be started."""
+    uvloop.run(serve_connections(application(), listener))
 
 
 def application() -> Application:

@@ -16,7 +16,7 @@ from kangyun.cli import workers
 
 def work(listener):
     if len(sys.argv) > 2:
-        return int(sys.argv[2])
+        sys.exit(int(sys.argv[2]))
     while True:
         select.select([listener], [], [])
         connection, _ = listener.accept()

@@ -81,6 +81,12 @@ class Type(msgspec.Struct, frozen=True, array_like=True):
     constraints: tuple[Constraint, ...] = ()
     regex: str | None = None
 
+    def named(self, name: str) -> list[Element]:
+        """Returns the elements that a name means: one, or those of a choice."""
+        if name in self.elements:
+            return [self.elements[name]]
+        return [element for element in self.elements.values() if element.choice and element.path == name]
+
 
 class Component(msgspec.Struct, frozen=True, array_like=True):
     """One part of a composite search parameter: the parameter's code, and where it reads in the composite's element."""

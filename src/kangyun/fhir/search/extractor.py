@@ -14,7 +14,7 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import BEIJING
 from kangyun.fhir.search.formulas import formula_reader
 from kangyun.fhir.search.parameters import Parameter, Parameters
-from kangyun.fhir.search.paths import Path, Step, is_a, members
+from kangyun.fhir.search.paths import Path, Step, is_a
 from kangyun.fhir.search.values import concept_texts, identifier_texts, identifier_types, readers
 
 
@@ -134,7 +134,7 @@ class _Writer:
 
     def _values_of_extension(self, variable: str, leaf: Leaf, depth: int) -> bool:
         wrote = False
-        for element in members("Extension", "value"):
+        for element in self._types["Extension"].named("value"):
             start = len(self._lines)
             value = self._variable()
             self._line(depth, f"{value} = {variable}.get({element.name!r})")
@@ -192,7 +192,7 @@ class _Writer:
         self, name: str, rest: list[tuple[Path, Leaf]], variable: str, type_name: str, depth: int
     ) -> bool:
         wrote = False
-        for element in members(type_name, name):
+        for element in self._types[type_name].named(name):
             start = len(self._lines)
             value = self._variable()
             self._line(depth, f"{value} = {variable}.get({element.name!r})")

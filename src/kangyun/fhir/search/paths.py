@@ -9,7 +9,7 @@ Source: the expressions of https://hl7.org/fhir/R4/searchparameter-registry.html
 import re
 from typing import Literal, NamedTuple
 
-from kangyun.fhir.definitions import Element, definitions
+from kangyun.fhir.definitions import definitions
 
 StepKind = Literal["root", "member", "as", "index", "where", "target", "extension", "has-extension"]
 
@@ -109,6 +109,7 @@ def _step(match: re.Match[str]) -> Step:
 
 def types_at(path: Path, root: str) -> set[str]:
     """Returns the types of what a path can lead to from an instance of `root`: none where it names what is not."""
+    types = definitions().types
     found = {root}
     for step in path:
         if step.kind == "root":
@@ -116,20 +117,12 @@ def types_at(path: Path, root: str) -> set[str]:
         elif step.kind == "extension":
             found = {"Extension"}
         elif step.kind == "member":
-            found = {element.type for type_name in found for element in members(type_name, step.name)}
+            found = {element.type for type_name in found for element in types[type_name].named(step.name)}
         elif step.kind == "as":
             found = {type_name for type_name in found if is_a(type_name, step.name)}
         elif step.kind == "where":
-            found = {type_name for type_name in found if members(type_name, step.name)}
+            found = {type_name for type_name in found if types[type_name].named(step.name)}
     return found
-
-
-def members(type_name: str, name: str) -> list[Element]:
-    """Returns the elements that a name means in a type: one, or those of a choice."""
-    elements = definitions().types[type_name].elements
-    if name in elements:
-        return [elements[name]]
-    return [element for element in elements.values() if element.choice and element.path == name]
 
 
 def is_a(type_name: str, wanted: str) -> bool:

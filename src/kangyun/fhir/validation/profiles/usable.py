@@ -42,9 +42,7 @@ def _types_at(path: str) -> set[str]:
     for name in names:
         if any(known[type_].abstract for type_ in types):
             return types  # Any type may stand there, and the profile says which.
-        stem = name.removesuffix("[x]")
-        elements = (element for type_ in types for element in known[type_].elements.values())
-        types = {element.type for element in elements if stem in (element.name, element.path)}
+        types = {element.type for type_ in types for element in known[type_].named(name.removesuffix("[x]"))}
     return types
 
 
