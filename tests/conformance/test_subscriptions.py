@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from kangyun.access.subscriptions import delivery, matching, rules, sockets
+from kangyun.access.subscriptions import delivery, matching, rules, sockets, table
 from kangyun.base import clock
 from kangyun.fhir import xml
 from kangyun.store import feed
@@ -262,14 +262,25 @@ async def test_after_a_week_a_receiver_is_given_up(hooked, receiver, endpoint, m
     await hooked.post("Patient", json=PATIENT | {"gender": "female"})
     off = await becomes(hooked, made["id"], "off")
     assert "ended" in off["error"]
-    async with platform.pool.connection() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM subscription_delivery") == 0
+    async with asyncio.timeout(PATIENCE), platform.pool.connection() as connection:
+        while await connection.fetchval("SELECT count(*) FROM subscription_delivery"):
+            await asyncio.sleep(0.02)  # The status is written first.
     receiver.answer = lambda got: 200
     await hooked.put(f"Subscription/{made['id']}", json=off | {"status": "requested"})
     await becomes(hooked, made["id"], "active")
     receiver.got.clear()
     await hooked.post("Patient", json=PATIENT | {"gender": "female"})
     await until(lambda: receiver.got)
+
+
+async def test_one_that_was_asked_for_anew_is_not_ended_with_what_it_was(hooked, receiver, endpoint, platform):
+    await subscribed(hooked, subscription(endpoint))
+    async with platform.pool.connection() as connection:
+        (one,) = await table.active(connection)
+        await table.remove(connection, one.res, one.version - 1)
+        assert await table.one(connection, one.res) == one
+        await table.remove(connection, one.res, one.version)
+        assert await table.one(connection, one.res) is None
 
 
 async def test_what_a_receiver_refuses_again_and_again_is_parked_and_stops_nobody(hooked, receiver, endpoint, platform):

@@ -107,7 +107,7 @@ class Deliverer:
     async def _end(self, one: table.Active, issue: Issue | None) -> None:
         await write_status(self.platform.gate, one.id, one.version, "off", issue)
         async with self.platform.pool.connection() as connection:
-            await table.remove(connection, one.res)
+            await table.remove(connection, one.res, one.version)  # It may have been asked for anew meanwhile.
 
     # --- one subscription
 

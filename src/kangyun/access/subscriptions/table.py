@@ -78,9 +78,11 @@ async def renew(connection: asyncpg.Connection, res: int, version: int, told_fai
     )
 
 
-async def remove(connection: asyncpg.Connection, res: int) -> None:
-    """Ends a subscription, with what was still to be delivered."""
-    await connection.execute("DELETE FROM subscription WHERE res = $1", res)
+async def remove(connection: asyncpg.Connection, res: int, version: int | None = None) -> None:
+    """Ends a subscription, with what was still to be delivered: as it is, or only while it is of this version."""
+    await connection.execute(
+        "DELETE FROM subscription WHERE res = $1 AND version = coalesce($2, version)", res, version
+    )
 
 
 async def matched(connection: asyncpg.Connection, one: Active, found: Sequence[tuple[int, int, int]]) -> None:
