@@ -3,6 +3,9 @@
 Source: https://hl7.org/fhir/R4/search.html#number, #quantity, #composite
 """
 
+import random
+import string
+
 import pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -145,3 +148,12 @@ async def test_a_composite_holds_within_one_component(stocked, ids_of, search, f
 )  # fmt: skip
 async def test_what_is_no_number_is_refused(stocked, search):
     assert (await stocked.get(search)).status_code == 400
+
+
+async def test_a_unit_and_a_system_may_be_longer_than_an_entry_of_an_index(stocked, ids_of):
+    noise = "".join(random.Random(1).choices(string.ascii_letters, k=4_000))
+    long = observed("long", amount(7, noise, "urn:local"))
+    long["code"]["coding"].append({"system": f"urn:{noise}", "code": "long"})
+    assert (await stocked.put("Observation/long", json=long)).status_code == 201
+    for search in (f"value-quantity=7|urn:local|{noise}", f"value-quantity=7||{noise}", f"code=urn:{noise}|"):
+        assert set(await ids_of(stocked, f"Observation?{search}")) == {"long"}

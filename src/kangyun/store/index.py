@@ -43,6 +43,8 @@ CLINICAL_DATE = {
 # Of the parameters that place a resource in the Patient compartment, these say whom it is about.
 ABOUT = ("patient", "subject", "beneficiary", "individual", "subscriber")
 UCUM = "http://unitsofmeasure.org"
+MOST_SAID = 600
+"""Characters that are kept of a term's system and of a unit: an entry of an index has room for so many."""
 MOST_WORDS = 1000
 Target = int | str
 """Where a literal reference leads: the `res` of a local resource, or a url."""
@@ -86,7 +88,7 @@ class News:
         """Returns the rows of `term`, sorted."""
         return sorted(
             (
-                (token, parameter, system, code, sorted(found))
+                (token, parameter, system and system[:MOST_SAID], code, sorted(found))
                 for (token, parameter), (system, code, found) in self.terms.items()
             ),
             key=lambda row: row[:2],
@@ -94,7 +96,9 @@ class News:
 
     def unit_rows(self) -> list[tuple[Any, ...]]:
         """Returns the rows of `unit`, sorted."""
-        return sorted((hash_, *rest) for hash_, rest in self.units.items())
+        return sorted(
+            (hash_, system[:MOST_SAID], code[:MOST_SAID], *rest) for hash_, (system, code, *rest) in self.units.items()
+        )
 
 
 class Indexer:

@@ -18,7 +18,7 @@ from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
 from kangyun.fhir.search.tree import Test
 from kangyun.fhir.search.words import folded, query_grams, words
-from kangyun.store.index import ABOUT, UCUM, Indexer
+from kangyun.store.index import ABOUT, MOST_SAID, UCUM, Indexer
 from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
@@ -155,7 +155,7 @@ class Values:
         return computed_tokens(
             f"SELECT {own} || coalesce(array_agg(t.token), '{{}}') FROM term AS t "
             f"WHERE t.parameter = {salt_place(self.arguments, bound)} "
-            f"AND t.system = {self.arguments.add(system, 'text')}"
+            f"AND t.system = {self.arguments.add(system[:MOST_SAID], 'text')}"
         )
 
     def _string(self, bound: Bound, modifier: str | None, text: str) -> Condition:
@@ -302,12 +302,12 @@ class Values:
                 if amount.system is None:
                     # The same letters in another system, or in none, are a unit of their own.
                     test = amount_test(self.arguments, amount, "q.low", "q.high")
-                    code = self.arguments.add(amount.code, "text")
+                    code = self.arguments.add(amount.code[:MOST_SAID], "text")
                     fits = f"(({fits}) OR (u.dimension IS NULL AND u.code = {code} AND {test}))"
                 return self._with_unit(keys, f"{owner} AND {fits}", sharp)
-        same = f"u.code = {self.arguments.add(amount.code, 'text')}"
+        same = f"u.code = {self.arguments.add(amount.code[:MOST_SAID], 'text')}"
         if amount.system is not None:
-            same += f" AND u.system = {self.arguments.add(amount.system, 'text')}"
+            same += f" AND u.system = {self.arguments.add(amount.system[:MOST_SAID], 'text')}"
         test = amount_test(self.arguments, amount, "q.low", "q.high")
         return self._with_unit(keys, f"{owner} AND {same} AND {test}", sharp)
 
