@@ -187,7 +187,26 @@ async def test_a_search_that_waits_for_a_lock_is_ended_by_its_limit(open_client,
     assert (await client.get(search)).status_code == 200
 
 
-async def test_a_client_that_goes_leaves_no_lock_and_no_transaction(client, outsider):
+async def test_those_who_wait_for_a_lock_leave_connections_to_the_others(open_client, outsider):
+    client = await open_client(connections=6)
+    made = (await client.post("Patient", json=PATIENT)).json()
+    await outsider.execute("SELECT pg_advisory_lock(1262638, b) FROM generate_series(0, 4095) AS b")
+    waiting = [
+        asyncio.ensure_future(client.put(f"Patient/{made['id']}", json=made | {"active": True})) for _ in range(20)
+    ]
+    waiting += [asyncio.ensure_future(client.delete(f"Patient?name={number}")) for number in range(20)]
+    async with asyncio.timeout(60):
+        while await outsider.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 3:
+            await asyncio.sleep(0.01)
+        for _ in range(20):
+            assert (await client.get(f"Patient/{made['id']}")).status_code == 200
+            assert (await client.get("Patient?name=a")).status_code == 200
+    await outsider.execute("SELECT pg_advisory_unlock_all()")
+    assert {answer.status_code for answer in await asyncio.gather(*waiting)} <= {200, 204, 503}
+
+
+async def test_a_client_that_goes_leaves_no_lock_and_no_transaction(open_client, outsider):
+    client = await open_client(connections=6)
     made = (await client.post("Patient", json=PATIENT)).json()
     await outsider.execute("SELECT pg_advisory_lock(1262638, b) FROM generate_series(0, 4095) AS b")
     going = [

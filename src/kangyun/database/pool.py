@@ -51,6 +51,54 @@ SERVER_SETTINGS = {
 }
 
 
+class Places:
+    """So many places; callers wait for one at most `patience` seconds."""
+
+    def __init__(self, size: int, patience: float) -> None:
+        self._patience = patience
+        self.free = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        # Told of each wait, in seconds.
+        self.on_wait: Callable[[float], object] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    async def take(self) -> None:
+        """Takes a place, which is to be given back. Raises Unavailable when none comes free in time."""
+        if self.free > 0:
+            self.free -= 1
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._patience):
+                await place
+        except BaseException as error:
+            # The place may have come in the same moment: then it is the next one's.
+            if place.done() and not place.cancelled():
+                self.give()
+            elif place in self._waiting:
+                self._waiting.remove(place)
+            if isinstance(error, TimeoutError):
+                raise Unavailable("database.pool-busy") from None
+            raise
+        finally:
+            if self.on_wait is not None:
+                self.on_wait(time.monotonic() - began)
+
+    def give(self) -> None:
+        """Gives a place to who has waited longest."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self.free += 1
+
+
 class Pool:
     """At most `size` connections to `url`; callers wait for one at most `patience` seconds."""
 
@@ -70,11 +118,9 @@ class Pool:
         self._size = size
         self._idle: list[asyncpg.Connection] = []
         self._closed = False
-        self._free = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._places = Places(size, patience)
+        self._for_locks = Places(max(size // 2, 1), patience)
         self._lost_until = 0.0
-        # Told of each wait for a connection, in seconds.
-        self.on_wait: Callable[[float], object] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -87,20 +133,24 @@ class Pool:
     @property
     def waiting(self) -> int:
         """How many callers wait for a connection."""
-        return len(self._waiting)
+        return self._places.waiting + self._for_locks.waiting
 
     @property
     def in_use(self) -> int:
-        return self._size - self._free
+        return self._size - self._places.free
+
+    def tell_waits(self, told: Callable[[float], object]) -> None:
+        """Tells of each wait for a connection, in seconds."""
+        self._places.on_wait = self._for_locks.on_wait = told
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Lends a connection. Raises Unavailable when none comes free in time and when the server is lost."""
-        await self._take_place()
+        await self._places.take()
         try:
             connection = self._living() or await self._connect()
         except BaseException:
-            self._give_place()
+            self._places.give()
             raise
         try:
             yield connection
@@ -124,7 +174,20 @@ class Pool:
                     connection.terminate()
                 else:
                     self._idle.append(connection)
-            self._give_place()
+            self._places.give()
+
+    @contextlib.asynccontextmanager
+    async def connection_for_locks(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lends a connection to one who may wait on it for a lock. They never have more than half of all.
+
+        Else those who want one patient's lock would keep everybody from the database.
+        """
+        await self._for_locks.take()
+        try:
+            async with self.connection() as connection:
+                yield connection
+        finally:
+            self._for_locks.give()
 
     async def close(self) -> None:
         """Closes the idle connections; those lent out close when they are given back."""
@@ -167,34 +230,3 @@ class Pool:
                     raise Unavailable from error
                 raise
         return connection
-
-    async def _take_place(self) -> None:
-        if self._free > 0:
-            self._free -= 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._patience):
-                await place
-        except BaseException as error:
-            # The place may have come in the same moment: then it is the next one's.
-            if place.done() and not place.cancelled():
-                self._give_place()
-            elif place in self._waiting:
-                self._waiting.remove(place)
-            if isinstance(error, TimeoutError):
-                raise Unavailable("database.pool-busy") from None
-            raise
-        finally:
-            if self.on_wait is not None:
-                self.on_wait(time.monotonic() - began)
-
-    def _give_place(self) -> None:
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self._free += 1

@@ -43,7 +43,8 @@ class Committer:
             elif batch.edition == batches[0].edition:
                 together[nth] = batch
                 written |= batch.res
-        async with self._pool.connection() as connection:
+        lending = self._pool.connection_for_locks if len(batches) == 1 else self._pool.connection  # Who is alone waits.
+        async with lending() as connection:
             # Who is left over of several is written alone: it may have to wait, and the others are to be told.
             while len(together) > 1 or len(together) == len(batches):
                 try:

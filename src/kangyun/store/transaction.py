@@ -107,7 +107,7 @@ class Transactor:
         return run.done()
 
     async def _under_locks(self, run: "_Run", locks: list[int]) -> None:
-        async with self._pool.connection() as connection, connection.transaction():
+        async with self._pool.connection_for_locks() as connection, connection.transaction():
             await connection.execute(TAKE_LOCKS, locks)
             await run.find(partial(self.reader.locate, connection), connection)
             batch = await run.prepare(connection)

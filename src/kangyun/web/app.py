@@ -76,7 +76,7 @@ class FhirEndpoint:
             feed=settings.feed_limit,
             bulk=settings.bulk_limit,
         )
-        platform.pool.on_wait = partial(metrics.observe, POOL_WAIT)
+        platform.pool.tell_waits(partial(metrics.observe, POOL_WAIT))
         platform.gate.auditor.on_group = partial(metrics.observe, AUDIT_GROUP)
         self.metadata = Metadata(platform)
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors, self.metadata)
