@@ -1,7 +1,7 @@
 """Doing for many at once what costs nearly the same for one: a round trip, a flush to the disk.
 
-Who comes while a group is under way is in the next one. It leaves when it is full, when the one before is done, or
-after `patience`, whichever is first; nobody waits where nobody is ahead.
+Who comes while a group is under way is in the next one. It leaves when it is full or after `patience`; as soon as the
+one before is done where only one waits, for whom the others may not come. Nobody waits where nobody is ahead.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class Gathering(Generic[Item, Result]):
                 done.set_exception(outcome)
             else:
                 done.set_result(outcome)
-        if self._waiting:
+        if len(self._waiting) == 1:
             self._leave_soon()
 
     async def _outcomes(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
