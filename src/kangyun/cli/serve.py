@@ -15,7 +15,7 @@ from kangyun.base.errors import Unavailable
 from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli import workers
-from kangyun.cli.children import tie_to_up, wait_for_up
+from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.database.migrations import Migration, Phase, migrate
 
 PACKAGES = ["database", "store", "access"]
@@ -38,10 +38,10 @@ def serve(data: Path | None = None, port: int | None = None, host: str | None = 
     web.prepare()
     gc.enable()
     wait_for_up()
-    status = workers.run(
-        web.serve, host=settings.host, port=settings.port, count=settings.workers or os.cpu_count() or 1
-    )
-    sys.exit(status)
+    count = settings.workers or os.cpu_count() or 1
+    # The processes of one that was killed let go of the port in their time; `up` has seen that it is nobody else's.
+    patience = workers.STOP_WITHIN if UP in os.environ else 0.0
+    sys.exit(workers.run(web.serve, host=settings.host, port=settings.port, count=count, patience=patience))
 
 
 def work(data: Path | None = None) -> None:

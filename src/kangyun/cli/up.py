@@ -20,7 +20,7 @@ from kangyun.cli.children import UP, Child, part
 from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
 from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
-from kangyun.cli.workers import fault_of
+from kangyun.cli.workers import refuse_taken
 from kangyun.database.embedded import EmbeddedServer
 
 READY_WITHIN = 180.0  # seconds
@@ -36,7 +36,7 @@ def up(data: Path | None, port: int | None, host: str | None, *, empty: bool) ->
     settings = read_settings(data=data, port=port, host=host)
     stopping = _signals()
     with claimed(settings.data, _url(settings)) as left_behind:
-        _refuse_taken_port(settings, LEAVES_WITHIN if left_behind else 0.0)
+        refuse_taken(settings.host, settings.port, LEAVES_WITHIN if left_behind else 0.0)
         _Run(settings, stopping, demonstration=is_demonstration(settings, empty)).run()
 
 
@@ -190,15 +190,3 @@ def _url(settings: Settings) -> str:
     # An address that stands for all is none that one can open.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-
-
-def _refuse_taken_port(settings: Settings, patience: float) -> None:
-    """Raises Unavailable when the address cannot be listened on: the web processes share it, so they cannot tell.
-
-    patience: seconds that a taken port is waited for.
-    """
-    deadline = time.monotonic() + patience
-    while (fault := fault_of(settings.host, settings.port)) == "cli.port-taken" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if fault:
-        raise Unavailable(fault, host=settings.host, port=settings.port)

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kangyun.base.errors import Unavailable
 from kangyun.database.lifeline import end_with_parent
@@ -29,29 +29,50 @@ Work = Callable[[socket.socket], None]
 """Serves the connections of a socket until told to stop by SIGTERM. May raise SystemExit."""
 
 
-def run(work: Work, *, host: str, port: int, count: int) -> int:
-    """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises Unavailable."""
-    if fault := fault_of(host, port):  # Somebody else's port would be shared in silence.
-        raise Unavailable(fault, host=host, port=port)
+def run(work: Work, *, host: str, port: int, count: int, patience: float = 0.0) -> int:
+    """Keeps `count` processes at work until this one is told to stop. Returns its status. Raises Unavailable.
+
+    Ends with a process that cannot start, unless others do their work already. patience: as in `refuse_taken`.
+    """
+    refuse_taken(host, port, patience)
     listeners = [_listener(host, port) for _ in range(count)]
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
-    at_work = {_fork(work, listener): listener for listener in listeners}
+    at_work = {_fork(work, listener, listeners): listener for listener in listeners}
+    first = set(at_work)
     status = 0
     while not status and signal.sigwait(_WAITED_FOR) not in _STOPPING:
         for pid, how in _ended():
             listener = at_work.pop(pid)
-            if how == CANNOT_START:
+            if how == CANNOT_START and pid in first:
                 status = CANNOT_START
             elif not status:
-                logger.error("a process that served has ended", extra={"status": how})
+                logger.error("a process that served has ended", extra={"fields": {"status": how}})
                 time.sleep(PAUSE)
-                at_work[_fork(work, listener)] = listener
+                at_work[_fork(work, listener, listeners)] = listener
+    for listener in listeners:
+        listener.close()  # Who comes now is refused, and need not wait for nobody.
     _stop(set(at_work))
     return status
 
 
-def fault_of(host: str, port: int) -> str | None:
+def refuse_taken(host: str, port: int, patience: float = 0.0) -> None:
+    """Raises Unavailable when an address cannot be listened on: somebody else's port would be shared in silence.
+
+    patience: seconds that a taken port is waited for.
+    """
+    deadline = time.monotonic() + patience
+    while (fault := _fault_of(host, port)) == "cli.port-taken" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if fault:
+        raise Unavailable(fault, host=host, port=port)
+
+
+def _fault_of(host: str, port: int) -> str | None:
     """Listens on an address for a moment. Returns the text that says why it cannot be done, None where it can."""
+    if not host:
+        return "cli.no-such-address"  # It would stand for all of them.
+    if not port:
+        return "cli.no-such-port"
     with socket.socket(_family(host), socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -78,12 +99,15 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _fork(work: Work, listener: socket.socket) -> int:
+def _fork(work: Work, listener: socket.socket, listeners: Sequence[socket.socket]) -> int:
     parent = os.getpid()
     if pid := os.fork():
         return pid
     status = 1
     try:
+        for other in listeners:
+            if other is not listener:
+                other.close()  # It stays open elsewhere: who ends must be the last that holds his own.
         for number in _WAITED_FOR:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITED_FOR)

@@ -137,6 +137,7 @@ class EmbeddedServer:
         self._refuse_other_major()
         if self._running_pid():
             raise Unavailable("database.already-running", folder=str(self.folder))
+        self._wait_for_the_dying()
         self._write_configuration()
         with self.log.open("ab") as sink:
             self._process = subprocess.Popen(
@@ -272,6 +273,18 @@ class EmbeddedServer:
             except (OSError, ValueError, IndexError):
                 continue
         return None
+
+    def _wait_for_the_dying(self, wait: float = 10.0) -> None:
+        """Waits for a server that was killed and has not quite gone: the next one would take it for alive."""
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            try:
+                pid = int((self.data / "postmaster.pid").read_text("utf-8").splitlines()[0])
+                if Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return  # It is another process's number by now.
+            except (OSError, ValueError, IndexError):
+                return
+            time.sleep(0.02)
 
     def _status(self) -> tuple[int, str]:
         """Returns pid and state of the server as its own `postmaster.pid` says; (0, "") where it says nothing."""

@@ -12,14 +12,14 @@ from functools import partial
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Issue, PlatformError, SignInNeeded, TooCostly, TooLong, Unavailable
+from kangyun.base.errors import Invalid, Issue, Malformed, PlatformError, SignInNeeded, TooCostly, TooLong, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
@@ -29,7 +29,7 @@ from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
-from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, send_answer
+from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.health import figures, live, ready
 from kangyun.web.limits import LONGEST, Kind, Limits, in_time
 from kangyun.web.metadata import Metadata
@@ -91,6 +91,7 @@ class FhirEndpoint:
         context = current.set(trace)
         try:
             answer = await self._worked_on(request, trace.request)
+            share.close()  # Who is slow to read keeps nobody from sending.
             try:
                 await send_answer(answer, request, send, trace.request)
             except PlatformError as error:  # What XML cannot say is refused in JSON; nothing was sent yet.
@@ -127,6 +128,8 @@ class FhirEndpoint:
             return refusal(error, request, request_id)
         except TimeoutError:
             return refusal(Unavailable("web.too-slow"), request, request_id)
+        except asyncio.CancelledError:
+            return refusal(_told_to_stop(), request, request_id)
         except Exception as error:
             self._metrics.add(UNEXPECTED)
             return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))
@@ -138,8 +141,11 @@ class FhirEndpoint:
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
-            async with asyncio.timeout(LONGEST[kind]):
-                answer = await self._within(request, record, request_id)
+            try:
+                async with asyncio.timeout(LONGEST[kind]):
+                    answer = await self._within(request, record, request_id)
+            except asyncio.CancelledError:
+                raise _told_to_stop() from None
         except Exception as error:
             async with asyncio.timeout(LAST_WORDS):
                 await record.refuse(interaction(request), status_of(error))
@@ -170,6 +176,14 @@ class FhirEndpoint:
             await self._platform.door.turn_away(about)
             raise
         return await self._platform.gate.open(actor, about)
+
+
+def _told_to_stop() -> Unavailable:
+    """Returns what is said to a request that a stop of this process has cut off: it may be repeated."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+    return Unavailable()
 
 
 def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answer:
@@ -225,7 +239,7 @@ class Application:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and (scope["path"] + "/").startswith(f"{BASE_PATH}/"):
+        elif scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
             try:
                 await (self._fhir or _not_open)(scope, receive, send)
             except Exception as error:  # Nothing may reach the server: it would print what the exception quotes.
@@ -233,9 +247,12 @@ class Application:
         elif scope["type"] == "websocket" and scope["path"] == WEBSOCKET and self._sockets is not None:
             try:
                 await self._sockets(scope, receive, send)
+            except OSError:
+                pass  # The client has gone.
             except Exception as error:
                 unexpected(error)
         else:
+            receive = in_time(receive) if scope["type"] == "http" else receive
             with contextlib.suppress(Exception):  # Starlette raises what _on_defect has answered and logged.
                 await self._others(scope, receive, send)
 
@@ -319,10 +336,13 @@ class Application:
         if self._platform is None:
             raise Unavailable
         body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST_SIGN_IN:
-                raise TooLong("web.body-too-long", limit=LARGEST_SIGN_IN)
+        try:
+            async for part in request.stream():
+                body += part
+                if len(body) > LARGEST_SIGN_IN:
+                    raise TooLong("web.body-too-long", limit=LARGEST_SIGN_IN)
+        except ClientDisconnect:
+            raise Malformed("web.body-needed") from None
         try:
             asked = msgspec.json.decode(body, type=_SignIn)
         except (msgspec.DecodeError, RecursionError):

@@ -79,6 +79,7 @@ class HttpRequest:
         self.method: str = scope["method"]
         # What may be said of it (`web.shape`), once it was asked for.
         self.shape = ""
+        self._is_read = False
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         if len(self.headers) < len(scope["headers"]):
             self.headers = _joined(scope["headers"])
@@ -90,9 +91,7 @@ class HttpRequest:
     @lazy
     def segments(self) -> list[str]:
         """The path below the FHIR base, in parts."""
-        raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
-        path = raw.split(b"?", 1)[0].decode("latin-1")
-        return [unquote(part, errors="replace") for part in path.split("/")[2:] if part]
+        return [unquote(part, errors="replace") for part in path_of(self._scope).split("/")[2:] if part]
 
     @property
     def query(self) -> str:
@@ -118,6 +117,11 @@ class HttpRequest:
     def source(self) -> str:
         client = self._scope.get("client")
         return client[0] if client else ""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its body, or the rest of it, is not wanted any more."""
+        return not self._is_read and (b"transfer-encoding" in self.headers or self.header("content-length") > "0")
 
     @lazy
     def language(self) -> Language:
@@ -171,6 +175,7 @@ class HttpRequest:
             self._share.take(len(part))
             parts.append(part)
             if not message.get("more_body"):
+                self._is_read = True
                 break
         whole = b"".join(parts)
         coding = self.header("content-encoding").strip().lower()
@@ -217,6 +222,12 @@ class HttpRequest:
     async def resource(self) -> Resource:
         """Returns the body as a resource, from JSON or XML."""
         return decoded(await self.body(), self.content_type)
+
+
+def path_of(scope: Scope) -> str:
+    """Returns the path as it was sent, with a stroke at its end: an escaped stroke divides nothing."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.split(b"?", 1)[0].decode("latin-1") + "/"
 
 
 def is_fhir(media_type: str) -> bool:
@@ -309,6 +320,8 @@ async def send_answer(answer: Answer, request: HttpRequest, send: Send, request_
         headers["vary"] = "Accept, Accept-Encoding"
     if answer.stream is None:
         headers["content-length"] = str(len(body))
+    if request.is_unread:
+        headers["connection"] = "close"
     await send(
         {
             "type": "http.response.start",

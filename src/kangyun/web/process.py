@@ -8,6 +8,7 @@ import uvloop
 from kangyun.access.intake import check
 from kangyun.base.logging import configure
 from kangyun.base.settings import read_settings
+from kangyun.base.texts import load_all
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.words import pinyin
 from kangyun.web.app import Application
@@ -21,6 +22,7 @@ def prepare() -> None:
     definitions()
     check({"resourceType": "Basic", "code": {"text": "-"}})  # Compiles the validator.
     pinyin("康")  # Loads the dictionaries.
+    load_all()  # What is said when there are no files left to open.
     # What is loaded now stays: the collector need not look at it again and again, and the workers share its memory.
     gc.collect()
     gc.freeze()

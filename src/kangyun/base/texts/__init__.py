@@ -9,7 +9,8 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
 Language = Literal["zh", "en"]
 
@@ -24,6 +25,14 @@ def say(text: str, language: Language = "zh", parameters: Mapping[str, str | int
     """Returns the text with its places filled. Raises KeyError for an unknown id: a defect, not bad input."""
     package, _, key = text.rpartition(".")
     return _catalogue(package, language)[key].format_map(parameters or {})
+
+
+def load_all() -> None:
+    """Reads all there is to say."""
+    home = Path(str(files("kangyun")))
+    for source in home.rglob("texts/zh.toml"):
+        for language in get_args(Language):
+            _catalogue(".".join(source.parent.parent.relative_to(home).parts), language)
 
 
 def language_of(accept_language: str | None) -> Language:
