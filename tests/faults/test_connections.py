@@ -142,6 +142,12 @@ async def test_what_is_no_request_to_us_is_refused(port, head):
     assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1") == 1
 
 
+async def test_of_too_many_requests_at_once_the_first_are_answered(port):
+    answer = await said(port, (GET + b"\r\n") * 5000)
+    assert answer.count(b" 200 ") == answer.count(b"HTTP/1.1") == connections.MOST_AT_ONCE + 1
+    assert b"connection: close" in answer.rsplit(b"HTTP/1.1", 1)[1]
+
+
 # --- bodies
 
 

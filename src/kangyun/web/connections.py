@@ -25,6 +25,7 @@ HEAD_WITHIN = 30.0  # seconds
 KEEP_ALIVE = 75.0  # seconds that a connection may be idle
 STOP_WITHIN = 8  # seconds that requests may take when we are told to stop
 LARGEST_MESSAGE = 65_536  # bytes of a websocket
+MOST_AT_ONCE = 100  # requests that one connection may have waiting
 MOST_LINGERED = 16 << 20  # bytes that are read and forgotten after an answer that came early
 OTHER_FILES = 256  # that a process may need beside its connections
 
@@ -170,6 +171,8 @@ class Connection(HttpToolsProtocol):
             raise ValueError("not a request to us")
         if hosts > 1 or (not hosts and version == "1.1"):
             raise ValueError("one host is needed")
+        if len(self.pipeline) >= MOST_AT_ONCE:
+            raise ValueError("too many requests, and no answer read")
         self._head = None
         self._in_time()
         bodiless = not any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers)
