@@ -169,7 +169,9 @@ def _writers(url: str, patients: list[int], numbers: list[int], seconds: float, 
     end.send((took, database, time.process_time()))
 
 
-async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: list[float]) -> None:
+async def _read(
+    pool: Pool, caught_up: asyncio.Event, stop: asyncio.Event, seen: dict[int, int], lags: list[float]
+) -> None:
     """Reads the feed from its beginning, as a consumer does: position to commit."""
     place = feed.Place(1, 0)
     async with pool.connection() as connection:
@@ -180,8 +182,10 @@ async def _read(pool: Pool, stop: asyncio.Event, seen: dict[int, int], lags: lis
             for event in events:
                 seen[event.place.position] = event.commit
                 lags.append((now - event.instant).total_seconds())
-            if not events and ending:
-                return
+            if not events:
+                caught_up.set()
+                if ending:
+                    return
             if len(events) < feed.MOST_COMMITS:
                 await asyncio.sleep(feed.BREATH if events else feed.LOOK)
 
@@ -201,7 +205,7 @@ async def _round(
     proven = name == "proof"
     found = Round(name, seconds)
     seen: dict[int, int] = {}
-    stop, stop_reading = asyncio.Event(), asyncio.Event()
+    stop, stop_reading, caught_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
     own = time.process_time()
     async with Pool(url, size=6, settings=_name()) as pool:
         if proven:
@@ -209,9 +213,9 @@ async def _round(
         elif name == "speed":
             await _make_patients(pool, patients)
         sequencing = asyncio.ensure_future(sequence(pool, stop))
-        reading = asyncio.ensure_future(_read(pool, stop_reading, seen, found.lags))
         await asyncio.sleep(1)
-        # What was there before this round has been read: it is not to be measured.
+        reading = asyncio.ensure_future(_read(pool, caught_up, stop_reading, seen, found.lags))
+        await caught_up.wait()  # What was there before this round is not to be measured.
         found.lags.clear()
         began = _cpu(await _backends(pool))
         size = (SEGMENT_NUMBERS - FIRST_RANGE) // (ROUNDS * writers)
