@@ -5,9 +5,12 @@ as this would write it.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import typer
+import typer.core
 
 from kangyun.base.settings import describe
 from kangyun.cli.main import app
@@ -43,7 +46,7 @@ def settings() -> str:
 def commands() -> str:
     """Returns the table of all commands and their options."""
     rows = []
-    for name, command in sorted(typer.main.get_group(app).commands.items()):
+    for name, command in sorted(_named("", typer.main.get_group(app))):
         told = (command.help or "").strip().split("\n")[0]
         rows.append(f"| `kangyun {name}` | {_shown(told)} |")
         for parameter in command.params:
@@ -51,6 +54,14 @@ def commands() -> str:
                 form = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
                 rows.append(f"| &nbsp;&nbsp;`{form}` | {_shown(getattr(parameter, 'help', None) or '')} |")
     return "\n".join(["| command | |", "|---|---|", *rows, ""])
+
+
+def _named(before: str, group: typer.core.TyperGroup) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from _named(f"{before}{name} ", command)
+        else:
+            yield before + name, command
 
 
 def _shown(text: str) -> str:

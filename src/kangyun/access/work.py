@@ -1,7 +1,7 @@
 """What runs in the background of an installation, `kangyun work`: it may run several times, each thing is done once.
 
-The sequencer of the feed, the subscriptions and the new search parameters that follow the feed, and the keeper of the
-process that runs bulk jobs.
+The sequencer of the feed, the seal of the audit trail, the subscriptions and the new search parameters that follow the
+feed, and the keeper of the process that runs bulk jobs.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from kangyun.access.platform import Platform, open_platform
 from kangyun.access.subscriptions import matching
 from kangyun.access.subscriptions.delivery import Deliverer
 from kangyun.access.subscriptions.matching import Matcher
+from kangyun.access.trail import sealing
+from kangyun.access.trail.roots import FILE, Roots
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings
 from kangyun.database.jobs import Jobs
@@ -26,7 +28,7 @@ from kangyun.store.sequencer import sequence
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 12
+CONNECTIONS = 13
 RETRY = 1.0  # seconds
 
 
@@ -47,6 +49,7 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
         # When one of them fails for good, all end: who started this process starts it again.
         async with asyncio.TaskGroup() as group:
             group.create_task(sequence(platform.pool, stop))
+            group.create_task(sealing.seal(platform.pool, Roots(settings.data / FILE), stop))
             group.create_task(worker.sweep(settings, platform.pool, stop))
             group.create_task(jobs)
             group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))

@@ -186,6 +186,35 @@ def doctor(
     sys.exit(examining.database(database) if database else examining.installation(data, port))
 
 
+audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="审计记录 | The audit trail")
+app.add_typer(audit, name="audit")
+
+
+@audit.callback()
+def _audit() -> None:
+    """A group, also while it has one command only."""
+
+
+@audit.command(
+    help="""核对审计记录是否与封存时一致；有改动、删除、插入时逐条指出 | Say whether the trail is as it was sealed
+
+封条的副本每分钟写入数据文件夹的 trail/roots.ndjson；请把它复制到数据库管理员不能改写之处，用 --roots 核对那一份。
+
+The newest seal goes to trail/roots.ndjson in the data folder each minute. Copy it to where who administers the database
+cannot write, and give that copy by --roots. Exit status: 0 nothing is wrong, 1 something is."""
+)
+def verify(
+    data: Data = None,
+    roots: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="另处保存的封条副本 | A copy of the roots kept elsewhere")
+    ] = None,
+) -> None:
+    """Looks through the audit trail."""
+    from kangyun.cli import audit as auditing
+
+    sys.exit(auditing.verify_trail(data, roots))
+
+
 def main() -> None:
     """Runs the command line. An error that a person can act on is said in one line; exit status 1."""
     try:

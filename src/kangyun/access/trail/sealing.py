@@ -1,0 +1,62 @@
+"""Seals audit rows as they come, and lets the newest seal leave the database each minute. One in the installation."""
+
+import asyncio
+import logging
+
+import asyncpg
+
+from kangyun.access.trail import rows
+from kangyun.access.trail.chain import BEFORE_ALL, START, Seal, sealed
+from kangyun.access.trail.roots import Root, Roots
+from kangyun.base import clock
+from kangyun.base.errors import PlatformError
+from kangyun.database.leases import lease, pause
+from kangyun.database.pool import Pool
+
+logger = logging.getLogger(__name__)
+
+LEASE = "audit seal"
+BLOCK = 1_000  # rows of a seal at most
+MOST = 20_000  # rows that are read at once
+EVERY = 0.5  # seconds
+RETRY = 1.0  # seconds
+ROOT_EVERY = 60.0  # seconds
+
+
+async def seal(pool: Pool, kept: Roots, stop: asyncio.Event) -> None:
+    """Seals until `stop`. Waits while another process does. Holds one connection."""
+    while not stop.is_set():
+        try:
+            async with lease(pool, LEASE) as connection:
+                if connection is not None:
+                    await _seal_with_lease(connection, kept, stop)
+        except (PlatformError, asyncpg.PostgresError, OSError) as error:
+            logger.warning("audit seal: %s", type(error).__name__)
+        await pause(stop, RETRY)
+
+
+async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: asyncio.Event) -> None:
+    last = await rows.last_seal(connection)
+    told, told_at = 0, -ROOT_EVERY
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        made, more = await seal_once(connection, last)
+        last = made[-1] if made else last
+        if last is not None and last.number != told and loop.time() - told_at >= ROOT_EVERY:
+            kept.add(Root(clock.now(), last.number, last.digest))
+            told, told_at = last.number, loop.time()
+        if not more:
+            await pause(stop, EVERY)
+
+
+async def seal_once(connection: asyncpg.Connection, last: Seal | None) -> tuple[list[Seal], bool]:
+    """Seals rows that have come since the last seal. Returns the new ones, and whether more rows wait."""
+    found, more = await rows.pending(connection, last.last if last else START, MOST)
+    made: list[Seal] = []
+    number, before = (last.number, last.digest) if last else (0, BEFORE_ALL)
+    for begin in range(0, len(found), BLOCK):
+        made.append(sealed(number + 1, before, found[begin : begin + BLOCK]))
+        number, before = made[-1].number, made[-1].digest
+    if made:
+        await rows.write(connection, made)
+    return made, more

@@ -1,0 +1,160 @@
+"""The audit trail against those who may write to the database: what is changed, removed or inserted is found."""
+
+import asyncio
+
+import pytest
+
+from kangyun.access.trail import sealing
+from kangyun.access.trail.chain import Fault, sealed
+from kangyun.access.trail.roots import Root, Roots
+from kangyun.access.trail.rows import between, seals, write
+from kangyun.access.trail.sealing import seal_once
+from kangyun.access.trail.verifying import Progress, verify
+from kangyun.base import clock
+
+PATIENT = {"resourceType": "Patient"}
+BLOCK = 4
+
+
+@pytest.fixture
+async def trail(client, platform, monkeypatch):
+    """A connection to a database with a sealed trail of twelve rows in blocks of four; the last one waits."""
+    monkeypatch.setattr(sealing, "BLOCK", BLOCK)
+    made = (await client.post("Patient", json=PATIENT)).json()
+    for number in range(5):
+        await client.get(f"Patient/{made['id']}")
+        await client.put(f"Patient/{made['id']}", json=made | {"multipleBirthInteger": number})
+    await client.get("Patient?_count=1")
+    async with platform.pool.connection() as connection:
+        new, _ = await seal_once(connection, None)
+        assert len(new) == 3
+        await client.get(f"Patient/{made['id']}")
+        yield connection
+
+
+async def found(connection, roots=()):
+    reached = Progress()
+
+    def tell(progress):
+        nonlocal reached
+        reached = progress
+
+    return [fault async for fault in verify(connection, roots, tell)], reached
+
+
+async def ids(connection):
+    return [row["id"] for row in await connection.fetch("SELECT id FROM audit ORDER BY xid, id")]
+
+
+async def test_a_trail_that_nobody_touched_is_whole(trail):
+    faults, reached = await found(trail)
+    assert faults == []
+    assert (reached.seals, reached.rows, reached.waiting) == (3, 12, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "outcome = 403", "actor = 'Practitioner/other'", "instant = instant + interval '1 microsecond'",
+        "patients = patients || 1::int8", "patients = '{}'", "purpose = ''", "commit = NULL", "source = source || ' '",
+    ],
+)  # fmt: skip
+async def test_a_row_that_was_changed_is_named(trail, change):
+    number = await trail.fetchval("SELECT max(id) FROM audit WHERE commit IS NOT NULL")
+    await trail.execute(f"UPDATE audit SET {change} WHERE id = $1", number)
+    faults, _ = await found(trail)
+    assert [(fault.kind, fault.id) for fault in faults] == [("changed", number)]
+
+
+async def test_a_row_that_was_removed_is_named(trail):
+    number = (await ids(trail))[5]
+    await trail.execute("DELETE FROM audit WHERE id = $1", number)
+    assert (await found(trail))[0] == [Fault("removed", 2, number)]
+
+
+async def test_a_row_that_was_inserted_is_named(trail):
+    like = (await ids(trail))[9]
+    number = await trail.fetchval(
+        "INSERT INTO audit SELECT nextval('audit_id'), instant, commit, institution, outcome, action, actor, purpose, "
+        "shape, source, request, patients, xid FROM audit WHERE id = $1 RETURNING id",
+        like,
+    )
+    ((kind, _, id_),) = (await found(trail))[0]
+    assert (kind, id_) == ("inserted", number)
+
+
+async def test_rows_that_changed_places_are_named(trail):
+    one, other = (await ids(trail))[1], (await ids(trail))[10]
+    for mine, theirs in ((one, 10_000), (other, one), (10_000, other)):
+        await trail.execute("UPDATE audit SET id = $2 WHERE id = $1", mine, theirs)
+    assert {fault.id for fault in (await found(trail))[0]} == {one, other}
+
+
+async def test_what_a_commit_wrote_is_sealed_with_its_row(trail):
+    commit = await trail.fetchval(
+        "UPDATE commit SET digest = sha256('other') WHERE id = (SELECT max(id) FROM commit) RETURNING id"
+    )
+    number = await trail.fetchval("SELECT id FROM audit WHERE commit = $1", commit)
+    faults, _ = await found(trail)
+    assert [(fault.kind, fault.id) for fault in faults] == [("changed", number)]
+
+
+async def test_a_seal_that_was_changed_or_removed_is_named(trail):
+    await trail.execute("UPDATE audit_seal SET digest = sha256('other') WHERE number = 2")
+    assert (await found(trail))[0] == [Fault("seal-broken", 2), Fault("seal-broken", 3)]
+    await trail.execute("DELETE FROM audit_seal WHERE number = 2")
+    kinds = {(fault.kind, fault.seal) for fault in (await found(trail))[0]}
+    assert ("seal-missing", 2) in kinds
+
+
+async def test_a_trail_that_was_sealed_anew_is_told_by_its_root(trail, tmp_path):
+    roots = Roots(tmp_path / "trail" / "roots.ndjson")
+    for one in await seals(trail, 0, 10):
+        roots.add(Root(clock.now(), one.number, one.digest))
+    assert (await found(trail, roots))[0] == []
+    # Whoever may write to the database can make all seals again, but for those that were told elsewhere.
+    await trail.execute("UPDATE audit SET actor = 'Practitioner/other' WHERE id = $1", (await ids(trail))[0])
+    old, made = await seals(trail, 0, 10), []
+    place, before = (0, 0), bytes(32)
+    for one in old:
+        rows = await between(trail, place, one.last)
+        made.append(sealed(one.number, before, rows))
+        place, before = one.last, made[-1].digest
+    await trail.execute("DELETE FROM audit_seal")
+    await write(trail, made)
+    assert (await found(trail))[0] == []
+    assert (await found(trail, roots))[0] == [Fault("root-differs", number) for number in (1, 2, 3)]
+    await trail.execute("DELETE FROM audit_seal WHERE number = 3")
+    assert Fault("seal-missing", 3) in (await found(trail, roots))[0]
+
+
+async def test_rows_of_a_transaction_that_has_not_ended_are_not_passed_over(trail, platform, client):
+    """A row that was numbered first and comes last is sealed behind those that came meanwhile."""
+    (*_, last) = await seals(trail, 0, 10)
+    async with platform.pool.connection() as slow:
+        async with slow.transaction():
+            held = await slow.fetchval(
+                "INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, "
+                "patients) VALUES (now(), 1, 200, 'read', 'a', 'TREAT', '', '', '', '{}') RETURNING id"
+            )
+            await client.get("Patient?_count=1")
+            made, _ = await seal_once(trail, last)
+            assert held not in {id_ for one in made for id_ in one.ids}
+        made += (await seal_once(trail, made[-1] if made else last))[0]
+    assert held in {id_ for one in made for id_ in one.ids}
+    assert (await found(trail))[0] == []
+
+
+async def test_the_work_seals_and_tells_the_root(platform, client, tmp_path, monkeypatch):
+    monkeypatch.setattr(sealing, "EVERY", 0.02)
+    stop, roots = asyncio.Event(), Roots(tmp_path / "roots.ndjson")
+    sealing_ = asyncio.ensure_future(sealing.seal(platform.pool, roots, stop))
+    try:
+        await client.post("Patient", json=PATIENT)
+        async with asyncio.timeout(20), platform.pool.connection() as connection:
+            while (await found(connection))[1].waiting or not list(roots):
+                await asyncio.sleep(0.02)
+            assert (await found(connection, roots))[0] == []
+    finally:
+        stop.set()
+        await sealing_
