@@ -1,6 +1,6 @@
 """`python -m benchmarks.trail`: what sealing the audit trail costs, and how long it takes to verify it.
 
-Starts a database of its own, fills the trail with rows as the platform writes them, in transactions of 200, seals all
+Starts a database of its own, fills the trail with rows as the platform writes them, in transactions of 20, seals all
 of it, and verifies it. CPU is of this process and of the server's process for its connection: together they are what
 a single core would have to do.
 """
@@ -23,7 +23,7 @@ from kangyun.access.trail.verifying import Progress, verify
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
 
-AT_ONCE = 200  # rows of a transaction
+AT_ONCE = 20  # rows of a transaction
 _FILL = """
 INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients)
 SELECT clock_timestamp(), 1, 200, 'read', 'Practitioner/0190f3e2-7c1b-7d40-9a55-' || n, 'TREAT',
