@@ -10,6 +10,7 @@ from kangyun.access.trail.roots import Root, Roots
 from kangyun.access.trail.rows import between, seals, write
 from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import Progress, verify
+from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base import clock
 
 PATIENT = {"resourceType": "Patient"}
@@ -126,6 +127,17 @@ async def test_a_trail_that_was_sealed_anew_is_told_by_its_root(trail, tmp_path)
     assert (await found(trail, roots))[0] == [Fault("root-differs", number) for number in (1, 2, 3)]
     await trail.execute("DELETE FROM audit_seal WHERE number = 3")
     assert Fault("seal-missing", 3) in (await found(trail, roots))[0]
+
+
+async def test_how_far_the_seal_is_behind_is_told(trail):
+    async def told():
+        return {name: value for name, _, value in await trail_vitals(trail)}
+
+    assert (await told())["kangyun_audit_seal_lag_seconds"] > 0
+    await seal_once(trail, (await seals(trail, 0, 10))[-1])
+    assert await told() == {"kangyun_audit_seals": 4, "kangyun_audit_seal_lag_seconds": 0}
+    await trail.execute("DELETE FROM audit_seal")
+    assert (await told())["kangyun_audit_seal_lag_seconds"] > 0
 
 
 async def test_rows_of_a_transaction_that_has_not_ended_are_not_passed_over(trail, platform, client):

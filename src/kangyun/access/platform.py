@@ -9,6 +9,7 @@ from kangyun.access.intake import check
 from kangyun.access.record import Gate
 from kangyun.access.signin import SignIn, demo_accounts
 from kangyun.access.subscriptions.table import delivery_vitals
+from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.database.vitals import Vitals, is_current, vitals
@@ -45,7 +46,10 @@ class Platform:
     async def vitals(self) -> Vitals:
         """Returns the figures of database, feed and subscriptions. Raises Unavailable."""
         async with self.pool.connection() as connection:
-            return [*await vitals(connection), *await feed_vitals(connection), *await delivery_vitals(connection)]
+            return [
+                *(*await vitals(connection), *await feed_vitals(connection)),
+                *(*await delivery_vitals(connection), *await trail_vitals(connection)),
+            ]
 
     async def close(self) -> None:
         """Closes the database connections."""

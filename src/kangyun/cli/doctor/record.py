@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
+from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings
 from kangyun.cli.doctor import background
@@ -89,7 +90,8 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
     yield good("durable") if await connection.fetchval(_DURABLE) else wrong("not-durable")
     ahead = await connection.fetchval(_NEWEST)
     yield wrong("clock-back", seconds=round(ahead)) if ahead and ahead > LONGEST_SKEW else good("clock-forward")
-    figures = {name: value for name, _, value in [*await vitals(connection), *await feed_vitals(connection)]}
+    told = [*await vitals(connection), *await feed_vitals(connection), *await trail_vitals(connection)]
+    figures = {name: value for name, _, value in told}
     lag, behind = figures["kangyun_feed_lag_seconds"], int(figures["kangyun_feed_behind_commits"])
     if not await is_sequenced(connection):
         yield wrong("feed-stopped", behind=behind)
@@ -97,6 +99,8 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
         yield note("feed-late", seconds=round(lag), behind=behind)
     else:
         yield good("feed", behind=behind)
+    unsealed = round(figures["kangyun_audit_seal_lag_seconds"])
+    yield note("seal-late", seconds=unsealed) if unsealed > LONGEST_LAG else good("seal")
     pending = int(figures.get("kangyun_gin_pending_pages", 0))
     yield note("pending-many", pages=pending) if pending > MOST_PENDING else good("pending", pages=pending)
     oldest = figures["kangyun_database_oldest_transaction_seconds"]
