@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ from kangyun.base.settings import Settings, read_settings
 from kangyun.cli import workers
 from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.database.migrations import Migration, Phase, migrate
+from kangyun.store.moved import settle
+
+logger = logging.getLogger(__name__)
 
 PACKAGES = ["database", "store", "access"]
 """Packages with migrations, from the lowest layer to the highest."""
@@ -81,7 +85,10 @@ async def prepare_database(url: str, phases: tuple[Phase, ...] | None = None) ->
     try:
         if phases is None:
             phases = EXPAND_AND_CONTRACT if await connection.fetchval(_IS_NEW) else EXPAND
-        return await migrate(connection, PACKAGES, phases)
+        done = await migrate(connection, PACKAGES, phases)
+        if await settle(connection):
+            logger.warning("the database was moved to another server: the feed has begun a new epoch")
+        return done
     finally:
         await connection.close()
 

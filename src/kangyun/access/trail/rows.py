@@ -15,7 +15,7 @@ SELECT a.xid, a.id, record_send(ROW(
 FROM audit AS a LEFT JOIN commit AS c ON c.id = a.commit
 """
 # Transactions before this one have ended: nothing can come between their rows any more.
-_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"
+_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + moved_by()"
 _PENDING = f"""{_ROWS}
 WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid < $3 ORDER BY a.xid, a.id LIMIT $4
 """

@@ -48,7 +48,7 @@ BEGIN
     IF own_edition <> (SELECT id FROM index_edition) THEN
         RAISE EXCEPTION 'stale' USING ERRCODE = 'KY002';
     END IF;
-    own_xid := pg_current_xact_id();
+    own_xid := (pg_current_xact_id()::text::int8 + moved_by())::text::xid8;
     -- After the id is assigned, so that the sequencer can say up to which instant nothing can still arrive.
     moment := date_trunc('milliseconds', clock_timestamp());
 
@@ -217,7 +217,7 @@ DECLARE
     state sequencer;
     now timestamptz := date_trunc('milliseconds', clock_timestamp()) - interval '1 millisecond';
     seen pg_snapshot := pg_current_snapshot();
-    horizon xid8 := pg_snapshot_xmin(seen);
+    horizon xid8 := (pg_snapshot_xmin(seen)::text::int8 + moved_by())::text::xid8;
     settled bool;
 BEGIN
     SELECT * INTO state FROM sequencer;
@@ -248,7 +248,9 @@ BEGIN
                 WHEN settled THEN greatest(state.instant, state.ahead_instant)
                 ELSE state.instant
             END,
-            ahead = CASE WHEN settled THEN pg_snapshot_xmax(seen) ELSE state.ahead END,
+            ahead = CASE
+                WHEN settled THEN (pg_snapshot_xmax(seen)::text::int8 + moved_by())::text::xid8 ELSE state.ahead
+            END,
             ahead_instant = CASE WHEN settled THEN now ELSE state.ahead_instant END;
     END IF;
 END
