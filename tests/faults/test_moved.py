@@ -12,6 +12,7 @@ import pytest
 from kangyun.access.trail import rows as trail
 from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import verify
+from kangyun.base.errors import Unavailable
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.store import feed
@@ -70,6 +71,8 @@ async def test_what_is_written_after_a_move_comes_in_the_feed_and_is_sealed(
     await old.close()
 
     await moved(fresh_database, other_server)
+    with pytest.raises(Unavailable):  # What would be written now, nobody would follow.
+        await Application(make_settings(), other_server.url).open()
     await prepare_database(other_server.url)
     new, application = await asyncpg.connect(other_server.url), Application(make_settings(), other_server.url)
     try:

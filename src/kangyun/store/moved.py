@@ -7,6 +7,8 @@ epoch: what was dumped may be older than what its readers have seen.
 
 import asyncpg
 
+from kangyun.base.errors import Unavailable
+
 _BEHIND = """
 SELECT moved_by() AS moved,
     greatest(
@@ -21,6 +23,13 @@ _EPOCH = """
 WITH begun AS (UPDATE sequencer SET epoch = epoch + 1 RETURNING epoch)
 INSERT INTO feed_epoch (id, reason) SELECT epoch, 'moved to another server' FROM begun
 """
+
+
+async def refuse_unsettled(connection: asyncpg.Connection) -> None:
+    """Raises Unavailable where the database was moved and `settle` was not called: what is written would be lost to
+    the feed."""
+    if (await connection.fetchrow(_BEHIND))["behind"] > 0:
+        raise Unavailable("store.moved")
 
 
 async def settle(connection: asyncpg.Connection) -> bool:

@@ -21,6 +21,7 @@ from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing, open_key_ring, root_key
 from kangyun.store.matching import Matching
 from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.moved import refuse_unsettled
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.queries import Queries
 from kangyun.store.reader import Reader
@@ -67,6 +68,7 @@ class Store:
         file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
         cipher: CipherName = "aes" if settings.cipher == "aes" else "sm4"
         async with pool.connection() as connection:
+            await refuse_unsettled(connection)
             fresh = not await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)")
             root = root_key(file, may_make=fresh)
             keys = await open_key_ring(connection, root, cipher, file)
