@@ -201,7 +201,8 @@ def _audit() -> None:
 封条的副本每分钟写入数据文件夹的 trail/roots.ndjson；请把它复制到数据库管理员不能改写之处，用 --roots 核对那一份。
 
 The newest seal goes to trail/roots.ndjson in the data folder each minute. Copy it to where who administers the database
-cannot write, and give that copy by --roots. Exit status: 0 nothing is wrong, 1 something is."""
+cannot write, and give that copy by --roots. Exit status: 0 nothing is wrong, 1 something is, 2 it could not be
+verified."""
 )
 def verify(
     data: Data = None,

@@ -1,12 +1,16 @@
 """A seal over a block of audit rows, and what it can say of rows that are found later. Pure.
 
-digest = SM3(digest before ‖ number ‖ for each row: length ‖ content), numbers of 8 and lengths of 4 bytes, big-endian;
-32 zeros stand before the first. A row's content is as the server sends it, every column in a form that says where it
-ends, with the digest of the versions that its commit wrote.
+body = SM3(for each row: length ‖ content)
+digest = SM3(digest before ‖ number ‖ place of the last row ‖ count ‖ ids ‖ marks ‖ body)
+
+Numbers have 8 bytes, lengths, counts and marks 4, big-endian; 32 zeros stand before the first. A row's content is as
+the server sends it, every column in a form that says where it ends, with the digest of the versions that its commit
+wrote.
 
 Source: GB/T 32905-2016 (SM3)
 """
 
+import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +19,7 @@ from typing import Literal, NamedTuple
 from kangyun.base.crypto import sm3
 
 BEFORE_ALL = bytes(32)
+LEAST = -(1 << 63)
 
 
 class Place(NamedTuple):
@@ -24,7 +29,7 @@ class Place(NamedTuple):
     id: int
 
 
-START = Place(0, 0)
+START = Place(LEAST, LEAST)
 
 
 class Row(NamedTuple):
@@ -37,20 +42,21 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A block of rows, sealed. ids, marks: of its rows, in order."""
+    """A block of rows, sealed. ids, marks: of its rows, in order; empty where what was read are no such lists."""
 
     number: int
     last: Place
     ids: Sequence[int]
     marks: Sequence[int]
+    body: bytes
     digest: bytes
 
 
-Kind = Literal["changed", "removed", "inserted", "seal-broken", "seal-missing", "root-differs"]
+Kind = Literal["changed", "removed", "inserted", "rows-differ", "seal-broken", "seal-missing", "root-differs"]
 
 
 class Fault(NamedTuple):
-    """Something that is not as it was sealed: a row by its number, or a seal (`id` is 0 then)."""
+    """Something that is not as it was sealed: a row by its number, or a seal (`id` is 0, or the last one missing)."""
 
     kind: Kind
     seal: int
@@ -59,34 +65,38 @@ class Fault(NamedTuple):
 
 def sealed(number: int, before: bytes, rows: Sequence[Row]) -> Seal:
     """Returns the seal of a block of rows that follow the seal with the digest `before`."""
-    last = rows[-1]
-    return Seal(
-        number,
-        Place(last.xid, last.id),
-        [row.id for row in rows],
-        [_mark(row.content) for row in rows],
-        _digest(number, before, rows),
-    )
+    last = Place(rows[-1].xid, rows[-1].id)
+    ids, marks, body = [row.id for row in rows], [_mark(row.content) for row in rows], _body(rows)
+    return Seal(number, last, ids, marks, body, _digest(before, number, last, ids, marks, body))
 
 
 def faults(seal: Seal, before: bytes, rows: Sequence[Row]) -> list[Fault]:
-    """Returns what of a seal's rows is not as it was. `rows`: those that stand in its place now."""
-    if _digest(seal.number, before, rows) == seal.digest:
+    """Returns what of a seal and its rows is not as it was. `rows`: those that stand in its place now."""
+    if _digest(before, seal.number, seal.last, seal.ids, seal.marks, seal.body) != seal.digest:
+        broken = [Fault("seal-broken", seal.number)]  # What it says of its rows means nothing any more.
+        return broken if _body(rows) == seal.body else [*broken, Fault("rows-differ", seal.number)]
+    if _body(rows) == seal.body:
         return []
-    then = dict(zip(seal.ids, seal.marks, strict=False))
+    then = dict(zip(seal.ids, seal.marks, strict=True))
     now = {row.id: _mark(row.content) for row in rows}
     found = [Fault("removed", seal.number, id_) for id_ in then if id_ not in now]
     found += [Fault("inserted", seal.number, id_) for id_ in now if id_ not in then]
     found += [Fault("changed", seal.number, id_) for id_, mark in now.items() if then.get(id_, mark) != mark]
-    # All rows are as the marks say: then it is the seal that was changed, or the one before, or all of it with skill.
-    return found or [Fault("seal-broken", seal.number)]
+    # Twice the same row, or another of the same CRC.
+    return found or [Fault("rows-differ", seal.number)]
 
 
-def _digest(number: int, before: bytes, rows: Sequence[Row]) -> bytes:
-    parts = [before, number.to_bytes(8, "big")]
+def _body(rows: Sequence[Row]) -> bytes:
+    parts: list[bytes] = []
     for row in rows:
         parts += (len(row.content).to_bytes(4, "big"), row.content)
     return sm3(b"".join(parts))
+
+
+def _digest(before: bytes, number: int, last: Place, ids: Sequence[int], marks: Sequence[int], body: bytes) -> bytes:
+    head = struct.pack(">qqqi", number, *last, len(ids))
+    lists = struct.pack(f">{len(ids)}q{len(marks)}i", *ids, *marks)
+    return sm3(before, head, lists, body)
 
 
 def _mark(content: bytes) -> int:

@@ -25,18 +25,26 @@ _BETWEEN = f"""{_ROWS}
 WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid <= $3 AND (a.xid < $3 OR a.id <= $4)
 ORDER BY a.xid, a.id
 """
-_WAITING = "SELECT count(*) FROM audit AS a WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2)"
-_SEALS = "SELECT number, xid, id, ids, marks, digest FROM audit_seal WHERE number > $1 ORDER BY number LIMIT $2"
-_LAST = "SELECT number, xid, id, ids, marks, digest FROM audit_seal ORDER BY number DESC LIMIT 1"
+# Late is what has waited for longer than any work takes, and what would wait for ever.
+_WAITING = """
+SELECT count(*), count(*) FILTER (
+    WHERE a.instant < clock_timestamp() - $3 * interval '1 second'
+        OR a.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::int8 + moved_by()
+)
+FROM audit AS a WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2)
+"""
+LATE = 30  # seconds
+_SEALS = "SELECT number, xid, id, ids, marks, body, digest FROM audit_seal WHERE number > $1 ORDER BY number LIMIT $2"
+_LAST = "SELECT number, xid, id, ids, marks, body, digest FROM audit_seal ORDER BY number DESC LIMIT 1"
 _SEAL = """
-INSERT INTO audit_seal (number, xid, id, ids, marks, digest) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO audit_seal (number, xid, id, ids, marks, body, digest) VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 
 
 async def pending(connection: asyncpg.Connection, after: Place, most: int) -> tuple[list[Row], bool]:
     """Returns the next rows behind a place that can be sealed, and whether there may be more of them."""
     horizon = await connection.fetchval(_HORIZON)
-    upto = min(after.xid + SPAN, horizon)
+    upto = min(max(after.xid, 0) + SPAN, horizon)
     found = await connection.fetch(_PENDING, *after, upto, most)
     if not found and upto < horizon:
         begin = await connection.fetchval(_NEXT, upto, horizon)
@@ -51,10 +59,10 @@ async def between(connection: asyncpg.Connection, after: Place, last: Place) -> 
     return [Row(*row) for row in await connection.fetch(_BETWEEN, *after, *last)]
 
 
-async def waiting(connection: asyncpg.Connection, after: Place) -> int:
-    """Returns how many rows stand behind a place."""
-    count: int = await connection.fetchval(_WAITING, *after)
-    return count
+async def waiting(connection: asyncpg.Connection, after: Place) -> tuple[int, int]:
+    """Returns how many rows stand behind a place, and how many of them should have been sealed by now."""
+    count, late = await connection.fetchrow(_WAITING, *after, LATE)
+    return count, late
 
 
 async def last_seal(connection: asyncpg.Connection) -> Seal | None:
@@ -70,10 +78,12 @@ async def seals(connection: asyncpg.Connection, after: int, most: int) -> list[S
 
 async def write(connection: asyncpg.Connection, made: Sequence[Seal]) -> None:
     """Writes seals."""
-    rows = [(one.number, *one.last, one.ids, one.marks, one.digest) for one in made]
+    rows = [(one.number, *one.last, one.ids, one.marks, one.body, one.digest) for one in made]
     await connection.executemany(_SEAL, rows)
 
 
 def _seal(row: asyncpg.Record) -> Seal:
-    number, xid, id_, ids, marks, digest = row
-    return Seal(number, Place(xid, id_), ids, marks, digest)
+    number, xid, id_, ids, marks, body, digest = row
+    if not all(isinstance(one, int) for one in (*ids, *marks)) or len(ids) != len(marks):
+        ids = marks = []  # Somebody was here: the digest will not be theirs.
+    return Seal(number, Place(xid, id_), ids, marks, body, digest)

@@ -7,7 +7,7 @@ import asyncpg
 
 from kangyun.access.trail import rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Seal, sealed
-from kangyun.access.trail.roots import Root, Roots
+from kangyun.access.trail.roots import Roots
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = "audit seal"
 BLOCK = 1_000  # rows of a seal at most
-MOST = 20_000  # rows that are read at once
+MOST = 5_000  # rows that are read at once
 EVERY = 0.5  # seconds
 RETRY = 1.0  # seconds
 ROOT_EVERY = 60.0  # seconds
@@ -37,16 +37,22 @@ async def seal(pool: Pool, kept: Roots, stop: asyncio.Event) -> None:
 
 async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: asyncio.Event) -> None:
     last = await rows.last_seal(connection)
-    told, told_at = 0, -ROOT_EVERY
+    # What was told of a number once is not told otherwise: after a restore the numbers come again.
+    told = max((root.seal for root in kept.read()[0]), default=0)
+    told_at = -ROOT_EVERY
     loop = asyncio.get_running_loop()
-    while not stop.is_set():
-        made, more = await seal_once(connection, last)
-        last = made[-1] if made else last
-        if last is not None and last.number != told and loop.time() - told_at >= ROOT_EVERY:
-            kept.add(Root(clock.now(), last.number, last.digest))
-            told, told_at = last.number, loop.time()
-        if not more:
-            await pause(stop, EVERY)
+    try:
+        while not stop.is_set():
+            made, more = await seal_once(connection, last)
+            last = made[-1] if made else last
+            if last is not None and last.number > told and loop.time() - told_at >= ROOT_EVERY:
+                kept.add(clock.now(), last.number, last.digest)
+                told, told_at = last.number, loop.time()
+            if not more:
+                await pause(stop, EVERY)
+    finally:
+        if last is not None and last.number > told:
+            kept.add(clock.now(), last.number, last.digest)
 
 
 async def seal_once(connection: asyncpg.Connection, last: Seal | None) -> tuple[list[Seal], bool]:

@@ -9,16 +9,17 @@ from kangyun.access.trail import rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Fault, Row, Seal, faults
 from kangyun.access.trail.roots import Root
 
-AT_ONCE = 100  # seals whose rows are read together
+AT_ONCE = 20  # seals whose rows are read together
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far it has come."""
+    """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now."""
 
     seals: int = 0
     rows: int = 0
-    waiting: int = 0  # rows that no seal holds yet
+    waiting: int = 0
+    late: int = 0
 
 
 async def verify(
@@ -26,26 +27,28 @@ async def verify(
 ) -> AsyncIterator[Fault]:
     """Yields each fault, in the order of the trail; `tell` is told how far it has come, at last of all."""
     progress = Progress()
-    kept = {root.seal: root.digest for root in roots}
+    kept: dict[int, set[bytes]] = {}
+    for root in roots:
+        kept.setdefault(root.seal, set()).add(root.digest)
     number, place, before = 0, START, BEFORE_ALL
     while some := await rows.seals(connection, number, AT_ONCE):
         found = await rows.between(connection, place, some[-1].last)
         begin = 0
         for seal in some:
-            for missing in range(number + 1, seal.number):
-                yield Fault("seal-missing", missing)
+            if seal.number != number + 1:
+                yield Fault("seal-missing", number + 1, seal.number - 1)
             end = _end(found, begin, seal)
             for fault in faults(seal, before, found[begin:end]):
                 yield fault
-            if kept.pop(seal.number, seal.digest) != seal.digest:
+            if kept.pop(seal.number, {seal.digest}) != {seal.digest}:
                 yield Fault("root-differs", seal.number)
             number, place, before, begin = seal.number, seal.last, seal.digest, end
             progress.seals += 1
         progress.rows += len(found)
         tell(progress)
     for missing in sorted(kept):
-        yield Fault("seal-missing", missing)
-    progress.waiting = await rows.waiting(connection, place)
+        yield Fault("seal-missing", missing, missing)
+    progress.waiting, progress.late = await rows.waiting(connection, place)
     tell(progress)
 
 
