@@ -20,7 +20,7 @@ _PENDING = f"""{_ROWS}
 WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid < $3 ORDER BY a.xid, a.id LIMIT $4
 """
 _NEXT = "SELECT min(xid) FROM audit WHERE xid >= $1 AND xid < $2"
-SPAN = 2_000  # transactions that are looked through at once: what is found has to be sorted
+SPAN = 250  # transactions that are looked through at once: what is found has to be sorted
 _BETWEEN = f"""{_ROWS}
 WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid <= $3 AND (a.xid < $3 OR a.id <= $4)
 ORDER BY a.xid, a.id
