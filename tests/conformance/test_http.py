@@ -39,12 +39,23 @@ JSON, XML = "application/fhir+json", "application/fhir+xml"
         ("", "_format=application/fhir%2Bxml", XML),
         ("", "_format=application/fhir+xml", XML),
         ("text/css", "_format=text/xml", XML),
+        ("", "_format=xml&_format=2020", XML),  # the first of several
     ],
 )
 async def test_the_format_is_the_one_that_is_asked_for(stocked, accept, query, given):
-    answer = await stocked.get(f"Patient/zhang?{query}", headers={"accept": accept})
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == f"{given};charset=utf-8"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for answer in (
+        await stocked.get(f"Patient/zhang?{query}", headers={"accept": accept}),
+        await stocked.post("Patient/_search", content=query, headers={"accept": accept} | form),
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == f"{given};charset=utf-8"
+
+
+async def test_a_format_of_the_query_stands_before_the_forms(stocked):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await stocked.post("Patient/_search?_format=xml", content="_format=json", headers=form)
+    assert answer.headers["content-type"] == f"{XML};charset=utf-8"
 
 
 @pytest.mark.parametrize(

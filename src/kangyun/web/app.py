@@ -157,7 +157,7 @@ class FhirEndpoint:
 
     async def _within(self, request: HttpRequest, record: Record, request_id: str) -> Answer:
         """Carries out a request on the record."""
-        if not names_content(request):
+        if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.
             request.format  # noqa: B018 - an unknown format is refused before anything is done
         if not request.segments and request.method == "POST":
             return await self._bundles.answer(request, record)

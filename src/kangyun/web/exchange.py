@@ -146,7 +146,7 @@ class HttpRequest:
         """The format of the answer. Raises NotSupported (406 is said by the endpoint) for an unknown one."""
         asked = self.option("_format") if b"_format" in self._scope["query_string"] else None
         if asked is not None:
-            return accepted(asked.replace(" ", "+"))
+            return named(asked)
         accept = self.header("accept")
         return accepted(accept) if accept else "json"
 
@@ -269,9 +269,14 @@ def _media(text: str) -> str:
     return text.partition(";")[0].strip().lower()
 
 
+def named(asked: str) -> Format:
+    """Returns the format that a value of `_format` names. Raises NotSupported."""
+    return accepted(asked.replace(" ", "+"))  # `application/fhir+xml`, where the plus was not escaped.
+
+
 @lru_cache(maxsize=256)
 def accepted(accept: str) -> Format:
-    """Returns the best format of an Accept header or `_format`. Raises NotSupported where none is to be had."""
+    """Returns the best format of an Accept header. Raises NotSupported where none is to be had."""
     for part in sorted(accept.split(","), key=_quality, reverse=True):
         found = _FORMATS.get(_media(part))
         if found is not None and _quality(part) > 0 and not _other_version(part):

@@ -21,7 +21,7 @@ from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.search.query import LARGEST_COUNT, read_elements
 from kangyun.web import answers, binaries
-from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, accepted, decoded, read_pairs
+from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, decoded, named, read_pairs
 from kangyun.web.metadata import Metadata
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
@@ -163,9 +163,9 @@ class Rest:
         if body and request.content_type != FORM:
             raise NotSupported("web.media-type")
         form = read_pairs(body)
-        for name, value in form:
-            if name == "_format":
-                request.format = accepted(value)
+        asked = next((value for name, value in form if name == "_format"), None)
+        if asked is not None and request.option("_format") is None:  # As in a query, the first of several counts.
+            request.format = named(asked)
         return [*request.pairs, *form]
 
     async def _compartment(self, request: HttpRequest, record: Record, type_: str, id_: str, wanted: str) -> Answer:
