@@ -15,7 +15,7 @@ from kangyun.store.batch import Batch, Stale
 from kangyun.store.writer import Writer
 
 GROUP = 32
-PATIENCE = 0.002  # seconds
+PATIENCE = 0.003  # seconds
 MOST_TOGETHER, MOST_BYTES = 20, 200_000  # versions of one commit, and what their bodies have
 
 
