@@ -7,6 +7,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from kangyun.access.subscriptions import delivery, rules, sockets
+from kangyun.store import feed
+
 Resource = dict[str, Any]
 
 
@@ -56,3 +59,20 @@ async def _ids_of(client: httpx.AsyncClient, url: str) -> list[str]:
     found = [entry["resource"]["id"] for entry in bundle.get("entry", ()) if entry["search"]["mode"] == "match"]
     assert len(found) == len(set(found))
     return found
+
+
+@pytest.fixture
+def quick_subscriptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long between two looks, or two calls."""
+    monkeypatch.setattr(feed, "LOOK", 0.02)
+    monkeypatch.setattr(delivery, "LOOK", 0.02)
+    monkeypatch.setattr(sockets, "LOOK", 0.02)
+    monkeypatch.setattr(rules, "SHORTEST_WAIT", 0.02)
+    monkeypatch.setattr(rules, "LONGEST_WAIT", 0.1)
+
+
+@pytest_asyncio.fixture
+async def hooked(open_client: Any, start_background: Any) -> httpx.AsyncClient:
+    """A client of an installation that may call this machine."""
+    start_background(subscription_hosts="127.0.0.1")
+    return await open_client()

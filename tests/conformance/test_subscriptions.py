@@ -1,4 +1,4 @@
-"""Subscriptions: asked for over HTTP, matched and delivered by the background work, rung on websockets.
+"""Subscriptions: asked for over HTTP, matched and delivered by the background work.
 
 Source: https://hl7.org/fhir/R4/subscription.html
 """
@@ -10,34 +10,12 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from kangyun.access.subscriptions import delivery, matching, rules, sockets, table
+from kangyun.access.subscriptions import delivery, matching, rules, table
 from kangyun.base import clock
 from kangyun.fhir import xml
-from kangyun.store import feed
-from kangyun.testing.plugin import ADMIN_TOKEN
-from kangyun.web.app import Application
+from kangyun.testing.subscribing import PATIENCE, PATIENT, becomes, subscribed, subscription, until
 
-PATIENT = {"resourceType": "Patient", "name": [{"family": "张"}]}
-
-
-def subscription(endpoint=None, criteria="Patient?gender=female", **channel):
-    channel = {"type": "rest-hook", "endpoint": endpoint} | channel
-    return {
-        "resourceType": "Subscription",
-        "status": "requested",
-        "reason": "test",
-        "criteria": criteria,
-        "channel": {name: value for name, value in channel.items() if value is not None},
-    }
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(feed, "LOOK", 0.02)
-    monkeypatch.setattr(delivery, "LOOK", 0.02)
-    monkeypatch.setattr(sockets, "LOOK", 0.02)
-    monkeypatch.setattr(rules, "SHORTEST_WAIT", 0.02)
-    monkeypatch.setattr(rules, "LONGEST_WAIT", 0.1)
+pytestmark = pytest.mark.usefixtures("quick_subscriptions")
 
 
 class Receiver:
@@ -76,36 +54,6 @@ async def endpoint(receiver):
     yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/on"
     server.close()
     await server.wait_closed()
-
-
-@pytest_asyncio.fixture
-async def hooked(open_client, start_background):
-    """A client of an installation that may call this machine."""
-    start_background(subscription_hosts="127.0.0.1")
-    return await open_client()
-
-
-PATIENCE = 120  # seconds until a test gives up: a busy machine is no fault of ours
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-async def subscribed(client, resource, status="active"):
-    """Writes a Subscription and waits until it says so."""
-    made = await client.post("Subscription", json=resource)
-    assert made.status_code == 201, made.text
-    return await becomes(client, made.json()["id"], status)
-
-
-async def becomes(client, id_, status):
-    async with asyncio.timeout(PATIENCE):
-        while (found := (await client.get(f"Subscription/{id_}")).json())["status"] != status:
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def test_what_matches_is_sent_whole_as_an_update_and_nothing_else_is(hooked, receiver, endpoint):
@@ -384,100 +332,6 @@ async def test_what_is_imported_is_told_to_nobody(hooked, receiver, endpoint, pl
     await hooked.put("Patient/told", json=PATIENT | {"id": "told", "gender": "female"})
     await until(lambda: receiver.got)
     assert [one["id"] for one in receiver.resources] == ["told"]
-
-
-# --- websockets
-
-
-SIGNED_IN = ((b"authorization", f"Bearer {ADMIN_TOKEN}".encode()),)
-
-
-class Socket:
-    """A websocket to an application, without a server between."""
-
-    def __init__(self, application, headers=(), query=""):
-        self._in, self.out = asyncio.Queue(), asyncio.Queue()
-        scope = {
-            "type": "websocket", "path": "/fhir/websocket", "raw_path": b"/fhir/websocket",
-            "headers": list(headers), "query_string": query.encode(), "client": ("127.0.0.1", 1),
-        }  # fmt: skip
-        self._in.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.ensure_future(application(scope, self._in.get, self.out.put))
-
-    async def say(self, text):
-        await self._in.put({"type": "websocket.receive", "text": text})
-
-    async def hear(self):
-        return await asyncio.wait_for(self.out.get(), PATIENCE)
-
-    async def leave(self):
-        await self._in.put({"type": "websocket.disconnect", "code": 1000})
-        await self.task
-
-
-@pytest_asyncio.fixture
-async def listen(fresh_database, make_settings):
-    """Opens websockets; each has a process's application of its own behind it, as with several web processes."""
-    opened = []
-
-    async def listen_(headers=SIGNED_IN, query=""):
-        application = Application(make_settings(), fresh_database)
-        await application.open()
-        socket = Socket(application, headers, query)
-        opened.append((application, socket))
-        assert (await socket.hear())["type"] == "websocket.accept"
-        return socket
-
-    yield listen_
-    for application, socket in opened:
-        await socket.leave()
-        await application.close()
-
-
-async def test_bound_sockets_ring_in_every_process(hooked, listen):
-    made = await subscribed(hooked, subscription(criteria="Patient", type="websocket"))
-    one, two = await listen(), await listen((), f"token={ADMIN_TOKEN}")
-    for socket in (one, two):
-        await socket.say(f"bind {made['id']}")
-        assert (await socket.hear())["text"] == f"bound {made['id']}"
-    await hooked.post("Patient", json=PATIENT)
-    for socket in (one, two):
-        assert (await socket.hear())["text"] == f"ping {made['id']}"
-    await hooked.post("Observation", json={"resourceType": "Observation", "status": "final", "code": {"text": "x"}})
-    await hooked.post("Patient", json=PATIENT)
-    assert (await one.hear())["text"] == f"ping {made['id']}"
-    assert one.out.empty()
-
-
-async def test_a_socket_may_be_bound_before_its_subscription_is_active(
-    open_client, listen, start_background, monkeypatch
-):
-    monkeypatch.setattr(sockets, "APPEARS_WITHIN", PATIENCE)
-    client = await open_client()
-    made = (await client.post("Subscription", json=subscription(criteria="Patient", type="websocket"))).json()
-    socket = await listen()
-    await socket.say(f"bind {made['id']}")
-    await asyncio.sleep(0.2)
-    start_background()
-    assert (await socket.hear())["text"] == f"bound {made['id']}"
-
-
-async def test_sockets_need_a_sign_in_and_a_subscription_of_their_own(hooked, listen, monkeypatch):
-    monkeypatch.setattr(sockets, "APPEARS_WITHIN", 0.05)
-    assert (await (await listen(())).hear())["code"] == 4401
-    assert (await (await listen((), "token=wrong")).hear())["code"] == 4401
-    socket = await listen()
-    await socket.say("bind nobody")
-    assert (await socket.hear())["code"] == 4404
-
-
-async def test_nonsense_on_a_socket_is_passed_over(hooked, listen):
-    made = await subscribed(hooked, subscription(criteria="Patient", type="websocket"))
-    socket = await listen()
-    for text in ("", "bind", "x" * 100_000, "bind ../..", "unbind x"):
-        await socket.say(text)
-    await socket.say(f"bind {made['id']}")
-    assert (await socket.hear())["text"] == f"bound {made['id']}"
 
 
 async def test_criteria_may_be_by_a_parameter_of_the_region_as_long_as_there_is_one(hooked, receiver, endpoint):
