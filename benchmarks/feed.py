@@ -163,7 +163,7 @@ def _writers(url: str, patients: list[int], numbers: list[int], seconds: float, 
             committer = Committer(pool, _Writer(proven))
             until = time.monotonic() + seconds
             found = await asyncio.gather(*(_write(pool, committer, patients, number, until) for number in numbers))
-            return [took for one in found for took in one], _cpu(await _backends(pool))
+            return [took for one in found for took in one], cpu_of(await _backends(pool))
 
     took, database = uvloop.run(work())
     end.send((took, database, time.process_time()))
@@ -190,7 +190,7 @@ async def _read(
                 await asyncio.sleep(feed.BREATH if events else feed.LOOK)
 
 
-def _cpu(pids: list[int]) -> float:
+def cpu_of(pids: list[int]) -> float:
     """CPU seconds of processes of this machine so far."""
     total = 0
     for pid in pids:
@@ -217,7 +217,7 @@ async def _round(
         reading = asyncio.ensure_future(_read(pool, caught_up, stop_reading, seen, found.lags))
         await caught_up.wait()  # What was there before this round is not to be measured.
         found.lags.clear()
-        began = _cpu(await _backends(pool))
+        began = cpu_of(await _backends(pool))
         size = (SEGMENT_NUMBERS - FIRST_RANGE) // (ROUNDS * writers)
         numbers = [FIRST_RANGE + (nth * writers + i) * size for i in range(writers)]
         for part in await _in_processes(
@@ -232,7 +232,7 @@ async def _round(
         await sequencing
         stop_reading.set()
         await reading
-        _add(found.cpu, "database: sequencer and reader", _cpu(await _backends(pool)) - began)
+        _add(found.cpu, "database: sequencer and reader", cpu_of(await _backends(pool)) - began)
         _add(found.cpu, "sequencer and reader", time.process_time() - own)
         async with pool.connection() as connection:
             found.faults = await _faults(connection, seen, proven)

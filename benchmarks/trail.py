@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import machine
+from benchmarks.feed import cpu_of
 from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import Progress, verify
 from kangyun.cli.serve import prepare_database
@@ -61,12 +62,12 @@ async def _measure(url: str, rows: int) -> dict[str, dict[str, float]]:
     try:
         figures = {}
         for name, step in (("fill", _fill), ("seal", _seal), ("verify", _verify)):
-            began, own, server = time.monotonic(), time.process_time(), await _server_cpu(connection)
+            began, own, server = time.monotonic(), time.process_time(), cpu_of([connection.get_server_pid()])
             await step(connection, rows)
             figures[name] = {
                 "seconds": time.monotonic() - began,
                 "own": time.process_time() - own,
-                "server": await _server_cpu(connection) - server,
+                "server": cpu_of([connection.get_server_pid()]) - server,
             }
         return figures
     finally:
@@ -101,11 +102,6 @@ async def _verify(connection: asyncpg.Connection, rows: int) -> None:
     faults = [fault async for fault in verify(connection, (), tell)]
     if faults or reached.rows != rows:
         raise SystemExit(f"{len(faults)} faults, {reached.rows} of {rows} rows")
-
-
-async def _server_cpu(connection: asyncpg.Connection) -> float:
-    fields = Path(f"/proc/{connection.get_server_pid()}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
 
 
 if __name__ == "__main__":

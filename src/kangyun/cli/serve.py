@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import importlib
-import logging
 import os
 import signal
 import sys
@@ -19,8 +18,6 @@ from kangyun.cli import workers
 from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.database.migrations import Migration, Phase, migrate
 from kangyun.store.moved import settle
-
-logger = logging.getLogger(__name__)
 
 PACKAGES = ["database", "store", "access"]
 """Packages with migrations, from the lowest layer to the highest."""
@@ -87,7 +84,9 @@ async def prepare_database(url: str, phases: tuple[Phase, ...] | None = None) ->
             phases = EXPAND_AND_CONTRACT if await connection.fetchval(_IS_NEW) else EXPAND
         done = await migrate(connection, PACKAGES, phases)
         if await settle(connection):
-            logger.warning("the database was moved to another server: the feed has begun a new epoch")
+            from kangyun.cli.speech import announce, speak  # Not for those who serve: it is a part of their start.
+
+            announce(speak("cli.moved"), style="yellow")
         return done
     finally:
         await connection.close()

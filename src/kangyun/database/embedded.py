@@ -277,14 +277,10 @@ class EmbeddedServer:
     def _wait_for_the_dying(self, wait: float = 10.0) -> None:
         """Waits for a server that was killed and has not quite gone: the next one would take it for alive."""
         deadline = time.monotonic() + wait
-        while time.monotonic() < deadline:
-            try:
-                pid = int((self.data / "postmaster.pid").read_text("utf-8").splitlines()[0])
-                if Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return  # It is another process's number by now.
-            except (OSError, ValueError, IndexError):
-                return
-            time.sleep(0.02)
+        with contextlib.suppress(OSError):  # It is gone.
+            # One that has a command line is another process, that has the number by now.
+            while not Path(f"/proc/{self._status()[0]}/cmdline").read_bytes() and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def _status(self) -> tuple[int, str]:
         """Returns pid and state of the server as its own `postmaster.pid` says; (0, "") where it says nothing."""

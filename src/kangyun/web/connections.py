@@ -220,7 +220,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if not self.pipeline and (self.is_idle or not self.cycle.response_started):
-            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.write(_bare(status))
         self.transport.close()
 
 
@@ -230,8 +230,13 @@ class Websocket(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if not self.handshake_initiated and not self.transport.is_closing():
-            self.transport.write(STATUS_LINE[400] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.write(_bare(400))
             self.transport.close()
+
+
+def _bare(status: int) -> bytes:
+    """Returns an answer that says its status only, and that it is the last."""
+    return STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @cache

@@ -19,7 +19,6 @@ from typing import Literal, NamedTuple
 from kangyun.base.crypto import sm3
 
 BEFORE_ALL = bytes(32)
-LEAST = -(1 << 63)
 
 
 class Place(NamedTuple):
@@ -29,7 +28,7 @@ class Place(NamedTuple):
     id: int
 
 
-START = Place(LEAST, LEAST)
+START = Place(-(1 << 63), -(1 << 63))
 
 
 class Row(NamedTuple):
@@ -72,18 +71,17 @@ def sealed(number: int, before: bytes, rows: Sequence[Row]) -> Seal:
 
 def faults(seal: Seal, before: bytes, rows: Sequence[Row]) -> list[Fault]:
     """Returns what of a seal and its rows is not as it was. `rows`: those that stand in its place now."""
+    differ = [] if _body(rows) == seal.body else [Fault("rows-differ", seal.number)]
     if _digest(before, seal.number, seal.last, seal.ids, seal.marks, seal.body) != seal.digest:
-        broken = [Fault("seal-broken", seal.number)]  # What it says of its rows means nothing any more.
-        return broken if _body(rows) == seal.body else [*broken, Fault("rows-differ", seal.number)]
-    if _body(rows) == seal.body:
+        return [Fault("seal-broken", seal.number), *differ]  # What it says of its rows means nothing any more.
+    if not differ:
         return []
     then = dict(zip(seal.ids, seal.marks, strict=True))
     now = {row.id: _mark(row.content) for row in rows}
     found = [Fault("removed", seal.number, id_) for id_ in then if id_ not in now]
     found += [Fault("inserted", seal.number, id_) for id_ in now if id_ not in then]
     found += [Fault("changed", seal.number, id_) for id_, mark in now.items() if then.get(id_, mark) != mark]
-    # Twice the same row, or another of the same CRC.
-    return found or [Fault("rows-differ", seal.number)]
+    return found or differ  # Twice the same row, or another of the same CRC.
 
 
 def _body(rows: Sequence[Row]) -> bytes:

@@ -14,31 +14,32 @@ SELECT a.xid, a.id, record_send(ROW(
 ))
 FROM audit AS a LEFT JOIN commit AS c ON c.id = a.commit
 """
+BEHIND = "a.xid >= $1 AND (a.xid > $1 OR a.id > $2)"
+"""The condition on rows behind a place, which are the first two values."""
 # Transactions before this one have ended: nothing can come between their rows any more.
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + moved_by()"
 _PENDING = f"""{_ROWS}
-WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid < $3 ORDER BY a.xid, a.id LIMIT $4
+WHERE {BEHIND} AND a.xid < $3 ORDER BY a.xid, a.id LIMIT $4
 """
 _NEXT = "SELECT min(xid) FROM audit WHERE xid >= $1 AND xid < $2"
 SPAN = 250  # transactions that are looked through at once: what is found has to be sorted
 _BETWEEN = f"""{_ROWS}
-WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2) AND a.xid <= $3 AND (a.xid < $3 OR a.id <= $4)
+WHERE {BEHIND} AND a.xid <= $3 AND (a.xid < $3 OR a.id <= $4)
 ORDER BY a.xid, a.id
 """
 # Late is what has waited for longer than any work takes, and what would wait for ever.
-_WAITING = """
+_WAITING = f"""
 SELECT count(*), count(*) FILTER (
     WHERE a.instant < clock_timestamp() - $3 * interval '1 second'
         OR a.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::int8 + moved_by()
 )
-FROM audit AS a WHERE a.xid >= $1 AND (a.xid > $1 OR a.id > $2)
+FROM audit AS a WHERE {BEHIND}
 """
 LATE = 30  # seconds
-_SEALS = "SELECT number, xid, id, ids, marks, body, digest FROM audit_seal WHERE number > $1 ORDER BY number LIMIT $2"
-_LAST = "SELECT number, xid, id, ids, marks, body, digest FROM audit_seal ORDER BY number DESC LIMIT 1"
-_SEAL = """
-INSERT INTO audit_seal (number, xid, id, ids, marks, body, digest) VALUES ($1, $2, $3, $4, $5, $6, $7)
-"""
+_COLUMNS = "number, xid, id, ids, marks, body, digest"
+_SEALS = f"SELECT {_COLUMNS} FROM audit_seal WHERE number > $1 ORDER BY number LIMIT $2"
+_LAST = f"SELECT {_COLUMNS} FROM audit_seal ORDER BY number DESC LIMIT 1"
+_SEAL = f"INSERT INTO audit_seal ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)"
 
 
 async def pending(connection: asyncpg.Connection, after: Place, most: int) -> tuple[list[Row], bool]:
