@@ -8,7 +8,6 @@ are warm. A connection that broke, or whose transaction did not end, is closed a
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +15,7 @@ from typing import Any, Self
 import asyncpg
 
 from kangyun.base.errors import TooCostly, Unavailable
+from kangyun.database.places import Full, Places
 
 # What an unreachable, stopping, starting or full server raises, a standby that does not write, a disk that does not
 # read, and a lock that others keep: the caller may try again later.
@@ -51,54 +51,6 @@ SERVER_SETTINGS = {
 }
 
 
-class Places:
-    """So many places; callers wait for one at most `patience` seconds."""
-
-    def __init__(self, size: int, patience: float) -> None:
-        self._patience = patience
-        self.free = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        # Told of each wait, in seconds.
-        self.on_wait: Callable[[float], object] | None = None
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    async def take(self) -> None:
-        """Takes a place, which is to be given back. Raises Unavailable when none comes free in time."""
-        if self.free > 0:
-            self.free -= 1
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._patience):
-                await place
-        except BaseException as error:
-            # The place may have come in the same moment: then it is the next one's.
-            if place.done() and not place.cancelled():
-                self.give()
-            elif place in self._waiting:
-                self._waiting.remove(place)
-            if isinstance(error, TimeoutError):
-                raise Unavailable("database.pool-busy") from None
-            raise
-        finally:
-            if self.on_wait is not None:
-                self.on_wait(time.monotonic() - began)
-
-    def give(self) -> None:
-        """Gives a place to who has waited longest."""
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        self.free += 1
-
-
 class Pool:
     """At most `size` connections to `url`; callers wait for one at most `patience` seconds."""
 
@@ -115,7 +67,6 @@ class Pool:
         self._settings = SERVER_SETTINGS | (settings or {})
         self._prepare = prepare
         self._patience = patience
-        self._size = size
         self._idle: list[asyncpg.Connection] = []
         self._closed = False
         self._places = Places(size, patience)
@@ -137,7 +88,7 @@ class Pool:
 
     @property
     def in_use(self) -> int:
-        return self._size - self._places.free
+        return self._places.in_use
 
     def tell_waits(self, told: Callable[[float], object]) -> None:
         """Tells of each wait for a connection, in seconds."""
@@ -146,7 +97,7 @@ class Pool:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Lends a connection. Raises Unavailable when none comes free in time and when the server is lost."""
-        await self._places.take()
+        await _take(self._places)
         try:
             connection = self._living() or await self._connect()
         except BaseException:
@@ -182,7 +133,7 @@ class Pool:
 
         Else those who want one patient's lock would keep everybody from the database.
         """
-        await self._for_locks.take()
+        await _take(self._for_locks)
         try:
             async with self.connection() as connection:
                 yield connection
@@ -230,3 +181,10 @@ class Pool:
                     raise Unavailable from error
                 raise
         return connection
+
+
+async def _take(places: Places) -> None:
+    try:
+        await places.take()
+    except Full:
+        raise Unavailable("database.pool-busy") from None

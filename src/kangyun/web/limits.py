@@ -8,11 +8,11 @@ costs a bounded queue, never memory, and a class never takes the places of anoth
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Literal
 
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.database.places import Full, Places
 
 Kind = Literal["interactive", "feed", "bulk"]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,18 +38,22 @@ class Limits:
 
     def __init__(self, *, body_bytes: int, **most: int) -> None:
         self.most = most
-        self.free = dict(most)
         self.refused = dict.fromkeys(most, 0)
         self.room = Room(body_bytes)
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {kind: deque() for kind in most}
+        self._places = {kind: Places(count, PATIENCE[kind], count * QUEUE) for kind, count in most.items()}
+
+    @property
+    def free(self) -> dict[str, int]:
+        """How many places of each class are free."""
+        return {kind: places.free for kind, places in self._places.items()}
 
     def in_use(self, kind: str) -> int:
         """How many requests of a class are being worked on."""
-        return self.most[kind] - self.free[kind]
+        return self._places[kind].in_use
 
     def waiting(self, kind: str) -> int:
         """How many requests of a class wait for a place."""
-        return len(self._waiting[kind])
+        return self._places[kind].waiting
 
     def place(self, kind: Kind) -> "Place":
         """Returns a place of a class, to be held. Raises Unavailable or Throttled when none comes free in time."""
@@ -57,43 +61,15 @@ class Limits:
 
     async def take(self, kind: Kind) -> None:
         """Takes a place. Raises Unavailable, Throttled."""
-        if self.free[kind] > 0:
-            self.free[kind] -= 1
-        else:
-            await self._wait(kind)
-
-    async def _wait(self, kind: Kind) -> None:
-        queue = self._waiting[kind]
-        if len(queue) >= self.most[kind] * QUEUE:
-            raise self._refusal(kind)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
         try:
-            async with asyncio.timeout(PATIENCE[kind]):
-                await turn
-        except BaseException as error:
-            # The turn may have come in the same moment: then it is the next one's.
-            if turn.done() and not turn.cancelled():
-                self.give(kind)
-            elif turn in queue:
-                queue.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise self._refusal(kind) from None
-            raise
+            await self._places[kind].take()
+        except Full:
+            self.refused[kind] += 1
+            raise Unavailable("web.full") if kind == "interactive" else Throttled("web.busy", kind=kind) from None
 
     def give(self, kind: Kind) -> None:
         """Gives a place back: to who has waited longest."""
-        queue = self._waiting[kind]
-        while queue:
-            turn = queue.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.free[kind] += 1
-
-    def _refusal(self, kind: Kind) -> PlatformError:
-        self.refused[kind] += 1
-        return Unavailable("web.full") if kind == "interactive" else Throttled("web.busy", kind=kind)
+        self._places[kind].give()
 
 
 class Place:
