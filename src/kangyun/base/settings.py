@@ -33,12 +33,49 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_token: Annotated[
         str, "管理员令牌，至少 32 字符，空则没有 | Administrator's bearer token, 32 characters or more; empty: none"
     ] = ""
+    metrics_token: Annotated[
+        str,
+        "监控系统读取 /metrics 的令牌，至少 32 字符，空则仅管理员可读 | "
+        "Token by which the watch reads /metrics, 32 characters or more; empty: administrators only",
+    ] = ""
     demo: Annotated[bool, "演示实例（示例登录与演示数据）| Demonstration (sample sign-ins and data)"] = False
     workers: Annotated[int, "Web 进程数，0 为每核一个 | Web processes; 0: one a core"] = 0
     connections: Annotated[int, "每个 Web 进程的数据库连接数 | Database connections of each web process"] = 12
     time_zone: Annotated[str, "无时区日期时间所属时区 | Zone of dates and times that name none"] = "Asia/Shanghai"
     cipher: Annotated[str, "正文加密算法 sm4 或 aes | Cipher of bodies: sm4 or aes"] = "sm4"
     root_key: Annotated[str, "根密钥文件，空则在数据文件夹 | File of the root key; empty: in the data folder"] = ""
+    crypto: Annotated[
+        str,
+        "密码后端：software、sdf（GM/T 0018）或 pkcs11 | Cryptographic back end: software, sdf (GM/T 0018) or pkcs11",
+    ] = "software"
+    crypto_library: Annotated[str, "密码设备的驱动库文件 | Library of the cryptographic device"] = ""
+    crypto_token: Annotated[str, "PKCS#11 令牌的标签 | Label of the PKCS#11 token"] = ""
+    crypto_key: Annotated[
+        str, "设备中根密钥的编号（sdf）或标签（pkcs11）| The root key in the device: its index (sdf) or label (pkcs11)"
+    ] = "1"
+    crypto_signing_key: Annotated[
+        str, "设备中签名密钥的编号或标签 | The signing key in the device: its index or label"
+    ] = "1"
+    crypto_pin: Annotated[str, "设备口令 | PIN of the device"] = ""
+    crypto_mechanisms: Annotated[
+        str,
+        "PKCS#11 厂商国密机制编号 | The maker's numbers of mechanisms (PKCS#11): cbc=0x…,sign=0x…,wrap=0x…,make=0x…",
+    ] = ""
+    signing_server: Annotated[
+        str, "签名验签服务器地址，空则由密码后端签名 | URL of a signature server; empty: the back end signs"
+    ] = ""
+    signing_server_key: Annotated[int, "签名验签服务器中的密钥编号 | Index of the key in the signature server"] = 1
+    signing_server_pin: Annotated[str, "该密钥的口令 | PIN of that key"] = ""
+    time_stamp_server: Annotated[str, "时间戳服务器地址，空则不加时间戳 | URL of a time-stamp server; empty: none"] = ""
+    trusted_proxies: Annotated[
+        str,
+        "可信反向代理（国密网关）的地址或网段，逗号分隔 | Addresses of reverse proxies whose X-Forwarded-For and"
+        " X-Client-Certificate are believed, separated by commas",
+    ] = ""
+    key_days: Annotated[int, "纪元密钥更换的天数 | Days after which the epoch key is renewed"] = 30
+    ledger: Annotated[
+        str, "库外台账文件，空则在数据文件夹 | File of the ledger outside the database; empty: in the data folder"
+    ] = ""
     body_limit: Annotated[int, "请求正文上限（字节）| Largest request body (bytes)"] = 64_000_000
     body_memory: Annotated[
         int, "每进程同时处理的请求正文总量（字节）| Request bodies held at once by a process (bytes)"
@@ -63,11 +100,75 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     subscription_hosts: Annotated[
         str, "订阅可通知的内网地址，逗号分隔 | Inner hosts that subscriptions may call, separated by commas"
     ] = ""
+    message_url: Annotated[
+        str, "短信与语音网关地址，空则不能发送验证码 | Gateway for SMS and voice; empty: no codes can be sent"
+    ] = ""
+    message_key: Annotated[str, "短信网关签名密钥 | Key that messages to the gateway are signed with"] = ""
+    message_hosts: Annotated[
+        str, "短信网关、微信代理的内网地址，逗号分隔 | Inner hosts of the gateway and of a proxy to WeChat, by commas"
+    ] = ""
+    wechat_url: Annotated[str, "微信接口地址 | Address of WeChat's API"] = "https://api.weixin.qq.com"
+    wechat_app: Annotated[str, "微信小程序 AppID，空则停用微信登录 | WeChat AppID; empty: no sign-in by WeChat"] = ""
+    wechat_secret: Annotated[str, "微信小程序 AppSecret | WeChat AppSecret"] = ""
+    look_frames: Annotated[
+        str,
+        "可在框架中嵌入诊间调阅页的来源（如 https://his.example），逗号分隔，空则都不可 | "
+        "Origins whose pages may frame the doctor's look, separated by commas; empty: none",
+    ] = ""
+    session_hours: Annotated[float, "登录最长有效小时数 | Hours that a sign-in lasts at most"] = 12.0
+    idle_minutes: Annotated[
+        float, "无操作多少分钟后自动退出 | Minutes without a request after which a sign-in ends"
+    ] = 30.0
+    sessions_each: Annotated[
+        int,
+        "每个账号同时登录数，0 不限；超出则最早的退出 | Sign-ins of an account at once, the oldest ends; 0: no limit",
+    ] = 0
+    password_length: Annotated[int, "密码最短长度 | Shortest password (characters)"] = 10
+    password_days: Annotated[int, "密码有效天数，0 不限 | Days after which a password must be changed; 0: never"] = 90
+    token_minutes: Annotated[
+        float, "发给应用的访问令牌有效分钟数 | Minutes that an application's access token is good for"
+    ] = 10.0
+    sign_in_hosts: Annotated[
+        str,
+        "登录可访问的内网地址（应用公钥、外部身份提供方），逗号分隔 | "
+        "Inner hosts that sign-in may call (applications' keys, the outside provider), separated by commas",
+    ] = ""
+    oidc_issuer: Annotated[
+        str, "外部 OpenID 身份提供方，空则没有 | Issuer of an outside OpenID provider; empty: none"
+    ] = ""
+    oidc_client: Annotated[
+        str, "外部令牌的受众（本平台在其处的 client id）| Audience of its tokens: our client id there"
+    ] = ""
+    oidc_mapping: Annotated[
+        str,
+        "外部声明对应表，空则为数据文件夹的 oidc.toml | File that maps its claims; empty: oidc.toml in the data folder",
+    ] = ""
+    audit_months: Annotated[
+        int,
+        "审计记录留在数据库中的月数，至少 6，更早的由 kangyun audit archive 归档 | "
+        "Months that audit rows stay in the database, 6 or more; kangyun audit archive takes out older ones",
+    ] = 12
+    audit_archive: Annotated[
+        str, "审计归档文件夹，空则在数据文件夹 | Folder of the audit archive; empty: in the data folder"
+    ] = ""
+    alert_rules: Annotated[
+        str, "异常行为告警规则文件，空则用随附规则 | File of alert rules; empty: those that are shipped"
+    ] = ""
+    backup_folder: Annotated[
+        str, "备份文件夹（挂载的另一台机器），空则不备份 | Folder of the backups, another machine's; empty: none"
+    ] = ""
+    backup_hours: Annotated[int, "每隔多少小时做一次完整备份 | Hours between two base copies"] = 24
+    backup_keep: Annotated[int, "保留的完整备份份数 | Base copies that are kept"] = 7
+    synchronous_standby: Annotated[
+        bool, "写入须等备机落盘才应答（内置数据库）| Writes wait for the standby's disk (embedded server)"
+    ] = False
     log_level: Annotated[str, "日志级别 | Log level"] = "info"
 
 
-PREFIX = "KANGYUN_"
+FILE, PREFIX = "kangyun.toml", "KANGYUN_"
 SHORTEST_ADMIN_TOKEN = 32
+FEWEST_AUDIT_MONTHS = 6
+"""Cybersecurity Law of the PRC, article 21 (3)."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **given: object) -> Settings:
@@ -81,15 +182,21 @@ def read_settings(environment: Mapping[str, str] = os.environ, **given: object) 
         if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in fields:
             chosen.setdefault(name[len(PREFIX) :].lower(), text)
     folder = Path(chosen.get("data", Settings().data))
-    for name, value in _file(folder / "kangyun.toml").items():
+    for name, value in _file(folder / FILE).items():
         if name not in fields:
             raise Invalid("base.unknown-setting", name=name)
         chosen.setdefault(name, value)
     settings = _converted(chosen)
     if settings.admin_token and len(settings.admin_token) < SHORTEST_ADMIN_TOKEN:
         raise Invalid("base.short-admin-token", least=SHORTEST_ADMIN_TOKEN)
+    if settings.metrics_token and len(settings.metrics_token) < SHORTEST_ADMIN_TOKEN:
+        raise Invalid("base.short-metrics-token", least=SHORTEST_ADMIN_TOKEN)
     if settings.cipher not in ("sm4", "aes"):
         raise Invalid("base.wrong-setting", name="cipher")
+    if settings.crypto not in ("software", "sdf", "pkcs11"):
+        raise Invalid("base.wrong-setting", name="crypto")
+    if settings.audit_months < FEWEST_AUDIT_MONTHS:
+        raise Invalid("base.wrong-setting", name="audit_months")
     try:
         ZoneInfo(settings.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -22,6 +22,7 @@ def test_the_order(tmp_path):
         ("cipher", "rot13"),
         ("port", "eighty"),
         ("search_seconds", "soon"),
+        ("audit_months", "5"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_its_name(tmp_path, name, value):
