@@ -12,14 +12,16 @@ from typing import Any
 import asyncpg
 
 from kangyun.base.crypto import Sealer, sm3
+from kangyun.base.errors import Forbidden
 from kangyun.fhir import Resource
 from kangyun.store import body, rows
 from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.keys import KeyRing
-from kangyun.store.model import DELETED, TYPE_NUMBERS, Envelope
+from kangyun.store.labelling import SEVERAL
+from kangyun.store.model import DELETED, Envelope
 from kangyun.store.segments import segment_of
-from kangyun.store.statements import statement
 from kangyun.store.tokens import bucket_of, name_bucket
+from kangyun.store.types import TYPE_NUMBERS
 
 # The definitions that bodies are validated by: R4 4.0.1.
 DEFINITIONS_EDITION = 1
@@ -50,6 +52,7 @@ class Change:
     chosen:  a client chose the id.  named: the name is new and must be written.
     reindexed: its index row was made by an older edition and is made anew whatever changes.
     text:    what is stored of it, in clear; the writer fills it in.
+    labels:  that the resource has. patient: whom it is about, about: all of them; the writer fills them in.
     """
 
     res: int
@@ -64,6 +67,9 @@ class Change:
     named: bool = False
     reindexed: bool = False
     text: bytes = b""
+    labels: int = 0
+    patient: int | None = None
+    about: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -113,8 +119,10 @@ class Batch:
         self._fresh_keys: dict[int | None, tuple[int, Sealer]] = {}
 
     async def prepare(
-        self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]]
-    ) -> None:
+        self, connection: asyncpg.Connection, changes: Sequence[Change], names: Sequence[tuple[str, str, int]],
+        inherited: Mapping[int, int],
+    ) -> None:  # fmt: skip
+        """inherited: by `res`, labels that a change has of what it refers to."""
         hasher = self._keys.hasher
         self._outcome = self._envelope.outcome(changes[0].action)
         for type_, id_, res in names:
@@ -123,13 +131,14 @@ class Batch:
         for count, change in enumerate(changes):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # Others want the processor, too.
-            indexed.append(self._index(change))
+            indexed.append(self._index(change, inherited.get(change.res, 0)))
         await self._fetch_keys(connection, {row.patient for row in indexed})
         for count, (change, row) in enumerate(zip(changes, indexed, strict=True)):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             if change.named:
                 self._name(hasher.name(change.type, change.id), change.res)
+            change.patient, change.about = row.patient, row.about
             self._seal(change, row.patient)
 
     @property
@@ -144,7 +153,7 @@ class Batch:
         return rows.commit_row(
             *(about.institution, about.historic, about.depth, about.actor, about.purpose, about.origin, about.request),
             *(res, versions, sm3(*self._digested), about.action, self._outcome, about.shape, about.source),
-            sorted(self._patients),
+            *(sorted(self._patients), about.role, about.way, about.client),
         )
 
     def remember(self) -> None:
@@ -157,8 +166,8 @@ class Batch:
         self.rows.names.append(rows.name_row(digest, res))
         self.buckets.add(name_bucket(digest))
 
-    def _index(self, change: Change) -> IndexRow:
-        """Makes the index rows of a change and returns the row that stands after it."""
+    def _index(self, change: Change, inherited: int) -> IndexRow:
+        """Makes the index rows of a change and returns the row that stands after it. inherited: labels of another's."""
         self.segments.add(segment_of(change.res))
         if change.version > 1:
             self.rows.expected.append(rows.expectation(change.res, change.version - 1))
@@ -171,14 +180,20 @@ class Batch:
             row = _emptied(before)
         else:
             row = self._indexer.row(change.resource, change.res, change.targets, self.news)
+        only = self._envelope.only_about
+        if only is not None and (row.patient not in only or change.type == "Patient"):
+            raise Forbidden("store.not-about-you")
         for patient in {row.patient, before.patient if before else None} - {None}:
             self._patients.add(patient)  # type: ignore[arg-type]
             self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
-        if before is not None and row == before and change.action != DELETED and not change.reindexed:
+        same = row == before and not inherited & ~change.labels
+        if before is not None and same and change.action != DELETED and not change.reindexed:
             self.rows.bumped.append(rows.expectation(change.res, change.version))
             return row
+        # What older versions were labelled for can still be read in them.
+        labels = row.labels | inherited | (change.labels & (self._indexer.labelling.sticky | SEVERAL))
         line = rows.resource_row(
-            *(change.res, row.patient, row.at, row.until, 0, row.present, self._institution, change.version),
+            *(change.res, row.patient, row.at, row.until, labels, row.present, self._institution, change.version),
             *(TYPE_NUMBERS[change.type], self.edition, row.links, change.resource is None, row.tok),
         )
         (self.rows.created if before is None else self.rows.changed).append(line)
@@ -205,12 +220,7 @@ class Batch:
         missing = [patient for patient in patients if self._keys.key_for(patient, self._institution) is None]
         if not missing:
             return
-        known = await connection.fetch(
-            statement("data_keys_for"), [p for p in missing if p is not None], self._institution
-        )
-        found = {row["patient"] for row in known}
-        for row in known:
-            self._keys.remember(tuple(row))
+        found = await self._keys.bring_for(connection, [p for p in missing if p is not None], self._institution)
         fresh = [patient for patient in missing if patient not in found]
         if not fresh:
             return
@@ -248,4 +258,4 @@ def _keys(res: int, narrow: Iterable[tuple[Any, ...]]) -> list[bytes]:
 
 def _emptied(before: IndexRow) -> IndexRow:
     """A deleted resource keeps its patient and its dates, for the history and the locks; nothing finds it."""
-    return IndexRow(before.patient, before.at, before.until, 0, 0, [], [], [], [])
+    return IndexRow(before.patient, before.at, before.until, 0, 0, [], [], [], [], before.labels)

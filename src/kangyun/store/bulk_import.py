@@ -6,7 +6,7 @@ what it needs of both made before it, in a small transaction of its own in which
 unused (the chunk was refused) is a name without a resource, as any reference to nothing leaves one, or an empty key.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import asyncpg
 from asyncpg.pgproto.pgproto import UUID
@@ -21,11 +21,15 @@ MOST_KNOWN = 500_000
 
 
 class Ahead:
-    """Makes names and keys ahead. One for a process and an institution."""
+    """Makes names and keys ahead. One for a process and an institution.
 
-    def __init__(self, store: Store, institution: int) -> None:
+    may_register: whether the writer may write about a Patient of an id that is still to come: else no key is made.
+    """
+
+    def __init__(self, store: Store, institution: int, may_register: Callable[[str], bool]) -> None:
         self._store = store
         self._institution = institution
+        self._may_register = may_register
         self._known: set[Name] = set()
         # References are repeated more often than not: each text is read once.
         self._texts: set[str] = set()
@@ -70,7 +74,11 @@ class Ahead:
         rows = sorted((UUID(hasher.name(*name)), res) for name, res in zip(missing, numbers, strict=True))
         async with self._store.pool.connection() as connection:
             made = {row["res"] for row in await connection.fetch(_NAMES, *zip(*rows, strict=True))}
-            patients = [res for (type_, _), res in zip(missing, numbers, strict=True) if type_ == "Patient"]
+            patients = [
+                res
+                for (type_, id_), res in zip(missing, numbers, strict=True)
+                if type_ == "Patient" and self._may_register(id_)
+            ]
             await self._make_keys(connection, [res for res in patients if res in made])
 
     async def _make_keys(self, connection: asyncpg.Connection, patients: list[int]) -> None:
@@ -81,7 +89,11 @@ class Ahead:
             self._store.keys.new_row(number, patient, self._institution)
             for patient, (number,) in zip(patients, numbers, strict=True)
         ]
-        await connection.execute(_KEYS, rows)
+        try:
+            await connection.execute(_KEYS, rows)
+        except asyncpg.ForeignKeyViolationError:
+            # Of an epoch that has ended meanwhile: those who need one make it themselves.
+            await self._store.keys.reload(connection)
 
 
 async def committed(store: Store, request: str) -> int:

@@ -18,10 +18,11 @@ import asyncpg
 from kangyun.base.errors import TooCostly
 from kangyun.fhir.definitions import definitions
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NUMBERS, Stored
+from kangyun.store.model import Stored
 from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.references import local_target, relative
-from kangyun.store.visible import EVERYTHING, Sight, visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING, Sight, seen, visible
 
 Kind = Literal["Patient", "Encounter"]
 MOST_INCLUDED = 10_000
@@ -97,7 +98,7 @@ class Compartments:
                 await asyncio.sleep(0)
             members.append(self._reader.stored(row, row["res"]))
         following = [rows[-1]["res"]] if more else None
-        included = await self._supporting(connection, kind, members, wish)
+        included = await self._supporting(connection, kind, members, wish, sight)
         return Part(members, included, following)
 
     def _bound(self, type_: str, codes: Sequence[str]) -> list[Any]:
@@ -120,7 +121,9 @@ class Compartments:
             f"WHERE r.res <> $2 AND {_WANTED} AND {visible('r', sight)} ORDER BY r.res DESC LIMIT $9"
         )
         tokens = [owner.res ^ salt for salt in salts]
-        rows: list[Any] = await connection.fetch(sql, tokens, owner.res, *_arguments(wish), timeout=SECONDS)
+        rows: list[Any] = await connection.fetch(
+            *seen(sql, sight, tokens, owner.res, *_arguments(wish)), timeout=SECONDS
+        )
         return rows
 
     async def _of_all(
@@ -138,13 +141,15 @@ class Compartments:
         kinds = frozenset(definitions().compartments[kind]) | {kind}
         types = kinds if wish.types is None else kinds & wish.types
         arguments = _arguments(wish, types)
-        rows: list[Any] = await connection.fetch(sql, salts, TYPE_NUMBERS[kind], *arguments, timeout=SECONDS)
+        rows: list[Any] = await connection.fetch(
+            *seen(sql, sight, salts, TYPE_NUMBERS[kind], *arguments), timeout=SECONDS
+        )
         return rows
 
     # --- what members refer to
 
     async def _supporting(
-        self, connection: asyncpg.Connection, kind: Kind, members: Sequence[Stored], wish: Wish
+        self, connection: asyncpg.Connection, kind: Kind, members: Sequence[Stored], wish: Wish, sight: Sight
     ) -> list[Stored]:
         """Returns what the members refer to, and what that refers to; never into another patient's compartment."""
         inside = definitions().compartments["Patient"].keys() | {"Patient"}
@@ -163,7 +168,7 @@ class Compartments:
             if not wanted:
                 break
             known |= wanted
-            located = await self._reader.locate(connection, sorted(wanted))
+            located = await self._reader.locate(connection, sorted(wanted), sight)
             newest = [one.stored for one in located.values() if one.stored is not None and not one.stored.deleted]
             found += newest
             if len(found) > MOST_INCLUDED:

@@ -16,9 +16,10 @@ import asyncpg
 
 from kangyun.fhir.definitions import definitions
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NUMBERS, Stored
+from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
-from kangyun.store.visible import EVERYTHING, Sight, visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING, Sight, seen, versions, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,12 @@ class Exports:
                 f"JOIN resource AS o ON o.res = (l.tok # s.salt) WHERE o.type = $7 AND {visible('o', sight)}))"
             )
         sql = _SELECT.format(
-            rows="SELECT * FROM resource WHERE res > $4 AND res <= $5", within=within, visible=visible("r", sight)
+            rows="SELECT * FROM resource WHERE res > $4 AND res <= $5",
+            within=within,
+            visible=f"{visible('r', sight)} AND {versions('v', 'r', sight)}",
         )
         types = self._types(scope)
-        rows = await connection.fetch(sql, types, scope.since, scope.upto, low, high, *arguments)
+        rows = await connection.fetch(*seen(sql, sight, types, scope.since, scope.upto, low, high, *arguments))
         return await self._opened(connection, rows)
 
     async def of_patients(
@@ -95,9 +98,12 @@ class Exports:
         sql = _SELECT.format(
             rows="SELECT * FROM resource WHERE patient = ANY ($5) UNION ALL SELECT * FROM resource "
             "WHERE tok && $4::int8[] AND (patient IS NULL OR patient <> ALL ($5))",
-            within="TRUE", visible=visible("r", sight),
+            within="TRUE", visible=f"{visible('r', sight)} AND {versions('v', 'r', sight)}",
         )  # fmt: skip
-        rows = await connection.fetch(sql, self._types(scope), scope.since, scope.upto, tokens, list(patients))
+        rows = await connection.fetch(
+            *seen(sql, sight, self._types(scope), scope.since, scope.upto, tokens, list(patients))
+        )
+        rows = await self._readable(connection, rows)
         chosen, own = frozenset(patients), frozenset(members)
         found = await self._opened(connection, rows)
         return [
@@ -128,8 +134,14 @@ class Exports:
         return None if types is None else [TYPE_NUMBERS[name] for name in sorted(types)]
 
     async def _opened(self, connection: asyncpg.Connection, rows: Sequence[Any]) -> list[Exported]:
+        return [
+            Exported(self._reader.stored(row, row["res"]), row["patient"])
+            for row in await self._readable(connection, rows)
+        ]
+
+    async def _readable(self, connection: asyncpg.Connection, rows: Sequence[Any]) -> list[Any]:
         await self._reader.bring_keys(connection, {row["key"] for row in rows})
-        return [Exported(self._reader.stored(row, row["res"]), row["patient"]) for row in rows]
+        return [row for row in rows if self._reader.is_readable(row)]
 
 
 _SELECT = """

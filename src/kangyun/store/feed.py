@@ -21,9 +21,9 @@ import asyncpg
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST, Pool
-from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.statements import statement
-from kangyun.store.visible import with_visibility
+from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING, seen
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +107,8 @@ async def read(
     wanted = [row for row in rows if historic or not row["historic"]]
     changes: dict[int, list[Change]] = {row["commit"]: [] for row in wanted}
     numbers = None if types is None else [TYPE_NUMBERS[type_] for type_ in types]
-    feed_changes = with_visibility(statement("feed_changes"))
-    for row in await connection.fetch(feed_changes, list(changes), numbers) if wanted else ():
+    feed_changes = seen(statement("feed_changes"), EVERYTHING, list(changes), numbers)
+    for row in await connection.fetch(*feed_changes) if wanted else ():
         changes[row["commit"]].append(
             Change(row["res"], row["version"], TYPE_NAMES[row["type"]], row["action"], row["patient"])
         )

@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 
 from kangyun.fhir.search.dates import Range
-from kangyun.store.model import TYPE_NUMBERS, Stored
+from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.statements import statement
-from kangyun.store.visible import EVERYTHING, Sight, with_visibility
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING, Sight, seen
 
 FARTHEST = (1 << 63) - 1
 # A type's history walks the commits in steps of so many.
@@ -34,11 +35,13 @@ async def instance_history(
     during: Range | None, place: list[int] | None, sight: Sight = EVERYTHING,
 ) -> Versions:  # fmt: skip
     """Returns versions of one resource: those since an instant, and those that were current at some time of a range."""
-    sql = with_visibility(statement("instance_history"), sight)
     start = place[0] if place else (1 << 31) - 1
     first, end = during or (None, None)
-    rows = await connection.fetch(sql, res, start, since, end, count + 1, first)
-    total = None if place or since or during else await connection.fetchval(statement("count_versions"), res)
+    history = seen(statement("instance_history"), sight, res, start, since, end, count + 1, first)
+    rows = await connection.fetch(*history)
+    total = None
+    if not (place or since or during):
+        total = await connection.fetchval(*seen(statement("count_versions"), sight, res))
     return await _page(connection, reader, rows, count, total, lambda row: [row["version"]])
 
 
@@ -47,13 +50,14 @@ async def commits_history(
     during: Range | None, place: list[int] | None, sight: Sight = EVERYTHING,
 ) -> Versions:  # fmt: skip
     """Returns versions of all resources, or of one type, in the order of their commits."""
-    sql = with_visibility(statement("commits_history"), sight)
+    sql = statement("commits_history")
     commit, res = place or (FARTHEST, FARTHEST)
     number = TYPE_NUMBERS[type_] if type_ else None
     first, end = during or (None, None)
     rows: list[Any] = []
     while len(rows) <= count:
-        step = await connection.fetch(sql, commit, res, number, since, end, count + 1 - len(rows), STEP, first)
+        wanted = count + 1 - len(rows)
+        step = await connection.fetch(*seen(sql, sight, commit, res, number, since, end, wanted, STEP, first))
         ends = [row for row in step if row["version"] is None]
         rows += [row for row in step if row["version"] is not None]
         if not ends:
@@ -68,5 +72,5 @@ async def _page(
     more = len(rows) > count
     rows = rows[:count]
     await reader.bring_keys(connection, [row["key"] for row in rows])
-    entries = [reader.stored(row, row["res"]) for row in rows]
+    entries = [reader.stored(row, row["res"]) for row in rows if reader.is_readable(row)]
     return Versions(entries, total, place(rows[-1]) if more and rows else None)

@@ -17,6 +17,8 @@ from kangyun.fhir.search.dates import ABSENT, BEIJING
 from kangyun.fhir.search.extractor import Extractor, compile_extractor
 from kangyun.fhir.search.parameters import Known, Parameter, Parameters, parameters
 from kangyun.fhir.search.words import folded, grams, narrative_words, pinyin, words
+from kangyun.store.bundles import entries_here, says_whom
+from kangyun.store.labelling import SEVERAL, Labelling, OneLabel, labels_of
 from kangyun.store.tokens import Bound, Hasher
 
 # The date parameter whose value stands in the columns at and until: the one that people sort by. It reads one value.
@@ -42,6 +44,11 @@ CLINICAL_DATE = {
 }  # fmt: skip
 # Of the parameters that place a resource in the Patient compartment, these say whom it is about.
 ABOUT = ("patient", "subject", "beneficiary", "individual", "subscriber")
+# Nor does the compartment have what is done for somebody, worn by him, or answered by him.
+ALSO_ABOUT = {
+    "Device": ("patient",), "DeviceMetric": ("patient",), "GuidanceResponse": ("patient", "subject"),
+    "QuestionnaireResponse": ("source",), "Task": ("patient",),
+}  # fmt: skip
 UCUM = "http://unitsofmeasure.org"
 MOST_SAID = 600
 """Characters that are kept of a term's system and of a unit: an entry of an index has room for so many."""
@@ -52,7 +59,10 @@ Target = int | str
 
 @dataclass(slots=True)
 class IndexRow:
-    """What the index holds of one resource. Narrow rows are without `res`."""
+    """What the index holds of one resource. Narrow rows are without `res`.
+
+    about: all whom it is about, where it was made of a resource; `patient` where that is one.
+    """
 
     patient: int | None
     at: datetime
@@ -63,6 +73,8 @@ class IndexRow:
     dates: list[tuple[int, datetime, datetime]]
     quantities: list[tuple[int, float, float, int, int]]
     strings: list[tuple[int, str]]
+    labels: int = 0
+    about: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 @dataclass(slots=True)
@@ -104,8 +116,14 @@ class News:
 class Indexer:
     """Makes index rows. One for a process; not for two resources at once."""
 
-    def __init__(self, hasher: Hasher, zone: tzinfo = BEIJING, known: Known = parameters) -> None:
+    def __init__(
+        self, hasher: Hasher, zone: tzinfo = BEIJING, known: Known = parameters, labelling: Labelling | None = None,
+        bases: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """bases: own base URLs, each with a slash at its end."""
         self.hasher = hasher
+        self._bases = bases
+        self.labelling: Labelling = labelling or OneLabel()
         self._zone = zone
         self._known = known
         self._extractors: dict[str, Extractor] = {}
@@ -114,6 +132,7 @@ class Indexer:
         self._known_terms: set[tuple[int, str | None]] = set()
         self._known_units: dict[tuple[str | None, str | None], int] = {}
         self._news: News | None = None
+        self._about: set[int] = set()
 
     def bound(self, resource_type: str) -> Mapping[str, Bound]:
         """Returns the parameters of a type with their salts."""
@@ -135,6 +154,7 @@ class Indexer:
         news:    of the commit that the row is for: terms and units are added to it. None: the row is only looked at.
         """
         resource_type = resource["resourceType"]
+        within = self._about_within(resource, targets) if resource_type == "Bundle" else set()
         extract = self._extractors.get(resource_type)
         if extract is None:
             bound = self.bound(resource_type)
@@ -149,8 +169,9 @@ class Indexer:
             self._narrative(resource_type, text)
         links = list(dict.fromkeys(self._links))
         tokens = dict.fromkeys(self._tok)
+        self._about = {own} if resource_type == "Patient" else within or self._nearest() or self._of_context(resource)
         return IndexRow(
-            patient=own if resource_type == "Patient" else self._patient(),
+            patient=next(iter(self._about)) if len(self._about) == 1 else None,
             at=self._at[0],
             until=self._at[1],
             present=self._present,
@@ -159,7 +180,28 @@ class Indexer:
             dates=self._dates,
             quantities=self._quantities,
             strings=self._strings,
+            labels=labels_of(resource, self.labelling) | (SEVERAL if len(self._about) > 1 else 0),
+            about=frozenset(self._about),
         )
+
+    def _about_within(self, bundle: Resource, targets: Mapping[str, Target]) -> set[int]:
+        """Returns whom the entries of a Bundle are about."""
+        found: set[int] = set()
+        for entry in entries_here(bundle, self._bases):
+            resource = entry["resource"]
+            own = targets.get(f"Patient/{resource.get('id')}")
+            self.row(resource, own if isinstance(own, int) else 0, targets)
+            if says_whom(bundle, resource):
+                return self._about
+            found |= self._about - {0}
+        return found
+
+    def _of_context(self, resource: Resource) -> set[int]:
+        """Returns the patient of a Binary: what it belongs to is no search parameter."""
+        context = resource.get("securityContext") if resource["resourceType"] == "Binary" else None
+        text = context.get("reference") if context is not None else None
+        target = self._targets.get(text) if text is not None and "Patient/" in text else None
+        return {target} if isinstance(target, int) else set()
 
     def _begin(self, targets: Mapping[str, Target], news: News | None) -> None:
         self._targets = targets
@@ -173,11 +215,8 @@ class Indexer:
         self._strings: list[tuple[int, str]] = []
         self._patients: dict[int, set[int]] = {}
 
-    def _patient(self) -> int | None:
-        if not self._patients:
-            return None
-        nearest = self._patients[min(self._patients)]
-        return next(iter(nearest)) if len(nearest) == 1 else None
+    def _nearest(self) -> set[int]:
+        return self._patients[min(self._patients)] if self._patients else set()
 
     # --- the sink of the extractor
 
@@ -356,12 +395,13 @@ class Indexer:
         for code, one in bound.items():
             parameter = one.parameter
             one.clinical = CLINICAL_DATE.get(resource_type) == code
+            one.labelled = code in self.labelling.parameters
             if parameter.only:
                 for base in parameter.alias_of:
                     bound[base].narrowed[parameter.only] = one.bit
             if parameter.parts:
                 one.parts = tuple(bound[code_] for code_, _ in parameter.parts[0][1])
-            if code in about:
+            if code in about or code in ALSO_ABOUT.get(resource_type, ()):
                 rank = ABOUT.index(code) + 1 if code in ABOUT else len(ABOUT) + 1
                 for real in parameter.alias_of or (code,):
                     bound[real].patient_rank = min(bound[real].patient_rank or rank, rank)

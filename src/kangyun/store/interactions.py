@@ -1,9 +1,11 @@
 """What is asked of the record in one transaction, and what becomes of each part of it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+import asyncpg
 
 from kangyun.fhir import Resource
 from kangyun.store import body
@@ -22,12 +24,15 @@ class Operation:
     """One interaction.
 
     resource:   of create and update, valid but for its references. patch: from the current resource to the next.
+    may_patch:  asked of what stands before a patch reads it; raises where it may not.
     condition:  a search that must single out the resource (If-None-Exist for create).
     if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
     full_url:   what other entries of the transaction call it, "" where it has no such name; None outside of one.
     at:         where it stands in what was sent.
     text:       the resource as it was sent, where it was JSON: it saves work.
     links:      its literal references, where they are known already.
+    named:      the patients whom its conditions name, or to whom it refers without being about one; filled in while it
+                is carried out, whatever comes of it.
     """
 
     method: Method
@@ -38,10 +43,12 @@ class Operation:
     if_match: int | None = None
     only_new: bool = False
     patch: Callable[[Resource], Resource] | None = None
+    may_patch: Callable[[asyncpg.Connection, Stored], Awaitable[None]] | None = None
     full_url: str | None = None
     at: str | None = None
     text: bytes | None = None
     links: list[Resource] | None = None
+    named: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -61,7 +68,8 @@ class Done:
         if self.made is not None:
             change, moment = self.made
             _, rest = body.split_id(change.text)
-            self.found = Stored(change.res, change.type, change.id, change.version, moment, change.action, rest)
+            about = change.res, change.type, change.id, change.version
+            self.found = Stored(*about, moment, change.action, rest, change.patient)
             self.made = None
         return self.found
 

@@ -1,40 +1,58 @@
 """The keys of the record: one data key a Patient registration, one an institution for everything about none or several.
 
-Data keys are wrapped by the key of an epoch, that by the root key. Here the root key is a file; a hardware module is
-another issue. The index key is wrapped by the root key once and for all: changing it means making the whole index
-again.
+Data keys are wrapped by the key of an epoch, that by the root key (`store.root`), in a file or in a device. The newest
+epoch's key wraps; while data keys are brought under a new one (`store.rotation`), the one before still opens. The index
+key is wrapped by the root key: changing it means making the whole index again. Epoch 0 holds it.
 
-Epoch 0 holds the index key; data keys are wrapped by the newest epoch.
+A process holds what it opened. What others renew or destroy it learns by `store.watch`, and at once where it meets a
+key of an epoch that it does not know.
 """
 
-import contextlib
-import os
 from collections import OrderedDict
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import asyncpg
 
 from kangyun.base.crypto import CipherName, Sealer, Unreadable, derived_key, new_key
 from kangyun.base.errors import Unavailable
+from kangyun.store.root import AnyRoot, DeviceRoot, next_root, root_key
+from kangyun.store.statements import statement
 from kangyun.store.tokens import Hasher
 
 INDEX_EPOCH = 0
 MOST_KEYS_IN_MEMORY = 50_000
+LOOKS = 3
 Row = tuple[int, int | None, int, int, bytes]
 
 
 class KeyRing:
     """Opens and makes data keys. Holds the keys last used; the rest stay wrapped in the database."""
 
-    def __init__(self, cipher: CipherName, index_key: bytes, epochs: dict[int, Sealer]) -> None:
+    def __init__(self, cipher: CipherName, root: AnyRoot, epochs: dict[int, bytes]) -> None:
         self.cipher = cipher
-        self.index_key = index_key
-        self.hasher = Hasher(index_key)
-        self._epochs = epochs
-        self._newest = max(epochs)
+        self.root = root
+        self.index_key = epochs[INDEX_EPOCH]
+        self.hasher = Hasher(self.index_key)
+        self._epochs: dict[int, Sealer] = {}
+        self._newest = 0
+        self._take_epochs(epochs)
         self._sealers: OrderedDict[int, Sealer] = OrderedDict()
         self._of_patient: OrderedDict[int, int] = OrderedDict()
         self._of_institution: dict[int, int] = {}
+        self._patients: dict[int, int] = {}
+        self._destroyed: set[int] = set()
+
+    @property
+    def platform_key(self) -> bytes:
+        """What software takes for the keys of the platform itself, its signing key first: the root key goes forward."""
+        return derived_key(self.index_key, "platform keys", 32)
+
+    @property
+    def newest_epoch(self) -> int:
+        """The epoch whose key wraps."""
+        return self._newest
 
     def sealer(self, key: int) -> Sealer | None:
         """Returns the key's sealer where it is in memory."""
@@ -43,21 +61,73 @@ class KeyRing:
             self._sealers.move_to_end(key)
         return found
 
+    def patient_of(self, key: int) -> int | None:
+        """Returns whom a key in memory is of, None for an institution's."""
+        return self._patients.get(key)
+
+    def is_destroyed(self, key: int) -> bool:
+        """Whether the key was asked for and turned out to be destroyed: what it sealed is unreadable for ever."""
+        return key in self._destroyed
+
     def key_for(self, patient: int | None, institution: int) -> int | None:
         """Returns the id of the key for what is about `patient`, where it is in memory."""
         key = self._of_institution.get(institution) if patient is None else self._of_patient.get(patient)
         return key if key in self._sealers else None
 
+    async def bring(self, connection: asyncpg.Connection, keys: Iterable[int]) -> None:
+        """Brings keys into memory. Raises Unreadable for one that is gone though nobody destroyed it."""
+        missing = {key for key in keys if key not in self._sealers and key not in self._destroyed}
+        if not missing:
+            return
+        found = await self._take_in(connection, "data_keys", list(missing))
+        lost = missing - {row["id"] for row in found}
+        if lost:
+            destroyed = {row[0] for row in await connection.fetch(statement("destroyed_keys"), list(lost))}
+            if lost - destroyed:
+                raise Unreadable
+            self._destroyed |= lost
+
+    async def bring_for(
+        self, connection: asyncpg.Connection, patients: Sequence[int], institution: int
+    ) -> set[int | None]:
+        """Brings into memory the keys for these patients, and the institution's. Returns for whom there are any."""
+        return {row["patient"] for row in await self._take_in(connection, "data_keys_for", patients, institution)}
+
+    async def _take_in(self, connection: asyncpg.Connection, name: str, *arguments: Any) -> list[Any]:
+        for _ in range(LOOKS):
+            rows: list[Any] = await connection.fetch(statement(name), *arguments)
+            if all(row["epoch"] in self._epochs for row in rows):
+                for row in rows:
+                    self.remember(tuple(row))
+                return rows
+            # Renewed since we looked; and what was read before the epoch ended is read again.
+            await self.reload(connection)
+        raise Unavailable("store.key-of-no-epoch")
+
     def opened(self, row: Row) -> Sealer:
         """Opens a row of data_key, without taking it in."""
+        return Sealer(self.plain(row), self.cipher)
+
+    def plain(self, row: Row) -> bytes:
+        """Returns the key itself. Raises Unreadable when it is not wrapped by our key."""
         key, patient, institution, epoch, wrapped = row
-        return Sealer(self._epochs[epoch].open(wrapped, _label(key, patient, institution)), self.cipher)
+        return self._epochs[epoch].open(wrapped, _label(key, patient, institution))
+
+    def rewrapped(self, row: Row) -> Row:
+        """Returns the same key wrapped by the newest epoch's."""
+        key, patient, institution = row[:3]
+        wrapped = self._epochs[self._newest].seal(self.plain(row), _label(key, patient, institution))
+        return key, patient, institution, self._newest, wrapped
 
     def remember(self, row: Row) -> Sealer:
         """Takes in a row of data_key that is in the database. Raises Unreadable when it is not wrapped by our key."""
         key, patient, institution = row[:3]
         sealer = self.opened(row)
+        if key in self._destroyed:  # Meanwhile: what was under way when it happened may still end.
+            return sealer
         self._sealers[key] = sealer
+        if patient is not None:
+            self._patients[key] = patient
         if patient is None:
             self._of_institution[institution] = key
         else:
@@ -65,7 +135,7 @@ class KeyRing:
             if len(self._of_patient) > MOST_KEYS_IN_MEMORY:
                 self._of_patient.popitem(last=False)
         if len(self._sealers) > MOST_KEYS_IN_MEMORY:
-            self._sealers.popitem(last=False)
+            self._patients.pop(self._sealers.popitem(last=False)[0], None)
         return sealer
 
     def new_row(self, key: int, patient: int | None, institution: int) -> Row:
@@ -73,59 +143,99 @@ class KeyRing:
         wrapped = self._epochs[self._newest].seal(new_key(), _label(key, patient, institution))
         return key, patient, institution, self._newest, wrapped
 
+    def forget(self, keys: Iterable[int]) -> None:
+        """Lets go of keys that were destroyed."""
+        gone = set(keys)
+        for key in gone:
+            self._sealers.pop(key, None)
+        self._destroyed |= gone
+        for patient in [patient for patient, key in self._of_patient.items() if key in gone]:
+            del self._of_patient[patient]
+
+    async def reload(self, connection: asyncpg.Connection) -> None:
+        """Reads the epochs as they stand, and lets go of those that are over. Raises Unavailable, as opening does."""
+        rows = await connection.fetch(_EPOCHS)
+        try:
+            self.root, epochs = opened_epochs(self.root, self.cipher, rows)
+        except Unavailable:
+            if isinstance(self.root, DeviceRoot):
+                raise
+            # Somebody put another root key in its place: the file has it.
+            self.root, epochs = opened_epochs(root_key(self.root.file, may_make=False), self.cipher, rows)
+        self._take_epochs(epochs)
+
+    def _take_epochs(self, epochs: dict[int, bytes]) -> None:
+        held = {epoch: Sealer(key, self.cipher) for epoch, key in epochs.items() if epoch != INDEX_EPOCH}
+        self._epochs, self._newest = held, max(held)
+
 
 def _label(key: int, patient: int | None, institution: int) -> bytes:
     return f"{key}/{patient}/{institution}".encode()
 
 
-def root_key(file: Path, *, may_make: bool) -> bytes:
-    """Reads the root key, making its file (mode 0600) for a new installation. Raises Unavailable without one."""
-    if may_make and not file.exists():
-        _make_root_key(file)
+_EPOCHS = "SELECT id, wrapped, generation FROM key_epoch ORDER BY id"
+
+
+def opened_epochs(root: AnyRoot, cipher: CipherName, rows: Sequence[Any]) -> tuple[AnyRoot, dict[int, bytes]]:
+    """Opens rows of key_epoch. Returns the root key at the generation that they are of, and their keys.
+
+    Raises Unavailable when the root key is not theirs.
+    """
+    root = root.at(max(row["generation"] for row in rows))
+    wrapping = root.wrapping(cipher)
     try:
-        key = bytes.fromhex(file.read_text("ascii").strip())
-    except (OSError, ValueError):
-        raise Unavailable("base.wrong-key", file=str(file)) from None
-    if len(key) != 32:
-        raise Unavailable("base.wrong-key", file=str(file))
-    return key
+        return root, {row["id"]: wrapping.open(row["wrapped"], wrapped_as(row["id"])) for row in rows}
+    except Unreadable:
+        raise Unavailable("store.other-root-key", file=str(root.file), found=root.check_value) from None
 
 
-def _make_root_key(file: Path) -> None:
-    """Makes the file whole or not at all, also when two processes start at once or the power fails."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as sink:
-        sink.write(os.urandom(32).hex() + "\n")
-        sink.flush()
-        os.fsync(sink.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, file)
-    draft.unlink()
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def wrapped_as(epoch: int) -> bytes:
+    """Returns what is authenticated with the wrapped key of an epoch."""
+    return str(epoch).encode()
 
 
-async def open_key_ring(connection: asyncpg.Connection, root: bytes, cipher: CipherName, file: Path) -> KeyRing:
+async def open_key_ring(connection: asyncpg.Connection, root: AnyRoot, cipher: CipherName) -> KeyRing:
     """Opens the key ring of a database, making its first keys where it has none.
 
+    root: the way to the root key, which may be in a device.
     Raises Unavailable when the root key is not the one that this database was made with.
     """
-    wrapping = Sealer(derived_key(root, f"epochs-{cipher}"), cipher)
+    following = next_root(root.file)
+    if following is not None and await needs(connection, following):
+        # A change of the root key that stopped before its end; `bring_forward` ends it.
+        root = replace(following, file=root.file)
     async with connection.transaction():
-        await connection.execute("LOCK TABLE key_epoch IN SHARE ROW EXCLUSIVE MODE")
-        rows = await connection.fetch("SELECT id, wrapped FROM key_epoch ORDER BY id")
+        rows = await connection.fetch(_EPOCHS)
         if not rows:
-            fresh = [(epoch, wrapping.seal(new_key(), str(epoch).encode())) for epoch in (INDEX_EPOCH, 1)]
-            await connection.executemany("INSERT INTO key_epoch (id, wrapped) VALUES ($1, $2)", fresh)
-            rows = await connection.fetch("SELECT id, wrapped FROM key_epoch ORDER BY id")
-    try:
-        opened = {row["id"]: wrapping.open(row["wrapped"], str(row["id"]).encode()) for row in rows}
-    except Unreadable:
-        raise Unavailable("base.wrong-key", file=str(file)) from None
-    index_key = opened.pop(INDEX_EPOCH)
-    return KeyRing(cipher, index_key, {epoch: Sealer(key, cipher) for epoch, key in opened.items()})
+            await connection.execute("LOCK TABLE key_epoch IN SHARE ROW EXCLUSIVE MODE")
+            rows = await connection.fetch(_EPOCHS)
+        if not rows:
+            wrapping = root.wrapping(cipher)
+            fresh = [
+                (epoch, wrapping.seal(new_key(), wrapped_as(epoch)), root.generation) for epoch in (INDEX_EPOCH, 1)
+            ]
+            await connection.executemany("INSERT INTO key_epoch (id, wrapped, generation) VALUES ($1, $2, $3)", fresh)
+            rows = await connection.fetch(_EPOCHS)
+        needed = await connection.fetchrow("SELECT check_value, generation FROM root_key")
+        if needed is not None and root.generation <= needed["generation"]:
+            found = root.at(needed["generation"]).check_value
+            if found != needed["check_value"]:
+                needed_value = needed["check_value"]
+                raise Unavailable("store.wrong-root-key", file=str(root.file), found=found, needed=needed_value)
+        root, epochs = opened_epochs(root, cipher, rows)
+        if needed is None:
+            await connection.execute(_FIRST_CHECK, root.check_value, root.generation)
+    return KeyRing(cipher, root, epochs)
+
+
+async def needs(connection: asyncpg.Connection, root: AnyRoot) -> bool:
+    """Whether this is the root key that the database needs."""
+    row = await connection.fetchrow("SELECT check_value, generation FROM root_key")
+    return (
+        row is not None
+        and root.generation <= row["generation"]
+        and root.at(row["generation"]).check_value == row["check_value"]
+    )
+
+
+_FIRST_CHECK = "INSERT INTO root_key (check_value, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"

@@ -18,13 +18,15 @@ from kangyun.base.errors import Invalid, MultipleMatches, PlatformError, located
 from kangyun.fhir import Resource
 from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE
+from kangyun.store.bundles import named_patients
 from kangyun.store.index import Target
 from kangyun.store.interactions import Plan
 from kangyun.store.matching import Matching
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
 from kangyun.store.segments import Numbers
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import Sight
 
 # A transaction that one of these holds is carried out by somebody else, or not at all.
 HOLD_OTHERS = frozenset({"Bundle", "Parameters"})
@@ -45,7 +47,7 @@ class Linker:
         for node, text in reversed(self._edits):
             node["reference"] = text
 
-    async def rewrite(self, matching: Matching, connection: asyncpg.Connection) -> None:
+    async def rewrite(self, matching: Matching, connection: asyncpg.Connection, sight: Sight) -> None:
         """Rewrites full URLs, conditional references and own base URLs.
 
         Raises MultipleMatches for a conditional reference that does not match just one resource, Invalid or
@@ -56,7 +58,7 @@ class Linker:
             for plan in self._plans
             if plan.operation.full_url
         }
-        mapping |= await self._conditional(matching, connection)
+        mapping |= await self._conditional(matching, connection, sight)
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -83,7 +85,7 @@ class Linker:
                 plan.resource = deepcopy(plan.resource)
                 rewrite_urns(plan.resource, mapping)
 
-    async def _conditional(self, matching: Matching, connection: asyncpg.Connection) -> dict[str, str]:
+    async def _conditional(self, matching: Matching, connection: asyncpg.Connection, sight: Sight) -> dict[str, str]:
         """Returns what conditional references lead to. They are resolved last: in the record as it will be."""
         found: dict[str, str] = {}
         for plan in self._plans:
@@ -95,24 +97,26 @@ class Linker:
                 if not is_conditional(search):
                     continue
                 try:
-                    found[text] = await self._found(
-                        matching, connection, search, within=plan.operation.full_url is not None
-                    )
+                    found[text] = await self._found(matching, connection, search, sight, plan)
                 except PlatformError as error:
                     place = f"{plan.operation.at}.resource" if plan.operation.at else plan.operation.type
                     raise type(error)(issues=tuple(located(issue, place) for issue in error.issues)) from None
         return found
 
-    async def _found(self, matching: Matching, connection: asyncpg.Connection, search: str, *, within: bool) -> str:
-        """Returns the one resource that a conditional reference matches. within: it stands in a transaction."""
+    async def _found(
+        self, matching: Matching, connection: asyncpg.Connection, search: str, sight: Sight, plan: Plan
+    ) -> str:
+        """Returns the one resource that a conditional reference of a plan matches."""
         type_, _, condition = search.partition("?")
         if type_ not in TYPE_NUMBERS:
             raise Invalid("store.conditional-type")
-        if not within:
+        if plan.operation.full_url is None:
             raise Invalid("store.conditional-outside")
         # What this transaction writes counts as it will be, or, deleted, not at all.
         written = {plan.id: plan.resource for plan in self._plans if plan.operation.type == type_ and plan.done is None}
-        there = await matching.in_record(connection, type_, condition, 2 + len(written))
+        there = await matching.in_record(
+            connection, type_, condition, 2 + len(written), sight=sight, named=plan.operation.named
+        )
         ids = [id_ for id_ in there if id_ not in written]
         at_hand = {id_: resource for id_, resource in written.items() if resource is not None}
         if at_hand:
@@ -128,7 +132,7 @@ class Linker:
         for plan in self._plans:
             links = plan.links
             if plan.old is not None and plan.current is not None and plan.current.stored is not None:
-                links = links + references(plan.old, plan.current.stored.rest)
+                links = links + references(plan.old, plan.current.stored.rest) + named_patients(plan.old, self._bases)
             for link in links:
                 text = link["reference"]
                 if text in self.targets:

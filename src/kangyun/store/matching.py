@@ -14,10 +14,13 @@ import asyncpg
 from kangyun.base.errors import Invalid
 from kangyun.fhir import Resource
 from kangyun.fhir.search.matching import compile_match
+from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import All
 from kangyun.store.queries import Queries
 from kangyun.store.registry import Registry
+from kangyun.store.search.named import named_patients, told_patients
 from kangyun.store.search.searcher import Searcher
+from kangyun.store.visible import EVERYTHING, Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,24 @@ class Matching:
     queries: Queries
     registry: Registry
     searcher: Searcher
+    bases: tuple[str, ...]
     zone: tzinfo
 
-    async def in_record(self, connection: asyncpg.Connection, type_: str, condition: str, most: int = 2) -> list[str]:
-        """Returns the ids of what matches in the record, at most so many. Raises TooCostly as a search."""
+    async def in_record(
+        self, connection: asyncpg.Connection, type_: str, condition: str, most: int = 2,
+        *, sight: Sight = EVERYTHING, named: set[int] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Returns the ids of what matches in the record, at most so many. Raises TooCostly as a search.
+
+        named: gets the patients whom the condition names: what becomes of it tells of them.
+        """
         node = await self._read(connection, type_, condition)
-        return await self.searcher.matches(connection, type_, node, most)
+        ids = await self.searcher.matches(connection, type_, node, most, sight)
+        if named is not None:
+            query = Query(type_, node)
+            named |= await named_patients(connection, self.searcher, self.registry, self.bases, [query], sight, (), {})
+            named |= await told_patients(connection, self.searcher, [query], sight, len(ids))
+        return ids
 
     async def at_hand(
         self, connection: asyncpg.Connection, type_: str, condition: str, resources: Mapping[str, Resource]

@@ -10,9 +10,9 @@ import asyncpg
 from kangyun.base.errors import TooCostly
 from kangyun.fhir import Resource
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.reader import Reader
-from kangyun.store.visible import Sight, visible
+from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
+from kangyun.store.visible import Sight, seen, visible
 
 MOST_TERMS = 2_000
 _CODES = {"_profile": "profile", "_security": "security", "_tag": "tag"}
@@ -31,7 +31,7 @@ async def metas_in_use(
         f"AND NOT r.deleted AND {visible('r', sight)} LIMIT 1) AS s "
         "JOIN version AS v ON v.res = s.res AND v.version = s.version"
     )
-    rows = await connection.fetch(sql, salts)
+    rows = await connection.fetch(*seen(sql, sight, salts))
     if len(rows) > MOST_TERMS:
         raise TooCostly("store.everything-too-costly")
     await reader.bring_keys(connection, [row["key"] for row in rows])
@@ -39,7 +39,7 @@ async def metas_in_use(
     for row in rows:
         assert TYPE_NAMES[row["type"]]
         meta = reader.stored(row, row["res"]).resource["meta"]
-        for name, seen in found.items():
+        for name, known in found.items():
             for one in meta.get(name, ()):
-                seen.setdefault((one.get("system"), one.get("code")) if isinstance(one, dict) else one, one)
+                known.setdefault((one.get("system"), one.get("code")) if isinstance(one, dict) else one, one)
     return {name: [seen[key] for key in sorted(seen, key=str)] for name, seen in found.items() if seen}

@@ -7,7 +7,7 @@ writes LOOK_EVERY later, what this one wrote from its commit on.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import asyncpg
@@ -22,6 +22,7 @@ from kangyun.store.holdings import Holdings
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.terminology import StoredTerminology
+from kangyun.store.visible import Sight
 
 LOOK_EVERY = 1.0  # seconds
 _DECIDING = frozenset({"StructureDefinition", "ValueSet", "CodeSystem"})
@@ -40,6 +41,10 @@ class StoredProfiles:
         self._opened: dict[str, Resource] = {}
         self._terminology: Terminology | None = None
         self._validator = Validator()
+
+    def share(self, sight: Callable[[], Sight]) -> None:
+        """From now on holds what this sight shows."""
+        self._holdings.sight = sight
 
     async def validator(self, connection: asyncpg.Connection) -> Validator:
         """Returns a validator that knows the record's profiles, value sets and code systems as they are now."""

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from kangyun.fhir import Resource
-from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.types import TYPE_NUMBERS
 
 # No scheme and no fragment before the question mark: what is elsewhere is not asked.
 _SEARCH = re.compile(r"[^:#?]*\?")

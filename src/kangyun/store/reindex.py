@@ -14,13 +14,15 @@ import asyncpg
 from kangyun.database.pool import Pool
 from kangyun.fhir.references import references
 from kangyun.store import rows
+from kangyun.store.bundles import named_patients
 from kangyun.store.index import Indexer, IndexRow, News, Target
-from kangyun.store.model import TYPE_NUMBERS, Stored
+from kangyun.store.model import Stored
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target
 from kangyun.store.registry import Registry
 from kangyun.store.statements import statement
 from kangyun.store.tokens import bucket_of
+from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.writer import OTHER_EDITION
 
 STEP = 200
@@ -43,11 +45,14 @@ Tell = Callable[[Progress], Awaitable[None]]
 class Reindexer:
     """Makes index rows anew. One for a process; several processes may do different ranges."""
 
-    def __init__(self, pool: Pool, reader: Reader, indexer: Indexer, registry: Registry) -> None:
+    def __init__(
+        self, pool: Pool, reader: Reader, indexer: Indexer, registry: Registry, bases: tuple[str, ...]
+    ) -> None:
         self._pool = pool
         self._reader = reader
         self._indexer = indexer
         self._registry = registry
+        self._bases = bases
 
     async def run(self, types: Sequence[str], tell: Tell, after: int = 0, upto: int = FARTHEST) -> int:
         """Makes anew all rows of the types that are older than the edition that stands; returns how many.
@@ -93,7 +98,8 @@ class Reindexer:
         done: int = await connection.fetchval(
             _REINDEX,
             self._registry.edition,
-            sorted({bucket_of(one.res) for one in stored}),
+            # The patients', too: whom an erasure is about to forget is not indexed anew.
+            sorted({bucket_of(res) for one, row in indexed for res in {one.res, row.patient} if res is not None}),
             [rows.expectation(one.res, one.version) for one in stored],
             [self._row(one, row) for one, row in indexed],
             news.term_rows(),
@@ -106,9 +112,9 @@ class Reindexer:
         return done
 
     def _row(self, one: Stored, row: IndexRow) -> bytes:
-        # Labels and institution are not the index's: the statement leaves them as they are.
+        # The institution is not the index's: the statement leaves it as it is. Labels it only adds to.
         return rows.resource_row(
-            *(one.res, row.patient, row.at, row.until, 0, row.present, 0, one.version, TYPE_NUMBERS[one.type]),
+            *(one.res, row.patient, row.at, row.until, row.labels, row.present, 0, one.version, TYPE_NUMBERS[one.type]),
             *(self._registry.edition, row.links, False, row.tok),
         )
 
@@ -117,7 +123,7 @@ class Reindexer:
         found: dict[str, Target] = {}
         chosen: dict[Name, list[str]] = {}
         for one in stored:
-            for link in references(one.resource, one.rest):
+            for link in references(one.resource, one.rest) + named_patients(one.resource, self._bases):
                 target = local_target(link["reference"])
                 if target is None:
                     continue

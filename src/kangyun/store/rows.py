@@ -17,9 +17,10 @@ import asyncpg
 
 from kangyun.fhir.search.dates import EARLIEST, LATEST
 
-_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ, _INT4_ARRAY, _INT8_ARRAY = (
-    21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184, 1007, 1016,
+_INT2, _INT4, _INT8, _FLOAT8, _BOOL, _CHAR, _TEXT, _BYTEA, _UUID, _TIMESTAMPTZ = (
+    21, 23, 20, 701, 16, 18, 25, 17, 2950, 1184,
 )  # fmt: skip
+_INT2_ARRAY, _INT4_ARRAY, _INT8_ARRAY = 1005, 1007, 1016
 # What lasts longer than this has an index of its own, so that the others' ends are known from their beginnings.
 LASTING = timedelta(days=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -38,14 +39,17 @@ _NARROW_KEY = struct.Struct(">ii IiqIiq".replace(" ", ""))
 _NAME = struct.Struct(">ii Ii16sIiq".replace(" ", ""))
 _COMMIT = struct.Struct(">i IiiIi?Iih".replace(" ", ""))
 _OUTCOME = struct.Struct(">Iih")
+_AUDIT = struct.Struct(">IiqIihIiq")
+_AUDIT_OF_MANY = struct.Struct(">IiqIihIi")
 _FIELD = struct.Struct(">Ii")
 _NO_TEXT = _FIELD.pack(_TEXT, _NULL)
 _LENGTH = 4
 _ARRAY = struct.Struct(">iiIii")
+_ONE_INT8 = struct.Struct(">iiIiiiq")
 _EMPTY_ARRAY = struct.Struct(">iiI")
 ROW_TYPES = (
     "resource_row", "version_row", "date_row", "quantity_row", "string_row", "expectation", "narrow_key", "name_row",
-    "commit_row",
+    "commit_row", "sight_row", "audit_row",
 )  # fmt: skip
 
 
@@ -121,21 +125,81 @@ def name_row(digest: bytes, res: int) -> bytes:
 def commit_row(
     institution: int, historic: bool, depth: int, actor: str, purpose: str, origin: str | None, request: str,
     res: Sequence[int], versions: Sequence[int], digest: bytes, action: str, outcome: int, shape: str, source: str,
-    patients: Sequence[int],
+    patients: Sequence[int], role: str, way: str, client: str,
 ) -> bytes:  # fmt: skip
     """Returns a `commit_row`."""
     fields = b"".join(
         (
-            _COMMIT.pack(15, _INT4, 4, institution, _BOOL, 1, historic, _INT2, 2, depth),
+            _COMMIT.pack(18, _INT4, 4, institution, _BOOL, 1, historic, _INT2, 2, depth),
             *(_field(_TEXT, actor.encode()), _field(_TEXT, purpose.encode())),
             _field(_TEXT, origin.encode()) if origin is not None else _NO_TEXT,
             *(_field(_TEXT, request.encode()), _field(_INT8_ARRAY, int8_array(res))),
             *(_field(_INT4_ARRAY, int4_array(versions)), _field(_BYTEA, digest), _field(_TEXT, action.encode())),
             _OUTCOME.pack(_INT2, 2, outcome),
             *(_field(_TEXT, shape.encode()), _field(_TEXT, source.encode()), _field(_INT8_ARRAY, int8_array(patients))),
+            *(_field(_TEXT, role.encode()), _field(_TEXT, way.encode()), _field(_TEXT, client.encode())),
         )
     )
     return len(fields).to_bytes(_LENGTH, "big") + fields
+
+
+def sight_row(
+    types: Sequence[int] | None, open_types: Sequence[int], open_closed: int, institution: int, all_closed: int | None,
+    free: bool, own_closed: int | None, selves: Sequence[int], selves_closed: int, parties: Sequence[int],
+    granted_closed: int | None, purpose: int,
+) -> bytes:  # fmt: skip
+    """Returns a `sight_row`."""
+    fields = b"".join(
+        (
+            _FIELD.pack(_INT2_ARRAY, _NULL) if types is None else _field(_INT2_ARRAY, _array(types, _INT2, 2, "ih")),
+            _field(_INT2_ARRAY, _array(open_types, _INT2, 2, "ih")),
+            *(_int8(open_closed), _field(_INT4, institution.to_bytes(4, "big", signed=True)), _int8(all_closed)),
+            *(_field(_BOOL, bytes([free])), _int8(own_closed), _field(_INT8_ARRAY, int8_array(selves))),
+            *(_int8(selves_closed), _field(_INT8_ARRAY, int8_array(parties)), _int8(granted_closed), _int8(purpose)),
+        )
+    )
+    return (len(fields) + _LENGTH).to_bytes(_LENGTH, "big") + (12).to_bytes(4, "big") + fields
+
+
+def audit_row(
+    institution: int, actor: str, purpose: str, role: str, client: str, parties: tuple[int, ...], instant: datetime,
+    outcome: int, about: int | None, action: str, shape: str, source: str, request: str, way: str,
+    patients: Sequence[int],
+) -> bytes:  # fmt: skip
+    """Returns an `audit_row`."""
+    at = (_TIMESTAMPTZ, 8, moment(instant), _INT2, 2, outcome, _INT8)
+    fields = b"".join(
+        (
+            _auditor(institution, actor, purpose, role, client, parties),
+            _AUDIT.pack(*at, 8, about) if about is not None else _AUDIT_OF_MANY.pack(*at, _NULL),
+            *(_known_text(action), _known_text(shape), _known_text(source), _text(request), _known_text(way)),
+            _field(_INT8_ARRAY, int8_array(patients)),
+        )
+    )
+    return len(fields).to_bytes(_LENGTH, "big") + fields
+
+
+@lru_cache(maxsize=20_000)
+def _auditor(institution: int, actor: str, purpose: str, role: str, client: str, parties: tuple[int, ...]) -> bytes:
+    """Returns the head of an `audit_row`: what it says of who asked."""
+    return b"".join(
+        (
+            *((15).to_bytes(4, "big"), _field(_INT4, institution.to_bytes(4, "big", signed=True))),
+            *(_text(actor), _text(purpose), _text(role), _text(client)),
+            _field(_INT8_ARRAY, int8_array(parties)) if parties else _FIELD.pack(_INT8_ARRAY, _NULL),
+        )
+    )
+
+
+def _text(value: str) -> bytes:
+    return _field(_TEXT, value.encode())
+
+
+_known_text = lru_cache(maxsize=20_000)(_text)
+
+
+def _int8(value: int | None) -> bytes:
+    return _FIELD.pack(_INT8, _NULL) if value is None else _field(_INT8, value.to_bytes(8, "big", signed=True))
 
 
 def _field(oid: int, value: bytes) -> bytes:
@@ -149,6 +213,8 @@ def int4_array(values: Sequence[int]) -> bytes:
 
 def int8_array(values: Sequence[int]) -> bytes:
     """Returns an `int8[]`."""
+    if len(values) == 1:  # As most are.
+        return _ONE_INT8.pack(1, 0, _INT8, 1, 1, 8, values[0])
     return _array(values, _INT8, 8, "iq")
 
 

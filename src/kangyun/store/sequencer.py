@@ -25,7 +25,8 @@ UPKEEP_EVERY = 1.0
 
 _PENDING = """
 SELECT coalesce(sum(gin_clean_pending_list(c.oid)), 0)::float8 FROM pg_class AS c
-WHERE c.relkind = 'i' AND c.relname ~ '^resource_[0-9]+_tok$' AND c.relnamespace = current_schema()::regnamespace
+WHERE c.relkind = 'i' AND c.relnamespace = current_schema()::regnamespace
+    AND c.relname ~ '^(resource_[0-9]+_tok|audit_[0-9]+_patients_idx)$'
 """
 # A segment that fills has doubled before the server's own upkeep comes by, and without statistics the plans of searches
 # are guesses. What is only inserted leaves the indexes nothing to clean. Versions are found by their key alone.

@@ -11,27 +11,31 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from kangyun.base.crypto import CipherName
+from kangyun.base.crypto import Provider
+from kangyun.base.crypto.opening import cipher_of, open_software
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.query import Query
 from kangyun.store.finder import Finder
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
-from kangyun.store.keys import KeyRing, open_key_ring, root_key
+from kangyun.store.keys import KeyRing, open_key_ring
+from kangyun.store.labelling import Labelling
 from kangyun.store.matching import Matching
-from kangyun.store.model import TYPE_NUMBERS
+from kangyun.store.medications import MedicationLabels
 from kangyun.store.moved import refuse_unsettled
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.queries import Queries
 from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry
 from kangyun.store.reindex import Reindexer
+from kangyun.store.root import DeviceRoot, bring_forward, root_of
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
 from kangyun.store.terminology import StoredTerminology
 from kangyun.store.transaction import Check, Transactor
+from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.writer import Writer
 
 
@@ -40,6 +44,7 @@ class Store:
     """Everything that reads and writes the record."""
 
     pool: Pool
+    provider: Provider
     keys: KeyRing
     ids: IdPermutation
     indexer: Indexer
@@ -59,24 +64,30 @@ class Store:
     profiles: StoredProfiles
 
     @classmethod
-    async def open(cls, pool: Pool, settings: Settings, *, check: Check, bases: tuple[str, ...] = ()) -> Self:
+    async def open(
+        cls, pool: Pool, settings: Settings, *, check: Check, bases: tuple[str, ...] = (),
+        labelling: Labelling | None = None,
+    ) -> Self:  # fmt: skip
         """Opens the store on a migrated database. Raises Unavailable when root key and data do not belong together.
 
+        labelling: which security labels resources get.
         check: raises Invalid for a resource that may not be written. bases: own base URLs, each with a slash at its
         end.
         """
         file = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
-        cipher: CipherName = "aes" if settings.cipher == "aes" else "sm4"
         async with pool.connection() as connection:
             await refuse_unsettled(connection)
             fresh = not await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)")
-            root = root_key(file, may_make=fresh)
-            keys = await open_key_ring(connection, root, cipher, file)
+            root = root_of(settings, file, may_make=fresh)
+            keys = await open_key_ring(connection, root, cipher_of(settings))
+            bring_forward(keys.root)
+            in_device = root.provider if isinstance(root, DeviceRoot) else None
+            provider = in_device or open_software(settings, keys.platform_key)
             await _name_types(connection)
         zone = ZoneInfo(settings.time_zone)
         ids = IdPermutation(keys.index_key)
         registry = Registry()
-        indexer = Indexer(keys.hasher, zone, registry.known)
+        indexer = Indexer(keys.hasher, zone, registry.known, labelling, bases)
         registry.on_change = indexer.forget_parameters
         queries = Queries(registry, zone)
         reader = Reader(keys, ids)
@@ -87,6 +98,11 @@ class Store:
             async with pool.connection() as connection:
                 return await registry.refresh(connection)
 
+        async def refresh_all() -> bool:
+            async with pool.connection() as connection:
+                await keys.reload(connection)
+                return await registry.refresh(connection)
+
         await refresh()
         numbers = Numbers(pool.url)
         cursors = Cursors(keys.index_key)
@@ -94,13 +110,16 @@ class Store:
         profiles = StoredProfiles(reader, terminology)
         searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
-        matching = Matching(queries, registry, searcher, zone)
+        matching = Matching(queries, registry, searcher, bases, zone)
         transactor = Transactor(
             pool, reader, finder, writer, indexer, numbers,
-            bases=bases, matching=matching, profiles=profiles, check=check, refresh=refresh,
+            bases=bases, matching=matching, profiles=profiles, check=check,
+            refresh=refresh_all,
         )  # fmt: skip
+        transactor.followers.append(MedicationLabels(indexer))
         return cls(
             pool=pool,
+            provider=provider,
             keys=keys,
             ids=ids,
             indexer=indexer,
@@ -112,7 +131,7 @@ class Store:
             searcher=searcher,
             registry=registry,
             queries=queries,
-            reindexer=Reindexer(pool, reader, indexer, registry),
+            reindexer=Reindexer(pool, reader, indexer, registry, bases),
             refresh=refresh,
             zone=zone,
             bases=bases,

@@ -1,31 +1,31 @@
-"""The site's terminology: the specification's, and every CodeSystem, ValueSet and ConceptMap of the record.
+"""The site's terminology: the specification's, and each CodeSystem, ValueSet and ConceptMap that everybody may see.
 
-Serves the token modifiers `:in :not-in :above :below` and the terminology operations.
+Serves the token modifiers `:in :not-in :above :below` and the terminology operations. Of one URL what counts is said in
+`canonicals`.
 
 Source: https://hl7.org/fhir/R4/search.html#modifiers, https://hl7.org/fhir/R4/terminology-service.html
 """
 
 import asyncio
 import logging
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import asyncpg
 
 from kangyun.base.errors import Invalid, NotFound, PlatformError
 from kangyun.fhir import Resource
 from kangyun.fhir.search.terms import Token
-from kangyun.fhir.terminology import Terminology, specification
+from kangyun.fhir.terminology import Terminology, specification, specified
+from kangyun.store.canonicals import Canonicals
 from kangyun.store.holdings import Holdings
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.references import local_target, relative
+from kangyun.store.visible import Sight
 
 logger = logging.getLogger(__name__)
 
 TYPES = ("CodeSystem", "ConceptMap", "ValueSet")
-_RUN = re.compile(r"\d+|\D+")
 Pair = tuple[str, str]
 """System and code."""
 
@@ -39,8 +39,12 @@ class StoredTerminology:
         self._holdings = Holdings(reader, TYPES)
         self._lock = asyncio.Lock()
         self._terminology = specification()
-        self._url_of: dict[int, str] = {}
-        self._of_url: dict[str, dict[int, tuple[Any, Resource]]] = {}
+        self._canonicals = Canonicals(specified().__contains__)
+
+    def share(self, sight: Callable[[], Sight], authority: str) -> None:
+        """From now on holds what this sight shows. authority: the institution whose resources go before all others'."""
+        self._holdings.sight = sight
+        self._canonicals = Canonicals(specified().__contains__, authority)
 
     async def current(self, connection: asyncpg.Connection) -> Terminology:
         """Returns the terminology as the record has it now."""
@@ -53,20 +57,10 @@ class StoredTerminology:
     async def _take(self, changes: dict[int, Stored | None]) -> None:
         touched: set[str] = set()
         for res, stored in changes.items():
-            if res in self._url_of:
-                former = self._url_of.pop(res)
-                touched.add(former)
-                del self._of_url[former][res]
-            resource = stored.resource if stored is not None else {}
-            url = resource.get("url")
-            if stored is not None and isinstance(url, str):
-                touched.add(url)
-                self._url_of[res] = url
-                self._of_url.setdefault(url, {})[res] = (_rank(resource, stored), resource)
+            touched |= self._canonicals.take(res, self._holdings.institutions.get(res, ""), stored)
             await asyncio.sleep(0)  # Some of them are large.
-        kept = self._terminology.without(touched)
-        ranked = [entry for url in touched for entry in self._of_url[url].values()]
-        self._terminology = _with(kept, [resource for _, resource in sorted(ranked, key=lambda entry: entry[0])])
+        counted = [resource for url in sorted(touched) for resource in self._canonicals.counted(url)]
+        self._terminology = _with(self._terminology.without(touched), counted)
 
     async def pairs(
         self, connection: asyncpg.Connection, modifier: str, value: Token | str, systems: Iterable[str]
@@ -95,21 +89,10 @@ class StoredTerminology:
         name = local_target(relative(value_set, self._bases))
         if name is None or name[0] != "ValueSet":
             return terminology.codes_in(value_set)
-        current = (await self._reader.locate(connection, [name])).get(name)
+        current = (await self._reader.locate(connection, [name], self._holdings.sight())).get(name)
         if current is None or current.stored is None or current.stored.deleted:
             raise NotFound("fhir.terminology.value-set-not-here", url="/".join(name))
         return terminology.value_set(current.stored.resource).pairs
-
-
-def _rank(resource: Resource, stored: Stored) -> Any:
-    """Of resources with one url, the last by this rank is meant where no version is named: active, then newest."""
-    version = [(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in _RUN.findall(_text(resource))]
-    return resource.get("status") == "active", version, stored.instant, stored.res
-
-
-def _text(resource: Resource) -> str:
-    version = resource.get("version")
-    return version[:64] if isinstance(version, str) and version.isascii() else ""
 
 
 def _with(terminology: Terminology, resources: Sequence[Resource]) -> Terminology:

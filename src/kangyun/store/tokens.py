@@ -25,6 +25,7 @@ class Bound:
         "code",
         "hasher",
         "known",
+        "labelled",
         "narrowed",
         "parameter",
         "parts",
@@ -44,6 +45,7 @@ class Bound:
         self.known: dict[tuple[str | None, str | None], tuple[int, ...]] = {}
         self.uris: dict[str, tuple[int, ...]] = {}
         self.clinical = False
+        self.labelled = False
         self.patient_rank = 0
         # Aliases of this parameter that are narrowed to one target type: type -> presence bit.
         self.narrowed: dict[str, int] = {}

@@ -9,14 +9,17 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 import asyncpg
 
 from kangyun.base.errors import (
     Conflict,
+    Forbidden,
     Gone,
     Invalid,
     Issue,
@@ -31,6 +34,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE, Batch, Change, Stale
+from kangyun.store.bundles import named_patients
 from kangyun.store.committer import Committer
 from kangyun.store.finder import Finder
 from kangyun.store.index import Indexer, IndexRow
@@ -40,14 +44,30 @@ from kangyun.store.matching import Matching
 from kangyun.store.model import CREATED, DELETED, UPDATED, Envelope, Stored
 from kangyun.store.profiles import StoredProfiles
 from kangyun.store.reader import Current, Name, Reader
+from kangyun.store.references import local_target
 from kangyun.store.segments import Numbers
+from kangyun.store.visible import Sight, seen
 from kangyun.store.writer import Outdated, Writer
 
 ATTEMPTS = 8
-
+MOST_HOMES = 500_000
+MOST_REFERRED = 1_000
+"""Patients to whom one resource refers: of more the row names none."""
 
 Check = Callable[[Resource], None]
-Locate = Callable[[Collection[Name]], Awaitable[dict[Name, Current]]]
+
+
+class Follower(Protocol):
+    """What is derived from resources of some types, in the transaction that writes them.
+
+    wants: whether there may be something to derive from what an operation writes.
+    """
+
+    def wants(self, operation: Operation) -> bool: ...
+    async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None: ...
+
+
+Locate = Callable[[Collection[Name], Sight], Awaitable[dict[Name, Current]]]
 
 
 class Transactor:
@@ -58,7 +78,7 @@ class Transactor:
         bases: tuple[str, ...], matching: Matching, profiles: StoredProfiles, check: Check,
         refresh: Callable[[], Awaitable[bool]],
     ) -> None:  # fmt: skip
-        self._pool = pool
+        self.pool = pool
         self.reader = reader
         self.finder = finder
         self.writer = writer
@@ -70,6 +90,9 @@ class Transactor:
         self.profiles = profiles
         self.check = check
         self.refresh = refresh
+        self.followers: list[Follower] = []
+        self.homes: dict[int, int] = {}
+        """The institutions that registered patients, as far as writers asked; a registration stays where it is."""
 
     async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
         """Applies all operations in one transaction and returns what became of each, in order.
@@ -93,11 +116,12 @@ class Transactor:
     async def _once(self, operations: Sequence[Operation], envelope: Envelope, locks: list[int]) -> list[Done]:
         run = _Run(self, operations, envelope)
         try:
-            if locks or any(operation.condition is not None for operation in operations):
+            followed = any(one.wants(operation) for one in self.followers for operation in operations)
+            if locks or followed or any(operation.condition is not None for operation in operations):
                 await self._under_locks(run, locks)
             else:
                 await run.find(self.finder.locate)
-                async with self._pool.connection() as connection:
+                async with self.pool.connection() as connection:
                     batch = await run.prepare(connection)
                 if batch is not None:
                     run.written(await self._committer.commit(batch))
@@ -107,12 +131,14 @@ class Transactor:
         return run.done()
 
     async def _under_locks(self, run: "_Run", locks: list[int]) -> None:
-        async with self._pool.connection_for_locks() as connection, connection.transaction():
+        async with self.pool.connection_for_locks() as connection, connection.transaction():
             await connection.execute(TAKE_LOCKS, locks)
             await run.find(partial(self.reader.locate, connection), connection)
             batch = await run.prepare(connection)
             if batch is not None:
                 run.written(await self.writer.commit(connection, [batch], held=frozenset(locks)))
+                for one in self.followers:
+                    await one.follow(connection, run.changes, run.envelope)
 
     def _criteria(self, operations: Sequence[Operation]) -> frozenset[int]:
         """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
@@ -133,7 +159,7 @@ class _Run:
 
     def __init__(self, parts: Transactor, operations: Sequence[Operation], envelope: Envelope) -> None:
         self._parts = parts
-        self._envelope = envelope
+        self.envelope = envelope
         self._plans = [Plan(operation, index) for index, operation in enumerate(operations)]
         self._linker = Linker(self._plans, parts.bases)
 
@@ -144,26 +170,37 @@ class _Run:
     async def find(self, locate: Locate, connection: asyncpg.Connection | None = None) -> None:
         """Finds out which resource each operation is about. Conditions ask for the connection that holds the locks."""
         await self._find_targets(locate, connection)
+        if not (self.envelope.writes_all and self.envelope.sight.everything):
+            for plan in self._plans:
+                await self._refuse_others(plan, connection)
         await self._settle_ids()
 
     async def prepare(self, connection: asyncpg.Connection) -> Batch | None:
         """Makes what is to be written; None where nothing is."""
-        await self._bring_together()
-        await self._linker.rewrite(self._parts.matching, connection)
+        await self._bring_together(connection)
+        await self._linker.rewrite(self._parts.matching, connection, self.envelope.sight)
         await self._check_profiles(connection)
         await self._linker.resolve(self._parts.reader, self._parts.numbers, connection)
         changes = await self._changes()
         if not changes:
             return None
-        return await self._parts.writer.prepare(connection, changes, self._envelope, self._linker.new_names)
+        batch = await self._parts.writer.prepare(connection, changes, self.envelope, self._linker.new_names)
+        if not self.envelope.strangers and self.envelope.only_about is None:
+            await self._refuse_strangers(connection)
+        await self._name_referred(connection)
+        return batch
 
     def written(self, moment: datetime) -> None:
         """After the commit."""
-        changed = [plan for plan in self._plans if plan.change is not None]
-        self._parts.profiles.look_again(plan.operation.type for plan in changed)
-        for plan in changed:
-            assert plan.change is not None
-            plan.done = _done(plan.change, moment)
+        changed = [(plan, plan.change) for plan in self._plans if plan.change is not None]
+        self._parts.profiles.look_again(plan.operation.type for plan, _ in changed)
+        for plan, change in changed:
+            plan.done = _done(change, moment)
+
+    @property
+    def changes(self) -> list[Change]:
+        """What was written."""
+        return [plan.change for plan in self._plans if plan.change is not None]
 
     def done(self) -> list[Done]:
         """Returns what became of the operations, in order."""
@@ -190,7 +227,10 @@ class _Run:
                 if plan.twin is not None:
                     continue
                 assert connection is not None
-                ids = await self._parts.matching.in_record(connection, operation.type, operation.condition)
+                ids = await self._parts.matching.in_record(
+                    connection, operation.type, operation.condition,
+                    sight=self.envelope.sight, named=operation.named,
+                )  # fmt: skip
                 if operation.method == "delete":
                     deleted.update((operation.type, id_) for id_ in ids)
                 else:
@@ -209,11 +249,85 @@ class _Run:
         written = [name for index, name in wanted.items() if self._plans[index].operation.method != "create"]
         if len(set(written)) < len(written):
             raise Invalid("store.same-resource-twice")
-        found = await locate(wanted.values())
+        found = await locate(wanted.values(), self.envelope.sight)
         for index, name in wanted.items():
             plan = self._plans[index]
             plan.current = found.get(name)
             plan.id = name[1]
+            if plan.current is not None and plan.current.erased and self.envelope.may_know_of(plan.id):
+                raise Gone("store.erased", at=plan.operation.at)
+
+    async def _refuse_others(self, plan: Plan, connection: asyncpg.Connection | None) -> None:
+        """Raises Forbidden for what belongs to another institution, or would be made under an id of another.
+
+        Whether an id that the writer may not see is taken is not told: the words are the same.
+        """
+        operation, current = plan.operation, plan.current
+        if operation.method == "create" or plan.twin is not None or not plan.id:
+            return
+        if current is not None and current.stored is not None:
+            mine = self.envelope.writes_all or current.institution == self.envelope.institution
+        elif operation.method != "update":
+            return  # What is not there, or hidden, is neither changed nor deleted: as for everybody.
+        elif self._parts.reader.ids.res_of(plan.id) is not None:
+            return  # Such ids are given by us only, whether they are taken or not.
+        else:
+            mine = self.envelope.may_choose(plan.id)
+            if mine and current is not None:
+                mine = not await self._is_written(current.res, connection)
+        if not mine:
+            raise Forbidden("store.not-yours", at=operation.at)
+
+    async def _refuse_strangers(self, connection: asyncpg.Connection) -> None:
+        """Raises Forbidden for what comes to be about a resident whose registration the writer does not see.
+
+        One that is still to come may be written about under an id that the writer may choose. Whether another id is
+        taken, or was, is not told: the words are the same.
+        """
+        homes, mine = self._parts.homes, self.envelope.institution
+        written = [plan for plan in self._plans if plan.change is not None and plan.change.action != DELETED]
+        here = {plan.res for plan in written if plan.operation.type == "Patient"}
+        ids = {res: text for text, res in self._linker.targets.items()}
+        about = {
+            res: plan
+            for plan in written
+            for res in plan.change.about  # type: ignore[union-attr]
+            if res not in here and homes.get(res) != mine and not _was_about(plan, res, ids.get(res, ""))
+        }
+        asked = list(about)
+        if not asked:
+            return
+        rows = await connection.fetch(*seen(_REGISTERED, self.envelope.sight, asked))
+        if len(homes) > MOST_HOMES:
+            homes.clear()
+        homes.update((row["res"], row["institution"]) for row in rows)
+        registered = {row["res"]: row["seen"] or row["institution"] == mine for row in rows}
+        for res in asked:
+            id_ = (local_target(ids.get(res, "")) or ("", ""))[1]
+            if not registered.get(res, self.envelope.may_choose(id_)):
+                raise Forbidden("store.stranger", at=about[res].operation.at)
+
+    async def _name_referred(self, connection: asyncpg.Connection) -> None:
+        """Names the patients, as far as the writer sees them, to whom something refers that is about none of them: a
+        List, a Group."""
+        written = {plan.change.patient for plan in self._plans if plan.change is not None}
+        for plan in self._plans:
+            if plan.change is None or plan.change.patient is not None:
+                continue
+            texts = {link["reference"] for link in plan.links if link["reference"].startswith("Patient/")}
+            found = {self._linker.targets[text] for text in texts if text in self._linker.targets}
+            asked = [res for res in found - written if isinstance(res, int)]
+            if 0 < len(asked) <= MOST_REFERRED:
+                # Their own registrations need not be in scope.
+                sight = replace(self.envelope.sight, types=None, narrowed=())
+                rows = await connection.fetch(*seen(_PATIENTS, sight, asked))
+                plan.operation.named |= {row["res"] for row in rows}
+
+    async def _is_written(self, res: int, connection: asyncpg.Connection | None) -> bool:
+        if connection is not None:
+            return await self._parts.reader.exists(connection, res)
+        async with self._parts.pool.connection() as own:
+            return await self._parts.reader.exists(own, res)
 
     async def _settle_ids(self) -> None:
         """Decides for each operation what it is: a creation, an update, a deletion, or nothing at all."""
@@ -279,7 +393,7 @@ class _Run:
 
     # --- what is written
 
-    async def _bring_together(self) -> None:
+    async def _bring_together(self, connection: asyncpg.Connection) -> None:
         """Brings together what is there, what will be, and its references."""
         for count, plan in enumerate(self._plans):
             if count % SLICE == SLICE - 1:
@@ -290,7 +404,9 @@ class _Run:
             if plan.done is not None or plan.operation.method == "delete":
                 continue
             if plan.operation.patch is not None:
-                assert plan.old is not None
+                assert plan.old is not None and stored is not None
+                if plan.operation.may_patch is not None:
+                    await plan.operation.may_patch(connection, stored)
                 plan.resource = self._patched(plan, plan.operation.patch, plan.old)
                 plan.links = references(plan.resource)
             else:
@@ -298,6 +414,7 @@ class _Run:
                 assert plan.resource is not None
                 links = plan.operation.links
                 plan.links = references(plan.resource, plan.operation.text) if links is None else links
+            plan.links = plan.links + named_patients(plan.resource, self._parts.bases)
 
     def _patched(self, plan: Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
         new = patch(old)
@@ -348,6 +465,7 @@ class _Run:
             named=plan.chosen and current is None,
             # A name that is known and stands for nothing yet has no index row of any edition.
             reindexed=current is not None and stored is not None and current.edition != self._parts.writer.edition,
+            labels=current.labels if current else 0,
         )
 
     def _before(self, plan: Plan) -> IndexRow | None:
@@ -357,7 +475,23 @@ class _Run:
         if plan.old is not None:
             return self._parts.indexer.row(plan.old, plan.res, self._linker.targets)
         assert current.at is not None and current.until is not None
-        return IndexRow(current.patient, current.at, current.until, 0, 0, [], [], [], [])
+        return IndexRow(current.patient, current.at, current.until, 0, 0, [], [], [], [], current.labels)
+
+
+# It says of rows that are not seen no more than that they are not.
+_REGISTERED = "SELECT r.res, r.institution, {visible:r} AS seen FROM resource AS r WHERE r.res = ANY ($1::int8[])"
+
+
+_PATIENTS = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND r.patient = r.res AND {visible:r}"
+
+
+def _was_about(plan: Plan, res: int, reference: str) -> bool:
+    """Whether something was about somebody before, by this reference. What is so already is corrected for ever."""
+    assert plan.change is not None
+    before, stored = plan.change.before, plan.current.stored if plan.current else None
+    if before is None or stored is None or stored.deleted or not reference:
+        return False
+    return before.patient == res or (before.patient is None and f'"{reference}"'.encode() in stored.rest)
 
 
 def _done(change: Change, moment: datetime) -> Done:

@@ -11,18 +11,21 @@ from typing import Any
 
 import asyncpg
 
+from kangyun.base.errors import Gone
 from kangyun.store.batch import Batch, Change, Stale
 from kangyun.store.index import Indexer, News
 from kangyun.store.keys import KeyRing
+from kangyun.store.medications import inherited
 from kangyun.store.model import Envelope
 from kangyun.store.registry import Registry
 
-STALE, OTHER_EDITION = "KY001", "KY002"
+STALE, OTHER_EDITION, ERASED = "KY001", "KY002", "KY003"
+EPOCH_OVER = "23503"  # a key made here is of an epoch that is not any more
 SEVERAL_WAIT = "20ms"
 
 
 class Outdated(Stale):
-    """The search parameters have changed: refresh the registry, then retry."""
+    """The search parameters or the epochs of keys have changed: refresh, then retry."""
 
 
 class Taken(Exception):
@@ -55,7 +58,8 @@ class Writer:
         """
         # While this is prepared, others may learn of a newer edition.
         batch = Batch(self._indexer, self._keys, envelope, self.edition)
-        await batch.prepare(connection, changes, names)
+        labels = await inherited(connection, changes, self._indexer.labelling)
+        await batch.prepare(connection, changes, names, labels)
         return batch
 
     async def commit(
@@ -64,7 +68,7 @@ class Writer:
         """Writes prepared commits in one transaction, or as part of the one that `connection` is in.
 
         One waits for the locks that it needs, several not for long. held: those that the transaction has.
-        Returns the instant of all. Raises Stale, Taken.
+        Returns the instant of all. Raises Stale, Taken, and Gone where what it is about was erased.
         """
         late = buckets_of(batches) - held if held else ()
         try:
@@ -74,8 +78,10 @@ class Writer:
                 raise Stale(buckets_of(batches))
             moment: datetime = await connection.fetchval(call_for(batches), *arguments_of(batches), column=1)
         except asyncpg.PostgresError as error:
-            if error.sqlstate == OTHER_EDITION:
+            if error.sqlstate in (OTHER_EDITION, EPOCH_OVER):
                 raise Outdated from error
+            if error.sqlstate == ERASED:
+                raise Gone("store.erased") from error
             if len(batches) > 1 and isinstance(error, asyncpg.LockNotAvailableError):
                 raise Taken from error
             if error.sqlstate in (STALE, "40P01", "40001", "23505"):

@@ -13,7 +13,6 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.terms import Interval
 from kangyun.fhir.search.tree import All, Chain, Column, Either, Has, Node, Not, Test
 from kangyun.fhir.search.words import words
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name
 from kangyun.store.search.conditions import (
     Arguments,
@@ -29,6 +28,7 @@ from kangyun.store.search.conditions import (
 from kangyun.store.search.lists import listed
 from kangyun.store.search.values import Values, decides_patient
 from kangyun.store.tokens import Bound
+from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import Sight, visible
 
 # A chain takes so many targets by their keys; beyond that, and where most of a type are targets, it is joined row by

@@ -15,6 +15,7 @@ from typing import Any
 from kangyun.fhir.search.terms import Amount, Interval
 from kangyun.store.rows import LASTING
 from kangyun.store.tokens import Bound
+from kangyun.store.visible import Sight
 
 FARTHEST_SIGN = "\U0010ffff"
 # What refers to so few resources need not be counted before it is fetched.
@@ -22,10 +23,17 @@ FEW_LINKS = 10
 
 
 class Arguments:
-    """The values of a statement; each is named once."""
+    """The values of a statement, each named once, and the sight that its conditions are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, sight: Sight) -> None:
         self.values: list[Any] = []
+        self.sight = sight
+
+    def copy(self) -> "Arguments":
+        """Returns the same, for a statement that adds its own."""
+        copy = Arguments(self.sight)
+        copy.values = list(self.values)
+        return copy
 
     def add(self, value: Any, type_: str) -> str:
         """Adds a value and returns its place, typed."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import asyncpg
 
 from kangyun.base.errors import TooCostly
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.tokens import Bound
-from kangyun.store.visible import Sight, visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import Sight, seen, visible
 
 MOST_MEMBERS = 10_000
 
@@ -30,7 +30,7 @@ async def below(
         "CROSS JOIN LATERAL (SELECT * FROM resource AS x WHERE x.tok @> ARRAY[f.tok] OFFSET 0) AS r "
         f"WHERE r.type = $3::int2 AND NOT r.deleted AND {visible('r', sight)}) SELECT tok FROM family LIMIT $4::int8"
     )
-    tokens = await _members(connection, bound, sql, [*(root ^ bound.salt for root in roots), *elsewhere])
+    tokens = await _members(connection, bound, sql, sight, [*(root ^ bound.salt for root in roots), *elsewhere])
     return [token ^ bound.salt for token in tokens if token not in elsewhere]
 
 
@@ -45,12 +45,12 @@ async def above(connection: asyncpg.Connection, bound: Bound, roots: Iterable[in
         f"WHERE {whole.format('r')}{visible('r', sight)} AND {whole.format('p')}{visible('p', sight)}) "
         "SELECT res FROM family LIMIT $4::int8"
     )
-    return await _members(connection, bound, sql, list(roots))
+    return await _members(connection, bound, sql, sight, list(roots))
 
 
-async def _members(connection: asyncpg.Connection, bound: Bound, sql: str, start: list[int]) -> list[int]:
+async def _members(connection: asyncpg.Connection, bound: Bound, sql: str, sight: Sight, start: list[int]) -> list[int]:
     type_ = bound.parameter.resource_type
-    rows = await connection.fetch(sql, start, bound.salt, TYPE_NUMBERS[type_], MOST_MEMBERS + 1)
+    rows = await connection.fetch(*seen(sql, sight, start, bound.salt, TYPE_NUMBERS[type_], MOST_MEMBERS + 1))
     if len(rows) > MOST_MEMBERS:
         raise TooCostly("fhir.search.hierarchy", type=type_, limit=MOST_MEMBERS)
     return [row[0] for row in rows]

@@ -8,10 +8,11 @@ import asyncpg
 from kangyun.base.errors import TooCostly
 from kangyun.fhir.search.tree import Include
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NUMBERS, Stored
+from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.search.plans import COLUMNS
-from kangyun.store.visible import Sight, visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import Sight, seen, visible
 
 MOST_INCLUDED = 10_000
 MOST_ROUNDS = 16
@@ -84,7 +85,8 @@ class Includer:
             )
             number = TYPE_NUMBERS[wanted] if wanted else None
             found += await self._opened(
-                connection, await connection.fetch(sql, own, self._salts(type_, include), number)
+                connection,
+                await connection.fetch(*seen(sql, sight, own, self._salts(type_, include), number)),
             )
         return found
 
@@ -105,7 +107,7 @@ class Includer:
             f"WHERE NOT r.deleted AND {visible('r', sight)} LIMIT {MOST_INCLUDED + 1}"
         )
         if tokens:
-            found += await self._opened(connection, await connection.fetch(sql, tokens))
+            found += await self._opened(connection, await connection.fetch(*seen(sql, sight, tokens)))
         return found
 
     async def _opened(self, connection: asyncpg.Connection, rows: Iterable[Any]) -> list[Stored]:

@@ -16,7 +16,7 @@ from kangyun.store.search.values import Values
 async def listed(values: Values, texts: Iterable[str]) -> list[int]:
     """Returns the `res` of what Lists hold now. Raises Invalid for a text that names no List of this server."""
     lists = [_list(relative(text, values.bases)) for text in texts]
-    found = await values.reader.locate(values.connection, lists)
+    found = await values.reader.locate(values.connection, lists, values.sight)
     items = [
         local_target(entry["item"].get("reference", ""))
         for current in found.values()

@@ -14,10 +14,10 @@ from kangyun.base.errors import NotSupported, TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import Sort
 from kangyun.store.index import CLINICAL_DATE, Indexer
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.plans import Plan, Planner
 from kangyun.store.search.sorting import MATCH, MOST_SORTED, TABLES, Place, finite
+from kangyun.store.types import TYPE_NUMBERS
 
 # So many entries of an index are read at a time; more when all of them have the same value.
 STRETCH, LONGEST_STRETCH = 5_000, 80_000
@@ -112,8 +112,7 @@ def _statement(
     planner: Planner, plan: Plan, sort: Sort, source: Source, arguments: Arguments, edge: Any, stretch: int
 ) -> tuple[str, Arguments]:
     order, compare, farthest = ("DESC", "<=", "min(value)") if sort.descending else ("ASC", ">=", "max(value)")
-    mine = Arguments()
-    mine.values = list(arguments.values)
+    mine = arguments.copy()
     behind = f"{source.column} {compare} {mine.add(edge, source.type)}" if edge is not None else "TRUE"
     size = mine.add(stretch, "int8")
     value = finite("{}") if source.type == "timestamptz" else "{}"

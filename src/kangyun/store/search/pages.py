@@ -15,7 +15,6 @@ import asyncpg
 from kangyun.base.errors import Issue, TooCostly
 from kangyun.fhir.search.query import Query
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Reader
 from kangyun.store.search.conditions import Arguments
 from kangyun.store.search.densities import Segment
@@ -23,7 +22,8 @@ from kangyun.store.search.orders import along
 from kangyun.store.search.plans import COLUMNS, Plan, Planner
 from kangyun.store.search.sorting import MATCH, MOST_SORTED, Place, after, sorted_places
 from kangyun.store.segments import segment_of
-from kangyun.store.visible import visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import seen, visible
 
 WALK, MOST_WALKED = 5_000, 20_000
 # So many rows are walked for each that is wanted, beyond what the share says.
@@ -55,6 +55,8 @@ async def newest(
     rows, total = await found(connection, planner, plan, start, want, rising=rising)
     if place is not None or (total is not None and total > MOST_COUNTED and query.total is None):
         total = None
+    if not plan.sight.everything and query.total is None:
+        total = None  # Which way was taken tells of rows that are not seen; a page that is not full has its total.
     if len(rows) < want and place is None:
         total = len(rows)
     more = len(rows) == want
@@ -196,14 +198,28 @@ def _from_here(planner: Planner, start: int, rising: bool) -> list[Segment]:
 
 async def _seeded(
     connection: asyncpg.Connection, planner: Planner, plan: Plan, start: int, want: int, rising: bool
-) -> tuple[list[Any], int]:
-    """Returns rows by the seed, and how many match in all."""
+) -> tuple[list[Any], int | None]:
+    """Returns rows by the seed, and how many match in all where everything is seen."""
     arguments = plan.extended()
     edge = _edge(arguments, start, rising)
+    if not plan.sight.everything:
+        return await _seeded_seen(connection, planner, plan, arguments, edge, want), None
     chosen = f"SELECT res, version FROM m WHERE res {edge.compare} {edge.place} ORDER BY res {edge.order} LIMIT {want}"
     opened = _opened(chosen, "", edge.order, ", (SELECT count(*) FROM m) AS total")
     rows = await planner.fetch(connection, f"{plan.gathered(planner.densities.segments)} {opened}", arguments)
     return rows, rows[0]["total"] if rows else 0
+
+
+async def _seeded_seen(
+    connection: asyncpg.Connection, planner: Planner, plan: Plan, arguments: Arguments, edge: Edge, want: int
+) -> list[Any]:
+    """Returns rows by the seed that may be seen: asked in the order of the page, until it is full."""
+    columns = "r.res, r.version, r.patient, r.labels, r.institution, r.type"
+    columns += ", r.tok" if plan.sight.asks_tokens else ""  # The rows are sorted, and tokens are the most of one.
+    arms = " UNION ALL ".join(plan.arm(segment, columns, sighted=False) for segment in planner.densities.segments)
+    rows = f"SELECT * FROM ({arms}) AS a WHERE res {edge.compare} {edge.place} ORDER BY res {edge.order} OFFSET 0"
+    chosen = f"SELECT r.res, r.version FROM ({rows}) AS r WHERE {plan.visible} ORDER BY r.res {edge.order} LIMIT {want}"
+    return await planner.fetch(connection, _opened(chosen, "", edge.order), arguments)
 
 
 async def _seeded_in(
@@ -225,8 +241,9 @@ async def by_keys(
 ) -> Rows:  # fmt: skip
     """Returns a page by keys: sorted here where matches are few, else along the index of the first key."""
     few = await _few(connection, planner, plan)
+    hides = not plan.sight.everything and query.total is None
     found = await along(connection, planner, plan, query, place, indexer) if few is None else few
-    total = None if few is None else len(few)
+    total = None if few is None or hides else len(few)
     return await _chosen(connection, plan, query, place, found, total, reader, indexer)
 
 
@@ -241,7 +258,9 @@ async def by_id(
     if place is None or len(place) > 1:
         few = await _few(connection, planner, plan)
         if few is not None:
-            return await _chosen(connection, plan, query, place, few, len(few), reader, indexer)
+            hides = not plan.sight.everything and query.total is None
+            total = None if hides else len(few)
+            return await _chosen(connection, plan, query, place, few, total, reader, indexer)
         if place is not None:
             raise TooCostly("fhir.search.too-many-ties", limit=MOST_SORTED)
     query.ignored.append(by_key())
@@ -275,6 +294,9 @@ async def _chosen(
         f"SELECT {COLUMNS} FROM resource AS r JOIN version AS v ON v.res = r.res AND v.version = r.version "
         f"WHERE r.res = ANY ($1::int8[]) AND {visible('r', plan.sight)}"
     )
-    by_res = {row["res"]: row for row in await connection.fetch(sql, wanted)}
+    by_res = {row["res"]: row for row in await connection.fetch(*seen(sql, plan.sight, wanted))}
     rows = [by_res[res] for res in wanted if res in by_res]
-    return Rows(rows, total, chosen[-1] if len(rest) > query.count and chosen else None)
+    more = len(rest) > query.count and bool(chosen)
+    if place is None and not more:
+        total = len(places)
+    return Rows(rows, total, chosen[-1] if more else None)

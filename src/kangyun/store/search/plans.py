@@ -11,13 +11,13 @@ import asyncpg
 
 from kangyun.fhir.search.tree import Node
 from kangyun.store.index import Indexer
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.search.compiler import Compiler, Keys
 from kangyun.store.search.conditions import Arguments, Condition, Seed
 from kangyun.store.search.densities import Densities, Segment
 from kangyun.store.search.values import Expand, Values
-from kangyun.store.visible import Sight, visible
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import Sight, of_type, own_patients, seen, visible
 
 COLUMNS = "v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"
 # What is known of a seed that says only that it is sharp, or nothing at all.
@@ -52,13 +52,18 @@ class Plan:
         """Whether no condition has an index of its own: all rows of the type are looked at."""
         return self.seed.sql == "TRUE"
 
-    def where(self, suffix: str, given: Condition | None = None, *, typed: bool = False) -> str:
+    @property
+    def visible(self) -> str:
+        """The condition that a row of the alias r, which is of the type, may be seen."""
+        return visible("r", of_type(self.sight, TYPE_NUMBERS[self.type]))
+
+    def where(self, suffix: str, given: Condition | None = None, *, typed: bool = False, sighted: bool = True) -> str:
         """Returns the conditions on the alias r, but for the one that a seed answers already.
 
-        typed: r has rows of the type only.
+        typed: r has rows of the type only. sighted: without, what may be seen is asked by the caller.
         """
         parts = [] if typed else [f"r.type = {TYPE_NUMBERS[self.type]}"]
-        parts += ["NOT r.deleted", visible("r", self.sight)]
+        parts += ["NOT r.deleted", *([self.visible] if sighted else [])]
         parts += [
             condition.sql
             for condition in self.conditions
@@ -66,12 +71,12 @@ class Plan:
         ]
         return " AND ".join(parts).replace("{r}", "r").replace("{n}", suffix)
 
-    def arm(self, segment: Segment, columns: str) -> str:
-        """Returns the SELECT of all matches in one segment, by the seed."""
+    def arm(self, segment: Segment, columns: str, *, sighted: bool = True) -> str:
+        """Returns the SELECT of all matches in one segment, by the seed; `sighted` as for `where`."""
         assert self.seed.seed is not None
         suffix = f"_{segment.number}"
         seed = self.seed.seed.sql.replace("{n}", suffix)
-        return f"SELECT {columns} FROM ({seed}) AS r WHERE {self.where(suffix, self.seed)}"
+        return f"SELECT {columns} FROM ({seed}) AS r WHERE {self.where(suffix, self.seed, sighted=sighted)}"
 
     def gathered(self, segments: list[Segment], columns: str = "r.res, r.version") -> str:
         """Returns `WITH m AS (…)`: all matches in these segments."""
@@ -79,9 +84,7 @@ class Plan:
 
     def extended(self) -> Arguments:
         """Returns a copy of the arguments, for a statement that adds its own."""
-        copy = Arguments()
-        copy.values = list(self.arguments.values)
-        return copy
+        return self.arguments.copy()
 
 
 class Planner:
@@ -109,13 +112,15 @@ class Planner:
     ) -> Plan:
         """Returns the plan of a search of one type, in the compartment of `owner` where one is given."""
         most_probed = most_probed or MOST_PROBED
-        arguments = Arguments()
+        arguments = Arguments(sight)
         values = Values(connection, self._indexer, self._reader, self._bases, self._expand, arguments, sight)
         compiler = Compiler(values, keys)
         conditions = await compiler.conditions(type_, node)
         if owner:
             conditions.append(await compiler.compartment(type_, owner))
         number = TYPE_NUMBERS[type_]
+        if sight.only_selves and number not in sight.open_types:
+            conditions.append(_own_seed())
         choices = [(self.densities.rows_of_type(number), _type_seed(number))]
         choices += [(self._rows(one.seed), one) for one in conditions if one.seed is not None]
         # An index of the conditions before that of the type, where nothing is known of either.
@@ -172,8 +177,14 @@ class Planner:
     async def fetch(self, connection: asyncpg.Connection, sql: str, arguments: Arguments) -> list[Any]:
         """Runs a statement. Raises TimeoutError beyond the limit: the server has stopped it then."""
         fitted, values = arguments.fitted(sql)
-        rows: list[Any] = await connection.fetch(fitted, *values, timeout=self.seconds)
+        rows: list[Any] = await connection.fetch(*seen(fitted, arguments.sight, *values), timeout=self.seconds)
         return rows
+
+
+def _own_seed() -> Condition:
+    """What a resident sees stands in the index of patients; nothing else of the region need be looked at."""
+    rows = f"SELECT * FROM resource{{n}} WHERE patient = ANY ({own_patients()}) OFFSET 0"
+    return Condition("(TRUE)", Seed(rows, True))
 
 
 def _type_seed(number: int) -> Condition:

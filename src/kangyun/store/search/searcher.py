@@ -69,14 +69,31 @@ class Searcher:
             connection.terminate()
             raise TooCostly("fhir.search.too-costly", seconds=str(self.planner.seconds), cheaper=cheaper) from None
 
-    async def matches(self, connection: asyncpg.Connection, type_: str, node: Node, most: int = 2) -> list[str]:
+    async def matches(
+        self, connection: asyncpg.Connection, type_: str, node: Node, most: int = 2, sight: Sight = EVERYTHING
+    ) -> list[str]:
         """Returns the ids of at most `most` matches: for conditional interactions. Raises TooCostly as `search`."""
         async with self.in_time(connection, self._cheaper(type_)):
             await self.planner.densities.refresh(connection)
-            plan = await self.planner.plan(connection, type_, node, self, EVERYTHING)
+            plan = await self.planner.plan(connection, type_, node, self, sight)
             rows, _ = await pages.found(connection, self.planner, plan, FARTHEST, most)
             await self.reader.bring_keys(connection, [row["key"] for row in rows])
             return [self.reader.stored(row, row["res"]).id for row in rows]
+
+    async def residents(
+        self, connection: asyncpg.Connection, query: Query, node: Node, most: int, sight: Sight
+    ) -> set[int] | None:
+        """Returns whom all that matches a node of a search is about, None where they are more than `most`, or many
+        rows would have to be looked at. Raises TooCostly as `search`."""
+        async with self.in_time(connection, self._cheaper(query.type)):
+            await self.planner.densities.refresh(connection)
+            plan = await self.planner.plan(connection, query.type, node, self, sight, query.compartment)
+            if plan.rows > MOST_COUNTED:
+                return None
+            gathered = plan.gathered(self.planner.densities.segments, "r.patient")
+            sql = f"{gathered} SELECT DISTINCT patient FROM m WHERE patient IS NOT NULL LIMIT {most + 1}"
+            rows = await self.planner.fetch(connection, sql, plan.arguments)
+            return {row["patient"] for row in rows} if len(rows) <= most else None
 
     # --- for chains
 
@@ -155,6 +172,8 @@ class Searcher:
             return await self.planner.count(connection, plan, None)
         if query.total == "none":
             return None
+        if not plan.sight.everything and query.total is None:
+            return None  # Whether it is cheap tells of rows that are not seen.
         small = self.planner.densities.rows < SMALL or (plan.rows <= MOST_COUNTED / 5 and not plan.joined)
         if query.total == "estimate" or small:
             counted = await self.planner.count(connection, plan, MOST_COUNTED + 1)

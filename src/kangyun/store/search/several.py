@@ -14,13 +14,13 @@ import asyncpg
 
 from kangyun.base.errors import NotSupported
 from kangyun.fhir.search.query import Query
-from kangyun.store.model import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.search import pages
 from kangyun.store.search.pages import Rows
 from kangyun.store.search.plans import Plan
 from kangyun.store.search.searcher import Page, Searcher
 from kangyun.store.search.sorting import MOST_SORTED, VERSIONS, Place, after, sorted_places
-from kangyun.store.visible import EVERYTHING, Sight, visible
+from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING, Sight, seen, visible
 
 
 async def search_several(
@@ -74,7 +74,7 @@ async def _types_there(connection: asyncpg.Connection, types: Sequence[str], sig
         "SELECT t.type FROM unnest($1::int2[]) AS t(type) "
         f"WHERE EXISTS (SELECT FROM resource AS r WHERE r.type = t.type AND {visible('r', sight)})"
     )
-    rows = await connection.fetch(sql, [TYPE_NUMBERS[name] for name in types])
+    rows = await connection.fetch(*seen(sql, sight, [TYPE_NUMBERS[name] for name in types]))
     return {TYPE_NAMES[row["type"]] for row in rows}
 
 

@@ -19,7 +19,6 @@ from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, 
 from kangyun.fhir.search.tree import Test
 from kangyun.fhir.search.words import folded, query_grams, words
 from kangyun.store.index import ABOUT, MOST_SAID, UCUM, Indexer
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
 from kangyun.store.search import hierarchy
@@ -43,6 +42,7 @@ from kangyun.store.search.conditions import (
     token_condition,
 )
 from kangyun.store.tokens import Bound, uri_ancestors
+from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import EVERYTHING, Sight
 
 MOST_EXPANDED = 200

@@ -8,7 +8,7 @@
 -- Errors: KY001 when something that the caller read has changed since (read again, then retry), the detail names the
 -- resources that have; KY002 when the index was made by another edition of the search parameters than the one that
 -- stands (read them again, then retry); 55P03 when a lock was not free in time, or when one of several commits would date
--- the others ahead.
+-- the others ahead; KY003 when a patient that it is about, or a resource that it would make, was erased.
 CREATE OR REPLACE FUNCTION record_commits(
     own_edition int2,
     patience text,                  -- how long it waits for a lock; NULL: as long as the connection does
@@ -65,6 +65,15 @@ BEGIN
             RAISE EXCEPTION 'ahead' USING ERRCODE = '55P03';
         END IF;
         moment := greatest(moment, latest + interval '1 millisecond');
+    END IF;
+    -- An erasure holds the locks of its patients: this sees it whole or not at all. One by one: by the key, always.
+    IF EXISTS (
+        SELECT FROM (
+            SELECT unnest(c.patients) FROM unnest(commits) AS c
+            UNION ALL SELECT e.res FROM unnest(expected) AS e WHERE e.version = 0
+        ) AS n(res) CROSS JOIN LATERAL (SELECT FROM erased WHERE erased.res = n.res OFFSET 0) AS e
+    ) THEN
+        RAISE EXCEPTION 'erased' USING ERRCODE = 'KY003';
     END IF;
     IF cardinality(names) > 0 THEN
         INSERT INTO name SELECT n.hash, n.res FROM unnest(names) AS n ON CONFLICT DO NOTHING;
@@ -139,10 +148,11 @@ BEGIN
         c.res, c.versions, c.digest
     FROM unnest(commits) WITH ORDINALITY AS c;
     INSERT INTO audit (
-        instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients
+        instant, commit, institution, outcome, action, actor, purpose, shape, source, request, patients,
+        role, way, client
     )
     SELECT moment, ids[c.ordinality], c.institution, c.outcome, c.action, c.actor, c.purpose, c.shape, c.source, c.request,
-        c.patients
+        c.patients, nullif(c.role, ''), nullif(c.way, ''), nullif(c.client, '')
     FROM unnest(commits) WITH ORDINALITY AS c;
 END
 $$;
@@ -191,7 +201,7 @@ BEGIN
     INSERT INTO unit SELECT u.* FROM unnest(units) AS u ON CONFLICT DO NOTHING;
     UPDATE resource AS r SET
         patient = c.patient, at = c.at, until = c.until, present = c.present, edition = c.edition, links = c.links,
-        lasting = c.lasting, tok = c.tok
+        lasting = c.lasting, tok = c.tok, labels = r.labels | c.labels
     FROM unnest(changed) AS c WHERE r.res = c.res AND c.res = ANY (standing);
     GET DIAGNOSTICS done = ROW_COUNT;
     DELETE FROM date_value WHERE res = ANY (standing);
@@ -200,6 +210,40 @@ BEGIN
     INSERT INTO date_value SELECT d.* FROM unnest(dates) AS d WHERE d.res = ANY (standing);
     INSERT INTO quantity_value SELECT q.* FROM unnest(quantities) AS q WHERE q.res = ANY (standing);
     INSERT INTO string_value SELECT s.* FROM unnest(strings) AS s WHERE s.res = ANY (standing);
+END
+$$;
+
+-- Writes what was said about registrations (`about`) for the other registrations of their residents, anew. The caller holds
+-- the locks of the patients that it is about.
+CREATE OR REPLACE FUNCTION spread_rules(affected int8[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM denial WHERE about <> patient AND about = ANY (affected);
+    INSERT INTO denial (patient, purposes, labels, low, high, about, parties, besides, source)
+    SELECT l.patient, n.purposes, n.labels, n.low, n.high, n.about, n.parties, n.besides, n.source
+    FROM denial AS n JOIN resident_link AS k ON k.patient = n.about JOIN resident_link AS l ON l.resident = k.resident
+    WHERE n.patient = n.about AND n.about = ANY (affected) AND l.patient <> n.about;
+    DELETE FROM disclosure WHERE about <> patient AND about = ANY (affected);
+    INSERT INTO disclosure (patient, party, purposes, opens, covers, low, high, about, over, relation, ground, source)
+    SELECT l.patient, d.party, d.purposes, d.opens, d.covers, d.low, d.high, d.about, d.over, d.relation, d.ground, d.source
+    FROM disclosure AS d JOIN resident_link AS k ON k.patient = d.about JOIN resident_link AS l ON l.resident = k.resident
+    WHERE d.patient = d.about AND d.about = ANY (affected) AND l.patient <> d.about;
+END
+$$;
+
+-- Makes a registration one of a resident's (NULL: of nobody's but its own), and lets what was said follow it.
+CREATE OR REPLACE FUNCTION link_patient(own int8, new_resident int8) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    affected int8[];
+BEGIN
+    affected := ARRAY(
+        SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident WHERE k.patient = own
+        UNION SELECT l.patient FROM resident_link AS l WHERE l.resident = new_resident UNION SELECT own
+    );
+    DELETE FROM resident_link WHERE patient = own;
+    IF new_resident IS NOT NULL THEN
+        INSERT INTO resident_link (patient, resident) VALUES (own, new_resident);
+    END IF;
+    PERFORM spread_rules(affected);
 END
 $$;
 

@@ -1,18 +1,41 @@
--- The statements of the store, by name. `{visible}` is replaced by the condition of store/visible.py.
+-- The statements of the store, by name. `{visible:alias}` is replaced by the condition of store/visible.py, and
+-- `{versions:version,alias}` by the one on older versions.
 
 -- name: locate
--- Resources by name digest ($1) or by res ($2), with their current versions; those never written with version null.
-SELECT n.hash, n.res, r.patient, r.at, r.until, r.edition, r.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body
+-- Resources by name digest ($1) or by res ($2), with their current versions; those never written with version null,
+-- and whether they were erased.
+SELECT n.hash, n.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key, v.dictionary,
+    v.action, v.type, v.body, r.res IS NULL AND EXISTS (SELECT FROM erased AS e WHERE e.res = n.res) AS erased
 FROM (SELECT hash, res FROM name WHERE hash = ANY ($1::uuid[]) UNION ALL SELECT NULL, unnest($2::int8[])) AS n
 LEFT JOIN resource AS r ON r.res = n.res AND {visible:r}
 LEFT JOIN version AS v ON v.res = r.res AND v.version = r.version;
 
 -- name: locate_within
 -- The same of resources by res ($1) that all lie in one segment, {n}: no other is looked at.
-SELECT NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.version, v.instant, v.key, v.dictionary, v.action, v.type,
+SELECT NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key, v.dictionary, v.action, v.type,
     v.body
 FROM resource{n} AS r JOIN version{n} AS v ON v.res = r.res AND v.version = r.version
 WHERE r.res = ANY ($1::int8[]) AND {visible:r};
+
+-- name: locate_each
+-- The same for several callers at once, each of whom sees by a sight of its own: `who` says whose row it is.
+SELECT s.who, NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key,
+    v.dictionary, v.action, v.type, v.body
+FROM unnest($1::int8[], $2::int4[], $3::sight_row[]) AS s(
+    res, who, types, open_types, open_closed, institution, all_closed, free, own_closed, selves, selves_closed, parties,
+    granted_closed, purpose
+)
+JOIN resource{n} AS r ON r.res = s.res JOIN version{n} AS v ON v.res = r.res AND v.version = r.version
+WHERE {visible:r};
+
+-- name: current
+-- The current version of a resource, for the platform itself.
+SELECT v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
+FROM version AS v WHERE v.res = $1 ORDER BY v.version DESC LIMIT 1;
+
+-- name: exists
+-- Whether anything was ever written under a number, seen or not: for who would write there.
+SELECT EXISTS (SELECT FROM version AS v WHERE v.res = $1);
 
 -- name: names
 SELECT hash, res FROM name WHERE hash = ANY ($1::uuid[]);
@@ -27,21 +50,34 @@ SELECT id, patient, institution, epoch, wrapped FROM data_key WHERE id = ANY ($1
 SELECT id, patient, institution, epoch, wrapped FROM data_key
 WHERE patient = ANY ($1::int8[]) OR (patient IS NULL AND institution = $2);
 
+-- name: destroyed_keys
+-- Which of these were destroyed by an erasure.
+SELECT k.key FROM unnest($1::int4[]) AS k(key) WHERE EXISTS (SELECT FROM erasure AS e WHERE e.keys && ARRAY[k.key]);
+
+-- name: keys_as_they_stand
+-- The newest epoch, the generation of the root key, and the last erasure: what changes when keys do.
+SELECT e.id, e.generation, coalesce((SELECT max(id) FROM erasure), 0)
+FROM key_epoch AS e ORDER BY e.id DESC LIMIT 1;
+
+-- name: keys_destroyed_since
+SELECT keys FROM erasure WHERE id > $1;
+
 -- name: vread
 SELECT v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
 FROM version AS v JOIN resource AS r ON r.res = v.res
-WHERE v.res = $1 AND v.version = $2 AND {visible:r};
+WHERE v.res = $1 AND v.version = $2 AND {visible:r} AND {versions:v,r};
 
 -- name: instance_history
 SELECT v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
 FROM version AS v JOIN resource AS r ON r.res = v.res
 WHERE v.res = $1 AND v.version < $2 AND ($3::timestamptz IS NULL OR v.instant >= $3)
-    AND ($4::timestamptz IS NULL OR v.instant < $4) AND {visible:r}
+    AND ($4::timestamptz IS NULL OR v.instant < $4) AND {visible:r} AND {versions:v,r}
     AND NOT EXISTS (SELECT FROM version AS n WHERE n.res = v.res AND n.version = v.version + 1 AND n.instant <= $6)
 ORDER BY v.version DESC LIMIT $5;
 
 -- name: count_versions
-SELECT count(*) FROM version WHERE res = $1;
+SELECT count(*) FROM version AS v JOIN resource AS r ON r.res = v.res
+WHERE v.res = $1 AND {visible:r} AND {versions:v,r};
 
 -- name: commits_history
 -- One step: the next $7 commits before (commit $1, res $2), newest first. A row without version ends a step that
@@ -54,7 +90,7 @@ WITH step AS MATERIALIZED (
     SELECT step.id AS commit, v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
     FROM step CROSS JOIN LATERAL unnest(step.res, step.versions) AS u(res, version)
     JOIN version AS v ON v.res = u.res AND v.version = u.version
-    JOIN resource AS r ON r.res = u.res AND {visible:r}
+    JOIN resource AS r ON r.res = u.res AND {visible:r} AND {versions:v,r}
     WHERE (step.id < $1 OR u.res < $2) AND ($3::int2 IS NULL OR v.type = $3)
         AND NOT EXISTS (SELECT FROM version AS n WHERE n.res = v.res AND n.version = v.version + 1 AND n.instant <= $8)
     ORDER BY step.id DESC, u.res DESC LIMIT $6

@@ -11,6 +11,7 @@ from kangyun.store import feed
 from kangyun.store.building import JOB, ParameterWatch, builder
 from kangyun.store.reindex import Reindexer
 from kangyun.store.writer import Writer
+from kangyun.testing.sequencing import give_positions
 
 EYE_COLOUR = {
     "resourceType": "SearchParameter",
@@ -39,7 +40,7 @@ def notice(platform):
 
     async def run():
         async with platform.pool.connection() as connection:
-            await connection.execute("SELECT sequence_commits(1000)")
+            await give_positions(connection)
             events, _ = await feed.read(connection, feed.Place(1, 0))
         await watch.handle(events)
 
