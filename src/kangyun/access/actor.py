@@ -1,6 +1,8 @@
-"""Who asks: an actor, why, and from where. Roles, relations and consent are another issue and come to stand here."""
+"""Who asks: an actor, in which role, why, and from where. Sign-in makes actors; the policy says what each may see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,12 @@ class Actor:
     institution: the `Organization` that the credential is of.
     purpose:     a code of v3-PurposeOfUse: TREAT, HPAYMT, PUBHLTH, HRESCH, SYSADMIN.
     administrator: may do what concerns the installation and not one resident ($expunge, $import, settings).
+    role:        the one role of the policy that is acted in; empty where the credential has none.
+    patients:    ids of the Patients that may be acted for: a resident's own registrations, and those of wards.
+    scopes:      what an application was given, SMART App Launch 2; None where no application stands between.
+    patient:     the id of the Patient that the application was launched for; empty for none.
+    client:      the application. session: of the sign-in; it can be ended.
+    present:     what is done in person may be done by it; not with an outside provider's token that tells of no factor.
     """
 
     reference: str
@@ -19,6 +27,24 @@ class Actor:
     institution: str
     purpose: str = "TREAT"
     administrator: bool = False
+    role: str = ""
+    patients: tuple[str, ...] = ()
+    scopes: tuple[str, ...] | None = None
+    patient: str = ""
+    client: str = ""
+    session: str = ""
+    hidden: int = 0
+    present: bool = True
+
+
+def credential(actor: Actor) -> bytes:
+    """Returns an actor as it is kept for what is done later in its name; without the name for people."""
+    return msgspec.json.encode(replace(actor, name=""))
+
+
+def read_credential(kept: bytes) -> Actor:
+    """Returns the actor of `credential`."""
+    return msgspec.json.decode(kept, type=Actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +53,7 @@ class Circumstances:
 
     shape:  method and path with parameter names only. source: the address. request: the request id.
     historic: what is written has happened elsewhere before; it is no order made now.
+    way:      by which ground, where that was found out already; else the audit row looks for it.
     depth, origin: of a reaction: one more than the commit's that it reacts to, and its own name.
     """
 
@@ -36,3 +63,4 @@ class Circumstances:
     historic: bool = False
     depth: int = 0
     origin: str | None = None
+    way: str = ""

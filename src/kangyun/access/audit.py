@@ -1,30 +1,62 @@
 """Audit rows of reads, and of what was refused: written in groups, and durable before the answer leaves.
 
-A write's row is part of its transaction (`store.writer`). Chaining, signing and alerts are another issue.
+A write's row is part of its transaction (`store.writer`). `access.trail` seals them, `access.events` shows them.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
 from kangyun.base.errors import Unavailable
 from kangyun.database.gathering import Gathering
 from kangyun.database.pool import LOST, Pool
+from kangyun.store.rows import audit_row
 
-GROUP = 64
+GROUP = 256
 PATIENCE = 0.005  # seconds that the first of a group waits for others
-# A statement that is prepared once; COPY is parsed each time, and takes a round trip more. An array of arrays has one
-# length for all: the patients of a row come as text.
+# The first of the parties is the bit of the purpose: no hash of a name is as small.
+# A statement that is prepared once; COPY is parsed each time, and takes a round trip more.
 _INSERT = """
-INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients)
-SELECT instant, institution, outcome, action, actor, purpose, shape, source, request, patients::int8[] FROM unnest(
-    $1::timestamptz[], $2::int4[], $3::int2[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[]
-) AS a(instant, institution, outcome, action, actor, purpose, shape, source, request, patients)
+INSERT INTO audit (
+    instant, institution, outcome, action, actor, purpose, shape, source, request, patients, role, way, client, about
+)
+SELECT a.instant, a.institution, a.outcome, a.action, a.actor, a.purpose, a.shape, a.source, a.request, a.patients,
+    nullif(a.role, ''), coalesce(nullif(a.way, ''), CASE WHEN a.parties IS NOT NULL THEN (
+        SELECT CASE WHEN d.source LIKE 'ticket/%' THEN 'ticket' ELSE d.ground END FROM disclosure AS d
+        WHERE d.patient = a.patients[1] AND d.party = ANY (a.parties) AND d.relation
+        AND (d.purposes & a.parties[1]) <> 0 AND d.low <= a.instant AND d.high > a.instant
+        ORDER BY d.low DESC LIMIT 1
+    ) END), nullif(a.client, ''), a.about
+FROM unnest($1::audit_row[]) AS a
 """
-Row = tuple[Any, ...]
-"""The columns of a row, in the order above; patients as a list."""
+
+
+class Row(NamedTuple):
+    """A row. None of it holds a value that the request was about.
+
+    outcome: HTTP status. patients: internal numbers. role, way: of the policy; client: the application; empty for none.
+    about:   the one resource that was read, by its internal number.
+    parties: the bit of the purpose, and what a disclosure may call the actor. Where they are there, the newest
+             disclosure of the row's one patient to them says the way.
+    """
+
+    instant: datetime
+    institution: int
+    outcome: int
+    action: str
+    actor: str
+    purpose: str
+    shape: str
+    source: str
+    request: str
+    patients: Sequence[int]
+    role: str = ""
+    way: str = ""
+    client: str = ""
+    about: int | None = None
+    parties: tuple[int, ...] = ()
 
 
 class Auditor:
@@ -43,14 +75,25 @@ class Auditor:
         except (asyncpg.PostgresError, Unavailable, *LOST) as error:
             raise Unavailable("access.audit-not-written") from error
 
+    @staticmethod
+    async def write_within(connection: asyncpg.Connection, row: Row) -> None:
+        """Writes a row as part of the transaction that `connection` is in: it stands when that does."""
+        await _write(connection, [row])
+
     async def _store(self, rows: Sequence[Row]) -> Sequence[None]:
         if self.on_group is not None:
             self.on_group(len(rows))
         async with self._pool.connection() as connection:
-            *columns, patients = zip(*rows, strict=True)
-            await connection.execute(_INSERT, *columns, [_array(one) for one in patients])
+            await _write(connection, rows)
         return [None] * len(rows)
 
 
-def _array(numbers: list[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"
+async def _write(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    packed = [
+        audit_row(
+            *(one.institution, one.actor, one.purpose, one.role, one.client, one.parties, one.instant, one.outcome),
+            *(one.about, one.action, one.shape, one.source, one.request, one.way, one.patients),
+        )
+        for one in rows
+    ]
+    await connection.execute(_INSERT, packed)

@@ -1,25 +1,44 @@
 """One process's way to the record: pool, store, gate and sign-in, opened from the settings and closed together."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
+from kangyun.access.alerts.vitals import alert_vitals
+from kangyun.access.approvals.requests import rules_here
 from kangyun.access.audit import Auditor
+from kangyun.access.consent.rows import ConsentRows
 from kangyun.access.disk import Disk
 from kangyun.access.door import Door
+from kangyun.access.events.people import called
+from kangyun.access.factors import AtSignIn
+from kangyun.access.identities.model import PLATFORM
+from kangyun.access.identities.officers import DEMO_SIGN_INS, admit_demo
+from kangyun.access.identities.register import Identities
 from kangyun.access.intake import check
+from kangyun.access.labels import labels_of
+from kangyun.access.labels.following import Following
+from kangyun.access.ledger import Ledger
+from kangyun.access.people import People, open_codes, open_people
+from kangyun.access.policy import policy_of
+from kangyun.access.policy.sights import Sights
 from kangyun.access.record import Gate
-from kangyun.access.signin import SignIn, demo_accounts
-from kangyun.access.subscriptions.table import delivery_vitals
+from kangyun.access.recovery import refuse_older
+from kangyun.access.residents.entry import ResidentEntry
+from kangyun.access.signin import SignIn
+from kangyun.access.signing.server import with_servers
+from kangyun.access.subscriptions.table import Owners, delivery_vitals
 from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
+from kangyun.database.replication import replication_vitals
 from kangyun.database.vitals import Vitals, is_current, vitals
 from kangyun.store.rows import register
 from kangyun.store.store import Store
 from kangyun.store.vitals import feed_vitals, is_sequenced
+from kangyun.store.watch import KeyWatch
 
 PACKAGES = ("database", "store", "access")
 """Whose schema is needed."""
-DEMO_ACCOUNTS = "demo-sign-ins.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,19 @@ class Platform:
     sign_in: SignIn
     door: Door
     disk: Disk
+    watch: KeyWatch
+    labelled: Following
+    people: People
+
+    @property
+    def identities(self) -> Identities:
+        """The register of identities."""
+        return self.sign_in.identities
+
+    async def name_of(self, reference: str) -> str:
+        """Returns the name of an institution or of staff by the record, the reference where it has none."""
+        async with self.pool.connection() as connection:
+            return (await called(connection, self.gate.store, [reference])).name(reference)
 
     async def condition(self) -> dict[str, bool]:
         """Returns which parts are well: database, schema, and the background work. Raises Unavailable."""
@@ -48,12 +80,17 @@ class Platform:
         async with self.pool.connection() as connection:
             return [
                 *(*await vitals(connection), *await feed_vitals(connection)),
-                *(*await delivery_vitals(connection), *await trail_vitals(connection)),
+                *(*await delivery_vitals(connection), *await trail_vitals(connection), *await alert_vitals(connection)),
+                *await replication_vitals(connection),
             ]
 
     async def close(self) -> None:
         """Closes the database connections."""
+        await self.watch.close()
+        await self.labelled.close()
+        self.sign_in.close()
         await self.gate.store.numbers.close()
+        self.gate.store.provider.close()
         await self.pool.close()
 
 
@@ -64,17 +101,47 @@ def base_url(settings: Settings) -> str:
 
 async def open_platform(settings: Settings, database: str) -> Platform:
     """Opens everything on a migrated database. Raises Unavailable when it cannot."""
+    labels = labels_of(settings.data)
+    policy = policy_of(settings.data, labels)
     pool = Pool(database, size=settings.connections, prepare=register)
     base = base_url(settings)
     former = [url.strip().rstrip("/") for url in settings.former_urls.split(",") if url.strip()]
     try:
-        store = await Store.open(pool, settings, check=check, bases=tuple(f"{url}/" for url in [base, *former]))
+        async with pool.connection() as connection:
+            await refuse_older(connection, settings.data)
+        bases = tuple(f"{url}/" for url in [base, *former])
+        store = await Store.open(pool, settings, check=check, bases=bases, labelling=labels)
+        store = replace(store, provider=await asyncio.to_thread(with_servers, store.provider, settings))
+        watch = KeyWatch(pool, store.keys)
+        await watch.start()
+        # The database's own disk, where it is ours to watch.
+        disk = Disk(settings.data, settings.disk_reserve)
+        ledger = Ledger.of(settings)
+        consents = ConsentRows(store, labels, policy, ledger)
+        codes = open_codes(settings, pool, store.keys)
+        sights = Sights(policy, store.indexer)
+        owners = Owners(sights.party)
+        store.transactor.followers += [consents, owners]
+        async with pool.connection() as connection:
+            await owners.complete(connection)
+        store.terminology.share(lambda: sights.anybody, PLATFORM)
+        store.profiles.share(lambda: sights.anybody)
+        gate = Gate(store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data))
+        labelled = Following(pool, store.indexer, labels, sights.by_rule)
+        await labelled.start()
+        people = open_people(settings, gate, base)
     except BaseException:
         await pool.close()  # Whoever tries again each second would else leave a connection behind each time.
         raise
-    accounts = demo_accounts(settings.data / DEMO_ACCOUNTS) if settings.demo else []
-    sign_in = SignIn(store.keys.index_key, settings.admin_token, accounts)
-    # The database's own disk, where it is ours to watch.
-    disk = Disk(settings.data, settings.disk_reserve)
-    auditor = Auditor(pool)
-    return Platform(settings, base, pool, Gate(store, auditor, disk), sign_in, Door(auditor), disk)
+    try:
+        factors = AtSignIn(people.factors, demonstration=settings.demo)
+        sign_in = SignIn.of(pool, store.keys, settings, base, factors, ledger)
+        if settings.demo:
+            await admit_demo(sign_in.identities, settings.data / DEMO_SIGN_INS)
+    except BaseException:
+        await watch.close()
+        await labelled.close()
+        await pool.close()
+        raise
+    people = people.known(sign_in.identities, ResidentEntry(sign_in))
+    return Platform(settings, base, pool, gate, sign_in, Door(gate.auditor), disk, watch, labelled, people)

@@ -1,7 +1,8 @@
 """What runs in the background of an installation, `kangyun work`: it may run several times, each thing is done once.
 
-The sequencer of the feed, the seal of the audit trail, the subscriptions and the new search parameters that follow the
-feed, and the keeper of the process that runs bulk jobs.
+The sequencer of the feed, the seal of the audit trail and the alerts on what is odd in it, what follows the feed
+(subscriptions, new search parameters, relations, leavers), the renewal of keys, labels, the removal of what is long
+over, and the keeper of the process that runs bulk jobs.
 """
 
 import asyncio
@@ -9,9 +10,19 @@ import logging
 
 import msgspec
 
+from kangyun.access import sweeping
+from kangyun.access.alerts.reading import watch_for_odd
+from kangyun.access.alerts.rules import read_rules
 from kangyun.access.bulk import worker
+from kangyun.access.erasing import keep_sweeping
+from kangyun.access.identities.officers import FIRST_SIGN_INS, admit_officers
+from kangyun.access.labels.following import keep_labelled
 from kangyun.access.outbound import Guard, Outbound
 from kangyun.access.platform import Platform, open_platform
+from kangyun.access.relations import emergency, following
+from kangyun.access.relations.following import Relations
+from kangyun.access.staff import leavers as staff_leavers
+from kangyun.access.staff.leavers import Leavers
 from kangyun.access.subscriptions import matching
 from kangyun.access.subscriptions.delivery import Deliverer
 from kangyun.access.subscriptions.matching import Matcher
@@ -24,11 +35,12 @@ from kangyun.database.leases import pause
 from kangyun.store import building
 from kangyun.store.building import ParameterWatch
 from kangyun.store.feed import Reader
+from kangyun.store.rotation import keep_renewing
 from kangyun.store.sequencer import sequence
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 13
+CONNECTIONS = 20
 RETRY = 1.0  # seconds
 
 
@@ -37,9 +49,13 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
 
     jobs_apart: bulk jobs run in a process of their own.
     """
+    rules = read_rules(settings.alert_rules)
     platform = await _opened(msgspec.structs.replace(settings, connections=CONNECTIONS), stop)
     if platform is None:
         return
+    async with platform.pool.connection() as connection:
+        if await admit_officers(platform.sign_in.identities, connection, settings.data / FIRST_SIGN_INS):
+            logger.warning("work: the first sign-ins are in %s of the data folder", FIRST_SIGN_INS)
     jobs = worker.keep_running(settings, platform.pool, stop) if jobs_apart else worker.run(settings, stop, None)
     outbound = Outbound(Guard.of(settings.subscription_hosts, "KANGYUN_SUBSCRIPTION_HOSTS"))
     matcher = Matcher(platform, outbound.guard)
@@ -49,7 +65,11 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
         # When one of them fails for good, all end: who started this process starts it again.
         async with asyncio.TaskGroup() as group:
             group.create_task(sequence(platform.pool, stop))
-            group.create_task(sealing.seal(platform.pool, Roots(settings.data / FILE), stop))
+            group.create_task(sealing.seal(platform.pool, Roots(settings.data / FILE, store.provider), stop))
+            group.create_task(keep_renewing(platform.pool, store.keys, settings.key_days, stop))
+            group.create_task(keep_sweeping(platform.pool, stop))
+            group.create_task(sweeping.keep_sweeping(platform.pool, stop))
+            group.create_task(watch_for_odd(store, rules, stop))
             group.create_task(worker.sweep(settings, platform.pool, stop))
             group.create_task(jobs)
             group.create_task(Reader(platform.pool, matching.READER, matcher.handle, historic=False).follow(stop))
@@ -58,7 +78,16 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
                 from_start=True, types=building.FEED_TYPES, again=watch.handle_again,
             )  # fmt: skip
             group.create_task(parameters.follow(stop))
+            relations = Relations(platform.pool, store, platform.gate.labels, platform.gate.sights.policy)
+            group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
+            group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
+            group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
+            if platform.people.register is not None:
+                leavers = Leavers(platform.gate, platform.people.register)
+                gone = Reader(platform.pool, staff_leavers.READER, leavers.handle, types=staff_leavers.TYPES)
+                group.create_task(gone.follow(stop))
+                group.create_task(leavers.sweep(stop))
     finally:
         outbound.close()
         await platform.close()

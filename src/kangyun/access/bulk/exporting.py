@@ -9,7 +9,7 @@ Source: https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -284,7 +284,8 @@ class Export:
             if found:
                 patients = sorted({one.patient for one in found if one.patient is not None})
                 await self._record.leave_row(ACTION, 200, patients)
-                self._write(found)
+                shown = await self._record.shown([one.stored for one in found])
+                self._write([replace(one, stored=stored) for one, stored in zip(found, shown, strict=True)])
             self._kept.next = reached
             await self._save()
         # All that are not whole: a run before this one may have left some that nothing more was written to.
@@ -317,7 +318,7 @@ class Export:
         """Returns the res of the patients, in an order that is the same after a stop."""
         names = [("Patient", text.partition("/")[2]) for text in self._asked.patients]
         async with self._platform.pool.connection() as connection:
-            located = await self._record.store.reader.locate(connection, names)
+            located = await self._record.store.reader.locate(connection, names, self._record.sight)
         return sorted(one.res for one in located.values() if one.stored is not None)
 
     async def _filtered(self, found: list[Exported]) -> list[Exported]:

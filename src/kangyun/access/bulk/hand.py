@@ -64,7 +64,7 @@ async def _carry_out(
     running: set[asyncio.Task[None]] = set()
     answering = asyncio.Lock()
     opened = await platform.gate.open(hired.actor, hired.about)
-    ahead = Ahead(opened.store, opened.institution)
+    ahead = Ahead(opened.store, opened.institution, opened.may_register)
 
     async def one(task: Task) -> None:
         written = await _write(platform, hired, ahead, task)

@@ -7,12 +7,22 @@ Source: https://hl7.org/fhir/R4/operationslist.html
 
 from functools import partial
 
+from kangyun.access.opened import PERSONS
+from kangyun.access.operations.alerts import alert, alerts
+from kangyun.access.operations.break_glass import break_glass, broken_glass, review_glass
+from kangyun.access.operations.certificates import TYPES, bind_certificate, end_certificate
+from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
 from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
+from kangyun.access.operations.open import open_
+from kangyun.access.operations.open_record import ask_word, open_record, show_code
+from kangyun.access.operations.sign import sign
 from kangyun.access.operations.terminology import answered
 from kangyun.access.operations.validate import validate
+from kangyun.access.operations.verify_signature import verify_signature
+from kangyun.access.operations.who_looked import who_looked
 from kangyun.fhir import terminology
 from kangyun.fhir.definitions import definitions
 
@@ -21,6 +31,7 @@ __all__ = ["OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find
 _DEFINED = "http://hl7.org/fhir/OperationDefinition/"
 _EVERYWHERE: frozenset[Level] = frozenset({"system", "type", "instance"})
 _BOTH: frozenset[Level] = frozenset({"type", "instance"})
+_SYSTEM: frozenset[Level] = frozenset({"system"})
 _INSTANCE: frozenset[Level] = frozenset({"instance"})
 _PAGE = (Input("_since", "instant"), Input("_type", "code", True), Input("_count", "integer"))
 _CODED = (Input("code", "code"), Input("system", "uri"), Input("coding", "Coding"))
@@ -91,6 +102,77 @@ OPERATIONS: tuple[Operation, ...] = (
             Input("expungeEverything", "boolean"), Input("limit", "integer"),
         ),
         affects_state=True,
+    ),
+    Operation(
+        "open", _INSTANCE, open_, "urn:kangyun:operation:open", (Input("reason", "string"),), PERSONS,
+        affects_state=True,
+    ),
+    Operation(
+        "break-glass", _BOTH, break_glass, "urn:kangyun:operation:break-glass",
+        (Input("reason", "string"), Input("identifier", "string")), frozenset({"Patient"}), affects_state=True,
+    ),
+    Operation(
+        "broken-glass", _SYSTEM, broken_glass, "urn:kangyun:operation:broken-glass", (Input("all", "boolean"),),
+    ),
+    Operation(
+        "review-glass", _SYSTEM, review_glass, "urn:kangyun:operation:review-glass",
+        (Input("id", "integer"), Input("justified", "boolean"), Input("remark", "string")), affects_state=True,
+    ),
+    Operation(
+        "show-code", _INSTANCE, show_code, "urn:kangyun:operation:show-code", (), frozenset({"Patient"}),
+        affects_state=True,
+    ),
+    Operation(
+        "ask-word", _BOTH, ask_word, "urn:kangyun:operation:ask-word",
+        (Input("identifier", "string"), Input("channel", "code"), Input("phone", "string")), frozenset({"Patient"}),
+        affects_state=True,
+    ),
+    Operation(
+        "open-record", _BOTH, open_record, "urn:kangyun:operation:open-record",
+        (
+            Input("code", "string"), Input("word", "string"), Input("challenge", "string"), Input("reader", "string"),
+            Input("identifier", "string"),
+        ),
+        frozenset({"Patient"}), affects_state=True,
+    ),
+    Operation(
+        "sign", _INSTANCE, sign, "urn:kangyun:operation:sign",
+        (
+            Input("certificate", "base64Binary", True), Input("purpose", "Coding"), Input("protected", "string"),
+            Input("signature", "base64Binary"),
+        ),
+        affects_state=True,
+    ),
+    Operation(
+        "verify-signature", _BOTH, verify_signature, "urn:kangyun:operation:verify-signature",
+        (Input("resource", "Resource"), Input("signature", "Signature", True)), body="resource",
+    ),
+    *(
+        Operation(
+            name, _INSTANCE, carry_out, f"urn:kangyun:operation:{name}", (Input("certificate", "base64Binary"),), TYPES,
+            affects_state=True,
+        )
+        for name, carry_out in (("bind-certificate", bind_certificate), ("end-certificate", end_certificate))
+    ),
+    Operation(
+        "erase", _INSTANCE, erase, "urn:kangyun:operation:erase",
+        (
+            Input("reason", "string"), Input("patient", "string", True), Input("request", "integer"),
+            Input("confirm", "boolean"),
+        ),
+        frozenset({"Patient"}), affects_state=True,
+    ),
+    Operation(
+        "alerts", _SYSTEM, alerts, "urn:kangyun:operation:alerts",
+        (Input("state", "code", True), Input("rule", "code"), Input("_count", "integer")),
+    ),
+    Operation(
+        "alert", _SYSTEM, alert, "urn:kangyun:operation:alert",
+        (Input("id", "integer"), Input("state", "code"), Input("reason", "string")), affects_state=True,
+    ),
+    Operation(
+        "who-looked", _INSTANCE, who_looked, "urn:kangyun:operation:who-looked",
+        (Input("start", "date"), Input("end", "date"), Input("_count", "integer")), frozenset({"Patient"}),
     ),
     *(
         Operation(

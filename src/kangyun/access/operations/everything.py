@@ -7,7 +7,8 @@ from typing import cast
 
 from kangyun.access.operations.model import Call, Excerpt
 from kangyun.access.record import Record
-from kangyun.base.errors import Gone, Invalid, NotFound
+from kangyun.base.errors import Gone, Invalid
+from kangyun.base.statuses import status_of
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
@@ -22,25 +23,30 @@ async def everything(record: Record, call: Call) -> Excerpt:
     """Returns the compartment of one resource, or those of all. Raises NotFound, Gone."""
     store = record.store
     wish = _wish(record, call)
+    record.may_read(str(call.type))
     kind = cast(Kind, call.type)
     compartments = Compartments(store.reader, store.indexer, store.bases)
     owner = part = None
+    patients: list[int] = []
     async with store.pool.connection() as connection:
         if call.id is not None:
-            owner = (await store.reader.locate(connection, [(kind, call.id)])).get((kind, call.id))
+            owner = (await store.reader.locate(connection, [(kind, call.id)], record.sight)).get((kind, call.id))
         if call.id is None or (owner is not None and owner.stored is not None and not owner.stored.deleted):
             part = await compartments.everything(connection, kind, owner, wish, record.sight)
+            patients = record.patients_of((*part.members, *part.included))
     if part is None:
-        gone = owner is not None and owner.stored is not None
-        await record.leave_row("everything", 410 if gone else 404, [])
-        raise Gone if gone else NotFound
-    patients = [] if owner is None or owner.patient is None else [owner.patient]
-    await record.leave_row("everything", 200, patients)
+        deleted = owner is not None and owner.stored is not None
+        absent = Gone() if deleted else record.absence(str(call.id), owner)
+        await record.leave_row("everything", status_of(absent), [])
+        raise absent
+    own = [] if owner is None or owner.patient is None else [owner.patient]
+    await record.leave_row("everything", 200, sorted({*own, *patients}))
+    shown, count = await record.shown([*part.members, *part.included]), len(part.members)
     following = None
     if part.next is not None:
         following = store.searcher.cursors.write(part.next, record.actor.reference, list(call.bound))
     whole = part.next is None and wish.place is None
-    return Excerpt(part.members, part.included, len(part.members) if whole else None, following)
+    return Excerpt(shown[:count], shown[count:], count if whole else None, following)
 
 
 def _wish(record: Record, call: Call) -> Wish:

@@ -23,9 +23,9 @@ async def meta(record: Record, call: Call) -> Resource:
     Inputs.of(call.parameters, frozenset())
     if call.type is not None and call.id is not None:
         if call.version is not None:
-            stored = await record.vread(call.type, call.id, call.version)
+            stored = await record.vread(call.type, call.id, call.version, whole=True)
         else:
-            stored = await record.read(call.type, call.id)
+            stored = await record.read(call.type, call.id, whole=True)
         return _answer(stored.resource["meta"])
     store = record.store
     async with store.pool.connection() as connection:
@@ -72,7 +72,7 @@ async def _changed(record: Record, call: Call, change: Any, action: str) -> Reso
     if call.version is not None:
         raise NotSupported("access.versions-stand")
     operation = record.operation("patch", call.type, id=call.id, patch=change)
-    (done,) = await record.commit([operation], action)
+    (done,) = await record.commit([operation], action, whole=True)
     assert done.stored is not None
     return _answer(done.stored.resource["meta"])
 

@@ -47,7 +47,7 @@ async def _stored(record: Record, call: Call, found: list[Issue]) -> Resource | 
     """Returns the resource that the operation was called on; that there is none is one of its faults."""
     assert call.type is not None and call.id is not None
     try:
-        return (await record.read(call.type, call.id)).resource
+        return (await record.read(call.type, call.id, whole=True)).resource
     except (NotFound, Gone) as error:
         found += error.issues
         return None

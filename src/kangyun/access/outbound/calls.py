@@ -10,7 +10,7 @@ import contextlib
 import http.client
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -62,9 +62,13 @@ class Outbound:
         default_factory=lambda: ThreadPoolExecutor(AT_ONCE, thread_name_prefix="outbound")
     )
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> int:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, seconds: float, *,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:  # fmt: skip
         """Sends a message and returns the status of the answer, whose body is not read.
 
+        before: is done when the receiver has been reached and nothing has been said to it.
         Raises Invalid, Forbidden as the guard does; Unavailable when there is no answer within `seconds`.
         """
         target = await self._in_thread(lambda: self.guard.target(url))
@@ -72,13 +76,16 @@ class Outbound:
         sent = _headers(target, headers)  # Here, as a thread does not know what is being worked on.
 
         def call() -> int:
-            try:
-                connection.request(method, target.path, body, sent)
-                return connection.getresponse().status
-            finally:
-                connection.close()
+            connection.request(method, target.path, body, sent)
+            return connection.getresponse().status
 
-        return await self._within(seconds, connection, call)
+        try:
+            await self._within(seconds, connection, connection.connect)
+            if before is not None:
+                await before()
+            return await self._within(seconds, connection, call)
+        finally:
+            connection.close()
 
     async def read(self, url: str) -> AsyncGenerator[bytes, None]:
         """Gives the pieces of a file. Raises as `send`, and for any status but 200 Invalid or Unavailable."""

@@ -19,7 +19,12 @@ from kangyun.base.errors import Forbidden, Invalid, Unavailable
 PORTS = {"http": 80, "https": 443}
 LONGEST = 2048
 # Addresses of IPv6 that lead to one of IPv4, which must be looked at in its place: where it stands in them, in bits.
-_CARRIERS = ((IPv6Network("64:ff9b::/96"), 0), (IPv6Network("2002::/16"), 80))
+_CARRIERS = (
+    (IPv6Network("64:ff9b::/96"), 0),
+    (IPv6Network("2002::/16"), 80),
+    (IPv6Network("::/96"), 0),  # IPv4-compatible
+    (IPv6Network("::ffff:0:0:0/96"), 0),  # IPv4-translated
+)
 
 
 class Target(NamedTuple):

@@ -2,22 +2,26 @@
 
 A receiver that does not answer is called again after longer and longer pauses, for a week, and then told of all that it
 missed, in order. A single notification that it refuses although it takes others is put aside. An audit row is written,
-in the name of the subscription's owner, before anything leaves.
+in the name of the subscription's owner, when the receiver has been reached and before anything leaves.
 
 Source: https://hl7.org/fhir/R4/subscription.html#2.46.7.1
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 
-from kangyun.access.actor import Circumstances
+from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.outbound import Outbound
 from kangyun.access.platform import Platform
+from kangyun.access.record import Record
 from kangyun.access.subscriptions import table
+from kangyun.access.subscriptions.owners import owner_now
 from kangyun.access.subscriptions.rules import (
     ATTEMPTS_IF_REFUSED,
     GIVE_UP_AFTER,
@@ -132,26 +136,31 @@ class Deliverer:
             if not queue or now is None or now.version != one.version:
                 return  # What was changed is read anew by the next look.
             one = now
+            owner = await owner_now(self.platform, one)
+            if owner is None:
+                return
             for delivery in queue:
-                if not await self._deliver_one(one, wanted, delivery):
+                if not await self._deliver_one(one, owner, wanted, delivery):
                     return
             if one.told_failing:
                 await self._say(one, "active", None)
                 return
 
-    async def _deliver_one(self, one: table.Active, wanted: Wanted, delivery: table.Delivery) -> bool:
-        """Delivers one notification. Returns whether the next may follow at once."""
+    async def _deliver_one(self, one: table.Active, owner: Actor, wanted: Wanted, delivery: table.Delivery) -> bool:
+        """Delivers one notification to its owner. Returns whether the next may follow at once."""
         store, pool = self.platform.gate.store, self.platform.pool
+        sight = (await self.platform.gate.decide(owner)).sight
         async with pool.connection() as connection:
-            stored = await store.reader.version(connection, delivery.res, delivery.version)
+            stored = await store.reader.version(connection, delivery.res, delivery.version, sight)
             patient = await connection.fetchval("SELECT patient FROM resource WHERE res = $1", delivery.res)
         status = 204
-        if stored is not None:  # Else it was expunged: there is nothing to tell any more.
-            message = message_of(wanted, stored, self.platform.base)
+        if stored is not None:  # Else it was expunged, or may not be seen any more: there is nothing to tell.
+            record = await self._record(one, owner, wanted, stored)
+            message = message_of(wanted, (await record.shown([stored]))[0], self.platform.base)
             context = current.set(new_trace(f"{one.id}/{stored.version}"))
             try:
-                await self._audit(one, wanted, stored, patient)
-                status = await self._send(message)
+                whom = [] if patient is None else [patient]
+                status = await self._send(message, partial(record.leave_row, ACTION, 200, whom))
             finally:
                 current.reset(context)
         async with pool.connection() as connection:
@@ -169,19 +178,20 @@ class Deliverer:
         await self._tell_when_failing_for_long(one, status)
         return False
 
-    async def _send(self, message: Message) -> int:
+    async def _send(self, message: Message, before: Callable[[], Awaitable[None]]) -> int:
         """Sends a message. Returns the status of the answer, 0 where there is none."""
+        asked = message.method, message.url, message.headers, message.body, ANSWER_WITHIN
         try:
-            return await self.outbound.send(message.method, message.url, message.headers, message.body, ANSWER_WITHIN)
+            return await self.outbound.send(*asked, before=before)
         except (Unavailable, Forbidden, Invalid) as error:
             logger.info("not delivered: %s", error.issues[0].text)
             return 0
 
-    async def _audit(self, one: table.Active, wanted: Wanted, stored: Stored, patient: int | None) -> None:
+    async def _record(self, one: table.Active, owner: Actor, wanted: Wanted, stored: Stored) -> Record:
+        """Opens the record as the owner, who is shown what he would be shown if he asked himself."""
         shown = stored.type if wanted.content != "empty" else ""
         about = Circumstances(f"NOTIFY {wanted.content} /{shown}", "", f"{one.id}/{stored.version}")
-        record = await self.platform.gate.open(one.owner, about)
-        await record.leave_row(ACTION, 200, [] if patient is None else [patient])
+        return await self.platform.gate.open(owner, about)
 
     async def _tell_when_failing_for_long(self, one: table.Active, status: int) -> None:
         since = one.failing_since

@@ -14,6 +14,7 @@ from kangyun.access.actor import Actor
 from kangyun.access.outbound import Guard
 from kangyun.access.platform import Platform
 from kangyun.access.subscriptions import table
+from kangyun.access.subscriptions.owners import owner_now
 from kangyun.access.subscriptions.rules import Wanted, read_subscription
 from kangyun.access.subscriptions.statuses import ORIGIN, write_status
 from kangyun.base import clock
@@ -22,6 +23,7 @@ from kangyun.database.pool import LOST
 from kangyun.store.feed import DEEPEST, Change, Event, brought
 from kangyun.store.model import DELETED, Stored
 from kangyun.store.search.among import among
+from kangyun.store.visible import Sight
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +135,11 @@ class Matcher:
     async def _match_one(self, one: table.Active, wanted: Wanted, seen: dict[int, Seen]) -> None:
         """Finds what matches for one subscription. What goes wrong for it is no reason not to tell the others."""
         try:
-            found = await self._found(wanted, list(seen))
+            owner = await owner_now(self.platform, one)
+            if owner is None:
+                return
+            sight = (await self.platform.gate.decide(owner)).sight
+            found = await self._found(wanted, list(seen), sight)
             newer = [(res, version) for res, version in found.items() if version > seen[res][1]]
             if newer:  # With a place of their own further on: told here, they would come twice, and before others.
                 async with self.platform.pool.connection() as connection:
@@ -154,12 +160,12 @@ class Matcher:
             async with self.platform.pool.connection() as connection:
                 await table.matched(connection, one, rows)
 
-    async def _found(self, wanted: Wanted, chosen: list[int]) -> dict[int, int]:
+    async def _found(self, wanted: Wanted, chosen: list[int], sight: Sight) -> dict[int, int]:
         searcher = self.platform.gate.store.searcher
         for attempt in range(ATTEMPTS):
             try:
                 async with self.platform.pool.connection() as connection:
-                    return await among(connection, searcher, wanted.query.type, wanted.query.node, chosen)
+                    return await among(connection, searcher, wanted.query.type, wanted.query.node, chosen, sight)
             except TooCostly:  # It may be the hour, and not the criteria.
                 await asyncio.sleep(2**attempt)
         raise TooCostly

@@ -8,7 +8,7 @@ from kangyun.fhir import Resource
 
 ORIGIN = "subscriptions"
 """The origin of the commits that are made here: who follows the feed knows them by it."""
-PLATFORM = Actor("Device/kangyun", "康云", "Organization/platform", "SYSADMIN")
+PLATFORM = Actor("Device/kangyun", "康云", "Organization/platform", "SYSADMIN", administrator=True)
 
 
 async def write_status(

@@ -1,13 +1,16 @@
 """The rows of active subscriptions and of what is still to be delivered. What they say is in `rules`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
-from kangyun.access.actor import Actor
+from kangyun.access.actor import Actor, read_credential
 from kangyun.database.vitals import Vitals
+from kangyun.store.batch import Change
+from kangyun.store.interactions import Operation
+from kangyun.store.model import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,14 @@ class Active:
     failures: int
     failing_since: datetime | None
     told_failing: bool
+    credential: bytes | None
 
     @property
     def owner(self) -> Actor:
-        """Whose it is: who sees what it sees."""
-        return Actor(self.actor, "", self.institution, self.purpose)
+        """Whose it is: it is told of what he sees. One from before credentials were kept sees nothing of residents."""
+        if self.credential is None:
+            return Actor(self.actor, "", self.institution, self.purpose)
+        return read_credential(self.credential)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,10 @@ class Delivery:
     attempts: int
 
 
-_COLUMNS = "res, id, version, since, channel, actor, purpose, institution, ends, failures, failing_since, told_failing"
+_COLUMNS = (
+    "res, id, version, since, channel, actor, purpose, institution, ends, failures, failing_since, told_failing, "
+    "credential"
+)
 
 
 async def active(connection: asyncpg.Connection) -> list[Active]:
@@ -69,6 +78,30 @@ async def take_up(
     """Makes a subscription active, or has it mean something else from now on; what is queued stays."""
     about = (owner.reference, owner.purpose, owner.institution)
     await connection.execute(_TAKE_UP, res, id_, version, since, channel, *about, ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Notes who wrote a Subscription, in the transaction that writes it. party: what a sight calls somebody."""
+
+    party: Callable[[str], int]
+
+    def wants(self, operation: Operation) -> bool:
+        """Whether it writes a Subscription."""
+        return operation.type == "Subscription"
+
+    async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
+        """Notes it; what the platform says of a subscription itself makes it nobody else's."""
+        if envelope.depth == 0:
+            numbers = [change.res for change in changes if change.type == "Subscription"]
+            await connection.executemany(_OWNED, [(res, envelope.credential) for res in numbers])
+            await connection.execute(_KEPT, numbers, [self.party(envelope.actor)] * len(numbers))
+
+    async def complete(self, connection: asyncpg.Connection) -> None:
+        """Notes whose alone those are that were written before that was so."""
+        rows = await connection.fetch(_NOBODYS)
+        parties = [self.party(read_credential(row["credential"]).reference) for row in rows]
+        await connection.execute(_KEPT, [row["res"] for row in rows], parties)
 
 
 async def renew(connection: asyncpg.Connection, res: int, version: int, told_failing: bool) -> None:
@@ -154,11 +187,25 @@ WHERE s.channel = 'rest-hook' AND s.due <= clock_timestamp()
 ORDER BY s.due
 """
 _TAKE_UP = """
-INSERT INTO subscription (res, id, version, since, channel, actor, purpose, institution, ends)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO subscription (res, id, version, since, channel, actor, purpose, institution, ends, credential)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT credential FROM subscription_owner WHERE res = $1))
 ON CONFLICT (res) DO UPDATE SET version = excluded.version, channel = excluded.channel, actor = excluded.actor,
     purpose = excluded.purpose, institution = excluded.institution, ends = excluded.ends,
+    credential = excluded.credential,
     failures = 0, failing_since = NULL, told_failing = false, due = clock_timestamp()
+"""
+_OWNED = """
+INSERT INTO subscription_owner (res, credential) VALUES ($1, $2)
+ON CONFLICT (res) DO UPDATE SET credential = excluded.credential
+"""
+_KEPT = """
+WITH fresh AS (SELECT * FROM unnest($1::int8[], $2::int8[]) AS n(res, party)), others AS (
+    DELETE FROM keeper AS k USING fresh AS n WHERE k.res = n.res AND k.party <> n.party
+)
+INSERT INTO keeper (res, party) SELECT n.res, n.party FROM fresh AS n ON CONFLICT DO NOTHING
+"""
+_NOBODYS = """
+SELECT o.res, o.credential FROM subscription_owner AS o WHERE NOT EXISTS (SELECT FROM keeper AS k WHERE k.res = o.res)
 """
 _QUEUE = """
 INSERT INTO subscription_delivery (subscription, position, res, version)

@@ -51,11 +51,15 @@ class Seal:
     digest: bytes
 
 
-Kind = Literal["changed", "removed", "inserted", "rows-differ", "seal-broken", "seal-missing", "root-differs"]
+Kind = Literal[
+    "changed", "removed", "inserted", "rows-differ", "seal-broken", "seal-missing", "root-differs", "rows-before",
+    "archive-missing", "archive-changed", "archive-broken", "archive-differs", "commit-differs",
+]  # fmt: skip
 
 
 class Fault(NamedTuple):
-    """Something that is not as it was sealed: a row by its number, or a seal (`id` is 0, or the last one missing)."""
+    """Something that is not as it was sealed: a row by its number, a seal (`id` is 0, or the last one missing), or an
+    archive by its number."""
 
     kind: Kind
     seal: int

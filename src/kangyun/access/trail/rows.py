@@ -6,12 +6,16 @@ import asyncpg
 
 from kangyun.access.trail.chain import Place, Row, Seal
 
-# Each column with its length, from the server itself: no setting of a session changes it.
+# Each column with its length, from the server itself: no setting of a session changes it. What the first rows had not
+# stands behind, where there is any of it.
 _ROWS = """
-SELECT a.xid, a.id, record_send(ROW(
+SELECT a.xid, a.id, CASE WHEN ROW(a.role, a.way, a.client, a.about, a.origin, a.detail) IS NULL THEN record_send(ROW(
     a.id, a.xid, a.instant, a.commit, a.institution, a.outcome, a.action, a.actor, a.purpose, a.shape, a.source,
     a.request, a.patients, c.digest
-))
+)) ELSE record_send(ROW(
+    a.id, a.xid, a.instant, a.commit, a.institution, a.outcome, a.action, a.actor, a.purpose, a.shape, a.source,
+    a.request, a.patients, c.digest, a.role, a.way, a.client, a.about, a.origin, a.detail
+)) END
 FROM audit AS a LEFT JOIN commit AS c ON c.id = a.commit
 """
 BEHIND = "a.xid >= $1 AND (a.xid > $1 OR a.id > $2)"
@@ -58,6 +62,14 @@ async def pending(connection: asyncpg.Connection, after: Place, most: int) -> tu
 async def between(connection: asyncpg.Connection, after: Place, last: Place) -> list[Row]:
     """Returns the rows behind one place up to another."""
     return [Row(*row) for row in await connection.fetch(_BETWEEN, *after, *last)]
+
+
+def end_of(found: Sequence[Row], begin: int, seal: Seal) -> int:
+    """Returns where the rows of a seal end."""
+    end = begin
+    while end < len(found) and (found[end].xid, found[end].id) <= seal.last:
+        end += 1
+    return end
 
 
 async def waiting(connection: asyncpg.Connection, after: Place) -> tuple[int, int]:

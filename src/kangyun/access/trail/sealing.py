@@ -7,7 +7,7 @@ import asyncpg
 
 from kangyun.access.trail import rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Seal, sealed
-from kangyun.access.trail.roots import Roots
+from kangyun.access.trail.roots import Roots, standing
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
@@ -37,8 +37,8 @@ async def seal(pool: Pool, kept: Roots, stop: asyncio.Event) -> None:
 
 async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: asyncio.Event) -> None:
     last = await rows.last_seal(connection)
-    # What was told of a number once is not told otherwise: after a restore the numbers come again.
-    told = max((root.seal for root in kept.read()[0]), default=0)
+    # What was told of a number once is not told otherwise: after a restore the numbers come again, once it is told.
+    told = max((root.seal for root in standing(kept.read()[0]).roots), default=0)
     told_at = -ROOT_EVERY
     loop = asyncio.get_running_loop()
     try:
@@ -46,13 +46,13 @@ async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: as
             made, more = await seal_once(connection, last)
             last = made[-1] if made else last
             if last is not None and last.number > told and loop.time() - told_at >= ROOT_EVERY:
-                kept.add(clock.now(), last.number, last.digest)
+                await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest)
                 told, told_at = last.number, loop.time()
             if not more:
                 await pause(stop, EVERY)
     finally:
         if last is not None and last.number > told:
-            kept.add(clock.now(), last.number, last.digest)
+            await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest)
 
 
 async def seal_once(connection: asyncpg.Connection, last: Seal | None) -> tuple[list[Seal], bool]:

@@ -2,42 +2,65 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 
-from kangyun.access.trail import rows
-from kangyun.access.trail.chain import BEFORE_ALL, START, Fault, Row, Seal, faults
+from kangyun.access.trail import archive, rows
+from kangyun.access.trail.chain import BEFORE_ALL, START, Fault, Place, Row, faults
 from kangyun.access.trail.roots import Root
 
 AT_ONCE = 20  # seals whose rows are read together
+_ARCHIVES = "SELECT number, first_seal, last_seal, xid, id, rows, seal, file, digest FROM audit_archive ORDER BY number"
+# Rows where all stand in an archive: somebody put them there.
+_EARLIER = f"SELECT min(a.id) FROM audit AS a WHERE NOT ({rows.BEHIND}) AND EXISTS (SELECT FROM audit_archive)"
+_COMMITS = "SELECT id, digest FROM commit WHERE id = ANY ($1::int8[])"
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now."""
+    """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now.
+    archives: files that were read through."""
 
     seals: int = 0
     rows: int = 0
     waiting: int = 0
     late: int = 0
+    archives: int = 0
 
 
 async def verify(
-    connection: asyncpg.Connection, roots: Iterable[Root], tell: Callable[[Progress], None] = lambda progress: None
+    connection: asyncpg.Connection,
+    roots: Iterable[Root],
+    tell: Callable[[Progress], None] = lambda progress: None,
+    archives: Path | None = None,
 ) -> AsyncIterator[Fault]:
-    """Yields each fault, in the order of the trail; `tell` is told how far it has come, at last of all."""
+    """Yields each fault, in the order of the trail; `tell` is told how far it has come, at last of all.
+
+    archives: the folder of the parts that are in files; they come first, and what is in the database goes on from them.
+    """
     progress = Progress()
     kept: dict[int, set[bytes]] = {}
     for root in roots:
         kept.setdefault(root.seal, set()).add(root.digest)
     number, place, before = 0, START, BEFORE_ALL
+    for part in await connection.fetch(_ARCHIVES):
+        if part["first_seal"] != number + 1:
+            yield Fault("seal-missing", number + 1, part["first_seal"] - 1)
+        async for fault in _archived(connection, part, before, archives, kept, progress):
+            yield fault
+        number, place, before = part["last_seal"], Place(part["xid"], part["id"]), part["seal"]
+        tell(progress)
+    earlier = await connection.fetchval(_EARLIER, *place)
+    if earlier:
+        yield Fault("rows-before", number, earlier)
     while some := await rows.seals(connection, number, AT_ONCE):
         found = await rows.between(connection, place, some[-1].last)
         begin = 0
         for seal in some:
             if seal.number != number + 1:
                 yield Fault("seal-missing", number + 1, seal.number - 1)
-            end = _end(found, begin, seal)
+            end = rows.end_of(found, begin, seal)
             for fault in faults(seal, before, found[begin:end]):
                 yield fault
             if kept.pop(seal.number, {seal.digest}) != {seal.digest}:
@@ -52,9 +75,50 @@ async def verify(
     tell(progress)
 
 
-def _end(found: list[Row], begin: int, seal: Seal) -> int:
-    """Returns where the rows of a seal end."""
-    end = begin
-    while end < len(found) and (found[end].xid, found[end].id) <= seal.last:
-        end += 1
-    return end
+async def _archived(
+    connection: asyncpg.Connection, part: asyncpg.Record, before: bytes, folder: Path | None,
+    kept: dict[int, set[bytes]], progress: Progress,
+) -> AsyncIterator[Fault]:  # fmt: skip
+    """Yields the faults of a part that is in a file, by what the database says of it. before: the seal before it."""
+    first, number, count, place = part["first_seal"], part["first_seal"] - 1, 0, START
+    path = (folder or Path()) / part["file"]
+    try:
+        if archive.sm3_of(path) != part["digest"]:
+            yield Fault("archive-changed", first, part["number"])
+        for block in archive.read(path):
+            if isinstance(block, archive.Head):
+                continue
+            if block.seal.number != number + 1:
+                yield Fault("seal-missing", number + 1, block.seal.number - 1)
+            for fault in faults(block.seal, before, block.rows):
+                yield fault
+            if kept.pop(block.seal.number, {block.seal.digest}) != {block.seal.digest}:
+                yield Fault("root-differs", block.seal.number)
+            for row in await _other_commits(connection, block.rows):
+                yield Fault("commit-differs", block.seal.number, row)
+            number, before, place = block.seal.number, block.seal.digest, block.seal.last
+            count += len(block.rows)
+            progress.seals += 1
+    except FileNotFoundError:
+        yield Fault("archive-missing", first, part["number"])
+        for seal in [seal for seal in kept if first <= seal <= part["last_seal"]]:
+            del kept[seal]  # What cannot be looked at is said once.
+        return
+    except (OSError, archive.Broken):
+        yield Fault("archive-broken", number + 1, part["number"])
+        return
+    noted = (part["last_seal"], part["seal"], part["rows"], (part["xid"], part["id"]))
+    if (number, before, count, tuple(place)) != noted:
+        yield Fault("archive-differs", first, part["number"])
+    progress.rows += count
+    progress.archives += 1
+
+
+async def _other_commits(connection: asyncpg.Connection, found: Iterable[Row]) -> list[int]:
+    """Returns the rows whose commit does not say any more that it wrote what they were sealed with."""
+    commits = {row.id: one for row in found if (one := archive.commit_of(row.content)) is not None}
+    if not commits:
+        return []
+    wanted = [commit for commit, _ in commits.values()]
+    now = {row["id"]: row["digest"] for row in await connection.fetch(_COMMITS, wanted)}
+    return [id_ for id_, (commit, digest) in commits.items() if now.get(commit) != digest]

@@ -1,0 +1,1 @@
+"""Applications of others: the register of them, and how much each may ask."""

@@ -1,0 +1,1 @@
+"""Digital identities: who was let in, in which roles, how they prove it, and how they leave."""

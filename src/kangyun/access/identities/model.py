@@ -1,0 +1,89 @@
+"""What an identity is: kinds, roles, and what each role is for. Data only.
+
+The names of roles are those of the default policy; what a role may see is decided there (`access.policy`).
+
+Source: purposes are codes of http://terminology.hl7.org/CodeSystem/v3-ActReason (v3-PurposeOfUse); the three officers
+are those of GB/T 22239-2019 8.1.5 (system, audit and security management).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Kind = Literal["institution", "staff", "resident", "guardian", "device", "application"]
+Status = Literal["admitted", "suspended", "left"]
+
+OFFICERS = ("system-administrator", "security-administrator", "audit-administrator")
+"""No identity holds two of them."""
+PLATFORM = "Organization/platform"
+
+# Role: which kinds may have it, and the purpose of use that it acts for where no application says another.
+ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
+    "doctor": (("staff",), "TREAT"),
+    "nurse": (("staff",), "TREAT"),
+    "pharmacist": (("staff",), "TREAT"),
+    "family-doctor": (("staff",), "TREAT"),
+    "public-health": (("staff",), "PUBHLTH"),
+    "insurance": (("staff",), "HPAYMT"),
+    "registrar": (("staff",), "PATADMIN"),
+    "steward": (("staff",), "RECORDMGT"),
+    "researcher": (("staff",), "HRESCH"),
+    "system-administrator": (("staff",), "SYSADMIN"),
+    "security-administrator": (("staff",), "SYSADMIN"),
+    "audit-administrator": (("staff",), "SYSADMIN"),
+    "resident": (("resident",), "PATRQT"),
+    "guardian": (("guardian", "resident"), "FAMRQT"),
+    "device": (("device",), "TREAT"),
+    "application": (("application",), "TREAT"),
+}
+
+RELATIONS = ("GUARD", "POWATT", "FAMMEMB", "PRN", "CHILD", "GRPRN", "GRNDCHILD", "SIB", "SPS")
+"""As what somebody acts for somebody else: codes of http://terminology.hl7.org/CodeSystem/v3-RoleCode."""
+
+
+def is_staff(role: str) -> bool:
+    """Whether a role is one of staff."""
+    return "staff" in ROLES.get(role, ((), ""))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A role at an institution, from a day until a day."""
+
+    role: str
+    institution: str
+    starts: datetime | None = None
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who was let in. `roles` are those of `posts`, which are held now; each once."""
+
+    id: int
+    kind: Kind
+    reference: str
+    institution: str
+    name: str
+    roles: tuple[str, ...]
+    status: Status
+    posts: tuple[Post, ...] = ()
+    handle: str = ""
+    licence: str = ""
+    department: str = ""
+    demonstration: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """For which Patient somebody may act, as what, and until when.
+
+    mask: the labels of what may be seen, categories and levels too; a resource with any other label is hidden. All
+    bits: everything that the role sees.
+    """
+
+    patient: str
+    relation: str
+    mask: int = -1
+    starts: datetime | None = None
+    ends: datetime | None = None

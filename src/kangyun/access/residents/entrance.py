@@ -1,0 +1,252 @@
+"""The steps of a resident's way in. What was proven so far is carried by the browser, sealed: a ticket."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+
+from kangyun.access import identity_card
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.messages import Codes, checked_phone
+from kangyun.access.messages.senders import CHANNELS, Channel
+from kangyun.access.record import Gate, Record
+from kangyun.access.residents.bindings import Bindings, Handle
+from kangyun.access.residents.realname import matches, numbered, phones_of, standing_since
+from kangyun.access.residents.wechat import WeChat
+from kangyun.base import clock
+from kangyun.base.crypto import Sealer, Unreadable
+from kangyun.base.errors import Forbidden, Invalid, SignInNeeded
+from kangyun.store.history import instance_history
+from kangyun.store.model import Stored
+
+CODE, DESK = "resident", "desk"
+TICKET_LASTS = 600  # seconds
+DESK_MINUTES = 10
+MOST_REGISTRATIONS = 50
+MOST_VERSIONS = 200  # of a registration that are looked at; before them nothing is known to have stood
+REGISTRARS = frozenset({"registrar"})
+SERVICE = Actor("Device/resident-binding", "实名核验", "Organization/platform", "PATADMIN", administrator=True)
+"""In whose name Patients are looked for: the search is audited, and what it finds is shown to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Who has come, by which proofs, and who vouches for it.
+
+    name: where it was said just now. former: Patients whose sessions a desk has ended by it.
+    """
+
+    patients: tuple[str, ...]
+    factors: tuple[str, ...]
+    vouched_by: str
+    name: str = ""
+    former: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """Somebody who is not bound yet: with the ticket they say who they are."""
+
+    ticket: str
+
+
+class _Ticket(msgspec.Struct, frozen=True):
+    channel: str
+    value: str
+    until: float
+
+
+class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As `data/residents.toml` has them."""
+
+    days: Annotated[float, msgspec.Meta(ge=0, le=365)]
+
+
+class Residents:
+    """Proves who residents are. One for a process."""
+
+    def __init__(
+        self, gate: Gate, codes: Codes, bindings: Bindings, wechat: WeChat, sealer: Sealer, rules: Mapping[str, Any]
+    ) -> None:
+        self._gate = gate
+        self._codes = codes
+        self._bindings = bindings
+        self._wechat = wechat
+        self._sealer = sealer
+        try:
+            self._days = msgspec.convert(rules["binding"], _Rules).days
+        except (msgspec.ValidationError, KeyError):
+            raise Invalid("access.wrong-rules", file="residents.toml") from None
+
+    # --- by telephone and by WeChat
+
+    async def send(self, phone: object, channel: object, source: str) -> str:
+        """Sends a code to a telephone, known or not. Raises Invalid, Throttled, Unavailable."""
+        number = checked_phone(phone)
+        return await self._codes.send("sign-in", CODE, number, _channel(channel), source, {"phone": number})
+
+    async def by_code(self, challenge: object, code: object) -> Arrived | Unbound:
+        """Takes a code that was sent. Raises WrongCode."""
+        return await self._arrived(await self._phone(challenge, code))
+
+    async def by_wechat(self, code: object) -> Arrived | Unbound:
+        """Takes a code of WeChat. Raises SignInNeeded, Unavailable, NotSupported."""
+        return await self._arrived(Handle("wechat", await self._wechat.openid(code)))
+
+    async def bind(self, ticket: object, given: Mapping[str, Any], about: Circumstances) -> Arrived:
+        """Says who somebody is that is not bound yet: `name`, `number` and, by WeChat, a telephone's code.
+
+        Bound are registrations in which name, number and telephone have stood together for some days. Raises
+        SignInNeeded for a ticket that is over, Forbidden where there is none, or where any registration of this number
+        has another telephone or none, Invalid, Throttled.
+        """
+        handle = self._opened(ticket)
+        name, number = _said(given)
+        await self._bindings.count_try(handle, about.source)
+        phone = handle if handle.channel == "phone" else await self._phone(given.get("challenge"), given.get("code"))
+        found = await self._numbered(number, about)
+        # What somebody wrote a moment ago, or at one institution only, takes over no older record: all must agree.
+        opened = await self._standing(found, name, number, phone.value)
+        agree = len(found) < MOST_REGISTRATIONS and all(phone.value in phones_of(one.resource) for one in found)
+        if not opened or not agree or await self._bindings.linked([one.res for one in opened]):
+            raise Forbidden("access.residents.no-match")
+        patients = tuple(one.id for one in opened)
+        vouched_by = f"Patient/{patients[0]}"
+        await self._bindings.bind(handle, patients, vouched_by, phone)
+        return Arrived(patients, _factors(handle), vouched_by, name)
+
+    # --- at a desk
+
+    async def at_desk(
+        self, record: Record, given: Mapping[str, Any], about: Circumstances
+    ) -> tuple[str, str, list[int]]:
+        """Gives a code for a resident whose card a registrar has seen: its name, the code, and whom it concerns.
+
+        given: `name`, `number`, `phone`. Opened are the registrations of the registrar's own institution, and those
+        in which the telephone has stood. Raises Forbidden, Invalid.
+        """
+        if record.actor.role not in REGISTRARS:
+            raise Forbidden("access.residents.registrars-only")
+        name, number = _said(given)
+        phone = checked_phone(given.get("phone"))
+        found = [one for one in await self._numbered(number, about) if matches(one.resource, name, number)]
+        own = await self._bindings.own([one.res for one in found], record.institution)
+        standing = {one.res for one in await self._standing(found, name, number, phone)}
+        opened = [one for one in found if one.res in own | standing]
+        numbers = [one.res for one in opened]
+        if not opened:
+            raise Forbidden("access.residents.no-such-person")
+        if await self._bindings.linked(numbers):
+            raise Forbidden("access.residents.registered-elsewhere")
+        former = sorted({one for each in found for one in phones_of(each.resource)} - {phone})
+        good_for = {
+            "patients": [one.id for one in opened], "by": record.actor.reference, "phone": phone, "name": name,
+            "former": former,
+        }  # fmt: skip
+        return *await self._codes.hand_over(DESK, f"Patient/{opened[0].id}", DESK_MINUTES, good_for), numbers
+
+    async def by_desk(self, given: Mapping[str, Any]) -> Arrived:
+        """Takes the code of a desk, `desk`, `desk_code`, and the one sent to the telephone that was named there.
+
+        So the registrar, who knows the one, does not have the other. The telephones that stood in the record are told;
+        what these Patients were bound by ends. Raises WrongCode, SignInNeeded.
+        """
+        # The telephone's first: whoever mistypes that asks for another, and need not go back to the desk.
+        handle = await self._phone(given.get("challenge"), given.get("code"))
+        good = await self._codes.check(given.get("desk"), DESK, given.get("desk_code"))
+        patients, by = tuple(good["patients"]), str(good["by"])
+        if handle.value != good["phone"]:
+            raise SignInNeeded("access.residents.other-phone")
+        for phone in good["former"]:
+            await self._codes.tell("bound", phone)
+        ended = await self._bindings.end(patients, by)
+        await self._bindings.release(handle, by)  # Numbers are given out again: the card was seen now.
+        await self._bindings.bind(handle, patients, by)
+        former = tuple(sorted({*patients, *(one for each in ended for one in each)}))
+        return Arrived(patients, ("desk", "sms"), by, good["name"], former)
+
+    async def unbind(self, actor: Actor, patient: str) -> tuple[int, tuple[str, ...]]:
+        """Ends what a resident is bound by: asked by themselves or at a desk. Raises Forbidden.
+
+        Returns how many bindings there were, and which Patients they opened.
+        """
+        if patient not in actor.patients and actor.role not in REGISTRARS:
+            raise Forbidden("access.residents.registrars-only")
+        ended = await self._bindings.end([patient], actor.reference)
+        return len(ended), tuple(sorted({patient, *(one for each in ended for one in each)}))
+
+    # --- parts
+
+    async def _phone(self, challenge: object, code: object) -> Handle:
+        return Handle("phone", str((await self._codes.check(challenge, CODE, code))["phone"]))
+
+    async def _arrived(self, handle: Handle) -> Arrived | Unbound:
+        patients = await self._bindings.patients(handle)
+        if patients:
+            return Arrived(patients, _factors(handle), f"Patient/{patients[0]}")
+        ticket = _Ticket(handle.channel, handle.value, time.time() + TICKET_LASTS)
+        return Unbound(self._sealer.seal(msgspec.json.encode(ticket), _TICKET).hex())
+
+    def _opened(self, ticket: object) -> Handle:
+        try:
+            raw = bytes.fromhex(ticket) if isinstance(ticket, str) and len(ticket) < 2000 else b""
+            found = msgspec.json.decode(self._sealer.open(raw, _TICKET), type=_Ticket)
+        except (ValueError, Unreadable, msgspec.DecodeError):
+            raise SignInNeeded("access.residents.ticket") from None
+        if found.until < time.time():
+            raise SignInNeeded("access.residents.ticket")
+        return Handle(found.channel, found.value)
+
+    async def _numbered(self, number: str, about: Circumstances) -> list[Stored]:
+        record = await self._gate.open(SERVICE, about)
+        return [one for one in await _candidates(record, number) if numbered(one.resource, number)]
+
+    async def _standing(self, found: Sequence[Stored], name: str, number: str, phone: str) -> list[Stored]:
+        """Returns those in which name, number and telephone have stood for as long as the rules say."""
+        latest, standing = clock.now() - timedelta(days=self._days), []
+        async with self._gate.store.pool.connection() as connection:
+            for one in found:
+                history = await instance_history(
+                    connection, self._gate.store.reader, one.res,
+                    count=MOST_VERSIONS, since=None, during=None, place=None,
+                )  # fmt: skip
+                since = standing_since(history.entries, name, number, phone)
+                if since is not None and since <= latest:
+                    standing.append(one)
+        return standing
+
+
+_TICKET = b"resident-ticket"
+
+
+async def _candidates(record: Record, number: str) -> list[Stored]:
+    """Returns the Patients with a number, of all institutions that the record shows."""
+    wanted = {form for one in identity_card.forms(number) for form in (one, one.lower())}  # …x, as some write it
+    asked = [("identifier", ",".join(sorted(wanted))), ("_count", str(MOST_REGISTRATIONS))]
+    page = await record.search(await record.read_query("Patient", asked, strict=True))
+    return list(page.matches)
+
+
+def _said(given: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns the name and the number. Raises Invalid, which quotes neither."""
+    name, number = given.get("name"), given.get("number")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= 100:
+        raise Invalid("access.residents.name", at="name")
+    plain = identity_card.plain(number) if isinstance(number, str) and len(number) < 40 else ""
+    if not identity_card.is_valid(plain):
+        raise Invalid("access.residents.number", at="number")
+    return name, plain
+
+
+def _factors(handle: Handle) -> tuple[str, ...]:
+    return ("wechat",) if handle.channel == "wechat" else ("sms",)
+
+
+def _channel(channel: object) -> Channel:
+    for one in CHANNELS:
+        if channel == one:
+            return one
+    raise Invalid("access.residents.channel", at="channel", channels=", ".join(CHANNELS))

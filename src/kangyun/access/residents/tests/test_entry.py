@@ -1,0 +1,151 @@
+"""A resident's session, in the real register: begun, used, and ended."""
+
+import json
+
+import asyncpg
+import pytest
+
+from kangyun.access.platform import open_platform
+from kangyun.base.errors import SignInNeeded
+
+NUMBER = "11010519491231002X"
+PHONE = "13812345678"
+
+
+async def age(database):
+    """Makes all that was written so far eight days old."""
+    connection = await asyncpg.connect(database)
+    await connection.execute("UPDATE version SET instant = instant - interval '8 days'")
+    await connection.close()
+
+
+@pytest.fixture
+async def region(open_client, fresh_database):
+    """An administrator's client and nobody's, of a region with two registrations of Zhang San."""
+    client = await open_client(demo=True)
+    for id_ in ("a", "b"):
+        patient = {
+            "resourceType": "Patient", "id": id_, "name": [{"text": "张三"}], "identifier": [{"value": NUMBER}],
+            "telecom": [{"system": "phone", "value": PHONE}],
+        }  # fmt: skip
+        (await client.put(f"Patient/{id_}", json=patient)).raise_for_status()
+    await age(fresh_database)
+    return client, await open_client(token=None, demo=True)
+
+
+@pytest.fixture
+async def platform(region, fresh_database, make_settings):
+    opened = await open_platform(make_settings(demo=True), fresh_database)
+    yield opened
+    await opened.close()
+
+
+async def post(client, step, **given):
+    return await client.post(f"http://127.0.0.1:8080/residents/{step}", json=given)
+
+
+async def proof(client, platform, tmp_path):
+    async with platform.pool.connection() as connection:
+        await connection.execute("UPDATE one_time_code SET made = made - interval '2 minutes'")
+    challenge = (await post(client, "code", phone=PHONE)).json()["challenge"]
+    line = (tmp_path / "messages.ndjson").read_text().splitlines()[-1]
+    return {"challenge": challenge, "code": json.loads(line)["variables"]["code"]}
+
+
+async def entered(client, platform, tmp_path):
+    """Binds Zhang San's telephone and returns the answer."""
+    ticket = (await post(client, "sign-in", **await proof(client, platform, tmp_path))).json()["ticket"]
+    return await post(client, "bind", ticket=ticket, name="张三", number=NUMBER)
+
+
+async def test_who_comes_acts_for_all_their_registrations(region, platform, tmp_path):
+    told = (await entered(region[1], platform, tmp_path)).json()
+    actor = await platform.sign_in.actor(told["access_token"])
+    assert actor.role == "resident"
+    assert actor.purpose == "PATRQT"
+    assert sorted(actor.patients) == ["a", "b"]
+    assert actor.session
+    again = await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))
+    second = await platform.sign_in.actor(again.json()["access_token"])
+    assert second.reference == actor.reference
+    assert second.session != actor.session
+
+
+async def test_a_registration_that_comes_later_is_theirs_too(region, platform, tmp_path, fresh_database):
+    await entered(region[1], platform, tmp_path)
+    patient = {
+        "resourceType": "Patient", "id": "c", "name": [{"text": "张三"}], "identifier": [{"value": NUMBER}],
+        "telecom": [{"system": "phone", "value": PHONE}],
+    }  # fmt: skip
+    (await region[0].put("Patient/c", json=patient)).raise_for_status()
+    await age(fresh_database)
+    handle = await platform.people.residents.by_code(**await proof(region[1], platform, tmp_path))
+    assert "c" not in handle.patients
+    async with platform.pool.connection() as connection:
+        await connection.execute("UPDATE resident_binding SET ended = clock_timestamp()")
+    told = (await entered(region[1], platform, tmp_path)).json()
+    assert sorted((await platform.sign_in.actor(told["access_token"])).patients) == ["a", "b", "c"]
+
+
+async def test_who_was_shut_out_stays_out(region, platform, tmp_path):
+    told = (await entered(region[1], platform, tmp_path)).json()
+    actor = await platform.sign_in.actor(told["access_token"])
+    known = await platform.sign_in.identities.find(actor.reference)
+    await platform.sign_in.identities.suspend(known.id, "Practitioner/security", "phone was stolen")
+    assert (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).status_code == 401
+    await platform.sign_in.identities.leave(known.id, "Practitioner/security", "phone was stolen")
+    assert (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).status_code == 401
+
+
+async def test_what_is_ended_ends_the_sessions(region, platform, tmp_path):
+    token = (await entered(region[1], platform, tmp_path)).json()["access_token"]
+    told = await region[1].post("$resident-unbind", json={"patient": "b"}, headers={"authorization": f"Bearer {token}"})
+    assert told.json() == {"ended": 1}
+    assert not await platform.sign_in.is_good(token)
+    again = await entered(region[1], platform, tmp_path)
+    assert sorted((await platform.sign_in.actor(again.json()["access_token"])).patients) == ["a", "b"]
+
+
+async def test_who_proves_less_than_an_identity_opens_is_not_let_in_as_it(region, platform, tmp_path):
+    token = (await entered(region[1], platform, tmp_path)).json()["access_token"]
+    entry, first = platform.people.entry, (await platform.sign_in.actor(token)).patients[0]
+    with pytest.raises(SignInNeeded):
+        await entry.enter((first,), "", f"Patient/{first}", ("sms",), "", "")
+    assert await platform.sign_in.is_good(token)
+    less = (await entry.enter((first,), "张三", "Practitioner/zhao", ("desk", "sms"), "", ""))["access_token"]
+    assert (await platform.sign_in.actor(less)).patients == (first,)
+    assert not await platform.sign_in.is_good(token)
+
+
+async def trail(platform):
+    async with platform.pool.connection() as connection:
+        rows = await connection.fetch("SELECT outcome, shape FROM audit WHERE actor = 'nobody' ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "status"),
+    [
+        ("residents/code", b'{"phone": "x"}', 400), ("residents/code", b'{"phone": "13812345678"}', 503),
+        ("residents/code", b"[]", 400), ("residents/code", b"x" * 20_000, 413),
+        ("residents/wechat", b'{"code": "x"}', 400), ("residents/sign-in", b'{"challenge": "x", "code": "1"}', 401),
+        ("residents/bind", b'{"ticket": "00"}', 401), ("residents/desk", b"", 400),
+        ("sign-in", b"{}", 400), ("sign-in", b"", 400), ("sign-in", b"x" * 70_000, 413),
+        ("sign-in", b'{"user": "nobody", "password": "x"}', 401),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)  # fmt: skip
+async def test_each_attempt_that_fails_leaves_a_row(open_client, platform, step, body, status):
+    client = await open_client(token=None)  # No demonstration, no gateway.
+    answer = await client.post(f"http://127.0.0.1:8080/{step}", content=body)
+    assert answer.status_code == status, answer.text
+    assert await trail(platform) == [(status, f"POST /{step}")]
+
+
+async def test_who_was_shut_out_leaves_a_row(region, platform, tmp_path):
+    told = (await entered(region[1], platform, tmp_path)).json()
+    actor = await platform.sign_in.actor(told["access_token"])
+    known = await platform.sign_in.identities.find(actor.reference)
+    await platform.sign_in.identities.suspend(known.id, "Practitioner/security", "phone was stolen")
+    assert (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).status_code == 401
+    assert await trail(platform) == [(401, "POST /residents/sign-in")]
