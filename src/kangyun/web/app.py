@@ -9,29 +9,37 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import quote
 
-import msgspec
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from kangyun.access.actor import Circumstances
+from kangyun.access.identities.model import is_staff
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Issue, Malformed, PlatformError, SignInNeeded, TooCostly, TooLong, Unavailable
+from kangyun.access.signing.demonstration import ready_certificates
+from kangyun.access.watermark import watermark
+from kangyun.base import clock
+from kangyun.base.errors import Forbidden, Issue, PlatformError, SignInNeeded, TooCostly, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.fhir.json import encode
+from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
-from kangyun.web.health import figures, live, ready
+from kangyun.web.factors import FactorDesk
+from kangyun.web.headers import guarded
+from kangyun.web.health import figures, is_watch, live, ready
 from kangyun.web.limits import LONGEST, Kind, Limits, in_time
+from kangyun.web.look import frames_of, look_routes
 from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
@@ -46,17 +54,20 @@ from kangyun.web.metrics import (
     UNEXPECTED,
     Metrics,
 )
-from kangyun.web.outcome import RETRY_AFTER, outcome, unexpected
+from kangyun.web.openid import Openid
+from kangyun.web.outcome import outcome, retry_after, unexpected
 from kangyun.web.pages import page_routes
+from kangyun.web.proxies import Proxies
+from kangyun.web.residents import ResidentDesk, resident_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
+from kangyun.web.staff import StaffDesk
 from kangyun.web.subscriptions import PATH as WEBSOCKET
 from kangyun.web.subscriptions import Sockets
 from kangyun.web.trace import trace_of
 
 logger = logging.getLogger("kangyun.request")
 BASE_PATH = "/fhir"
-LARGEST_SIGN_IN = 10_000  # bytes
 OPEN_EVERY = 1.0  # seconds
 GAUGE_EVERY = 1.0  # seconds
 LAST_WORDS = 5.0  # seconds that the audit row may take of a request that was ended because it took too long
@@ -82,6 +93,10 @@ class FhirEndpoint:
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors, self.metadata)
         self._bundles = Bundles(self._rest, BASE_PATH)
         self._bulk = Bulk(platform)
+        self._approvals = ApprovalDesk(platform)
+        self._residents = ResidentDesk(platform)
+        self._staff = StaffDesk(platform)
+        self._factors = FactorDesk(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -118,11 +133,15 @@ class FhirEndpoint:
 
     async def _worked_on(self, request: HttpRequest, request_id: str) -> Answer:
         """Answers a request whatever becomes of it."""
-        kind = _kind(request)
+        kind, has_place = _kind(request), False
         try:
             async with self._limits.place(kind):
+                has_place = True
                 return await self._answer(request, kind, request_id)
         except PlatformError as error:
+            if not has_place:
+                about = Circumstances(shape(request), request.source, request_id)
+                await self._platform.door.turn_away(about, status_of(error), interaction(request))
             if isinstance(error, TooCostly):
                 self._metrics.add(TOO_COSTLY)
             return refusal(error, request, request_id)
@@ -137,8 +156,9 @@ class FhirEndpoint:
     async def _answer(self, request: HttpRequest, kind: Kind, request_id: str) -> Answer:
         if request.segments == ["metadata"]:
             return await self.metadata.answer(request)
-        if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
-            return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
+        if request.segments == [".well-known", "smart-configuration"] and request.method in ("GET", "HEAD"):
+            told = encode(self._platform.sign_in.provider.smart_configuration())
+            return Answer(200, told, resource=False, media_type="application/json")
         record = await self._record(request, request_id)
         try:
             try:
@@ -153,16 +173,29 @@ class FhirEndpoint:
         if not record.outcome:  # Whatever was asked, the row that says so is there before the answer leaves.
             async with asyncio.timeout(LAST_WORDS):
                 await record.leave_row(interaction(request), answer.status, [])
+        if record.has_shown_persons and is_staff(record.actor.role):
+            # In ASCII, as a header must be; the console writes it across its pages.
+            answer.headers["x-watermark"] = quote(watermark(record.actor, "", clock.now(), self._rest.zone), safe=" ")
         return answer
 
     async def _within(self, request: HttpRequest, record: Record, request_id: str) -> Answer:
         """Carries out a request on the record."""
+        if self._staff.takes(request):  # It may be asked for a workbook, which is no format of FHIR.
+            return await self._staff.answer(request, record)
+        if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
+            return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.
             request.format  # noqa: B018 - an unknown format is refused before anything is done
         if not request.segments and request.method == "POST":
             return await self._bundles.answer(request, record)
         if self._bulk.takes(request):
             return await self._bulk.answer(request, record, request_id)
+        if self._approvals.takes(request):
+            return await self._approvals.answer(request, record)
+        if self._residents.takes(request):
+            return await self._residents.answer(request, record, request_id)
+        if self._factors.takes(request):
+            return await self._factors.answer(request, record, request_id)
         return await self._rest.answer(request, record)
 
     async def _record(self, request: HttpRequest, request_id: str) -> Record:
@@ -171,11 +204,23 @@ class FhirEndpoint:
         try:
             if scheme.lower() != "bearer" or not token:
                 raise SignInNeeded
-            actor = self._platform.sign_in.actor(token.strip())
-        except SignInNeeded:
-            await self._platform.door.turn_away(about)
+            actor = await self._platform.sign_in.actor(token.strip())
+        except Unavailable:
+            raise
+        except PlatformError as error:
+            await self._platform.door.turn_away(about, status_of(error))
             raise
         return await self._platform.gate.open(actor, about)
+
+    async def admit(self, request: HttpRequest, action: str) -> None:
+        """Lets an administrator pass, which leaves an audit row. Raises SignInNeeded, Forbidden."""
+        record = await self._record(request, trace_of(request).request)
+        try:
+            record.administrators_only()
+        except Forbidden as error:
+            await record.refuse(action, status_of(error))
+            raise
+        await record.leave_row(action, 200, [])
 
 
 def _told_to_stop() -> Unavailable:
@@ -195,12 +240,12 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
     elif isinstance(error, SignInNeeded):
         headers["www-authenticate"] = "Bearer"
     elif status in (429, 503):
-        headers["retry-after"] = str(RETRY_AFTER)
+        headers["retry-after"] = str(retry_after(error))
     return Answer(status, encode(outcome(error.issues, request.language, request_id)), headers)
 
 
 def _kind(request: HttpRequest) -> Kind:
-    if not request.segments and request.method == "POST":
+    if (not request.segments and request.method == "POST") or StaffDesk.takes(request):
         return "feed"
     return "bulk" if request.segments and request.segments[-1] in ("$export", "$import") else "interactive"
 
@@ -220,14 +265,19 @@ class Application:
         self._sockets: Sockets | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gauging: asyncio.Task[None] | None = None
-        self._entrance = crossing(self._route, settings.cors_origins)
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._openid = Openid(lambda: self._platform)
+        self._entrance = guarded(
+            crossing(self._route, settings.cors_origins), encrypted=settings.public_url.startswith("https:")
+        )
         self._others = Starlette(
             routes=[
                 Route("/health/live", live),
                 Route("/health/ready", self._ready),
                 Route("/metrics", self._figures),
-                Route("/sign-in", self._sign_in, methods=["POST"]),
-                Route("/openapi.json", self._openapi),
+                *self._openid.routes(),
+                *resident_routes(lambda: self._platform),
+                *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *page_routes(demonstration=settings.demo),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
@@ -239,7 +289,11 @@ class Application:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
+            return
+        self._proxies.settle(scope)
+        if scope["type"] == "http" and scope["path"] == "/openapi.json":  # The same as below the FHIR base.
+            scope = {**scope, "path": f"{BASE_PATH}/openapi.json", "raw_path": f"{BASE_PATH}/openapi.json".encode()}
+        if scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
             try:
                 await (self._fhir or _not_open)(scope, receive, send)
             except Exception as error:  # Nothing may reach the server: it would print what the exception quotes.
@@ -261,6 +315,7 @@ class Application:
         if self._metrics is None:
             self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)
+        await ready_certificates(self._platform.gate.store, self._settings)
         self._fhir = FhirEndpoint(self._platform, self._metrics)
         self._gauging = asyncio.ensure_future(_gauge(self._fhir))
         self._sockets = Sockets(self._platform)
@@ -317,43 +372,21 @@ class Application:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _openapi(self, request: Request) -> Response:
-        if self._fhir is None:
-            raise Unavailable
-        return Response(await self._fhir.metadata.description(), media_type="application/json")
-
     async def _ready(self, request: Request) -> Response:
         return await ready(self._platform)
 
     async def _figures(self, request: Request) -> Response:
         if self._metrics is None:
             raise Unavailable
+        if not is_watch(request, self._settings.metrics_token):
+            if self._fhir is None:
+                raise Unavailable
+            asked = HttpRequest(request.scope, request.receive, 0)
+            asked.shape = "GET /metrics"
+            await self._fhir.admit(asked, "metrics")
         if self._fhir:
             self._fhir.gauge()
         return await figures(self._metrics, self._platform)
-
-    async def _sign_in(self, request: Request) -> Response:
-        if self._platform is None:
-            raise Unavailable
-        body = b""
-        try:
-            async for part in request.stream():
-                body += part
-                if len(body) > LARGEST_SIGN_IN:
-                    raise TooLong("web.body-too-long", limit=LARGEST_SIGN_IN)
-        except ClientDisconnect:
-            raise Malformed("web.body-needed") from None
-        try:
-            asked = msgspec.json.decode(body, type=_SignIn)
-        except (msgspec.DecodeError, RecursionError):
-            raise Invalid("web.wrong-sign-in-body") from None
-        try:
-            token = self._platform.sign_in.sign_in(asked.user, asked.password)
-        except SignInNeeded:
-            sent = HttpRequest(request.scope, request.receive, 0)
-            await self._platform.door.turn_away(Circumstances("POST /sign-in", sent.source, trace_of(sent).request))
-            raise
-        return JSONResponse({"access_token": token, "token_type": "Bearer"}, headers={"cache-control": "no-store"})
 
 
 async def _gauge(endpoint: FhirEndpoint) -> None:
@@ -361,11 +394,6 @@ async def _gauge(endpoint: FhirEndpoint) -> None:
     while True:
         endpoint.gauge()
         await asyncio.sleep(GAUGE_EVERY)
-
-
-class _SignIn(msgspec.Struct):
-    user: str
-    password: str
 
 
 def _said(issues: Sequence[Issue]) -> str:
@@ -381,7 +409,9 @@ async def _not_open(scope: Scope, receive: Receive, send: Send) -> None:
 async def _on_platform_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlatformError)
     status = status_of(error)
-    headers = {"retry-after": str(RETRY_AFTER)} if status in (429, 503) else {}
+    headers = {"retry-after": str(retry_after(error))} if status in (429, 503) else {}
+    if isinstance(error, SignInNeeded):
+        headers["www-authenticate"] = "Bearer"
     body = encode(outcome(error.issues, language_of(request.headers.get("accept-language"))))
     return Response(body, status, headers, media_type="application/fhir+json")
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -32,6 +33,7 @@ from kangyun.base.texts import Language
 from kangyun.database.jobs import Job, Jobs
 from kangyun.fhir import Resource
 from kangyun.fhir.json import decode_value, encode
+from kangyun.web import export_approval
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, decoded
 from kangyun.web.outcome import outcome
 from kangyun.web.shape import shape
@@ -83,10 +85,11 @@ class Bulk:
     ) -> Answer:
         if request.method not in ("GET", "POST"):
             raise NotAllowed(request.method, "GET", "POST")
-        record.administrators_only()
+        record.bulk_only()
         pairs = list(request.pairs)
         if request.method == "POST" and (body := await request.body()):
             pairs += exporting.pairs_of(decoded(body, request.content_type))
+        pairs, own = export_approval.split(pairs)
         lenient = request.prefer.get("handling") == "lenient"
         wish = await exporting.read_parameters(pairs, lenient=lenient, store=record.store)
         if group is not None:
@@ -95,13 +98,14 @@ class Bulk:
             wish["patients"] = tuple(one for one in members if one in wish["patients"] or not wish["patients"])
         elif level == "patients" and wish["patients"]:
             level = "members"
-        asked = ExportRequest(self._url(request), level, record.actor, about, **wish)
+        asked = ExportRequest(self._url(request, kept=pairs if own else None), level, record.actor, about, **wish)
+        await export_approval.check(self._platform.people.approvals, record, asked, own)
         return await self._ask(exporting.KIND, record, asked)
 
     async def _import(self, request: HttpRequest, record: Record, about: Circumstances) -> Answer:
         if request.method != "POST":
             raise NotAllowed(request.method, "POST")
-        record.administrators_only()
+        record.bulk_only()
         body = await request.body()
         asked = decode_value(body) if request.content_type == "application/json" else None
         if not isinstance(asked, dict):
@@ -119,9 +123,10 @@ class Bulk:
         job = await self._jobs.ask(kind, record.actor.reference, msgspec.json.encode(asked))
         return Answer(202, headers={"content-location": f"{self._platform.base}/{STATUS}/{job}"})
 
-    def _url(self, request: HttpRequest) -> str:
+    def _url(self, request: HttpRequest, kept: list[tuple[str, str]] | None = None) -> str:
         url = f"{self._platform.base}/{'/'.join(request.segments)}"
-        return f"{url}?{request.query}" if request.query else url
+        query = request.query if kept is None else urlencode(kept)
+        return f"{url}?{query}" if query else url
 
     # --- polling
 

@@ -2,7 +2,8 @@
 
 A transaction is one commit; its reads come after its writes, and one that fails is said in its place: what was written
 stands by then. A batch's entries stand for themselves: those that ask for a plain write are written together as long
-as that goes well, because a commit each would cost ten times as much, and one by one when it does not.
+as that goes well, because a commit each would cost ten times as much, and one by one when it does not. What is carried
+out by itself leaves its own row, as it would alone.
 
 Source: https://hl7.org/fhir/R4/http.html#transaction
 """
@@ -18,7 +19,7 @@ from kangyun.web.entries import SLICE, Entry, read_entries
 from kangyun.web.exchange import Answer, HttpRequest
 from kangyun.web.outcome import outcome, unexpected
 from kangyun.web.rest import Rest
-from kangyun.web.shape import interaction
+from kangyun.web.shape import interaction, shape
 
 # Entries of a batch that are written in one commit.
 TOGETHER = 200
@@ -77,11 +78,12 @@ class Bundles:
         self, entries: list[Entry], action: str, request: HttpRequest, record: Record, parts: dict[int, bytes]
     ) -> None:
         operations = [entry.operation for entry in entries if entry.operation]
-        wish = request.prefer.get("return", "")
+        wished = request.prefer.get("return", "")
         done = await record.commit(operations, action) if operations else []
         for place, (entry, one) in enumerate(zip(entries, done, strict=True)):
             if place % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
+            wish = wished if record.reads(operations[place].type) else "minimal"
             parts[entry.number] = answers.written_entry(
                 one.status, one.stored, self._rest.base, wish, request.language
             )  # fmt: skip
@@ -89,12 +91,16 @@ class Bundles:
     async def _alone(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
         """Carries out one entry, which leaves a row of its own; what is wrong with it is said in its place."""
         before, record.outcome = record.outcome, 0
+        shape_of_all = record.circumstances.shape
+        inner = entry.inner(request, self._base_path)
         try:
+            if entry.error is not None:
+                raise entry.error
+            record.asks(shape(inner))
             try:
-                return await self._carried_out(entry, request, record)
+                return await self._carried_out(entry, inner, request, record)
             except Exception as error:
-                if entry.error is None:
-                    await record.refuse(interaction(entry.inner(request, self._base_path)), status_of(error))
+                await record.refuse(interaction(inner), status_of(error))
                 raise
         except PlatformError as error:
             return _refused(error, request)
@@ -102,15 +108,13 @@ class Bundles:
             return answers.refused_entry(500, encode(outcome([unexpected(error)], request.language)))
         finally:
             record.outcome = record.outcome or before
+            record.asks(shape_of_all)
 
-    async def _carried_out(self, entry: Entry, request: HttpRequest, record: Record) -> bytes:
-        if entry.error is not None:
-            raise entry.error
+    async def _carried_out(self, entry: Entry, inner: HttpRequest, request: HttpRequest, record: Record) -> bytes:
         if entry.operation is None:
-            inner = entry.inner(request, self._base_path)
             return answers.answered_entry(await self._rest.answer(inner, record))
         parts: dict[int, bytes] = {}
-        await self._write([entry], "batch", request, record, parts)
+        await self._write([entry], entry.operation.method, request, record, parts)
         return parts[entry.number]
 
 

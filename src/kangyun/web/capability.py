@@ -10,6 +10,8 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+from kangyun.access.events.asking import PARAMETERS as OF_AUDIT_EVENTS
+from kangyun.access.oidc.provider import ENDPOINTS
 from kangyun.access.operations import OPERATIONS, Level, Operation
 from kangyun.base import clock
 from kangyun.fhir import Resource
@@ -32,12 +34,18 @@ COMMON = (
     ("_has", "string", None),
 )
 WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
+SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 # Carried out by jobs and not by `access.operations`: (name, type or None for the system, definition).
 BULK = (
     ("export", None, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
     ("export", "Patient", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
     ("export", "Group", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),
     ("import", None, "urn:kangyun:operation:import"),
+    ("approvals", None, "urn:kangyun:operation:approvals"),
+    ("factors", None, "urn:kangyun:operation:factors"),
+    ("staff-import", None, "urn:kangyun:operation:staff-import"),
+    ("staff-template", None, "urn:kangyun:operation:staff-template"),
 )
 
 
@@ -56,17 +64,11 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
                 "extension": [{"url": WEBSOCKET, "valueUri": f"{base.replace('http', 'ws', 1)}/websocket"}],
                 "mode": "server",
                 "security": {
+                    "extension": [_oauth_uris(base.removesuffix("/fhir"))],
                     "cors": cors,
                     "description": "Authorization: Bearer …",
                     "service": [
-                        {
-                            "coding": [
-                                {
-                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                                    "code": "OAuth",
-                                }
-                            ]
-                        }
+                        {"coding": [{"system": SECURITY, "code": code}]} for code in ("SMART-on-FHIR", "OAuth")
                     ],
                 },
                 "resource": [
@@ -85,7 +87,19 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
     }
 
 
+def _oauth_uris(issuer: str) -> dict[str, Any]:
+    """Returns the addresses of the OpenID provider, where SMART clients of version 1 look for them."""
+    names = {
+        "authorize": "authorization_endpoint", "token": "token_endpoint", "revoke": "revocation_endpoint",
+        "introspect": "introspection_endpoint",
+    }  # fmt: skip
+    told = [{"url": name, "valueUri": issuer + ENDPOINTS[endpoint]} for name, endpoint in names.items()]
+    return {"url": OAUTH_URIS, "extension": [*told, {"url": "manage", "valueUri": f"{issuer}/account"}]}
+
+
 def _of_type(name: str, known: Parameters, referring: list[str]) -> dict[str, Any]:
+    if name == "AuditEvent":
+        return _audit_event(known)
     shown = _shown(known)
     own: set[Level] = {"type", "instance"}
     operations = [
@@ -110,6 +124,22 @@ def _of_type(name: str, known: Parameters, referring: list[str]) -> dict[str, An
             *(_parameter(one.code, one.type, one.url) for one in shown),
         ],
         "operation": operations,
+    }
+
+
+def _audit_event(known: Parameters) -> dict[str, Any]:
+    """The audit trail, which is searched and added to, and never changed."""
+    return {
+        "type": "AuditEvent",
+        "profile": "http://hl7.org/fhir/StructureDefinition/AuditEvent",
+        "interaction": [{"code": code} for code in ("read", "search-type", "create")],
+        "versioning": "no-version",
+        "updateCreate": False,
+        "conditionalCreate": False,
+        "searchParam": [
+            *(_parameter(*one) for one in COMMON if one[0] in ("_id", "_lastUpdated")),
+            *(_parameter(code, known[code].type, known[code].url) for code in sorted(OF_AUDIT_EVENTS)),
+        ],
     }
 
 

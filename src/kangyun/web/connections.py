@@ -2,7 +2,7 @@
 
 The head of a request may be so large, and must have come within so many seconds; its body is the application's to
 bound (`web.limits`), but for what is no body: trailers, the extensions of chunks, and what comes after the answer. A
-process has so many connections. No forwarded header is believed, nothing is said of who serves.
+process has so many connections. Forwarded headers are `web.proxies`' business; nothing is said of who serves.
 
 Source: RFC 9112 (HTTP/1.1)
 """

@@ -7,7 +7,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-EXPOSED = ("ETag", "Last-Modified", "Location", "Content-Location", "X-Request-Id", "Retry-After", "X-Progress")
+EXPOSED = (
+    "ETag", "Last-Modified", "Location", "Content-Location", "X-Request-Id", "Retry-After", "X-Progress", "X-Watermark",
+)  # fmt: skip
 MAX_AGE = 600  # seconds
 
 

@@ -1,11 +1,13 @@
-"""`/health/live`, `/health/ready` and `/metrics`: for the load balancer and the watch, without sign-in or patient.
+"""`/health/live`, `/health/ready` and `/metrics`: for the load balancer and the watch, without any patient.
 
 Live says that the process answers. Ready says that it can serve, and names each part: without database, schema, root
 key or room on the disk it cannot (503); without the background work it can, and says so, because taking the web away
-would not bring the work back.
+would not bring the work back. Both are for everybody; the figures are for the watch, which has a token of its own, and
+for administrators.
 """
 
 import asyncio
+import hmac
 from pathlib import Path
 
 from starlette.requests import Request
@@ -40,6 +42,12 @@ async def ready(platform: Platform | None) -> Response:
     well = all(parts[name] for name in NEEDED)
     headers = {"cache-control": "no-store"} | ({} if well else {"retry-after": str(RETRY_AFTER)})
     return JSONResponse({"ready": well, **parts}, 200 if well else 503, headers)
+
+
+def is_watch(request: Request, token: str) -> bool:
+    """Whether a request shows the watch's own token; without one that is set, none does."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(shown.strip().encode(), token.encode())
 
 
 async def figures(metrics: Metrics, platform: Platform | None) -> Response:

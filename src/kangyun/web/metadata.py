@@ -1,4 +1,5 @@
-"""`[base]/metadata` and `openapi.json`: told to everybody, made anew when what it tells has changed.
+"""`[base]/metadata`, told to everybody, and `openapi.json`, to whoever is signed in: made anew
+when what it tells has changed.
 
 Source: https://hl7.org/fhir/R4/http.html#capabilities
 """

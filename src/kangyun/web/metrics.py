@@ -37,7 +37,7 @@ STATUSES = (
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Of a family with so few series each is shown before it is counted: else its first rise is not seen as one.
 FEW = len(get_args(Kind))
-_ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 
 
 @dataclass(frozen=True, slots=True)

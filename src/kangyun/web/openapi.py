@@ -9,6 +9,7 @@ Source: https://spec.openapis.org/oas/v3.1.0, https://hl7.org/fhir/R4/http.html
 from importlib.metadata import version
 from typing import Any
 
+from kangyun.access.events.asking import PARAMETERS as OF_AUDIT_EVENTS
 from kangyun.access.operations import OPERATIONS, Operation
 from kangyun.fhir.definitions import Element, definitions
 from kangyun.fhir.search.parameters import Known
@@ -114,6 +115,17 @@ def _type(name: str, known: Known) -> Json:
     condition = {"name": "identifier", "in": "query", "schema": {"type": "string"}}
     by = [condition] if "identifier" in known(name) else []
     written = _written(name, "200", "201")
+    if name == "AuditEvent":  # The audit trail is searched and added to, and never changed.
+        own = [one for one in own if one["name"] in OF_AUDIT_EVENTS]
+        shown = [
+            one for one in _shown() if not one.startswith(("_include", "_revinclude", "_text", "_content", "_list"))
+        ]
+        return {
+            "get": _operation(
+                f"search{name}", [one for one in shown if one != "_filter"], _shown_as("Bundle"), more=own
+            ),
+            "post": _operation(f"create{name}", ["Prefer"], _written(name, "201"), _body(name)),
+        }
     return {
         "get": _operation(f"search{name}", _shown(), _shown_as("Bundle"), more=own),
         "post": _operation(f"create{name}", ["If-None-Exist", "Prefer"], written, _body(name)),

@@ -23,6 +23,11 @@ _NO_NAME = re.compile(r"[^!-~]|[=&%?\"'<>{}]")
 _UNPRINTED = re.compile(r"[^ -~]")
 
 
+def retry_after(error: BaseException) -> int:
+    """Returns after how many seconds whoever was told to wait may ask again."""
+    return int(getattr(error, "retry_after", RETRY_AFTER))
+
+
 def outcome(issues: Iterable[Issue], language: Language = "zh", request: str | None = None) -> Resource:
     """Returns an OperationOutcome that says the issues; the request id stands in it for whoever asks us."""
     resource: Resource = {"resourceType": "OperationOutcome"}

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kangyun.access.intake import check
-from kangyun.access.record import ANY_VERSION, Record, Stored, Versions
+from kangyun.access.record import ANY_VERSION, Done, Record, Stored, Versions
 from kangyun.base.errors import Gone, Invalid, NotFound, NotSupported
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
@@ -20,11 +20,12 @@ from kangyun.fhir.json import decode_value
 from kangyun.fhir.patch import apply_fhirpath_patch, apply_json_patch
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.search.query import LARGEST_COUNT, read_elements
-from kangyun.web import answers, binaries
+from kangyun.web import answers, audit_events, binaries
 from kangyun.web.exchange import FORM, JSON_PATCH, Answer, HttpRequest, NotAllowed, decoded, named, read_pairs
 from kangyun.web.metadata import Metadata
 from kangyun.web.operations import answer_operation
 from kangyun.web.several import read_queries
+from kangyun.web.shape import shape_with
 from kangyun.web.subsets import Part
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -45,7 +46,7 @@ class Rest:
     def __init__(self, base: str, zone: ZoneInfo, cursors: Any, metadata: Metadata) -> None:
         self.base = base
         self._metadata = metadata
-        self._zone = zone
+        self.zone = zone
         self._cursors = cursors
 
     async def answer(self, request: HttpRequest, record: Record) -> Answer:
@@ -60,15 +61,18 @@ class Rest:
         if segments == ["_history"]:
             return await self._history(request, record, None, None)
         if segments == ["_search"]:
-            return await self._search_all(request, record, await self._asked(request), {}, "")
+            return await self._search_all(request, record, await self._asked(request, record), {}, "")
         type_ = segments[0]
         if type_ not in definitions().resource_types:
             raise NotFound("web.no-such-type", type=type_[:64])
+        if type_ == audit_events.TYPE:
+            pairs = await self._asked(request, record) if segments[-1] == "_search" else request.pairs
+            return await audit_events.answer(request, record, self.base, pairs)
         rest = segments[1:]
         if not rest:
             return await self._of_type(request, record, type_)
         if rest == ["_search"]:
-            return await self._search(request, record, type_, await self._asked(request))
+            return await self._search(request, record, type_, await self._asked(request, record))
         if rest == ["_history"]:
             return await self._history(request, record, type_, None)
         if not ID.fullmatch(rest[0]):
@@ -117,11 +121,15 @@ class Rest:
         _refuse_unknown(request)
         part, known = _part(request), request.header("if-none-match")
         versions = [] if known.strip() in ("", "*") else _versions(known, "If-None-Match")
-        stored = await record.read(type_, id_)
-        if known.strip() == "*" or stored.version in versions:
-            return Answer(304, headers=answers.version_headers(stored))
-        since = request.header("if-modified-since")
-        if since and not known and answers.not_after(stored, since):
+        since = "" if known else request.header("if-modified-since")
+
+        def is_known(stored: Stored) -> bool:
+            if known.strip() == "*" or stored.version in versions:
+                return True
+            return bool(since) and answers.not_after(stored, since)
+
+        stored = await record.read(type_, id_, is_known)
+        if is_known(stored):
             return Answer(304, headers=answers.version_headers(stored))
         return self._shown(request, stored, part)
 
@@ -153,7 +161,7 @@ class Rest:
         query = await record.read_query(type_, pairs, strict=request.strict)
         return answers.searchset(await record.search(query), query, self.base, type_, request.language)
 
-    async def _asked(self, request: HttpRequest) -> list[tuple[str, str]]:
+    async def _asked(self, request: HttpRequest, record: Record) -> list[tuple[str, str]]:
         """Returns the parameters of a `_search`: the query's, and by POST the form's."""
         if request.method in ("GET", "HEAD"):
             return request.pairs
@@ -163,13 +171,15 @@ class Rest:
         if body and request.content_type != FORM:
             raise NotSupported("web.media-type")
         form = read_pairs(body)
-        asked = next((value for name, value in form if name == "_format"), None)
-        if asked is not None and request.option("_format") is None:  # As in a query, the first of several counts.
-            request.format = named(asked)
-        return [*request.pairs, *form]
+        wanted = next((value for name, value in form if name == "_format"), None)
+        if wanted is not None and request.option("_format") is None:  # As in a query, the first of several counts.
+            request.format = named(wanted)
+        asked = [*request.pairs, *form]
+        record.asks(shape_with(request, asked))
+        return asked
 
     async def _compartment(self, request: HttpRequest, record: Record, type_: str, id_: str, wanted: str) -> Answer:
-        pairs = await self._asked(request) if request.segments[-1] == "_search" else request.pairs
+        pairs = await self._asked(request, record) if request.segments[-1] == "_search" else request.pairs
         owner, path = (type_, id_), f"{type_}/{id_}/{wanted}"
         if request.method not in ("GET", "HEAD") and request.segments[-1] != "_search":
             raise NotAllowed(request.method, "GET", "HEAD")
@@ -178,6 +188,8 @@ class Rest:
             return await self._search_all(request, record, pairs, {"types": types, "compartment": owner}, path)
         if wanted not in definitions().resource_types:
             raise NotFound("web.no-such-type", type=wanted[:64])
+        if wanted == audit_events.TYPE:
+            return await audit_events.search_of(request, record, self.base, owner, pairs)
         query = await record.read_query(wanted, pairs, strict=request.strict)
         query.compartment = owner
         return answers.searchset(await record.search(query), query, self.base, path, request.language)
@@ -210,8 +222,8 @@ class Rest:
         bound = [("path", path), *shown]
         cursor = request.option(CURSOR)
         place = self._cursors.read(cursor, record.actor.reference, bound) if cursor else None
-        since = bounds(options["_since"].replace(" ", "+"), self._zone)[0] if "_since" in options else None
-        during = bounds(options["_at"].replace(" ", "+"), self._zone) if "_at" in options else None
+        since = bounds(options["_since"].replace(" ", "+"), self.zone)[0] if "_since" in options else None
+        during = bounds(options["_at"].replace(" ", "+"), self.zone) if "_at" in options else None
         page = await record.history(
             type_, id_, count=max(min(int(count), LARGEST_COUNT), 1), since=since, during=during, place=place
         )
@@ -227,7 +239,7 @@ class Rest:
         condition = request.header("if-none-exist") or None
         operation = record.operation("create", type_, resource=resource, text=text, condition=condition_of(condition))
         (done,) = await record.commit([operation], "create")
-        return self._written(done, request, 201 if done.status == "created" else 200)
+        return self._written(done, request, record, 201 if done.status == "created" else 200)
 
     async def _update(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
         resource, text = await self._resource(request, type_, id_)
@@ -242,7 +254,7 @@ class Rest:
             only_new=request.header("if-none-match") == "*",
         )
         (done,) = await record.commit([operation], "update")
-        return self._written(done, request, 201 if done.status == "created" else 200)
+        return self._written(done, request, record, 201 if done.status == "created" else 200)
 
     async def _patch(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
         operation = record.operation(
@@ -254,7 +266,7 @@ class Rest:
             patch=patch_of(await request.body(), request.content_type),
         )
         (done,) = await record.commit([operation], "patch")
-        return self._written(done, request, 200)
+        return self._written(done, request, record, 200)
 
     async def _delete(self, request: HttpRequest, record: Record, type_: str, id_: str | None) -> Answer:
         operation = record.operation(
@@ -286,10 +298,11 @@ class Rest:
         check(resource)
         return resource, body if body and "json" in request.content_type else None
 
-    def _written(self, done: Any, request: HttpRequest, status: int) -> Answer:
+    def _written(self, done: Done, request: HttpRequest, record: Record, status: int) -> Answer:
         if done.stored is None:
             raise Gone
-        return answers.of_write(done.stored, status, self.base, request.prefer.get("return"), request.language, "")
+        wish = request.prefer.get("return") if record.reads(done.stored.type) else "minimal"
+        return answers.of_write(done.stored, status, self.base, wish, request.language, "")
 
 
 def patch_of(body: bytes, content_type: str) -> Callable[[Resource], Resource]:

@@ -4,6 +4,7 @@ A path and a query string can quote a patient anywhere (an id, a value, a misspe
 specification or this platform gave stand in a shape. Everything else has a place holder.
 """
 
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -27,7 +28,8 @@ _WORDS = frozenset(
         *("_containedType", "_format", "_pretty", "_cursor", "_since", "_at", "_has", "_filter", "_list", "_text"),
         *("_content", "_type", "_query", "_id", "_lastUpdated", "_typeFilter", "_outputFormat", "missing", "iterate"),
         *("type", "url", "code", "system", "version", "filter", "offset", "count", "codeA", "codeB", "profile", "mode"),
-        *("start", "end", "patient", "display", "source", "target", "property", "hard"),
+        *("start", "end", "patient", "display", "source", "target", "property", "hard", "state"),
+        *("_approval", "_reason", "dryRun"),
     }
 )
 
@@ -35,16 +37,20 @@ _WORDS = frozenset(
 def shape(request: HttpRequest) -> str:
     """Returns the request without any value: method, types and operations, known names of parameters."""
     if not request.shape:
-        request.shape = _shape(request)
+        try:
+            request.shape = shape_with(request, request.pairs)
+        except PlatformError:
+            request.shape = _shape(request, ["[unreadable]"])
     return request.shape
 
 
-def _shape(request: HttpRequest) -> str:
+def shape_with(request: HttpRequest, pairs: Iterable[tuple[str, str]]) -> str:
+    """Returns the shape of a request whose parameters are these: a form's stand in its body."""
+    return _shape(request, sorted({_name(name[:200]) for name, _ in pairs})[:MOST_NAMES])
+
+
+def _shape(request: HttpRequest, names: list[str]) -> str:
     parts = [_path_word(part) for part in request.segments[:MOST_SEGMENTS]]
-    try:
-        names = sorted({_name(name[:200]) for name, _ in request.pairs})[:MOST_NAMES]
-    except PlatformError:
-        names = ["[unreadable]"]
     method = request.method if request.method in METHODS else "[method]"
     return f"{method} /{'/'.join(parts)}" + (f"?{'&'.join(names)}" if names else "")
 
@@ -100,6 +106,17 @@ OPERATIONS = frozenset(
             "import",
             "bulk-status",
             "bulk-file",
+            "approvals",
+            "confirm",
+            "refuse",
+            "resident-desk",
+            "staff-import",
+            "staff-template",
+            "factors",
+            "enrol",
+            "permit",
+            "remove",
+            "resident-unbind",
         ),
         *(
             "lookup",
@@ -113,6 +130,9 @@ OPERATIONS = frozenset(
             "stats",
             "graphql",
         ),
+        *("who-looked", "alerts", "alert", "break-glass", "broken-glass", "review-glass", "erase", "sign"),
+        *("open", "show-code", "ask-word", "open-record"),
+        *("verify-signature", "bind-certificate", "end-certificate"),
         *("document", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches"),
     }
 )

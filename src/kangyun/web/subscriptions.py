@@ -4,7 +4,7 @@
 the REST API for what it wants to see. The bearer token comes in the header, or as `token` in the query where the client
 is a browser, which cannot set headers.
 
-Close codes: 4401 no or no valid sign-in, 4403 not the subscription's owner, 4404 no such subscription, 4408 nothing
+Close codes: 4401 no or no valid sign-in, 4404 no such subscription of one's own, 4408 nothing
 bound in time, 4413 too much.
 
 Source: https://hl7.org/fhir/R4/subscription.html#2.46.7.2
@@ -50,6 +50,7 @@ class Sockets:
         """Serves one websocket to its end."""
         await receive()  # websocket.connect
         if self._open >= MOST_SOCKETS:
+            await self._platform.door.turn_away(about_of(scope), 503, "websocket")
             await send({"type": "websocket.close", "code": 1013})
             return
         self._open += 1
@@ -59,6 +60,11 @@ class Sockets:
         finally:
             self._open -= 1
             self._bells.leave(socket.ring)
+
+
+def about_of(scope: Scope) -> Circumstances:
+    """Returns what the audit row says of a websocket that comes."""
+    return Circumstances("WEBSOCKET /websocket", (scope.get("client") or ("",))[0], uuid4().hex)
 
 
 class _Refused(Exception):
@@ -93,7 +99,7 @@ class _Socket:
         tasks = []
         try:
             token = self._token()
-            self._platform.sign_in.actor(token)
+            await self._platform.sign_in.actor(token)
             tasks = [
                 asyncio.ensure_future(part) for part in (self._listen(token), self._ping(), self._stay_signed_in(token))
             ]
@@ -101,6 +107,7 @@ class _Socket:
             for task in done:
                 task.result()
         except SignInNeeded:
+            await self._platform.door.turn_away(about_of(self._scope))
             await self._close(4401)
         except _Refused as refused:
             await self._close(refused.code)
@@ -134,18 +141,16 @@ class _Socket:
             text: Any = message.get("text") or ""
             match = _BIND.fullmatch(text) if len(text) <= LONGEST_MESSAGE else None
             if match is not None:
-                await self._bind(match[1], self._platform.sign_in.actor(token))
+                await self._bind(match[1], await self._platform.sign_in.actor(token))
 
     async def _bind(self, id_: str, actor: Actor) -> None:
         owner = await self._bells.owner_of(id_)
         source = (self._scope.get("client") or ("",))[0]
         record = await self._platform.gate.open(actor, Circumstances("BIND /Subscription/[id]", source, uuid4().hex))
         allowed = owner is not None and (owner == actor.reference or actor.administrator)
-        await record.leave_row("bind", 404 if owner is None else 200 if allowed else 403, [])
-        if owner is None:
+        await record.leave_row("bind", 200 if allowed else 404, [])
+        if not allowed:  # Somebody else's is one that there is not.
             raise _Refused(4404)
-        if not allowed:
-            raise _Refused(4403)
         if len(self._bound) >= MOST_BOUND:
             raise _Refused(4413)
         self._bound.add(id_)
@@ -163,7 +168,7 @@ class _Socket:
     async def _stay_signed_in(self, token: str) -> None:
         while True:
             await asyncio.sleep(SIGNED_IN_EVERY)
-            self._platform.sign_in.actor(token)
+            await self._platform.sign_in.actor(token)
 
     async def _close(self, code: int) -> None:
         await self._send({"type": "websocket.close", "code": code})

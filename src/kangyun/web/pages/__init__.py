@@ -1,4 +1,6 @@
-"""The small page at `/`: what this is, whether it is ready, a sign-in, and a search to look around with.
+"""The small page at `/`: a sign-in, and behind it a search to look around with.
+
+Where it is no demonstration, nobody who is not signed in is shown more than the product's name and the sign-in.
 
 Three static files and nothing from elsewhere, so that it works without the internet and on the browsers that Windows 7
 desks still have (Chrome 78: no `?.`, no `??`). It is not the console, which is another issue, and it knows no more than
@@ -27,8 +29,10 @@ HEADERS = {
 
 
 def page_routes(*, demonstration: bool) -> list[Route]:
-    """Returns the routes of the page. `demonstration`: it says 演示数据 on top."""
-    about = {"name": "Kangyun 康云", "version": version("kangyun"), "fhir": "/fhir", "demonstration": demonstration}
+    """Returns the routes of the page. `demonstration`: it says 演示数据 on top, and what this is."""
+    about = {"name": "Kangyun 康云", "demonstration": demonstration}
+    if demonstration:
+        about |= {"version": version("kangyun"), "fhir": "/fhir"}
 
     async def tell(request: Request) -> Response:
         return JSONResponse(about, headers={"cache-control": "no-cache"})

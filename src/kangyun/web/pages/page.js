@@ -24,8 +24,12 @@ function show() {
   element("language").lang = state.language === "zh" ? "en" : "zh-CN";
   element("ready").textContent = state.ready === null ? "…" : state.ready ? words().ready : words().notReady;
   element("ready").className = state.ready ? "good" : "bad";
-  element("version").textContent = state.about ? words().version + state.about.version : "";
-  element("demonstration").hidden = !(state.about && state.about.demonstration);
+  element("version").textContent = state.about && state.about.version ? words().version + state.about.version : "";
+  var demonstration = Boolean(state.about && state.about.demonstration), inside = demonstration || Boolean(state.token);
+  element("demonstration").hidden = !demonstration;
+  document.querySelectorAll("[data-shown]").forEach(function (node) {
+    node.hidden = !(node.getAttribute("data-shown") === "inside" ? inside : demonstration);
+  });
   element("base").textContent = location.origin + "/fhir";
   element("who").textContent = state.token ? words().signedIn + state.user : "";
   element("message").textContent = state.message ? state.message() : "";
@@ -134,6 +138,19 @@ element("sign-in").addEventListener("submit", function (event) {
     });
   }).catch(function () { failed(null); });
 });
+
+// Who comes from /account has signed in there, with a second factor where one is needed.
+if (window.location.hash === "#account") {
+  fetch("/account/token", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })
+    .then(function (answer) {
+      return answer.json().then(function (body) {
+        if (!answer.ok) { failed(null); return; }
+        state.token = body.access_token;
+        state.user = "/account";
+        show();
+      });
+    }).catch(function () { failed(null); });
+}
 
 function look() {
   fetch("/health/ready").then(function (answer) { state.ready = answer.ok; show(); }).catch(function () { state.ready = false; show(); });
