@@ -59,6 +59,8 @@ def commands() -> str:
 def _named(before: str, group: typer.core.TyperGroup) -> Iterator[tuple[str, click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, typer.core.TyperGroup):
+            if command.invoke_without_command:
+                yield before + name, command
             yield from _named(f"{before}{name} ", command)
         else:
             yield before + name, command

@@ -1,4 +1,4 @@
-"""`kangyun audit verify`: whether the audit trail is as it was sealed, and if not, where."""
+"""`kangyun audit`: whether the audit trail is as it was sealed, and if not, where; taking old parts of it to files."""
 
 import asyncio
 from pathlib import Path
@@ -7,27 +7,42 @@ import asyncpg
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn
 
-from kangyun.access.trail.roots import FILE, Root, Roots
+from kangyun.access.recovery import cuts, explained
+from kangyun.access.trail.archive import FOLDER
+from kangyun.access.trail.archiving import MONTH, Archived, archive_next
+from kangyun.access.trail.roots import CERTIFICATE, FILE, Root, Roots, Standing, standing
+from kangyun.access.trail.rows import last_seal
+from kangyun.access.trail.signatures import examine
 from kangyun.access.trail.verifying import Progress, verify
+from kangyun.base import clock
+from kangyun.base.clock import instant
+from kangyun.base.crypto.certificates import read_all
 from kangyun.base.errors import PlatformError, Unavailable
-from kangyun.base.settings import read_settings
+from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, complain, console, speak
+from kangyun.database.replication import follows_another
 
 MOST_TOLD = 100  # faults that are said one by one
 WHOLE, BROKEN, NOT_VERIFIED = 0, 1, 2
 
 
-def verify_trail(data: Path | None, roots: Path | None) -> int:
+def verify_trail(
+    data: Path | None, roots: Path | None, certificate: Path | None = None, archives: Path | None = None
+) -> int:
     """Looks through the whole trail and says what it found. Returns 0, 1 when something is wrong, 2 when it could not.
 
-    roots: a copy of the file of roots that was kept elsewhere; by default that of the data folder.
+    roots: a copy of the file of roots that was kept elsewhere; by default that of the data folder. archives: the folder
+    of the parts in files, where it is not the one of the settings.
+    certificate: of the key that signs them, kept elsewhere; by default what stands beside the roots.
     """
     try:
         settings = read_settings(data=data)
         kept = _kept(settings.data / FILE, roots)
-        with reached_database(settings) as database:
-            return asyncio.run(_verify(database, kept))
+        wrong = _tell_signatures(settings.data / FILE, roots, certificate) if kept else 0
+        with reached_database(settings, there=True) as database:
+            found = asyncio.run(_verify(database, kept, archives or archive_folder(settings)))
+            return max(found, BROKEN if wrong else WHOLE)
     except PlatformError as error:
         for issue in error.issues:
             complain(speak(issue.text, **issue.parameters))
@@ -35,7 +50,11 @@ def verify_trail(data: Path | None, roots: Path | None) -> int:
 
 
 def _kept(usual: Path, given: Path | None) -> list[Root]:
-    """Returns the roots; says which lines of the file cannot be read. Raises Unavailable without the file given."""
+    """Returns the roots; says which lines of the file cannot be read.
+
+    Raises Unavailable where a file was given and is not there, or holds no root, or lines that cannot be read: nobody
+    brings a copy to hear that all agrees with what was not compared.
+    """
     path = given or usual
     try:
         if given is not None and not given.is_file():
@@ -45,12 +64,62 @@ def _kept(usual: Path, given: Path | None) -> list[Root]:
         raise Unavailable("cli.audit-no-roots", file=str(path)) from None
     for line in unreadable:
         announce(speak("cli.audit-root-unreadable", file=str(path), line=line), style="yellow")
+    if given is not None and (unreadable or not found):
+        raise Unavailable("cli.audit-no-roots", file=str(path))
     if not found:
         announce(speak("cli.audit-without-roots", file=str(path)), style="yellow")
     return found
 
 
-async def _verify(database: str, kept: list[Root]) -> int:
+def _tell_signatures(usual: Path, roots: Path | None, certificate: Path | None) -> int:
+    """Says whether the roots are signed as they should be. Returns how many are not. Raises Unavailable, Invalid."""
+    path = roots or usual
+    beside = [one.with_name(CERTIFICATE) for one in (path, usual)]
+    file = certificate or next((one for one in beside if one.is_file()), beside[0])
+    try:
+        found = read_all(file.read_bytes()) if certificate or file.is_file() else []
+        examination = examine(Roots(path).lines(), found)
+    except OSError:
+        raise Unavailable("cli.audit-no-certificate", file=str(file)) from None
+    for fault in examination.faults[:MOST_TOLD]:
+        announce(speak(f"cli.audit-{fault.kind}", line=fault.line), style="red")
+    if examination.signed:
+        figures = {"signed": examination.signed, "unsigned": examination.unsigned, "stamped": examination.stamped}
+        announce(speak("cli.audit-signatures", **figures, faults=len(examination.faults)))
+        for key in sorted(examination.keys):
+            announce(speak("cli.audit-key", key=key, file=str(file)))
+    else:
+        announce(speak("cli.audit-unsigned", file=str(path)), style="yellow")
+    return len(examination.faults)
+
+
+async def _cuts(connection: asyncpg.Connection, held: Standing) -> int:
+    """Says which restores there were, and returns how many of them only the roots tell of."""
+    unknown = 0
+    for cut in held.given_up:
+        announce(speak("cli.audit-cut-given-up", instant=instant(cut.instant), epoch=cut.cut), style="yellow")
+    for cut in held.cuts:
+        shape = await explained(connection, cut.cut)
+        shown: dict[str, str | int] = {"instant": instant(cut.instant), "seal": cut.seal, "epoch": cut.cut}
+        unknown += shape is None
+        if shape is None:
+            announce(speak("cli.audit-cut-unknown", **shown), style="red")
+        else:
+            announce(speak("cli.audit-cut", **shown, shape=shape), style="yellow")
+    for epoch in sorted(set(await cuts(connection)) - {cut.cut for cut in held.cuts}):
+        announce(speak("cli.audit-cut-untold", epoch=epoch), style="yellow")
+    return unknown
+
+
+async def _arrived(connection: asyncpg.Connection, held: Standing) -> Standing:
+    """Leaves out the roots of seals that have not come to a standby yet, and says how many: the file is faster."""
+    newest = await last_seal(connection)
+    roots = [root for root in held.roots if newest and root.seal <= newest.number]
+    announce(speak("cli.audit-standby", ahead=len(held.roots) - len(roots)))
+    return held._replace(roots=roots)
+
+
+async def _verify(database: str, kept: list[Root], archives: Path) -> int:
     faults, reached = 0, Progress()
     try:
         connection = await asyncpg.connect(database)
@@ -63,20 +132,72 @@ async def _verify(database: str, kept: list[Root]) -> int:
                     reached = progress
                     bar.update(task, completed=progress.rows)
 
-                async for fault in verify(connection, kept, tell):
+                held = standing(kept)
+                follows = await follows_another(connection)
+                if follows:
+                    held = await _arrived(connection, held)
+                async for fault in verify(connection, held.roots, tell, archives):
                     faults += 1
                     if faults <= MOST_TOLD:
                         announce(speak(f"cli.audit-{fault.kind}", seal=fault.seal, id=fault.id), style="red")
+            unknown = await _cuts(connection, held)
         finally:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
     if faults > MOST_TOLD:
         announce(speak("cli.audit-more", count=faults - MOST_TOLD), style="red")
-    if reached.late:
-        announce(speak("cli.audit-late", count=reached.late), style="red")
-    wrong = bool(faults or reached.late)
+    late = 0 if follows else reached.late  # Who follows seals nothing: it has what the primary had sealed.
+    if late:
+        announce(speak("cli.audit-late", count=late), style="red")
+    wrong = bool(faults or unknown or late)
+    # The first seal is told outside at once: where there are seals and none was told, what was told is gone.
+    compared = bool(kept) or not reached.seals
+    if reached.archives:
+        announce(speak("cli.audit-archives", count=reached.archives, folder=str(archives)))
     figures = {"rows": reached.rows, "seals": reached.seals, "waiting": reached.waiting, "roots": len(kept)}
-    text = speak("cli.audit-broken" if wrong else "cli.audit-whole", faults=faults, **figures)
-    announce(text, style="bold red" if wrong else "bold")
-    return BROKEN if wrong else WHOLE
+    said = "cli.audit-broken" if wrong else "cli.audit-whole" if compared else "cli.audit-not-compared"
+    announce(speak(said, faults=faults + unknown, **figures), style="bold" if said == "cli.audit-whole" else "bold red")
+    return BROKEN if wrong else WHOLE if compared else NOT_VERIFIED
+
+
+def archive_folder(settings: Settings) -> Path:
+    """Returns the folder that parts of the trail go to."""
+    return Path(settings.audit_archive) if settings.audit_archive else settings.data / FOLDER
+
+
+def archive_trail(data: Path | None) -> int:
+    """Takes all parts of the trail to files that are old enough, and says which. Returns 0, 2 when it could not."""
+    try:
+        settings = read_settings(data=data)
+        with reached_database(settings, there=True) as database:
+            count = asyncio.run(_archive(database, settings))
+    except PlatformError as error:
+        for issue in error.issues:
+            complain(speak(issue.text, **issue.parameters))
+        return NOT_VERIFIED
+    if not count:
+        announce(speak("cli.audit-nothing-to-archive", months=settings.audit_months))
+    return WHOLE
+
+
+async def _archive(database: str, settings: Settings) -> int:
+    before, folder, count = clock.now() - MONTH * settings.audit_months, archive_folder(settings), 0
+    try:
+        connection = await asyncpg.connect(database)
+        try:
+            with Bar(TextColumn("{task.description}"), TextColumn("{task.completed:,}"), console=console) as bar:
+                task = bar.add_task(speak("cli.audit-archiving"), total=None)
+                while part := await archive_next(connection, folder, before, lambda rows: bar.advance(task, rows)):
+                    count += 1
+                    _tell(part)
+        finally:
+            await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
+    return count
+
+
+def _tell(part: Archived) -> None:
+    span = {"oldest": f"{part.oldest:%Y-%m-%d}", "newest": f"{part.newest:%Y-%m-%d}"}
+    announce(speak("cli.audit-archived", file=str(part.file), rows=part.rows, seals=part.seals, **span))

@@ -1,4 +1,4 @@
-"""The demonstration district of `kangyun up`: loaded once, through the gate, as the demo's administrator.
+"""The demonstration district of `kangyun up`: loaded once, through the gate, by its administrator for its hospital.
 
 `simulate` makes it; here it is only brought in. How far it came stands in the data folder, so that a start that was
 killed half-way goes on where it was: a bundle that is loaded twice changes nothing.
@@ -20,6 +20,7 @@ from kangyun.cli.children import tie_to_up
 from kangyun.cli.speech import announce, console, speak
 
 MARK = "demonstration.json"
+HOSPITAL = "Organization/demo-hospital"
 SEED, RESIDENTS = 1, 200
 Bundle = dict[str, Any]
 
@@ -59,7 +60,7 @@ def sign_ins(settings: Settings) -> str:
     # Read as it is: the web processes have made it, and the sign-in itself need not be loaded to show it.
     accounts = msgspec.json.decode((settings.data / "demo-sign-ins.json").read_bytes(), type=list[dict[str, Any]])
     return "\n".join(
-        [speak("cli.sign-ins"), *(f"  {one['user']:<10}{one['password']:<20}{one['name']}" for one in accounts)]
+        [speak("cli.sign-ins"), *(f"  {one['user']:<10}{one['password']:<23}{one['name']}" for one in accounts)]
     )
 
 
@@ -75,12 +76,12 @@ def load() -> None:
 async def _load(settings: Settings, mark: Mark) -> None:
     # The store is loaded only where it is needed: `up` itself imports this module and stays small.
     from kangyun.access.actor import Actor, Circumstances
-    from kangyun.access.platform import DEMO_ACCOUNTS, open_platform
-    from kangyun.access.signin import demo_accounts
+    from kangyun.access.identities.officers import DEMO_SIGN_INS, demo_accounts
+    from kangyun.access.platform import open_platform
     from kangyun.simulate import district
 
-    first = demo_accounts(settings.data / DEMO_ACCOUNTS)[0]
-    administrator = Actor(first.reference, first.name, first.institution, first.purpose, first.administrator)
+    first = demo_accounts(settings.data / DEMO_SIGN_INS)[0]
+    administrator = Actor(first.reference, first.name, first.institution, "SYSADMIN", True, first.role)
     platform = await open_platform(settings, settings.database)
     bundles = [accounts_bundle(), *district(mark.seed, mark.residents, mark.until)]
     try:
@@ -89,6 +90,8 @@ async def _load(settings: Settings, mark: Mark) -> None:
             for bundle in bundles[mark.loaded :]:
                 about = Circumstances("POST /", "local", uuid4().hex)
                 record = await platform.gate.open(administrator, about)
+                if mark.loaded:  # The district is the hospital's, so that its doctor sees it; first come the accounts.
+                    record = await record.on_behalf_of(HOSPITAL)
                 await record.commit([_operation(record, entry) for entry in bundle["entry"]], "transaction")
                 mark.loaded += 1
                 _write(settings, mark)
@@ -114,7 +117,7 @@ def accounts_bundle() -> Bundle:
 
     name = [{"text": "演示医生"}]
     resources: list[dict[str, Any]] = [
-        {"resourceType": "Organization", "id": "demo-hospital", "name": "演示医院", "active": True},
+        {"resourceType": "Organization", "id": HOSPITAL.partition("/")[2], "name": "演示医院", "active": True},
         {"resourceType": "Practitioner", "id": "demo-doctor", "name": name, "active": True},
         {"resourceType": "Patient", "id": "demo-resident", "name": [{"text": "演示居民"}], "active": True},
         {"resourceType": "Device", "id": "demo-admin", "deviceName": [{"name": "演示管理员", "type": "other"}]},

@@ -6,13 +6,17 @@ Each command's module is loaded when it is called: `up` stays small, and `--help
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from kangyun.base.errors import PlatformError
+from kangyun.base.texts import Language
+from kangyun.cli import safekeeping
+from kangyun.cli.policy import policy
 from kangyun.cli.speech import complain, speak
 
+LANGUAGES = get_args(Language)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -35,6 +39,8 @@ Host = Annotated[str | None, typer.Option("--host", help="监听地址 | Address
 def _language(
     lang: Annotated[str | None, typer.Option("--lang", help="界面语言 zh 或 en | Language: zh or en")] = None,
 ) -> None:
+    if lang and lang.lower() not in LANGUAGES:
+        raise typer.BadParameter(f"没有这种界面语言，请用 zh 或 en | No such language, use zh or en: {lang}")
     if lang:
         os.environ["KANGYUN_LANG"] = lang
 
@@ -171,7 +177,10 @@ def bench(context: typer.Context) -> None:
     benching.bench(context.args)
 
 
-@app.command(help="检查本机安装并说明如何修复；--database 检查数据库服务器的功能 | Say what is wrong and what to do")
+@app.command(
+    help="检查本机安装并说明如何修复；--database 检查数据库服务器，--security 写出等保、密评自查表 | "
+    "Say what is wrong and what to do; or try a server, or write the tables of an assessment"
+)
 def doctor(
     data: Data = None,
     port: Port = None,
@@ -179,41 +188,456 @@ def doctor(
         str | None,
         typer.Option("--database", metavar="URL", help="逐项测试一个 PostgreSQL 服务器 | Try a server, item by item"),
     ] = None,
+    security: Annotated[
+        bool,
+        typer.Option("--security", help="核查安全要求，写出等保三级和密评自查表 | Write both tables of an assessment"),
+    ] = False,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="--security 的表写到此文件夹 | Folder of the tables")
+    ] = Path(),
 ) -> None:
     """Exit status: 0 nothing is wrong, 1 something is."""
+    if security:
+        from kangyun.cli.doctor import security as assessing
+
+        sys.exit(assessing.examine(data, port, to))
     from kangyun.cli import doctor as examining
 
     sys.exit(examining.database(database) if database else examining.installation(data, port))
 
 
+safekeeping.join(app)
 audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="审计记录 | The audit trail")
 app.add_typer(audit, name="audit")
 
 
 @audit.callback()
 def _audit() -> None:
-    """A group, also while it has one command only."""
+    """A group."""
 
 
 @audit.command(
     help="""核对审计记录是否与封存时一致；有改动、删除、插入时逐条指出 | Say whether the trail is as it was sealed
 
 封条的副本每分钟写入数据文件夹的 trail/roots.ndjson；请把它复制到数据库管理员不能改写之处，用 --roots 核对那一份。
+每行都有平台签名，证书在同一文件夹的 signing.pem；请另处保存一份，用 --certificate 指定。
 
 The newest seal goes to trail/roots.ndjson in the data folder each minute. Copy it to where who administers the database
-cannot write, and give that copy by --roots. Exit status: 0 nothing is wrong, 1 something is, 2 it could not be
-verified."""
+cannot write, and give that copy by --roots. Its lines are signed; signing.pem beside it has the certificate: keep a
+copy of that elsewhere too, and give it by --certificate. Exit status: 0 nothing is wrong, 1 something is, 2 it could
+not be verified."""
 )
 def verify(
     data: Data = None,
     roots: Annotated[
         Path | None, typer.Option(metavar="FILE", help="另处保存的封条副本 | A copy of the roots kept elsewhere")
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="另处保存的签名证书 | The signing certificate, kept elsewhere")
+    ] = None,
+    archives: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="归档文件所在文件夹 | Folder of the archives")
+    ] = None,
 ) -> None:
     """Looks through the audit trail."""
     from kangyun.cli import audit as auditing
 
-    sys.exit(auditing.verify_trail(data, roots))
+    sys.exit(auditing.verify_trail(data, roots, certificate, archives))
+
+
+@audit.command(
+    help="""把早于 KANGYUN_AUDIT_MONTHS 个月的审计记录移入归档文件 | Take old parts of the audit trail to files
+
+每个文件写完后重新读出核对，一致才从数据库移出；kangyun audit verify 连同归档一起核对。请把归档复制到不能改写之处。
+
+Each file is read again, and only when it holds are its rows taken out of the database; kangyun audit verify goes
+through the archives as well. Copy them to where nobody can write. Exit status: 0, or 2 when it could not be done."""
+)
+def archive(data: Data = None) -> None:
+    """Takes old parts of the audit trail to files."""
+    from kangyun.cli import audit as auditing
+
+    sys.exit(auditing.archive_trail(data))
+
+
+crypto = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="密码与证书 | Cryptography and certificates")
+app.add_typer(crypto, name="crypto")
+
+
+@crypto.command(
+    help="""检查密码后端：是什么、自检是否通过、密评是否计分 | Say which back end has the keys, and test it
+
+逐项以标准中的示例自检；任何一项不符即不启用。已有数据时，还核对根密钥是否与数据相符。退出码：0 通过，1 未通过。
+
+Tested by the examples of the standards; a back end that fails one is not taken into use. Where there are data, the
+root key is held against them. Exit status: 0 passed, 1 failed."""
+)
+def check(data: Data = None) -> None:
+    """Tests the back end."""
+    from kangyun.cli import crypto as checking
+
+    sys.exit(checking.check(data))
+
+
+@crypto.command(
+    help="""信任证书颁发机构的证书，或更新其吊销列表（PEM 或 DER）| Trust an authority, or bring its revocation list
+
+请先与颁发机构核对指纹。吊销列表可由定时任务每日更新，旧的不会盖过新的。
+
+Compare the fingerprint with the authority first. A list may be brought by a daily job; an older one changes nothing."""
+)
+def trust(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="证书或吊销列表 | Certificates or lists")],
+    data: Data = None,
+) -> None:
+    """Takes in certificates and lists."""
+    from kangyun.cli import crypto as trusting
+
+    sys.exit(trusting.trust(data, files))
+
+
+app.add_typer(policy, name="policy")
+
+
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="密钥 | Keys")
+app.add_typer(keys, name="keys")
+Copy = Annotated[Path, typer.Argument(metavar="FILE", help="密钥副本 | Copy of the keys")]
+
+
+@keys.command(help="密钥的现状：根密钥、密钥纪元、分份保管 | How the keys stand")
+def status(data: Data = None) -> None:
+    """Says how the keys stand."""
+    from kangyun.cli import keys as keeping
+
+    keeping.status(data)
+
+
+@keys.command(
+    help="""立即更换纪元密钥并销毁旧的；--root 则更换根密钥 | Renew the epoch key now, or the root key
+
+纪元密钥到期由后台自动更换，不停机。抹除居民之后立即更换，旧备份中的此人数据随即不可读。
+--root：新的根密钥就位，旧的文件改名留在旁边，由操作者另处保管或销毁；之后请重新分份，并把新文件放到每台主机。
+
+The epoch key is renewed by itself when it is due, without a stop. Renewed right after an erasure, it makes what old
+backups have of that resident unreadable at once. With --root a new root key takes the place of the file; the old file
+stays beside it, for the operator to put away. Share the new one out then, and put it on every host."""
+)
+def rotate(
+    data: Data = None,
+    root: Annotated[bool, typer.Option("--root", help="更换根密钥 | Change the root key")] = False,
+) -> None:
+    """Renews keys."""
+    from kangyun.cli import keys as keeping
+
+    keeping.rotate(data, root=root)
+
+
+@keys.command(
+    "check", help="逐个打开全部密钥，并核对库外台账 | Open every key, and hold the ledger against the database"
+)
+def check_keys(data: Data = None) -> None:
+    """Exit status: 0 nothing is wrong, 1 something is."""
+    from kangyun.cli import keys as keeping
+
+    sys.exit(keeping.check(data))
+
+
+@keys.command(
+    help="""把根密钥分为若干份，由多人分别保管 | Write the root key in shares for several persons
+
+例 | Example:  kangyun keys escrow /media/usb --shares 5 --needed 3
+
+每份一个文件，权限 0600。请立即分发，并从该文件夹中删除。 One file a share. Hand them out and delete them there."""
+)
+def escrow(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="写入的文件夹 | Folder to write to")],
+    data: Data = None,
+    shares: Annotated[int, typer.Option("--shares", help="总份数 | How many shares", metavar="N")] = 5,
+    needed: Annotated[int, typer.Option("--needed", help="恢复所需份数 | How many are needed", metavar="M")] = 3,
+) -> None:
+    """Shares the root key out."""
+    from kangyun.cli import keys as keeping
+
+    keeping.share_out(data, shares, needed, folder)
+
+
+@keys.command(help="由分份恢复根密钥文件；不覆盖已有文件 | Bring the root key file back from its shares")
+def recover(
+    paths: Annotated[list[Path], typer.Argument(metavar="SHARE…", help="分份文件 | Share files")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="根密钥文件 | Root key file")],
+) -> None:
+    """Makes the root key file."""
+    from kangyun.cli import keys as keeping
+
+    keeping.recover(paths, to)
+
+
+@keys.command(help="另存一份密钥副本，恢复旧备份时需要 | Write a copy of the keys, for restoring older backups")
+def save(file: Copy, data: Data = None) -> None:
+    """Writes the copy, in the place of the one before."""
+    from kangyun.cli import keys as keeping
+
+    keeping.save(data, file)
+
+
+@keys.command(
+    "load", help="把较新的密钥副本装入由旧备份恢复的数据库 | Put a newer copy of the keys into a restored database"
+)
+def load_keys(file: Copy, data: Data = None) -> None:
+    """Takes the copy in."""
+    from kangyun.cli import keys as keeping
+
+    keeping.load(data, file)
+
+
+apps = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="应用登记 | The register of applications")
+app.add_typer(apps, name="apps")
+people = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="身份登记 | The register of identities")
+app.add_typer(people, name="people")
+Client = Annotated[str, typer.Argument(metavar="CLIENT", help="client_id")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="由谁：在册人员的登录名或引用 | By whom: sign-in name or reference of registered staff",
+    ),
+]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="原因 | Why")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="登录名或引用 | Sign-in name or reference")]
+
+
+@app.command(help="建立数据库结构与三员账号（kangyun up 会自动完成）| Make the schema and the three officers' accounts")
+def init(data: Data = None) -> None:
+    """Prepares an installation that is not run by `kangyun up`."""
+    from kangyun.cli import registers
+
+    registers.init(data)
+
+
+@apps.command("add", help="登记一个应用（公钥与 --jwks-uri 二选一，都没有则为公开应用）| Register an application")
+def add_app(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="名称 | Name")],
+    owner: Annotated[str, typer.Option("--owner", metavar="REF", help="所属机构 Organization/… | Whose it is")],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="CODE", help="用途代码 | v3-PurposeOfUse")],
+    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="依据，如合同号 | What was seen")],
+    by: By,
+    data: Data = None,
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="最多可得的授权范围；只用诊间调阅票据的不写 | Most it is given; none: tickets",
+        ),
+    ] = None,
+    redirects: Annotated[
+        list[str] | None, typer.Option("--redirect", metavar="URL", help="返回地址 | Redirect URI")
+    ] = None,
+    client: Annotated[str, typer.Option("--client", metavar="ID", help="client_id，默认随机 | By default drawn")] = "",
+    launch: Annotated[str, typer.Option("--launch", metavar="URL", help="启动地址 | Launch URL")] = "",
+    jwks: Annotated[
+        Path | None, typer.Option("--jwks", metavar="FILE", help="公钥文件 | File of its public keys")
+    ] = None,
+    jwks_uri: Annotated[
+        str, typer.Option("--jwks-uri", metavar="URL", help="公钥地址 | Address of its public keys")
+    ] = "",
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help="每秒请求数，0 不限 | Requests a second")] = 20.0,
+    quota: Annotated[int, typer.Option("--quota", metavar="N", help="每日请求数，0 不限 | Requests a day")] = 0,
+    days: Annotated[int, typer.Option("--days", metavar="N", help="有效天数 | Days until it expires")] = 365,
+) -> None:
+    """Registers an application, to be reviewed."""
+    from kangyun.cli import registers
+
+    registers.add_app(
+        data, by, evidence, jwks, days, client=client, name=name, owner=owner, purpose=purpose,
+        scopes=tuple(scopes or ()), redirect_uris=tuple(redirects or ()), launch_url=launch, jwks_uri=jwks_uri,
+        rate=rate, quota=quota,
+    )  # fmt: skip
+
+
+@apps.command("list", help="列出全部应用 | List all applications")
+def list_apps(data: Data = None) -> None:
+    """Lists the register."""
+    from kangyun.cli import registers
+
+    registers.list_apps(data)
+
+
+@apps.command("review", help="记录安全审查结论 | Say what came of the security review")
+def review_app(
+    client: Client,
+    by: By,
+    data: Data = None,
+    passed: Annotated[bool, typer.Option("--pass", help="通过 | Passed")] = False,
+    failed: Annotated[bool, typer.Option("--fail", help="不通过 | Failed")] = False,
+) -> None:
+    """Only what has passed is served."""
+    from kangyun.cli import registers
+
+    registers.review_app(data, client, by, passed=passed, failed=failed)
+
+
+@apps.command("key", help="生成诊间调阅的签名密钥，原有的作废 | Draw the key that calls for tickets are signed with")
+def key_app(client: Client, by: By, data: Data = None) -> None:
+    """生成诊间调阅的签名密钥 | Draw the key for tickets."""
+    from kangyun.cli import registers
+
+    registers.key_app(data, client, by)
+
+
+@apps.command("suspend", help="停用一个应用，一秒内生效 | Suspend an application, within a second")
+def suspend_app(client: Client, by: By, why: Why, data: Data = None) -> None:
+    """Lets an application do nothing more."""
+    from kangyun.cli import registers
+
+    registers.suspend_app(data, client, by, why)
+
+
+@apps.command("resume", help="恢复一个停用的应用 | Let a suspended application in again")
+def resume_app(client: Client, by: By, why: Why, data: Data = None) -> None:
+    """Lets an application in again."""
+    from kangyun.cli import registers
+
+    registers.resume_app(data, client, by, why)
+
+
+@people.command("reset", help="重设一个账号的密码并解除锁定 | Set a new initial password, and unlock")
+def reset_password(name: Name, by: By, data: Data = None) -> None:
+    """Sets a password that must be changed at the next sign-in, and prints it."""
+    from kangyun.cli import registers
+
+    registers.reset(data, name, by)
+
+
+@people.command("suspend", help="停用一个身份，一秒内生效 | Suspend an identity, within a second")
+def suspend_person(name: Name, by: By, why: Why, data: Data = None) -> None:
+    """Lets somebody do nothing more."""
+    from kangyun.cli import registers
+
+    registers.suspend(data, name, by, why)
+
+
+@people.command("leave", help="注销一个身份（离职等）| End an identity")
+def end_person(name: Name, by: By, why: Why, data: Data = None) -> None:
+    """Ends an identity, its roles and sessions."""
+    from kangyun.cli import registers
+
+    registers.leave(data, name, by, why)
+
+
+@people.command("resume", help="恢复一个停用的身份 | Let a suspended identity in again")
+def resume_person(name: Name, by: By, why: Why, data: Data = None) -> None:
+    """Lets somebody in again."""
+    from kangyun.cli import registers
+
+    registers.resume(data, name, by, why)
+
+
+@people.command("officer", help="登记三员的继任者或另一名任职者 | Admit a successor to one of the three offices")
+def add_officer(
+    role: Annotated[
+        str,
+        typer.Argument(
+            metavar="ROLE",
+            help="system-administrator 系统管理员，security-administrator 安全管理员，"
+            "audit-administrator 审计管理员 | Which office",
+        ),
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="登录名；没有此人则登记 | Sign-in name; who is not there is admitted")
+    ],
+    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="依据，如任命文号 | What was seen")],
+    by: By,
+    data: Data = None,
+    called: Annotated[str, typer.Option("--called", metavar="TEXT", help="姓名，新登记时必填 | The name")] = "",
+) -> None:
+    """Nobody holds two of the three."""
+    from kangyun.cli import registers
+
+    registers.add_officer(data, role, name, called, evidence, by)
+
+
+@people.command("guardian", help="登记监护人、家属或代理人可替谁办事 | Let a guardian or relative act for a resident")
+def add_guardian(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="登录名；没有此人则登记 | Sign-in name; who is not there is admitted")
+    ],
+    of: Annotated[str, typer.Option("--of", metavar="REF", help="替谁 Patient/… | For whom")],
+    relation: Annotated[
+        str,
+        typer.Option(
+            "--relation",
+            metavar="CODE",
+            help="关系：GUARD 监护人，POWATT 受托人，FAMMEMB 家属，PRN 父母，CHILD 子女，GRPRN 祖父母，GRNDCHILD 孙辈，"
+            "SIB 兄弟姐妹，SPS 配偶 | Relation, of v3-RoleCode",
+        ),
+    ],
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="到哪天为止（含）| Until which day")],
+    evidence: Annotated[str, typer.Option("--evidence", metavar="TEXT", help="依据，如户口簿 | What was seen")],
+    by: By,
+    data: Data = None,
+    called: Annotated[str, typer.Option("--called", metavar="TEXT", help="姓名，新登记时必填 | The name")] = "",
+    masks: Annotated[
+        list[str] | None,
+        typer.Option("--mask", metavar="LABEL", help="不给看的标签，可重复，如 psychiatry | A label that is hidden"),
+    ] = None,
+) -> None:
+    """Lets somebody act for a resident."""
+    from kangyun.cli import registers
+
+    registers.add_guardian(data, name, called, of, relation, until, tuple(masks or ()), evidence, by)
+
+
+@people.command("guardian-end", help="终止代理关系，一秒内生效 | Let somebody act for a resident no more")
+def end_guardian(
+    name: Name,
+    of: Annotated[str, typer.Option("--of", metavar="REF", help="替谁 Patient/… | For whom")],
+    by: By,
+    why: Why,
+    data: Data = None,
+) -> None:
+    """Lets somebody act for a resident no more."""
+    from kangyun.cli import registers
+
+    registers.end_guardian(data, name, of, by, why)
+
+
+@people.command(
+    "reset-factors", help="清除一个账号的第二因素并发放登记码 | Remove second factors, and permit a new one"
+)
+def reset_factors(name: Name, by: By, data: Data = None) -> None:
+    """For who has lost theirs, and for a security administrator whom no other one can help."""
+    from kangyun.cli import staff
+
+    staff.reset_factors(data, name, by)
+
+
+staff = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="人员名单 | Lists of staff")
+app.add_typer(staff, name="staff")
+
+
+@staff.command("template", help="写出空白人员名单（Excel）| Write an empty list of staff")
+def staff_template(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="新的 .xlsx 文件 | A new .xlsx file")],
+) -> None:
+    """A workbook with the header, and a sheet that says what goes where."""
+    from kangyun.cli import staff as listing
+
+    listing.write_template(file)
+
+
+@staff.command("import", help="导入人员名单（Excel 或 CSV）；--dry-run 只说明将会如何 | Carry out a list of staff")
+def staff_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="人员名单 | The list")],
+    by: By,
+    data: Data = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="试运行，不写入 | Write nothing")] = False,
+) -> None:
+    """Exit status: 0 all rows were carried out, 1 some were refused: they stand in a workbook beside the list."""
+    from kangyun.cli import staff as listing
+
+    sys.exit(listing.import_list(data, file, by, dry_run=dry_run))
 
 
 def main() -> None:

@@ -23,6 +23,11 @@ def main() -> None:
 
             gc.enable()
             load()
+        elif name == "archive":
+            from kangyun.cli.archive import archive
+
+            gc.enable()
+            archive()
         else:
             from kangyun.cli import serve
 

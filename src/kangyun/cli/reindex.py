@@ -15,8 +15,8 @@ from kangyun.base.errors import Invalid
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import console, speak
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.reindex import Progress as Reached
+from kangyun.store.types import TYPE_NUMBERS
 
 
 def reindex(data: Path | None, types: list[str], *, resume: bool) -> None:

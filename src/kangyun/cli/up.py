@@ -6,12 +6,11 @@ outright, it leaves nothing running: what it started notices (`database.lifeline
 
 import asyncio
 import os
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from kangyun.base.errors import PlatformError, Unavailable
@@ -20,11 +19,16 @@ from kangyun.cli.children import UP, Child, part
 from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
 from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
+from kangyun.cli.stopping import signals
 from kangyun.cli.workers import refuse_taken
 from kangyun.database.embedded import EmbeddedServer
+from kangyun.database.replication import STANDBY
+from kangyun.database.unfinished import refuse_unfinished
 
 READY_WITHIN = 180.0  # seconds
 LOOK_EVERY = 0.2  # seconds
+OFFICERS_WITHIN = 10.0  # seconds
+FIRST_SIGN_INS = "first-sign-ins.json"  # As in `access.identities.officers`, which need not be loaded to say it.
 # What a killed `up` had started notices and ends, its requests first; until then it holds the port.
 LEAVES_WITHIN = 30.0  # seconds
 # An embedded server that ended is started again after so long, doubled each time it ends within a minute.
@@ -34,8 +38,9 @@ DATABASE_PAUSE, LONGEST_DATABASE_PAUSE = 0.5, 30.0  # seconds
 def up(data: Path | None, port: int | None, host: str | None, *, empty: bool) -> None:
     """Runs everything until a signal. Raises Unavailable when a part cannot start."""
     settings = read_settings(data=data, port=port, host=host)
-    stopping = _signals()
+    stopping = signals()
     with claimed(settings.data, _url(settings)) as left_behind:
+        refuse_unfinished(settings.data)
         refuse_taken(settings.host, settings.port, LEAVES_WITHIN if left_behind else 0.0)
         _Run(settings, stopping, demonstration=is_demonstration(settings, empty)).run()
 
@@ -47,7 +52,7 @@ class _Run:
         self._settings = settings
         self._stopping = stopping
         self._demonstration = demonstration
-        self._server = None if settings.database else EmbeddedServer(settings.data)
+        self._server = None if settings.database else EmbeddedServer(settings.data, _replication(settings))
         self._database = settings.database or (self._server.url if self._server else "")
         self._environment = os.environ | {
             "KANGYUN_DATABASE": self._database,
@@ -59,7 +64,11 @@ class _Run:
         logs = settings.data / "log"
         self._web = Child("web", "serve", logs / "web.log", self._environment)
         self._work = Child("work", "work", logs / "work.log", self._environment)
+        self._children = [self._web, self._work]
+        if settings.backup_folder:
+            self._children.append(Child("archive", "archive", logs / "archive.log", self._environment))
         self._url = _url(settings)
+        self._is_new = not (settings.data / FIRST_SIGN_INS).exists() and not (self._server and self._server.exists)
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
 
     def run(self) -> None:
@@ -77,14 +86,14 @@ class _Run:
         if self._server is not None:
             self._launch(self._server)
         (self._settings.data / "log").mkdir(mode=0o700, exist_ok=True)
-        for child in (self._web, self._work):
+        for child in self._children:
             child.start()  # They load their modules while the database comes up.
         if self._server is not None:
             self._wait_for(self._server.accepts, Unavailable("database.did-not-start", log=str(self._server.log)))
         if self._stopping():
             return
         self._migrate()
-        for child in (self._web, self._work):
+        for child in self._children:
             child.go()
         self._wait_for(self._answers, Unavailable("cli.not-ready", seconds=int(READY_WITHIN), log=str(self._web.log)))
         if self._demonstration and not self._stopping():
@@ -92,8 +101,20 @@ class _Run:
         if not self._stopping():
             if self._demonstration:
                 announce(sign_ins(self._settings))
+            self._tell_first_sign_ins()
             announce(speak("cli.open-here", url=f"{self._url}/"))
             announce(f"ready {self._url}", style="bold green")
+
+    def _tell_first_sign_ins(self) -> None:
+        """Says where the officers' initial passwords are, on the start at which the background work has made them."""
+        if not self._is_new:
+            return
+        file = self._settings.data / FIRST_SIGN_INS
+        deadline = time.monotonic() + OFFICERS_WITHIN
+        while not file.exists() and time.monotonic() < deadline and not self._stopping():
+            time.sleep(0.02)
+        if file.exists():
+            announce(speak("cli.first-sign-ins", file=str(file)), style="yellow")
 
     def _launch(self, server: EmbeddedServer) -> None:
         if os.geteuid() == 0:
@@ -109,19 +130,55 @@ class _Run:
         # Loaded here, while the database starts: the driver is a third of this process's own starting time.
         from kangyun.cli.serve import prepare_database
 
-        asyncio.run(prepare_database(self._database))
+        asyncio.run(self._prepare(prepare_database))
+
+    async def _prepare(self, prepare_database: Callable[[str], Awaitable[object]]) -> None:
+        import asyncpg
+
+        from kangyun.access.recovery import refuse_older
+
+        await prepare_database(self._database)
+        connection = await asyncpg.connect(self._database)
+        try:
+            await refuse_older(connection, self._settings.data)
+        finally:
+            await connection.close()
 
     def _wait_for(self, done: Callable[[], bool], failure: Unavailable) -> None:
         deadline = time.monotonic() + READY_WITHIN
         while not done() and not self._stopping():
-            ended = self._server is not None and self._server.ended is not None
-            for child in (self._web, self._work):
+            for child in self._children:
                 if child.ended is not None:
                     announce(child.last_words())
-                    ended = True
+                    asyncio.run(self._refuse_other_root_key())
+                    raise Unavailable("cli.part-ended", name=child.name, log=str(child.log))
+            ended = self._server is not None and self._server.ended is not None
             if ended or time.monotonic() > deadline:
                 raise failure
             time.sleep(0.02)
+
+    async def _refuse_other_root_key(self) -> None:
+        """Raises Unavailable where the root key is not that of the data: then no part of it can start."""
+        if self._settings.crypto != "software":
+            return  # A device that refuses once more may lock itself.
+        # Loaded here: only a start that has failed needs them.
+        import asyncpg
+
+        from kangyun.base.crypto.opening import cipher_of
+        from kangyun.cli.backup import root_file
+        from kangyun.store.keys import open_key_ring
+        from kangyun.store.root import root_key
+
+        try:
+            connection = await asyncpg.connect(self._database, timeout=10)
+            try:
+                if await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)"):
+                    root = root_key(root_file(self._settings), may_make=False)
+                    await open_key_ring(connection, root, cipher_of(self._settings))
+            finally:
+                await connection.close()
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return  # It was the database, then, and what ended has said so.
 
     def _answers(self) -> bool:
         try:
@@ -147,7 +204,7 @@ class _Run:
             announce(speak("cli.demonstration-not-loaded"), style="yellow")
 
     def _keep_alive(self) -> None:
-        for child in (self._web, self._work):
+        for child in self._children:
             status = child.revive()
             if status is not None:
                 announce(speak("cli.process-ended", name=child.name, status=status, log=str(child.log)), style="yellow")
@@ -171,19 +228,19 @@ class _Run:
             announce(speak(error.issues[0].text, **error.issues[0].parameters), style="red")
 
     def _stop(self) -> None:
-        for child in (self._web, self._work):
-            child.ask_to_stop()
-        for child in (self._web, self._work):
-            child.stop()
+        # What the others write last is archived, too.
+        for children in ([self._web, self._work], self._children[2:]):
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.stop()
         if self._server is not None:
             self._server.stop()
 
 
-def _signals() -> Callable[[], bool]:
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, frame: asked.append(received))
-    return lambda: bool(asked)
+def _replication(settings: Settings) -> dict[str, str]:
+    """Returns the server's settings about those who follow it."""
+    return {"synchronous_standby_names": f"'{STANDBY}'"} if settings.synchronous_standby else {}
 
 
 def _url(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """`kangyun doctor`: what is wrong with this installation, and what to do; or what a database server can.
 
-Each of `machine`, `folder`, `running` and `record` looks at one thing and gives findings; here they are said. Nothing
-is changed, and no value of the record is shown.
+Each of `machine`, `folder`, `running`, `safekeeping` and `record` looks at one thing and gives findings; here they are
+said. Nothing is changed, and no value of the record is shown.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings, read_settings
-from kangyun.cli.doctor import folder, machine, record, running
+from kangyun.cli.doctor import folder, machine, record, running, safekeeping
 from kangyun.cli.doctor.findings import Finding, State
 from kangyun.cli.speech import announce, language, speak
 from kangyun.database.requirements import Verdict, try_server
@@ -40,6 +40,7 @@ async def _examine(settings: Settings) -> list[Finding]:
         ("machine", machine.examine(settings.data)),
         ("folder", folder.examine(settings)),
         ("running", running.examine(settings)),
+        ("safekeeping", safekeeping.examine(settings)),
     ):
         announce(speak(f"cli.doctor.title-{title}"), style="bold")
         found += _tell_all(findings)

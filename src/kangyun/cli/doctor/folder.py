@@ -26,6 +26,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield wrong("folder-not-writable", folder=str(folder), owner=_owner(folder))
     if not settings.database:
         yield from _embedded(folder / "postgresql")
+    if settings.crypto != "software":
+        return  # The root key is in a device: `kangyun crypto check` looks at it.
     key = Path(settings.root_key) if settings.root_key else folder / "root.key"
     yield from _root_key(key, made=(folder / "postgresql").exists() or bool(settings.database))
 

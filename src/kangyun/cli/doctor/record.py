@@ -6,7 +6,9 @@ from pathlib import Path
 
 import asyncpg
 
+from kangyun.access.alerts.vitals import alert_vitals
 from kangyun.access.trail.vitals import trail_vitals
+from kangyun.base.crypto.opening import cipher_of
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings
 from kangyun.cli.doctor import background
@@ -14,13 +16,16 @@ from kangyun.cli.doctor.findings import Finding, good, note, unknown, wrong
 from kangyun.cli.serve import PACKAGES
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrations_of
+from kangyun.database.replication import follows_another, is_following, replication_vitals
 from kangyun.database.vitals import vitals
-from kangyun.store.keys import KeyRing, open_key_ring, root_key
+from kangyun.store.keys import KeyRing, open_key_ring
+from kangyun.store.root import root_of
 from kangyun.store.vitals import feed_vitals, is_sequenced
 
 LEAST_VERSION = 150000
 LONGEST_SKEW = 2.0  # seconds
 LONGEST_LAG = 10.0  # seconds
+LONGEST_UNWATCHED = 60.0  # seconds
 LONGEST_TRANSACTION = 300.0  # seconds
 MOST_PENDING = 4000  # pages of 8 KB
 OLDEST_ID = 500_000_000  # transaction ids; the server stops writes at two thousand million
@@ -90,7 +95,12 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
     yield good("durable") if await connection.fetchval(_DURABLE) else wrong("not-durable")
     ahead = await connection.fetchval(_NEWEST)
     yield wrong("clock-back", seconds=round(ahead)) if ahead and ahead > LONGEST_SKEW else good("clock-forward")
+    if await follows_another(connection):
+        # Sequencing, sealing and upkeep are the primary's, and so is what waits for a person.
+        yield good("standby-gets") if await is_following(connection) else wrong("standby-gets-not")
+        return
     told = [*await vitals(connection), *await feed_vitals(connection), *await trail_vitals(connection)]
+    told += await alert_vitals(connection)
     figures = {name: value for name, _, value in told}
     lag, behind = figures["kangyun_feed_lag_seconds"], int(figures["kangyun_feed_behind_commits"])
     if not await is_sequenced(connection):
@@ -101,6 +111,9 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
         yield good("feed", behind=behind)
     unsealed = round(figures["kangyun_audit_seal_lag_seconds"])
     yield note("seal-late", seconds=unsealed) if unsealed > LONGEST_LAG else good("seal")
+    unwatched, alerts = (round(figures[f"kangyun_audit_alerts_{name}"]) for name in ("lag_seconds", "open"))
+    yield note("alerts-late", seconds=unwatched) if unwatched > LONGEST_UNWATCHED else good("alerts-looked-for")
+    yield note("alerts-open", count=alerts) if alerts else good("alerts-none")
     pending = int(figures.get("kangyun_gin_pending_pages", 0))
     yield note("pending-many", pages=pending) if pending > MOST_PENDING else good("pending", pages=pending)
     oldest = figures["kangyun_database_oldest_transaction_seconds"]
@@ -108,6 +121,7 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
         yield wrong("transaction-old", seconds=round(oldest))
     else:
         yield good("transactions", seconds=round(oldest))
+    yield _standby({name: value for name, _, value in await replication_vitals(connection)})
     async for finding in _upkeep(connection):
         yield finding
     async for finding in background.examine(connection, keys):
@@ -119,11 +133,22 @@ async def _keys(connection: asyncpg.Connection, settings: Settings) -> tuple[Key
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM key_epoch)"):
         return None, note("key-not-used")
     try:
-        root = root_key(file, may_make=False)
-        ring = await open_key_ring(connection, root, "aes" if settings.cipher == "aes" else "sm4", file)
+        ring = await open_key_ring(connection, root_of(settings, file, may_make=False), cipher_of(settings))
     except PlatformError:
         return None, wrong("key-other", file=str(file))
     return ring, good("key")
+
+
+def _standby(figures: dict[str, float]) -> Finding:
+    """Says whether a commit waits for a standby: whether losing this server can lose what was acknowledged."""
+    synchronous, asynchronous = (int(figures[f"kangyun_standbys_{kind}"]) for kind in ("synchronous", "asynchronous"))
+    if synchronous:
+        return good("standby-synchronous", count=synchronous)
+    if figures["kangyun_standby_wanted"]:
+        return wrong("standby-missing")
+    if asynchronous:
+        return note("standby-asynchronous", count=asynchronous, bytes=int(figures["kangyun_standby_lag_bytes"]))
+    return good("standby-none")
 
 
 async def _upkeep(connection: asyncpg.Connection) -> AsyncIterator[Finding]:

@@ -1,4 +1,4 @@
-"""What runs: the `kangyun up` that holds the folder, its parts, the port and what answers there."""
+"""What runs: the `kangyun up` or `standby` that holds the folder, its parts, the port and what answers there."""
 
 import json
 import socket
@@ -11,6 +11,7 @@ from typing import Any
 from kangyun.base.settings import Settings
 from kangyun.cli.doctor.findings import Finding, good, note, wrong
 from kangyun.cli.folder import holder
+from kangyun.database.unfinished import FOLLOWS
 
 WITHIN = 5.0  # seconds
 PARTS = {"serve": "web", "work": "work", "postgres": "database"}
@@ -19,6 +20,9 @@ PARTS = {"serve": "web", "work": "work", "postgres": "database"}
 def examine(settings: Settings) -> Iterator[Finding]:
     """Gives the findings."""
     held = holder(settings.data)
+    if (settings.data / FOLLOWS).exists():
+        yield good("standby-runs", process=held.process) if held else wrong("standby-not-running")
+        return
     if held is None:
         yield note("not-running")
         if _listens(settings):
@@ -28,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     yield good("running", process=held.process)
     wanted = {"serve", "work"} | (set() if settings.database else {"postgres"})
-    missing = sorted(PARTS[name] for name in wanted - _parts(held.process))
+    missing = sorted(PARTS[name] for name in wanted.difference(*below(held.process).values()))
     yield wrong("parts-missing", parts=", ".join(missing)) if missing else good("parts")
     status, body = _ask(f"{held.url}/health/ready")
     if status is None:
@@ -39,9 +43,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield wrong("not-ready", parts=", ".join(name for name, well in body.items() if well is False))
 
 
-def _parts(parent: int) -> set[str]:
-    """Returns which of our parts run below a process."""
-    found = set()
+def below(parent: int) -> dict[int, set[str]]:
+    """Returns the processes that a process has started, each with the words of its command line."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -51,7 +55,7 @@ def _parts(parent: int) -> set[str]:
         except OSError:
             continue  # It has ended meanwhile.
         if int(text[text.rindex(")") + 2 :].split()[1]) == parent:
-            found |= words & set(PARTS)
+            found[int(entry.name)] = words
     return found
 
 

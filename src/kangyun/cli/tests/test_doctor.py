@@ -14,6 +14,7 @@ from kangyun.cli.reindex import reindex
 from kangyun.database import jobs
 from kangyun.store import building, feed
 from kangyun.store.building import ParameterWatch
+from kangyun.testing.sequencing import give_positions
 
 COLOUR = {
     "resourceType": "SearchParameter", "id": "colour", "url": "urn:region:colour", "name": "colour", "status": "active",
@@ -43,7 +44,7 @@ def background(installation, make_settings, monkeypatch):
     async def run(work, condition):
         platform = await open_platform(make_settings(data=Path("data").resolve()), installation)
         async with platform.pool.connection() as connection, asyncio.timeout(120):
-            await connection.execute("SELECT sequence_commits(1000)")
+            await give_positions(connection)
             working = asyncio.ensure_future(work(platform))
             while not await connection.fetchval(condition):
                 await asyncio.sleep(0.01)
