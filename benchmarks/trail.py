@@ -1,11 +1,14 @@
-"""`python -m benchmarks.trail`: what sealing the audit trail costs, and how long it takes to verify it.
+"""`python -m benchmarks.trail`: what the audit trail costs a row: written, sealed, looked through for alerts, verified.
 
-Starts a database of its own, fills the trail with rows as the platform writes them, in transactions of 20, seals all
-of it, and verifies it. CPU is of this process and of the server's process for its connection: together they are what
-a single core would have to do.
+Starts a database of its own, fills the trail as a process of the web does, 20 rows at a time, of 5,000 people who look
+at a million patients; seals all of it, looks for alerts, and verifies it. For a long trail `--fill` makes the rows by
+statements of the server instead: then only sealing and verifying are measured. CPU is of this process and of the
+server's processes for its connections: together they are what a single core would have to do.
 """
 
+import asyncio
 import json
+import random
 import tempfile
 import time
 from pathlib import Path
@@ -18,32 +21,35 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import machine
-from benchmarks.feed import cpu_of
+from benchmarks.feed import cpu_of_clients
+from kangyun.access.alerts.reading import Reading
+from kangyun.access.alerts.rules import read_rules
+from kangyun.access.audit import Row
+from kangyun.access.platform import Platform, open_platform
 from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import Progress, verify
+from kangyun.base import clock
+from kangyun.base.settings import Settings
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
 
 AT_ONCE = 20  # rows of a transaction
-_FILL = """
-INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients)
-SELECT clock_timestamp(), 1, 200, 'read', 'Practitioner/0190f3e2-7c1b-7d40-9a55-' || n, 'TREAT',
-    'GET /Observation/[id]', '10.20.30.40', md5(n::text), ARRAY[n::int8 << 12]
-FROM generate_series($1::int8, $1::int8 + $2 - 1) AS n
-"""
+AT_ONE_FILL = 100_000
+PEOPLE, PATIENTS = 5_000, 1_000_000
 
 
 def main(
     rows: Annotated[int, typer.Option(help="Audit rows.")] = 1_000_000,
+    fill: Annotated[bool, typer.Option("--fill", help="Make the rows at once; seal and verify them.")] = False,
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
 ) -> None:
-    """Fills, seals, verifies."""
+    """Writes, seals, looks for alerts, verifies."""
     with tempfile.TemporaryDirectory(prefix="kangyun-trail-") as folder:
         server = EmbeddedServer(Path(folder))
         server.start()
         try:
             uvloop.run(prepare_database(server.url))
-            figures = uvloop.run(_measure(server.url, rows))
+            figures = uvloop.run(_measure(server.url, Path(folder), rows, fill=fill))
         finally:
             server.stop()
     table = Table("", "rows", "seconds", "own CPU s", "server CPU s", "µs a row", title="audit trail")
@@ -57,32 +63,79 @@ def main(
         output.write_text(json.dumps({"rows": rows, "machine": machine(), **figures}, indent=1), "utf-8")
 
 
-async def _measure(url: str, rows: int) -> dict[str, dict[str, float]]:
-    connection = await asyncpg.connect(url)
+async def _measure(url: str, folder: Path, rows: int, *, fill: bool) -> dict[str, dict[str, float]]:
+    platform = await open_platform(Settings(data=folder, connections=3), url)
     try:
-        figures = {}
-        for name, step in (("fill", _fill), ("seal", _seal), ("verify", _verify)):
-            began, own, server = time.monotonic(), time.process_time(), cpu_of([connection.get_server_pid()])
-            await step(connection, rows)
-            figures[name] = {
-                "seconds": time.monotonic() - began,
-                "own": time.process_time() - own,
-                "server": cpu_of([connection.get_server_pid()]) - server,
-            }
-        return figures
+        async with platform.pool.connection() as connection:
+            figures = {}
+            steps = [("write", _write), ("seal", _seal), ("alerts", _watch), ("verify", _verify)]
+            if fill:
+                steps = [("fill", _fill), ("seal", _seal), ("verify", _verify)]
+            for name, step in steps:
+                began, own, server = time.monotonic(), time.process_time(), await cpu_of_clients(connection)
+                await step(platform, connection, rows)
+                figures[name] = {
+                    "seconds": time.monotonic() - began,
+                    "own": time.process_time() - own,
+                    "server": await cpu_of_clients(connection) - server,
+                }
+            return figures
     finally:
-        await connection.close()
+        await platform.close()
 
 
-async def _fill(connection: asyncpg.Connection, rows: int) -> None:
-    await connection.execute("SET synchronous_commit = off")
-    for begin in range(1, rows + 1, AT_ONCE):
-        if begin % (100 * AT_ONCE) == 1:
+async def _write(platform: Platform, connection: asyncpg.Connection, rows: int) -> None:
+    draw = random.Random(1)
+    auditor = platform.gate.auditor
+    for begin in range(0, rows, AT_ONCE):
+        if begin % (1000 * AT_ONCE) == 0:
             await connection.execute("SELECT make_log_segment($1::int8 / (segment_numbers() * 4) + 1)", begin)
-        await connection.execute(_FILL, begin, AT_ONCE)
+            await connection.execute(_SORTED_IN)  # As the background work does.
+        made = [_row(draw, number) for number in range(begin, begin + AT_ONCE)]
+        await asyncio.gather(*map(auditor.write, made))
 
 
-async def _seal(connection: asyncpg.Connection, rows: int) -> None:
+async def _fill(platform: Platform, connection: asyncpg.Connection, rows: int) -> None:
+    for begin in range(0, rows, AT_ONE_FILL):
+        await connection.execute("SELECT make_log_segment($1::int8 / (segment_numbers() * 4) + 1)", begin)
+        await connection.execute(_FILL, begin, min(begin + AT_ONE_FILL, rows), timeout=600)
+
+
+def _row(draw: random.Random, number: int) -> Row:
+    res = draw.randrange(1, PATIENTS) << 12
+    actor = f"Practitioner/0190f3e2-7c1b-7d40-9a55-{draw.randrange(PEOPLE):012}"
+    return Row(
+        *(clock.now(), 1, 200, "read", actor, "TREAT", "GET /Observation/[id]", "10.20.30.40", f"{number:032x}", [res]),
+        role="doctor", way="encounter", about=res + 4096,
+    )  # fmt: skip
+
+
+_SORTED_IN = """
+SELECT sum(gin_clean_pending_list(c.oid)) FROM pg_class AS c
+WHERE c.relkind = 'i' AND c.relname ~ '^audit_[0-9]+_patients_idx$'
+"""
+
+
+# The same rows as `_row` makes, as far as sealing and verifying go.
+_FILL = f"""
+INSERT INTO audit (
+    instant, institution, outcome, action, actor, purpose, shape, source, request, patients, role, way, about
+)
+SELECT clock_timestamp(), 1, 200, 'read',
+    'Practitioner/0190f3e2-7c1b-7d40-9a55-' || lpad((n % {PEOPLE})::text, 12, '0'), 'TREAT', 'GET /Observation/[id]',
+    '10.20.30.40', lpad(n::text, 32, '0'), ARRAY[p << 12], 'doctor', 'encounter', (p << 12) + 4096
+FROM (SELECT n, 1 + (random() * {PATIENTS})::int8 AS p FROM generate_series($1::int8, $2::int8 - 1) AS n OFFSET 0) AS m
+"""
+
+
+async def _watch(platform: Platform, connection: asyncpg.Connection, rows: int) -> None:
+    reading = Reading(platform.gate.store, read_rules())
+    await reading.begin(connection)
+    while await reading.go_on(connection):
+        pass
+
+
+async def _seal(platform: Platform, connection: asyncpg.Connection, rows: int) -> None:
     last, more, count = None, True, 0
     while more:
         made, more = await seal_once(connection, last)
@@ -92,7 +145,7 @@ async def _seal(connection: asyncpg.Connection, rows: int) -> None:
         raise SystemExit(f"{count} of {rows} rows were sealed")
 
 
-async def _verify(connection: asyncpg.Connection, rows: int) -> None:
+async def _verify(platform: Platform, connection: asyncpg.Connection, rows: int) -> None:
     reached = Progress()
 
     def tell(progress: Progress) -> None:

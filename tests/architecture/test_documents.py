@@ -20,9 +20,16 @@ DOCUMENTS = sorted(
 TARGETS = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
 COMMANDS = set(typer.main.get_group(app).commands)
 MANUALS = ("安装", "运维", "对接", "使用", "常见问题")
-OPTIONS = {
-    option for command in typer.main.get_group(app).commands.values() for p in command.params for option in p.opts
-}
+
+
+def options(group):
+    """Returns the options of all commands, those of groups below included."""
+    return {option for one in group.commands.values() for p in one.params for option in p.opts}.union(
+        *(options(one) for one in group.commands.values() if hasattr(one, "commands"))
+    )
+
+
+OPTIONS = options(typer.main.get_group(app))
 
 
 def written(document):

@@ -1,16 +1,18 @@
 """The gate in every query: where a policy hides a type, no way of asking shows that there is any.
 
-`visible` is TRUE until policies exist. Here it hides all Patients, in every statement at once, and each way in is
-tried: an alias that was forgotten somewhere shows up as a resource that should not be there.
+Here a sight hides all Patients, in every statement at once, and each way in is tried: an alias that was forgotten
+somewhere shows up as a resource that should not be there. Whether sights are right is another test (`tests/gate`).
 """
+
+from dataclasses import replace
 
 import pytest
 
-from kangyun.store.model import TYPE_NUMBERS
-from kangyun.store.visible import visible
+from kangyun.access.policy import sights
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import Sight
 
-# In place, because every module holds the function itself.
-HIDING = eval(f"lambda alias, sight: f'{{alias}}.type <> {TYPE_NUMBERS['Patient']}'")
+OTHERS = tuple(number for name, number in TYPE_NUMBERS.items() if name != "Patient")
 
 
 @pytest.fixture
@@ -18,7 +20,9 @@ def blind(monkeypatch, open_client):
     """Opens a client, on the same record, that may not know of any Patient."""
 
     async def hide():
-        monkeypatch.setattr(visible, "__code__", HIDING.__code__)
+        everything = sights.ALL
+        hiding = replace(everything, sight=Sight(types=OTHERS, all_closed=0, free=True))
+        monkeypatch.setattr(sights, "ALL", hiding)
         return await open_client()
 
     return hide

@@ -5,9 +5,9 @@ Source: https://hl7.org/fhir/R4/http.html#paging
 
 import pytest
 
-from kangyun.store.model import TYPE_NUMBERS
 from kangyun.store.search import densities, orders, pages, plans, several, sorting
 from kangyun.store.segments import BLOCK, SEGMENT_NUMBERS
+from kangyun.store.types import TYPE_NUMBERS
 
 
 def person(n, family="same", **more):

@@ -5,6 +5,7 @@ Source: https://hl7.org/fhir/R4/subscription.html
 
 import asyncio
 import json
+import socket
 from datetime import timedelta
 
 import pytest
@@ -292,10 +293,10 @@ async def test_one_subscription_that_breaks_is_no_reason_not_to_tell_the_others(
     broken = await subscribed(hooked, subscription(f"{endpoint}/broken", "Patient?gender=female&active=true"))
     among = matching.among
 
-    async def breaking(connection, searcher, type_, node, chosen):
+    async def breaking(connection, searcher, type_, node, *rest):
         if len(node.nodes) == 2:
             raise KeyError("张三")
-        return await among(connection, searcher, type_, node, chosen)
+        return await among(connection, searcher, type_, node, *rest)
 
     monkeypatch.setattr(matching, "among", breaking)
     await hooked.post("Patient", json=PATIENT | {"gender": "female", "active": True})
@@ -320,6 +321,19 @@ async def test_each_notification_is_audited_in_the_owners_name(hooked, receiver,
     assert [tuple(row) for row in rows] == [
         ("Device/administrator", "NOTIFY full-resource /Patient", [patient]),
     ]
+
+
+async def test_what_did_not_leave_is_not_told_as_if_it_had(hooked, receiver, endpoint, platform):
+    """Nobody listens there, or the guard lets nothing out to it: no row says that something was sent."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        for nowhere in (f"http://127.0.0.1:{nobody.getsockname()[1]}/on", "http://127.0.0.2:80/on"):
+            await subscribed(hooked, subscription(nowhere, payload="application/fhir+json"))
+        await hooked.post("Patient", json=PATIENT | {"gender": "female"})
+        async with platform.pool.connection() as connection, asyncio.timeout(PATIENCE):
+            while await connection.fetchval("SELECT count(*) FROM subscription WHERE failures > 0") < 2:
+                await asyncio.sleep(0.02)
+            assert await connection.fetchval("SELECT count(*) FROM audit WHERE action = 'notify'") == 0
 
 
 async def test_what_is_imported_is_told_to_nobody(hooked, receiver, endpoint, platform):

@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from kangyun.access.audit import Row
 from kangyun.base import clock
 from kangyun.base.errors import TooCostly, Unavailable
 from kangyun.base.settings import Settings
@@ -20,6 +21,7 @@ from kangyun.database.pool import Pool
 from kangyun.testing.plugin import ADMIN_TOKEN, UNSAFE_AND_FAST
 from kangyun.web.app import Application
 
+WATCH = "watch-0123456789abcdef0123456789abcdef"
 PATIENT = {"resourceType": "Patient", "name": [{"text": "a"}]}
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 BUSY = f"SELECT count(*) {OTHERS} AND state <> 'idle' AND backend_type = 'client backend'"
@@ -57,7 +59,8 @@ def is_sent_away(answer):
 
 async def test_a_server_that_stops_gives_503_and_is_found_again(own_server, tmp_path):
     await prepare_database(own_server.url)
-    application = Application(Settings(data=tmp_path, admin_token=ADMIN_TOKEN, connections=4), own_server.url)
+    settings = Settings(data=tmp_path, admin_token=ADMIN_TOKEN, metrics_token=WATCH, connections=4)
+    application = Application(settings, own_server.url)
     await application.open()
     headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
     async with httpx.AsyncClient(
@@ -70,7 +73,8 @@ async def test_a_server_that_stops_gives_503_and_is_found_again(own_server, tmp_
         assert is_sent_away(await client.get("Patient?name=a"))
         assert (await client.get("../health/ready")).status_code == 503
         assert (await client.get("../health/live")).status_code == 200
-        assert "kangyun_database_up 0" in (await client.get("../metrics")).text
+        watch = {"authorization": f"Bearer {WATCH}"}
+        assert "kangyun_database_up 0" in (await client.get("../metrics", headers=watch)).text
         await asyncio.to_thread(own_server.start)
         async with asyncio.timeout(60):
             while (await client.get(f"Patient/{made['id']}")).status_code == 503:
@@ -143,8 +147,8 @@ async def test_what_cannot_be_audited_is_not_shown(client, outsider):
 
 async def test_one_row_that_cannot_be_written_takes_no_others_along(platform):
     gate = platform.gate
-    good = (clock.now(), 1, 200, "read", "a", "TREAT", "GET /", "", "good", [])
-    bad = (clock.now(), 1, 200, "read", "a", "TREAT", "GET /\0", "", "bad", [])
+    good = Row(clock.now(), 1, 200, "read", "a", "TREAT", "GET /", "", "good", [])
+    bad = good._replace(shape="GET /\0", request="bad")
     results = await asyncio.gather(
         *(gate.auditor.write(row) for row in (good, bad, good, bad, good)), return_exceptions=True
     )

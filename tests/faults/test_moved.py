@@ -9,8 +9,6 @@ import asyncpg
 import httpx
 import pytest
 
-from kangyun.access.trail import rows as trail
-from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import verify
 from kangyun.base.errors import Unavailable
 from kangyun.cli.serve import prepare_database
@@ -19,6 +17,7 @@ from kangyun.store import feed
 from kangyun.store.feed import Place
 from kangyun.store.moved import settle
 from kangyun.testing.plugin import ADMIN_TOKEN
+from kangyun.testing.sequencing import give_positions, seal_all
 from kangyun.web.app import Application
 
 PATIENT = {"resourceType": "Patient", "active": True}
@@ -35,16 +34,13 @@ def other_server(tmp_path_factory):
 
 
 async def given(connection):
-    while await connection.fetchval("SELECT given FROM sequence_commits(1000)"):
+    while await give_positions(connection):
         pass
     return [event.place for event in (await feed.read(connection, Place(1, 0)))[0]]
 
 
 async def sealed(connection):
-    last, more = await trail.last_seal(connection), True
-    while more:
-        made, more = await seal_once(connection, last)
-        last = made[-1] if made else last
+    await seal_all(connection)
     return [fault async for fault in verify(connection, ())]
 
 

@@ -13,6 +13,7 @@ from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import Progress, verify
 from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base import clock
+from kangyun.testing.sequencing import seal_all
 
 PATIENT = {"resourceType": "Patient"}
 BLOCK = 4
@@ -28,8 +29,7 @@ async def trail(client, platform, monkeypatch):
         await client.put(f"Patient/{made['id']}", json=made | {"multipleBirthInteger": number})
     await client.get("Patient?_count=1")
     async with platform.pool.connection() as connection:
-        new, _ = await seal_once(connection, None)
-        assert len(new) == 3
+        assert len(await seal_all(connection)) == 3
         await client.get(f"Patient/{made['id']}")
         yield connection
 
@@ -206,7 +206,7 @@ async def test_how_far_the_seal_is_behind_is_told(trail):
         return {name: value for name, _, value in await trail_vitals(trail)}
 
     assert (await told())["kangyun_audit_seal_lag_seconds"] > 0
-    await seal_once(trail, (await seals(trail, 0, 10))[-1])
+    await seal_all(trail)
     assert await told() == {"kangyun_audit_seals": 4, "kangyun_audit_seal_lag_seconds": 0}
     await trail.execute("DELETE FROM audit_seal")
     assert (await told())["kangyun_audit_seal_lag_seconds"] > 0
@@ -224,7 +224,7 @@ async def test_rows_of_a_transaction_that_has_not_ended_are_not_passed_over(trai
             await client.get("Patient?_count=1")
             made, _ = await seal_once(trail, last)
             assert held not in {id_ for one in made for id_ in one.ids}
-        made += (await seal_once(trail, made[-1] if made else last))[0]
+        made += await seal_all(trail)
     assert held in {id_ for one in made for id_ in one.ids}
     assert (await found(trail))[0] == []
 

@@ -197,16 +197,16 @@ def test_it_upgrades_keeps_the_data_and_rolls_back(system, bundle, next_bundle):
         {ASK} POST /fhir/Patient '{PATIENT}' >/dev/null
         {system.bring(next_bundle)} --yes
         echo "now $(readlink /opt/kangyun/current), before $(readlink /opt/kangyun/previous)"
-        {ASK} GET /about
+        {ASK} GET /fhir/metadata
         {ASK} GET '/fhir/Patient?_summary=count'
         sh /opt/kangyun/current/install.sh --rollback
-        {ASK} GET /about
+        {ASK} GET /fhir/metadata
         {ASK} GET '/fhir/Patient?_summary=count'
         systemctl stop kangyun
     """)
     assert status == 0, said
     assert "now versions/99.0.0, before versions/0" in said
-    assert re.findall(r'"version":"(\d+)', said) == ["99", "0"]
+    assert re.findall(r'康云","version":"(\d+)', said) == ["99", "0"]
     assert said.count('"total":1') == 2
     assert "enable --quiet kangyun kangyun-doctor.timer" in (system.root / "run/systemctl.calls").read_text()
 
@@ -220,7 +220,7 @@ def test_an_upgrade_that_does_not_start_is_taken_back(system, bundle, broken_bun
         KANGYUN_READY_WITHIN=5 {system.bring(broken_bundle)} --yes && exit 1
         echo "now $(readlink /opt/kangyun/current)"
         ls /opt/kangyun/versions
-        until {ASK} GET /about 2>/dev/null; do sleep 0.2; done
+        until {ASK} GET /health/live 2>/dev/null; do sleep 0.2; done
         {ASK} GET '/fhir/Patient?_summary=count'
         systemctl stop kangyun
     """)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+import httpx
 import psutil
 import pytest
 
@@ -28,6 +29,19 @@ def test_started_again_it_has_its_data(installation):
     installation.start()
     assert installation.ask(f"/fhir/Patient/{made['id']}") == (200, made)
     assert installation.ask("/fhir/Patient?_summary=count")[1]["total"] == 1  # No demonstration came in.
+
+
+def test_a_root_key_that_is_not_the_datas_is_said_and_nothing_else(installation):
+    installation.start("--empty")
+    installation.stop()
+    key = installation.data / "root.key"
+    key.write_text(os.urandom(32).hex() + "\n")
+    assert installation.up().wait(60) == 1
+    assert "is not the one of this data" in installation.said.splitlines()[-1]
+    assert "180 seconds" not in installation.said
+    key.unlink()
+    assert installation.up().wait(60) == 1
+    assert "root key file is missing" in installation.said.splitlines()[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -140,3 +154,15 @@ def test_a_demonstration_killed_half_way_goes_on(installation):
     assert "演示" in str(found["entry"][0]["resource"]["meta"]["tag"])
     assert "Demo sign-ins" in installation.said
     assert installation.ask("/about")[1]["demonstration"] is True
+    # The first thing that somebody tries: what the README asks as the demo's doctor.
+    (password,) = (
+        one["password"]
+        for one in json.loads((installation.data / "demo-sign-ins.json").read_bytes())
+        if one["user"] == "doctor"
+    )
+    asked = {"user": "doctor", "password": password}
+    with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}", timeout=30) as doctor:
+        token = doctor.post("/sign-in", json=asked).json()["access_token"]
+        for type_ in ("Patient", "Observation", "Encounter"):
+            found = doctor.get(f"/fhir/{type_}", headers={"authorization": f"Bearer {token}"})
+            assert found.json()["entry"], type_

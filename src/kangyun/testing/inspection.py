@@ -12,6 +12,7 @@ import asyncpg
 
 from kangyun.access.platform import Platform
 from kangyun.fhir.references import references
+from kangyun.store.bundles import named_patients
 from kangyun.store.index import IndexRow, Target
 from kangyun.store.model import Stored
 from kangyun.store.references import local_target
@@ -103,7 +104,8 @@ async def _unlike_their_bodies(connection: asyncpg.Connection, store: Store) -> 
 
 async def _targets(connection: asyncpg.Connection, store: Store, many: list[Stored]) -> dict[str, Target]:
     found: dict[str, Target] = {}
-    for text in {link["reference"] for one in many for link in references(one.resource)}:
+    links = [link for one in many for link in references(one.resource) + named_patients(one.resource, store.bases)]
+    for text in {link["reference"] for link in links}:
         target = local_target(text)
         if target is not None:
             res = store.ids.res_of(target[1]) or (await store.reader.names(connection, [target])).get(target)

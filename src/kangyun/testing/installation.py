@@ -71,7 +71,7 @@ class Installation:
     @property
     def metrics(self) -> str:
         """What `/metrics` says."""
-        return httpx.get(f"{self.url}/metrics", timeout=5).text
+        return httpx.get(f"{self.url}/metrics", headers={"authorization": f"Bearer {TOKEN}"}, timeout=5).text
 
     @property
     def database(self) -> str:
@@ -117,6 +117,16 @@ class Installation:
             except subprocess.TimeoutExpired:
                 self._process.kill()  # What it started ends with it.
                 self._process.wait()
+
+
+def kangyun(*words: object, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Runs a command of the command line, in English, and returns what came of it."""
+    given = {f"KANGYUN_{name.upper()}": str(value) for name, value in settings.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "kangyun.cli", *map(str, words)],
+        env=os.environ | {"KANGYUN_LANG": "en"} | given, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
 
 
 def children(process: int) -> list[int]:

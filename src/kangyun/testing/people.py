@@ -1,0 +1,18 @@
+"""People whose tokens are their names: for tests of what somebody may, not of how he signs in."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from kangyun.access.actor import Actor
+from kangyun.access.signin import SignIn
+
+
+def know(monkeypatch: pytest.MonkeyPatch, actors: Mapping[str, Actor]) -> None:
+    """Takes these tokens for these actors, until the test ends; others are asked for as ever."""
+    real = SignIn.actor
+
+    async def actor(self: SignIn, token: str) -> Actor:
+        return actors[token] if token in actors else await real(self, token)
+
+    monkeypatch.setattr(SignIn, "actor", actor)
