@@ -97,3 +97,17 @@ async def test_of_two_at_the_same_moment_the_second_waits(people, fresh_database
         assert not second.done()
     assert await second == 202
     await connection.close()
+
+
+async def test_patients_under_ids_that_the_server_gave_count_as_well(people):
+    made = [(await people["admin"].post("Patient", json={"resourceType": "Patient"})).json()["id"] for _ in range(5)]
+    body = {"resourceType": "Group", "id": "b-all", "type": "person", "actual": True, "member": [
+        {"entity": {"reference": f"Patient/{id_}"}} for id_ in made
+    ]}  # fmt: skip
+    assert (await people["admin"].put("Group/b-all", json=body)).status_code == 201
+    named = ",".join(f"Patient/{id_}" for id_ in made)
+    assert await asked(people["lab"], patient=named) == 403
+    answer = await people["lab"].get("Group/b-all/$export?_reason=年度质控", headers=ASYNC)
+    assert answer.status_code == 403
+    assert await asked(people["lab"], patient=f"Patient/{made[0]},Patient/b-1") == 202
+    assert await asked(people["lab"], patient=f"Patient/{made[1]},Patient/b-2") == 403

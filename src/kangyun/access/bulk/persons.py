@@ -20,8 +20,11 @@ async def persons_of(record: Record, asked: ExportRequest) -> frozenset[int] | N
     """
     async with record.store.pool.connection() as connection:
         if asked.level == "members":
-            names = [("Patient", text.partition("/")[2]) for text in asked.patients]
-            return frozenset((await record.store.reader.names(connection, names)).values())
+            # Of an id that the server gave the number is in the id; of one that a client chose it is asked for.
+            given = {text: record.store.ids.res_of(text.partition("/")[2]) for text in asked.patients}
+            chosen = [("Patient", text.partition("/")[2]) for text, res in given.items() if res is None]
+            found = await record.store.reader.names(connection, chosen)
+            return frozenset([*found.values(), *(res for res in given.values() if res is not None)])
         types = [TYPE_NUMBERS[type_] for type_ in asked.types] or None
         looked = seen(_PERSONS, record.sight, types, MOST, TYPE_NUMBERS["Person"])
         try:
