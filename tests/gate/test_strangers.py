@@ -129,3 +129,15 @@ async def test_only_who_may_choose_an_id_is_told_that_it_was_erased(erased, open
         with pytest.raises(Forbidden) as caught:
             await record.commit([operation], "update")
         assert caught.value.issues[0].text == "store.not-yours"
+
+
+async def test_what_only_refers_to_a_stranger_does_not_come_to_be_about_him(li, write):
+    """In another element than the subject, or in an extension: to be named is no leave to be written about."""
+    elsewhere = {"reference": "Patient/a-li"}
+    without = {name: value for name, value in result("a-li", id="b-1").items() if name != "subject"}
+    for number, more in enumerate(
+        ({"focus": [elsewhere]}, {"extension": [{"url": "urn:x", "valueReference": elsewhere}]})
+    ):
+        await write(without | {"id": f"b-{number}"} | more)
+        with pytest.raises(Forbidden):
+            await write(result("a-li", id=f"b-{number}", **more))

@@ -292,7 +292,7 @@ class _Run:
             res: plan
             for plan in written
             for res in plan.change.about  # type: ignore[union-attr]
-            if res not in here and homes.get(res) != mine and not _was_about(plan, res, ids.get(res, ""))
+            if res not in here and homes.get(res) != mine and not _was_about(plan, res)
         }
         asked = list(about)
         if not asked:
@@ -485,13 +485,11 @@ _REGISTERED = "SELECT r.res, r.institution, {visible:r} AS seen FROM resource AS
 _PATIENTS = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND r.patient = r.res AND {visible:r}"
 
 
-def _was_about(plan: Plan, res: int, reference: str) -> bool:
-    """Whether something was about somebody before, by this reference. What is so already is corrected for ever."""
+def _was_about(plan: Plan, res: int) -> bool:
+    """Whether something was about somebody before. What is so already is corrected for ever."""
     assert plan.change is not None
-    before, stored = plan.change.before, plan.current.stored if plan.current else None
-    if before is None or stored is None or stored.deleted or not reference:
-        return False
-    return before.patient == res or (before.patient is None and f'"{reference}"'.encode() in stored.rest)
+    before = plan.change.before
+    return before is not None and plan.old is not None and res in before.about
 
 
 def _done(change: Change, moment: datetime) -> Done:
