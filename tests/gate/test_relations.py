@@ -256,6 +256,32 @@ async def test_the_glass_is_broken_for_a_time_told_and_reviewed(
     assert await seen(doctor) == []
 
 
+async def test_nobody_keeps_a_resident_from_being_told(nobody_may, zhang, opened, written, start_background):
+    """Whoever writes that he was told already: what the platform says is known by what nobody else can write."""
+    said = {
+        "resourceType": "Communication", "status": "completed", "payload": [{"contentString": "."}],
+        "category": [{"coding": [{"system": "urn:kangyun:communication", "code": "break-glass"}]}],
+        "identifier": [{"system": "urn:kangyun:broken-glass", "value": str(number)} for number in range(1, 50)],
+    }  # fmt: skip
+    nurse = await opened("nurse", "Organization/b", "Practitioner/wang")
+    for _ in range(2):
+        await nurse.commit([nurse.operation("create", "Communication", resource=said)], "create")
+    start_background()
+    for whom, reference in (("a-zhang", "Patient/a-zhang"), ("b-zhang", "Patient/b-zhang")):
+        doctor = await opened("doctor", "Organization/b", "Practitioner/wang")
+        await carried_out(doctor, "break-glass", identifier=f"urn:test|{whom}", reason="昏迷，需了解用药史")
+        resident = await opened("resident", "Organization/platform", reference, "PATRQT", patients=(whom,))
+
+        async def told(resident=resident, reference=reference):
+            page = await resident.search(await resident.read_query("Communication", [("recipient", reference)]))
+            return [one.resource["payload"][0]["contentString"] for one in page.matches]
+
+        async with asyncio.timeout(PATIENCE):
+            while not await told():
+                await asyncio.sleep(0.05)
+        assert "Practitioner/wang" in (await told())[0]
+
+
 async def test_a_number_opens_each_registration_that_has_it(nobody_may, zhang, platform, opened, written):
     """Who lies there was registered by another hospital as well, with the same number; nobody has linked the two."""
     await written(patient("c-zhang") | {"identifier": [{"system": "urn:test", "value": "a-zhang"}]}, "Organization/c")

@@ -6,10 +6,12 @@ written, so that none is lost.
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -23,8 +25,8 @@ from kangyun.access.relations import rows
 from kangyun.access.relations.following import opened
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
-from kangyun.base.crypto import Sealer, derived_key
-from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError
+from kangyun.base.crypto import Sealer, derived_key, hmac_sm3
+from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, VersionConflict
 from kangyun.base.texts import say
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST
@@ -40,7 +42,7 @@ LEAST_LETTERS = 4  # of them: stops and one sign again and again are no reason
 REVIEWERS = ("security-administrator", "audit-administrator")
 MOST_LISTED = 1_000
 LOOK = 2.0  # seconds between two looks for who is still to be told
-_LABEL = b"broken glass"
+_LABEL, _ID = b"broken glass", "broken-glass-told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +198,15 @@ async def _tell(gate: Gate, connection: asyncpg.Connection, row: Any) -> None:
             "payload": [{"contentString": text}],
             "identifier": [{"system": "urn:kangyun:broken-glass", "value": str(row["id"])}],
         }  # fmt: skip
-        record = await gate.open(PLATFORM, Circumstances("POST /Communication", "", f"broken-glass/{row['id']}"))
-        # Told twice is told: after a stop between the two, the identifier says that it was.
-        condition = f"identifier=urn:kangyun:broken-glass|{row['id']}"
-        create = record.operation("create", "Communication", resource=communication, condition=condition)
-        await record.commit([create], "create")
+        record = await gate.open(PLATFORM, Circumstances("PUT /Communication/[id]", "", f"broken-glass/{row['id']}"))
+        # Told twice is told: after a stop between the two it is there. By an id that nobody else can know before, since
+        # an identifier is what anybody may write.
+        id_ = str(
+            UUID(bytes=hmac_sm3(derived_key(gate.store.keys.index_key, _ID), str(row["id"]).encode())[:16], version=4)
+        )
+        put = record.operation("update", "Communication", id=id_, resource=communication | {"id": id_}, only_new=True)
+        with contextlib.suppress(VersionConflict):
+            await record.commit([put], "update")
     await connection.execute("UPDATE broken_glass SET told = clock_timestamp() WHERE id = $1", row["id"])
 
 
