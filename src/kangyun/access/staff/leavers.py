@@ -130,10 +130,12 @@ class Leavers:
         teller = await self._teller(teller_number)
         if teller not in (where, organization, PLATFORM):
             return
+        # To what it belongs, an institution says itself: by that it speaks for itself, and not for what is above it.
+        places = {where, organization} if teller in (where, PLATFORM) else {organization}
         for other in await self._posts(record, reference):
             if await self._institution(record, str(other.get("organization", {}).get("reference", ""))) == where:
                 return
-        await self._take(known, {where, organization}, teller)
+        await self._take(known, places, teller)
 
     async def _take(self, known: Known, places: set[str], teller: str) -> None:
         why = f"{teller}: PractitionerRole"

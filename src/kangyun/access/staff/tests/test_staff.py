@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +21,9 @@ OFFICER = Actor("Practitioner/officer", "系统管理员", "Organization/platfor
 DOCTOR = Actor("Practitioner/li", "李医生", "Organization/h", "TREAT", role="doctor")
 FEED = Actor("Device/feed-h", "县医院", "Organization/h", "TREAT", role="application")
 RIVAL = Actor("Device/feed-z", "中医院", "Organization/z", "TREAT", role="application")
-ACTORS = {"officer": OFFICER, "doctor": DOCTOR, "feed": FEED, "rival": RIVAL}
+RIVAL_UUID = "5d3b9d5e-6a39-4a3c-9d3c-0c0c0c0c0c0c"
+PART = replace(RIVAL, institution=f"Organization/{RIVAL_UUID}")
+ACTORS = {"officer": OFFICER, "doctor": DOCTOR, "feed": FEED, "rival": RIVAL, "part": PART}
 LI = ("007", "李四", "H1", "内科", "医生、家庭医生", "330100001", "")
 WANG = ("008", "王五", "Organization/h", "外科", "护士", "", "")
 
@@ -214,6 +217,27 @@ async def test_another_hospital_dismisses_nobody(hospital, register, workbook, f
     await hospital["feed"].put(person, json=gone | {"gender": "male"})
     await follow()
     assert register.events[-1][0] == "leave"
+
+
+async def test_who_says_to_be_a_part_of_another_hospital_dismisses_nobody_there(client, hospital, register, follow):
+    await register.admit("staff", "Practitioner/chen", "Organization/h", "陈", roles=["researcher"], vouched_by="x",
+                         evidence="x")  # fmt: skip
+    organization = {
+        "resourceType": "Organization",
+        "id": RIVAL_UUID,
+        "name": "z",
+        "partOf": {"reference": "Organization/h"},
+    }
+    (await hospital["part"].put(f"Organization/{RIVAL_UUID}", json=organization)).raise_for_status()
+    post = {
+        "resourceType": "PractitionerRole", "active": False, "practitioner": {"reference": "Practitioner/chen"},
+        "organization": {"reference": f"Organization/{RIVAL_UUID}"},
+    }  # fmt: skip
+    (await hospital["part"].post("PractitionerRole", json=post)).raise_for_status()
+    await register.give_role(1, "doctor", f"Organization/{RIVAL_UUID}", "x")
+    await follow()
+    assert register.people[1].status == "admitted"
+    assert register.people[1].roles == ("researcher",)  # Its own post it ends.
 
 
 async def test_who_has_another_post_there_stays_and_who_has_one_elsewhere_keeps_that(
