@@ -12,13 +12,15 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from kangyun.access.actor import Actor
-from kangyun.access.record import Record
+from kangyun.access.opened import written_by
+from kangyun.access.record import Record, Stored
 from kangyun.access.register import Known, Register
 from kangyun.access.staff.rules import Fault, Person, read_people, the_list
 from kangyun.access.staff.sheets import Row, Sheet
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Issue, PlatformError
 from kangyun.fhir import Resource
+from kangyun.fhir.search.query import LARGEST_COUNT
 
 IMPORTERS = frozenset({"system-administrator", "security-administrator"})
 NUMBER, LICENCE = "urn:kangyun:identifier:staff", "urn:oid:2.16.156.10011.1.4"
@@ -144,9 +146,24 @@ class Importer:
 
     async def _practitioner(self, person: Person, institution: str) -> str | None:
         """Returns the reference of the Practitioner, None for somebody new."""
-        asked = [("identifier", f"{NUMBER}|{_value(person, institution)}")]
-        page = await self._record.search(await self._record.read_query("Practitioner", asked, strict=True))
-        return f"Practitioner/{page.matches[0].id}" if page.matches else None
+        own, _ = await self._numbered("Practitioner", _value(person, institution), institution)
+        return None if own is None else f"Practitioner/{own.id}"
+
+    async def _numbered(self, type_: str, value: str, institution: str) -> tuple[Stored | None, str | None]:
+        """Returns what has a number of staff, None where nothing has, and the condition on which it is made then.
+
+        Only what the institution itself, or who keeps the register, has written: others may give anybody any number.
+        The condition keeps two lists at once from making two; there is none where others use the number.
+        """
+        asked = [("identifier", f"{NUMBER}|{value}"), ("_count", str(LARGEST_COUNT))]
+        page = await self._record.search(await self._record.read_query(type_, asked, strict=True))
+        theirs = await self._record.on_behalf_of(institution)
+        numbers = [one.res for one in page.matches]
+        async with theirs.store.pool.connection() as connection:
+            own = await written_by(connection, theirs.institution, numbers)
+            own |= await written_by(connection, self._record.institution, numbers)
+        there = next((one for one in page.matches if one.res in own), None)
+        return there, None if numbers else f"identifier={NUMBER}|{value}"
 
     async def _written(self, person: Person, institution: str) -> str:
         """Writes Practitioner and PractitionerRole, and returns the reference of the Practitioner.
@@ -154,30 +171,27 @@ class Importer:
         They are the institution's, which changes and ends them by its own feed from then on.
         """
         value = _value(person, institution)
-        condition = f"identifier={NUMBER}|{value}"
-        licence = [{"system": LICENCE, "value": person.licence}] if person.licence else []
-        practitioner: Resource = {
-            "resourceType": "Practitioner", "active": True, "name": [{"text": person.name}],
-            "identifier": [{"system": NUMBER, "value": value}, *licence],
-        }  # fmt: skip
-        role: Resource = {
-            "resourceType": "PractitionerRole", "active": True,
-            "identifier": [{"system": NUMBER, "value": value}],
-            "practitioner": {"reference": FULL_URL}, "organization": {"reference": institution},
-            "code": [{"coding": [{"system": ROLE, "code": one}]} for one in person.roles],
-        } | ({"specialty": [{"text": person.department}]} if person.department else {})  # fmt: skip
+        there, new_person = await self._numbered("Practitioner", value, institution)
+        held, new_role = await self._numbered("PractitionerRole", value, institution)
         theirs = await self._record.on_behalf_of(institution)
-        first, _ = await theirs.commit(
-            [
-                theirs.operation(
-                    "create", "Practitioner", resource=practitioner, condition=condition, full_url=FULL_URL
-                ),
-                theirs.operation("update", "PractitionerRole", resource=role, condition=condition, full_url=""),
-            ],
-            "staff-import",
-        )
-        assert first.stored is not None
-        return f"Practitioner/{first.stored.id}"
+        operations = []
+        if there is None:
+            made = _practitioner(person, value)
+            operations.append(
+                theirs.operation("create", "Practitioner", resource=made, condition=new_person, full_url=FULL_URL)
+            )
+        role = _role(person, value, institution, FULL_URL if there is None else f"Practitioner/{there.id}")
+        if held is None:
+            operations.append(
+                theirs.operation("create", "PractitionerRole", resource=role, condition=new_role, full_url="")
+            )
+        else:
+            role["id"] = held.id
+            operations.append(theirs.operation("update", "PractitionerRole", id=held.id, resource=role, full_url=""))
+        first, *_ = await theirs.commit(operations, "staff-import")
+        written = there or first.stored
+        assert written is not None
+        return f"Practitioner/{written.id}"
 
     def _has_left(self, day: date | None) -> bool:
         return day is not None and datetime.combine(day, datetime.min.time(), self._zone) <= clock.now()
@@ -188,6 +202,22 @@ class Importer:
 
 
 FULL_URL = "urn:uuid:5d2b6f0e-7f0a-4a53-9f0c-1c0a7e1f2b3c"
+
+
+def _practitioner(person: Person, value: str) -> Resource:
+    licence = [{"system": LICENCE, "value": person.licence}] if person.licence else []
+    return {
+        "resourceType": "Practitioner", "active": True, "name": [{"text": person.name}],
+        "identifier": [{"system": NUMBER, "value": value}, *licence],
+    }  # fmt: skip
+
+
+def _role(person: Person, value: str, institution: str, practitioner: str) -> Resource:
+    return {
+        "resourceType": "PractitionerRole", "active": True, "identifier": [{"system": NUMBER, "value": value}],
+        "practitioner": {"reference": practitioner}, "organization": {"reference": institution},
+        "code": [{"coding": [{"system": ROLE, "code": one}]} for one in person.roles],
+    } | ({"specialty": [{"text": person.department}]} if person.department else {})  # fmt: skip
 
 
 def _value(person: Person, institution: str) -> str:

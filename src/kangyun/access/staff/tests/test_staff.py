@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from kangyun.access.actor import Actor
 from kangyun.access.platform import open_platform
 from kangyun.access.signin import SignIn
+from kangyun.access.staff.importing import NUMBER
 from kangyun.access.staff.leavers import TYPES, Leavers
 from kangyun.access.staff.sheets import XLSX
 from kangyun.store.feed import last_place, read
@@ -238,6 +239,32 @@ async def test_who_says_to_be_a_part_of_another_hospital_dismisses_nobody_there(
     await follow()
     assert register.people[1].status == "admitted"
     assert register.people[1].roles == ("researcher",)  # Its own post it ends.
+
+
+async def test_what_another_hospital_calls_by_a_number_of_the_list_is_nobody_of_the_list(hospital, register, workbook):
+    """An identifier is what somebody writes: of Practitioners with the number, the institution's own is meant."""
+    theirs = {
+        "resourceType": "Practitioner", "name": [{"text": "钱"}],
+        "identifier": [{"system": NUMBER, "value": "h/007"}, {"system": NUMBER, "value": "h/008"}],
+    }  # fmt: skip
+    written = await hospital["rival"].post("Practitioner", json=theirs)
+    reference = f"Practitioner/{written.json()['id']}"
+    role = {
+        "resourceType": "PractitionerRole",
+        "identifier": theirs["identifier"],
+        "practitioner": {"reference": reference},
+    }
+    (await hospital["rival"].post("PractitionerRole", json=role)).raise_for_status()
+    await register.admit("staff", reference, "Organization/z", "钱", roles=["nurse"], vouched_by="x", evidence="x")
+    register.events.clear()
+    for _ in range(2):
+        assert (await send(hospital, workbook([LI, WANG]))).status_code == 200
+        assert register.events == [("admit", "李四", "007@h"), ("admit", "王五", "008@h")]
+    (await hospital["rival"].post("Practitioner", json=theirs)).raise_for_status()
+    again = await send(hospital, workbook([LI, (*WANG[:4], "医生", "", "")]))
+    assert told(again) == ["新入职 0 人，角色变更 1 人，离职 0 人，无变化 1 人，未通过 0 行。"]
+    assert register.people[1].roles == ("nurse",)
+    assert register.people[3].roles == ("doctor",)
 
 
 async def test_who_has_another_post_there_stays_and_who_has_one_elsewhere_keeps_that(
