@@ -141,3 +141,20 @@ async def test_what_only_refers_to_a_stranger_does_not_come_to_be_about_him(li, 
         await write(without | {"id": f"b-{number}"} | more)
         with pytest.raises(Forbidden):
             await write(result("a-li", id=f"b-{number}", **more))
+
+
+async def test_the_row_names_whose_record_was_not_shown(li, opened, platform):
+    """Of each way to ask for it, so that he may know; of who is not there it names nobody."""
+    record = await opened("doctor", "Organization/b", "Practitioner/curious")
+    for id_ in ("a-li", "a-nobody"):
+        for asked in (
+            record.read("Patient", id_),
+            record.vread("Patient", id_, 1),
+            record.history("Patient", id_, count=10, since=None, during=None, place=None),
+            everything(record, Call("Patient", id_, {"resourceType": "Parameters"})),
+        ):
+            with pytest.raises(NotFound):
+                await asked
+    async with platform.pool.connection() as connection:
+        rows = await connection.fetch("SELECT patients FROM audit WHERE actor = 'Practitioner/curious' ORDER BY id")
+    assert [list(row["patients"]) for row in rows] == [[li]] * 4 + [[]] * 4

@@ -298,6 +298,8 @@ class Record:
             await self._audit(HISTORY, 422, [])
             raise TooCostly("fhir.search.too-costly", seconds=str(seconds), cheaper="_since") from None
         absent = self.absence(id_ or "", current)
+        if page is None and type_ is not None and id_ is not None:
+            patients = await self.hidden(type_, id_)
         await self._audit(HISTORY, 200 if page else status_of(absent), patients)
         if page is None:
             raise absent

@@ -37,7 +37,7 @@ async def everything(record: Record, call: Call) -> Excerpt:
     if part is None:
         deleted = owner is not None and owner.stored is not None
         absent = Gone() if deleted else record.absence(str(call.id), owner)
-        await record.leave_row("everything", status_of(absent), [])
+        await record.leave_row("everything", status_of(absent), await record.hidden(kind, str(call.id)))
         raise absent
     own = [] if owner is None or owner.patient is None else [owner.patient]
     await record.leave_row("everything", 200, sorted({*own, *patients}))
