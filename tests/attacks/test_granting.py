@@ -105,6 +105,27 @@ async def test_what_one_writes_oneself_opens_nothing(
     await audited(person)
 
 
+async def test_colleagues_give_each_other_no_duty(hospital_a, put, platform, sign_in, start_background):
+    """A duty is over what the resident has denied: it is not given within a house."""
+    from kangyun.identity.links import link
+
+    start_background()
+    own, home = await put(patient("b-zhang"), B), await put(patient("a-zhang"))
+    async with platform.pool.connection() as connection:
+        await link(connection, own.res, home.res)
+        await link(connection, home.res, home.res)
+    colleague = await sign_in("public-health", name="colleague", reference="Practitioner/colleague")
+    other = await sign_in("public-health", "Organization/c", "other", reference="Practitioner/other")
+    doctor = await sign_in("doctor", reference="Practitioner/me")
+    for to in ("colleague", "other"):
+        made = await doctor("POST", "Task", json=duty({"reference": f"Practitioner/{to}"}, "b-zhang"))
+        assert made.status_code == 201, made.text
+    async with asyncio.timeout(60):
+        while (await other("GET", "Condition/a-pneumonia")).status_code != 200:
+            await asyncio.sleep(0.05)
+    assert (await colleague("GET", "Condition/a-pneumonia")).status_code == 404
+
+
 async def test_a_consent_is_taken_from_a_desk_for_its_own_registrations_only(hospital_a, put, sign_in):
     registrar = await sign_in("registrar")
     await put(patient("b-li"), B)

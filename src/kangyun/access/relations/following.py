@@ -65,10 +65,10 @@ class Relations:
 
 
 async def _is_for_himself(connection: asyncpg.Connection, one: Relation, writer: str, institution: str) -> bool:
-    """Whether a reason would be for who wrote it: a referral within the house, a duty that one gives to oneself."""
-    if one.ground == "referral":
-        return one.name == institution or bool(await connection.fetchval(_AT_WORK, one.name, institution))
-    return one.ground == "duty" and one.name in (writer, institution)
+    """Whether a reason would be for who wrote it, or for his house: a referral or a duty among colleagues."""
+    if one.ground not in ("referral", "duty"):
+        return False
+    return one.name in (writer, institution) or bool(await connection.fetchval(_AT_WORK, one.name, institution))
 
 
 def opened(labels: Labels, opens: int) -> int:
