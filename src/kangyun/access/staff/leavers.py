@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.opened import written_by
 from kangyun.access.record import Gate, Record
 from kangyun.access.register import Known, Register
 from kangyun.base import clock
@@ -29,7 +30,7 @@ READER = "staff-leavers"
 TYPES = ("PractitionerRole", "Practitioner", "Organization")
 LOOK = 60.0  # seconds between two looks for what is due
 DEEPEST = 5  # departments within departments
-MOST_POSTS = 100
+MOST_POSTS = 1_000
 PLATFORM = "Organization/platform"
 SERVICE = Actor("Device/staff-leavers", "离职处理", PLATFORM, "PATADMIN", administrator=True)
 ABOUT = Circumstances("staff-leavers", "", "")
@@ -132,7 +133,7 @@ class Leavers:
             return
         # To what it belongs, an institution says itself: by that it speaks for itself, and not for what is above it.
         places = {where, organization} if teller in (where, PLATFORM) else {organization}
-        for other in await self._posts(record, reference):
+        for other in await self._posts(record, reference, [where, organization, PLATFORM]):
             if await self._institution(record, str(other.get("organization", {}).get("reference", ""))) == where:
                 return
         await self._take(known, places, teller)
@@ -152,12 +153,15 @@ class Leavers:
         except RuleBroken as error:  # The last in an office: the feed goes on, and a person deals with it.
             logger.warning("%s: %s", READER, error.issues[0].text)
 
-    async def _posts(self, record: Record, reference: str) -> list[Resource]:
-        """Returns the posts of a person that are not over."""
+    async def _posts(self, record: Record, reference: str, writers: list[str]) -> list[Resource]:
+        """Returns the posts of a person that are not over, as these institutions say: others keep nobody in a post."""
         asked = [("practitioner", reference), ("_count", str(MOST_POSTS))]
         page = await record.search(await record.read_query("PractitionerRole", asked, strict=True))
-        now = clock.now()
-        posts = [stored.resource for stored in page.matches]
+        now, written = clock.now(), set[int]()
+        async with self._gate.store.pool.connection() as connection:
+            for row in await connection.fetch("SELECT id FROM institution WHERE reference = ANY ($1::text[])", writers):
+                written |= await written_by(connection, row["id"], [stored.res for stored in page.matches])
+        posts = [stored.resource for stored in page.matches if stored.res in written]
         return [
             post for post in posts if post.get("active", True) and ((ends := _end_of(post)) is None or ends > now)
         ]  # fmt: skip

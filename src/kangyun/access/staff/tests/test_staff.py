@@ -241,6 +241,16 @@ async def test_who_says_to_be_a_part_of_another_hospital_dismisses_nobody_there(
     assert register.people[1].roles == ("researcher",)  # Its own post it ends.
 
 
+async def test_another_hospital_keeps_nobody_in_a_post(hospital, register, workbook, follow):
+    await send(hospital, workbook([LI]))
+    post = await post_of(hospital, "李四")
+    forged = {key: value for key, value in post.items() if key not in ("id", "meta", "identifier")}
+    (await hospital["rival"].post("PractitionerRole", json=forged)).raise_for_status()
+    await hospital["feed"].put(f"PractitionerRole/{post['id']}", json=post | {"active": False})
+    await follow()
+    assert register.events[-1][:2] == ("leave", "李四")
+
+
 async def test_what_another_hospital_calls_by_a_number_of_the_list_is_nobody_of_the_list(hospital, register, workbook):
     """An identifier is what somebody writes: of Practitioners with the number, the institution's own is meant."""
     theirs = {
