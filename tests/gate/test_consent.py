@@ -309,6 +309,19 @@ async def test_a_resident_s_own_word_opens_what_it_names_until_a_desk_says_other
     assert await conditions() == ["a-leg"]  # Written over by somebody else, it is his own word no more.
 
 
+@pytest.mark.parametrize(("role", "purpose"), [("resident", "PATRQT"), ("guardian", "FAMRQT")])
+async def test_what_an_application_says_for_a_resident_is_not_his_own_word(
+    two_houses, opened, conditions, role, purpose
+):
+    about = {"patients": ("b-zhang",), "patient": "b-zhang", "client": "diary", "scopes": ("patient/*.cruds",)}
+    diary = await opened(role, "Organization/platform", "Patient/b-zhang", purpose, **about)
+    said = consent("platform-own", type="permit", actor=actor(B), securityLabel=LABELS)
+    await written_by(diary, said)
+    assert await conditions() == ["a-leg"]
+    await written_by(diary, consent("platform-own", type="deny", actor=actor(B)))
+    assert await conditions() == []
+
+
 async def test_who_is_permitted_some_labels_sees_what_has_them_and_nothing_else(two_houses, opened, conditions):
     own = await opened("resident", "Organization/platform", "Patient/b-zhang", "PATRQT", patients=("b-zhang",))
     doctor = await opened("doctor", B, "Practitioner/wang")

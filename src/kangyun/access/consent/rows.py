@@ -59,7 +59,9 @@ class ConsentRows:
         source = f"{TYPE}/{change.id}"
         patient = _patient(change)
         own = patient in envelope.sight.selves
-        word = Word() if change.resource is None else await self._word(connection, change.resource, own=own)
+        # What an application writes for him it may write, and is not his word: he has not said it himself.
+        said = own and not envelope.client
+        word = Word() if change.resource is None else await self._word(connection, change.resource, own=said)
         rules = Rules()
         if patient is not None:
             home = own or envelope.writes_all or await connection.fetchval(_HOME, patient) == envelope.institution
