@@ -1,0 +1,1 @@
+"""Record linkage against published sets of which the truth is known."""
