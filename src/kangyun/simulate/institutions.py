@@ -6,6 +6,7 @@ Residents' bundles name institutions and staff by conditional reference, so that
 from dataclasses import dataclass
 from random import Random
 
+from kangyun.base.numbers import credit_code
 from kangyun.simulate.bundle import Bundle, Resource, Transaction
 from kangyun.simulate.coding import (
     DEPARTMENT,
@@ -19,7 +20,6 @@ from kangyun.simulate.coding import (
     hl7,
     number,
 )
-from kangyun.simulate.numbers import credit_code
 from kangyun.simulate.tables import Department, Institution, Tables
 
 DOCTOR_TITLES = [("231", "主任医师", 1), ("232", "副主任医师", 2), ("233", "主治医师", 4), ("234", "医师", 3)]
@@ -62,7 +62,7 @@ class Institutions:
 
     def code(self, institution: Institution) -> str:
         """Returns the institution's social credit code."""
-        return credit_code(self._place.division, institution.serial)
+        return credit_code.made(self._place.division, institution.serial)
 
     def reference(self, institution: Institution) -> Resource:
         """Returns a conditional reference to the institution."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
-from kangyun.simulate.numbers import id_number
+from kangyun.base.numbers import resident_id
 from kangyun.simulate.tables import Allergy, Tables, Town, Village, at_age
 
 DAYS_A_YEAR = 365.25
@@ -108,7 +108,7 @@ class Register:
         count = self._born[birth, sex]
         self._born[birth, sex] += 1
         sequence = count * 2 + (1 if sex == "male" else 2)
-        return id_number(place.division, birth, sequence), f"{place.mobile_prefix}{self._registered:08d}"
+        return resident_id.made(place.division, birth, sequence), f"{place.mobile_prefix}{self._registered:08d}"
 
     def _traits(self, rng: Random, resident: Resident) -> None:
         population = self._tables.population

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from kangyun.access import identity_card
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.messages import Codes, checked_phone
 from kangyun.access.messages.senders import CHANNELS, Channel
@@ -19,6 +18,7 @@ from kangyun.access.residents.wechat import WeChat
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, Unreadable
 from kangyun.base.errors import Forbidden, Invalid, SignInNeeded
+from kangyun.base.numbers import resident_id
 from kangyun.store.history import instance_history
 from kangyun.store.model import Stored
 
@@ -226,7 +226,7 @@ _TICKET = b"resident-ticket"
 
 async def _candidates(record: Record, number: str) -> list[Stored]:
     """Returns the Patients with a number, of all institutions that the record shows."""
-    wanted = {form for one in identity_card.forms(number) for form in (one, one.lower())}  # …x, as some write it
+    wanted = {form for one in resident_id.forms(number) for form in (one, one.lower())}  # …x, as some write it
     asked = [("identifier", ",".join(sorted(wanted))), ("_count", str(MOST_REGISTRATIONS))]
     page = await record.search(await record.read_query("Patient", asked, strict=True))
     return list(page.matches)
@@ -237,8 +237,8 @@ def _said(given: Mapping[str, Any]) -> tuple[str, str]:
     name, number = given.get("name"), given.get("number")
     if not isinstance(name, str) or not 0 < len(name.strip()) <= 100:
         raise Invalid("access.residents.name", at="name")
-    plain = identity_card.plain(number) if isinstance(number, str) and len(number) < 40 else ""
-    if not identity_card.is_valid(plain):
+    plain = resident_id.plain(number) if isinstance(number, str) and len(number) < 40 else ""
+    if not resident_id.is_valid(plain):
         raise Invalid("access.residents.number", at="number")
     return name, plain
 

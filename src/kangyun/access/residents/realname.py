@@ -4,9 +4,9 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
-from kangyun.access import identity_card
 from kangyun.access.messages import checked_phone
 from kangyun.base.errors import Invalid
+from kangyun.base.numbers import resident_id
 from kangyun.fhir import Resource
 from kangyun.store.model import Stored
 
@@ -42,14 +42,14 @@ def phones_of(patient: Resource) -> set[str]:
 def numbers_of(patient: Resource) -> set[str]:
     """Returns the identifiers of a Patient that are in use, as they are compared."""
     identifiers = (one for one in patient.get("identifier", ()) if one.get("use") != "old")
-    return {identity_card.plain(one["value"]) for one in identifiers if isinstance(one.get("value"), str)}
+    return {resident_id.plain(one["value"]) for one in identifiers if isinstance(one.get("value"), str)}
 
 
 def numbered(patient: Resource, number: str) -> bool:
     """Whether a Patient, not inactive and not deceased, has this number."""
     if not patient.get("active", True) or patient.get("deceasedBoolean", "deceasedDateTime" in patient):
         return False
-    return bool(numbers_of(patient) & set(identity_card.forms(number)))
+    return bool(numbers_of(patient) & set(resident_id.forms(number)))
 
 
 def matches(patient: Resource, name: str, number: str) -> bool:

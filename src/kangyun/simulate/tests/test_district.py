@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from kangyun.base.numbers import resident_id
 from kangyun.fhir.validation import validator
 from kangyun.simulate import Bundle, district
-from kangyun.simulate.numbers import id_number
 
 UNTIL = date(2025, 11, 1)
 RESIDENT_ID = "urn:oid:2.16.156.10011.1.3"
@@ -109,12 +109,12 @@ def test_id_numbers_are_fictitious_unique_and_right(resources):
         assert number.startswith("99")
         assert number[6:14] == patient["birthDate"].replace("-", "")
         assert int(number[16]) % 2 == (patient["gender"] == "male")
-        assert number == id_number(number[:6], date.fromisoformat(patient["birthDate"]), int(number[14:17]))
+        assert number == resident_id.made(number[:6], date.fromisoformat(patient["birthDate"]), int(number[14:17]))
 
 
 def test_id_number_has_the_check_character_of_the_standard():
     # The worked example of GB 11643-1999, appendix A.
-    assert id_number("110105", date(1949, 12, 31), 2) == "11010519491231002X"
+    assert resident_id.made("110105", date(1949, 12, 31), 2) == "11010519491231002X"
 
 
 def test_phones_are_of_a_range_that_nobody_has(resources):

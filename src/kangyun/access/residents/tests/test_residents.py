@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from kangyun.access import identity_card
 from kangyun.access.actor import Actor
 from kangyun.access.people import People
 from kangyun.access.residents.realname import comparable, matches
 from kangyun.access.signin import SignIn
+from kangyun.base.numbers import resident_id
 
 NUMBER = "11010519491231002X"
 PHONE = "13812345678"
@@ -166,7 +166,7 @@ async def test_who_comes_the_first_time_says_who_they_are_and_then_a_code_is_eno
     ],
 )  # fmt: skip
 async def test_whose_name_number_and_telephone_are_not_of_one_record_is_not_bound(region, prove, phone, name, number):
-    number = number if identity_card.is_valid(number) else number[:17] + identity_card.check_character(number[:17])
+    number = number if resident_id.is_valid(number) else number[:17] + resident_id.check_character(number[:17])
     ticket = (await post(region, "sign-in", **await prove(phone))).json()["ticket"]
     told = await post(region, "bind", ticket=ticket, name=name, number=number)
     assert told.status_code == 403
@@ -358,16 +358,16 @@ async def test_a_ticket_is_over_after_ten_minutes(region, prove, monkeypatch):
     ],
 )  # fmt: skip
 def test_numbers_of_identity_cards(number, valid):
-    assert identity_card.is_valid(number) is valid
+    assert resident_id.is_valid(number) is valid
 
 
 def test_numbers_are_the_same_however_they_are_written():
     assert (
-        identity_card.plain(" 110105 19491231 002x ")
-        == identity_card.plain("１１０１０５１９４９１２３１００２Ｘ")
+        resident_id.plain(" 110105 19491231 002x ")
+        == resident_id.plain("１１０１０５１９４９１２３１００２Ｘ")
         == NUMBER
     )
-    assert identity_card.forms(NUMBER) == (NUMBER, "110105491231002")
+    assert resident_id.forms(NUMBER) == (NUMBER, "110105491231002")
 
 
 def test_names_are_the_same_however_they_are_written():
