@@ -9,9 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from kangyun.identity.registration.surnames import DOTS, compound_surnames
+
 STAR = "*"
-# Between the parts of a name as it is written in Chinese: U+00B7, and what keyboards make of it.
-DOTS = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\uff0e"
 _HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U0003ffff]+")
 _IDENTITY = re.compile(r"\d{17}[\dXx]|\d{15}")
 _DISTRICT = re.compile(r"^.*?(?:自治县|自治旗|特区|林区|新区|矿区|[县旗]|(?<!自治)区|(?<=[市州盟])[^市县区]{1,6}市)")
@@ -40,7 +40,7 @@ def mask_name(text: str) -> str:
 def _mask_han(text: str) -> str:
     if len(text) == 1:
         return STAR
-    if len(text) > 2 and text[:2] in _compound():
+    if len(text) > 2 and text[:2] in compound_surnames():
         return text[:2] + STAR * (len(text) - 2)
     if len(text) == 2:
         return text[0] + STAR
@@ -97,8 +97,3 @@ def _table() -> dict[str, Any]:
 @cache
 def _shown() -> dict[str, tuple[int, int]]:
     return {kind: (row["first"], row["last"]) for kind, row in _table().items() if isinstance(row, dict)}
-
-
-@cache
-def _compound() -> frozenset[str]:
-    return frozenset("".join(_table()["compound"]).split())

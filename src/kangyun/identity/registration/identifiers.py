@@ -1,0 +1,94 @@
+"""Kinds of numbers that a registration carries, and what kind an Identifier is of. Pure; `data/identifiers.toml`.
+
+What an Identifier says of itself decides, in this order: its system, the code of its type, the name of its type. One
+that says nothing is taken by its form only if that proves itself: 18 characters with a right check character, a date
+that there is and a province. No other form does: 15 digits, eight digits or a letter and nine digits are many things.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from kangyun.base.numbers import documents, resident_id
+
+CODES = ("v2-0203", "cv02.01.101", "identifiertype-code-system")
+"""How the systems of codes that `types` are of end; a code of any other system says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of number; see the head of `data/identifiers.toml`."""
+
+    code: str
+    zh: str
+    en: str
+    field: str
+    systems: tuple[str, ...]
+    types: tuple[str, ...]
+    names: tuple[str, ...]
+    form: str
+    scope: Literal["nation", "issuer"]
+    strength: Literal["certain", "hint"]
+    source: str
+
+    def number(self, text: str) -> str:
+        """Returns a number of this kind as it is compared; empty where the text is none."""
+        return documents.FORMS[self.form](text)
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Returns all kinds by their code."""
+    table = tomllib.loads(files(__package__).joinpath("data", "identifiers.toml").read_text("utf-8"))["kinds"]
+    return {code: Kind(code, **{key: _frozen(value) for key, value in row.items()}) for code, row in table.items()}
+
+
+@cache
+def certain_fields() -> frozenset[str]:
+    """Returns the fields whose numbers decide who somebody is, unless the rest contradicts."""
+    return frozenset(kind.field for kind in kinds().values() if kind.strength == "certain")
+
+
+def kind_of(identifier: Mapping[str, Any]) -> Kind | None:
+    """Returns the kind that an Identifier is of; None where nothing tells it."""
+    system, table = identifier.get("system"), _by_word()
+    if isinstance(system, str):
+        found = table.get(("system", system)) or table.get(("system", system[:36]))
+        if found:
+            return found
+    type_ = identifier.get("type")
+    coded = _typed(type_) if isinstance(type_, dict) else None
+    if coded:
+        return coded
+    value = identifier.get("value")
+    if not system and isinstance(value, str) and resident_id.is_valid(resident_id.plain(value[:40])):
+        return kinds()["id-number"]
+    return kinds()["other"] if system else None
+
+
+def _typed(concept: Mapping[str, Any]) -> Kind | None:
+    table = _by_word()
+    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, dict)]
+    for coding in codings:
+        system = str(coding.get("system", "")).casefold().rstrip("/")
+        if system.endswith(CODES) and ("type", coding.get("code")) in table:
+            return table["type", str(coding["code"])]
+    said = (concept.get("text"), *(coding.get("display") for coding in codings))
+    return next((table["name", word] for word in said if ("name", word) in table), None)
+
+
+@cache
+def _by_word() -> Mapping[tuple[str, str], Kind]:
+    found = {}
+    for kind in kinds().values():
+        found |= {("system", system): kind for system in kind.systems}
+        found |= {("type", code): kind for code in kind.types}
+        found |= {("name", name): kind for name in kind.names}
+    return found
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
