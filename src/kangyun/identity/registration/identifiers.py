@@ -13,7 +13,9 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from kangyun.base.numbers import documents, resident_id
+from kangyun.identity.registration.fields import objects, text
 
+_PASSPORTS = "http://hl7.org/fhir/sid/passport-"  # and three letters of the country
 CODES = ("v2-0203", "cv02.01.101", "identifiertype-code-system")
 """How the systems of codes that `types` are of end; a code of any other system says nothing."""
 
@@ -56,7 +58,7 @@ def kind_of(identifier: Mapping[str, Any]) -> Kind | None:
     """Returns the kind that an Identifier is of; None where nothing tells it."""
     system, table = identifier.get("system"), _by_word()
     if isinstance(system, str):
-        found = table.get(("system", system)) or table.get(("system", system[:36]))
+        found = table.get(("system", system)) or table.get(("system", system[: len(_PASSPORTS)]))
         if found:
             return found
     type_ = identifier.get("type")
@@ -70,19 +72,18 @@ def kind_of(identifier: Mapping[str, Any]) -> Kind | None:
 
 
 def _typed(concept: Mapping[str, Any]) -> Kind | None:
-    table = _by_word()
-    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, dict)]
-    for coding in codings:
-        system = str(coding.get("system", "")).casefold().rstrip("/")
-        if system.endswith(CODES) and ("type", coding.get("code")) in table:
-            return table["type", str(coding["code"])]
-    said = (concept.get("text"), *(coding.get("display") for coding in codings))
+    table, listed = _by_word(), objects(concept.get("coding"))
+    for coding in listed:
+        found = table.get(("type", text(coding.get("code"))))
+        if found and text(coding.get("system")).casefold().rstrip("/").endswith(CODES):
+            return found
+    said = (text(concept.get("text")), *(text(coding.get("display")) for coding in listed))
     return next((table["name", word] for word in said if ("name", word) in table), None)
 
 
 @cache
 def _by_word() -> Mapping[tuple[str, str], Kind]:
-    found = {}
+    found: dict[tuple[str, str], Kind] = {}
     for kind in kinds().values():
         found |= {("system", system): kind for system in kind.systems}
         found |= {("type", code): kind for code in kind.types}

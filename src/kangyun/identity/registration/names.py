@@ -29,6 +29,8 @@ _MARKS = r"(?:(?![\ue000-\uf8ff])[\W\d_])+"
 _BESIDE = re.compile(rf"^{_MARKS}|(?<=.){_MARKS}$")
 _DOTS = re.compile(rf"\s*[{re.escape(surnames.DOTS)}.。]+\s*")
 _BETWEEN = re.compile(r"[,，、\-‐-―_/]+")
+_NUMBER = 6
+"""Digits from which on what is no Chinese name is a number: 11010519491231002X."""
 _LONG = 5
 """Chinese characters from which on a name without dots is a minority or foreign one."""
 
@@ -72,6 +74,8 @@ def read(text: str) -> Name:
         return Name("", "none", note=note)
     if any(map(characters.han, bare)):
         return _chinese(bare, note)
+    if sum(map(str.isdecimal, text)) >= _NUMBER:
+        return Name("", "none", note=note)
     return Name("", "masked", note=note) if "*" in bare else _latin(bare, note)
 
 

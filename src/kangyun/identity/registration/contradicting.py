@@ -1,0 +1,61 @@
+"""Whether two registrations under one number can be one person. Pure.
+
+A certain number decides who somebody is, unless the rest says that it is somebody else: a newborn under its mother's
+number, a lent card, a number of a dead person. Then nobody links: a steward is asked.
+
+A slip in one of name, date of birth and sex does not contradict, nor does what one side does not say.
+"""
+
+from collections.abc import Callable
+from datetime import date
+
+from kangyun.identity.registration.comparing import DATE_GRADES, birth_date
+from kangyun.identity.registration.fields import Fields, digits
+from kangyun.identity.registration.naming import OTHER, chinese_name
+from kangyun.identity.registration.numbering import MOTHERHOOD_YEARS
+
+_UNKNOWN = -1
+
+
+def contradiction(one: Fields, other: Fields) -> str:
+    """Returns the code of the question (see `issues`) that a shared number raises; empty where nothing contradicts."""
+    name = _best(one, other, "name", chinese_name)
+    born = _best(one, other, "birth_date", birth_date)
+    sexes = set(one.get("sex", ())), set(other.get("sex", ()))
+    other_sex = bool(sexes[0] and sexes[1] and sexes[0].isdisjoint(sexes[1]))
+    other_birth = born == len(DATE_GRADES)
+    if _mother_and_child(one, other, name=name, other_birth=other_birth):
+        return "newborn-under-mother"
+    if name == OTHER:
+        return "number-of-another" if other_birth or other_sex else "other-name"
+    return "other-person" if other_birth and (other_sex or name == _UNKNOWN) else ""
+
+
+def of_the_dead(holder: Fields, arriving: Fields, seen: date) -> str:
+    """Returns a code if `arriving`, seen on a day, has a number of a holder who had died before; else an empty text.
+
+    A registration that itself says that the person is dead is of that person.
+    """
+    died = [said for said in holder.get("deceased", ()) if said != "true"]
+    if arriving.get("deceased") or not holder.get("deceased"):
+        return ""
+    is_later = not died or digits(seen)[: len(min(died))] > min(died)
+    return "number-of-the-dead" if is_later else ""
+
+
+def _mother_and_child(one: Fields, other: Fields, *, name: int, other_birth: bool) -> bool:
+    """Whether one may be the other's mother: a generation between their births, and no name that is the same."""
+    if "newborn" in one or "newborn" in other:
+        child, elder = (one, other) if "newborn" in one else (other, one)
+        hers = _best(child, elder, "mother_name", chinese_name, "name")
+        return "newborn" not in elder and (other_birth or _UNKNOWN < hers < OTHER)
+    years = [[int(born[:4]) for born in fields.get("birth_date", ())] for fields in (one, other)]
+    generation = bool(years[0] and years[1]) and abs(years[0][0] - years[1][0]) in MOTHERHOOD_YEARS
+    elder = one if generation and years[0][0] < years[1][0] else other
+    return name == OTHER and other_birth and generation and "female" in elder.get("sex", ("female",))
+
+
+def _best(one: Fields, other: Fields, field: str, compare: Callable[[str, str], int], against: str = "") -> int:
+    """Returns the best grade over all pairs of values; -1 where one side has none."""
+    grades = [compare(a, b) for a in one.get(field, ()) for b in other.get(against or field, ())]
+    return min(grades, default=_UNKNOWN)
