@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from kangyun.base.numbers import resident_id
-from kangyun.base.numbers.fillers import is_filler
+from kangyun.base.numbers.fillers import is_filler, narrow
 from kangyun.base.numbers.resident_id import plain
 
 _HONG_KONG_MACAO = re.compile(r"([HM]\d{8})(?:\d{2})?")
@@ -24,7 +24,7 @@ _FOREIGN = re.compile(r"[A-Z]{3}\d{12}")
 _BIRTH = re.compile(r"[A-Z]\d{9}")
 _HEALTH_CARD = re.compile(r"[0-9A-F]{64}")
 _SOCIAL_SECURITY = re.compile(r"[A-Z0-9]{9}|[A-Z0-9]{18}")
-_OTHER = re.compile(r"[A-Z0-9]{3,64}")
+_OTHER = re.compile(r"[A-Z0-9._/-]{1,64}")
 
 
 def identity(text: str) -> str:
@@ -73,8 +73,9 @@ def social_security(text: str) -> str:
 
 
 def other(text: str) -> str:
-    """Returns letters and digits of a number of no fixed form: insurance, visits, records."""
-    return _fitting(_OTHER, text)
+    """Returns a number of no fixed form, with its dashes: of insurances, visits, records 1-23 is not 12-3."""
+    number = "".join(narrow(text).upper().split())
+    return number if _OTHER.fullmatch(number) and not is_filler(number) else ""
 
 
 FORMS: Mapping[str, Callable[[str], str]] = {

@@ -33,7 +33,7 @@ KINDS = ("id", "no", "tel", "bi", "bs", "bg", "swap", "py", "turn", "nt", "part"
 MOST = 8
 """Keys of one kind that a registration has."""
 LONGEST = 120
-"""Characters of a key."""
+"""Characters of a key after its kind."""
 
 
 def keys(fields: Fields) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def keys(fields: Fields) -> tuple[str, ...]:
         "mum": _pairs(years, (folded(name) for name in fields.get("mother_name", ()))),
         "kin": _pairs((folded(name) for name in fields.get("contact_name", ())), families),
     }
-    return tuple(f"{kind}:{value}"[:LONGEST] for kind in KINDS for value in _first(found[kind]))
+    return tuple(f"{kind}:{value}" for kind in KINDS for value in _first(found[kind]))
 
 
 def _other_fields() -> list[str]:
@@ -72,7 +72,7 @@ def _rarer(read: Iterable[names.Name]) -> Iterator[str]:
 
 
 def _first(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(value for value in values if value))[:MOST]
+    return list(dict.fromkeys(value[:LONGEST] for value in values if value))[:MOST]
 
 
 def _pairs(left: Iterable[str], right: Iterable[str]) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _initials(sound: pinyin.Sound) -> Iterator[str]:
 def _swapped(born: str) -> Iterator[str]:
     """Gives a date both ways if day and month may be exchanged: the two registrations then share one."""
     month, day = born[4:6], born[6:]
-    if month != day and int(day) <= 12:
+    if month != day and day <= "12":
         yield born[:4] + min(month, day) + max(month, day)
 
 

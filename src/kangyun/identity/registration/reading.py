@@ -137,7 +137,7 @@ def _written(human: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the forms of a HumanName: with the family name told if it says so, and its text if that differs."""
     family, whole = stated(human.get("family")), text(human.get("text"))
     given = joined(human.get("given") or (), " ") if isinstance(human.get("given"), list) else ""
-    if not family or not stated(given):
+    if not family or not given.strip():
         return (whole or family or given,)
     apart = f"{family}, {given}" if family.isascii() else f"{family}{given}".replace(" ", "")
     told, said = names.read(apart), names.read(whole)

@@ -33,7 +33,7 @@ from kangyun.base.numbers.phones import mobile, phone, phones
         ("health-card", "a1" * 31, ""),
         ("health-card", "0" * 64, ""),
         ("social-security", "A12345678", "A12345678"),
-        ("other", "MZ-0007", "MZ0007"),
+        ("other", " mz-0007 ", "MZ-0007"),
         ("other", "-", ""),
         ("other", "无", ""),
     ],
