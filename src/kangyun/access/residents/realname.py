@@ -8,9 +8,10 @@ from kangyun.access.messages import checked_phone
 from kangyun.base.errors import Invalid
 from kangyun.base.numbers import resident_id
 from kangyun.fhir import Resource
+from kangyun.identity.registration.surnames import DOTS
 from kangyun.store.model import Stored
 
-_DOTS = dict.fromkeys(map(ord, "\u00b7\u2022\u30fb\u2027\u2219\u22c5\uff0e."), None)
+_DOTS = dict.fromkeys(map(ord, f"{DOTS}."), None)
 
 
 def comparable(name: str) -> str:

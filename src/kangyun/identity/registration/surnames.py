@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-DOTS = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\uff0e\u00b8\u0387\u16eb\u2024\u2e31\u2e33\uff65\u25cf\u2981"
+DOTS = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\uff0e\u0387\u16eb\u2024\u2e31\u2e33\uff65\u25cf\u2981"
 """What is written between the parts of a name: U+00B7 by the standard, and what keyboards and fonts make of it."""
 
 
