@@ -1,8 +1,7 @@
 """Kinds of numbers that a registration carries, and what kind an Identifier is of. Pure; `data/identifiers.toml`.
 
-What an Identifier says of itself decides, in this order: its system, the code of its type, the name of its type. One
-that says nothing is taken by its form only if that proves itself: 18 characters with a right check character, a date
-that there is and a province. No other form does: 15 digits, eight digits or a letter and nine digits are many things.
+What an Identifier says of itself decides, in this order: its system, the code of its type, the name of its type. A
+system that nobody here knows is an issuer's own; without one, nothing tells the kind.
 """
 
 import tomllib
@@ -12,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from kangyun.base.numbers import documents, resident_id
+from kangyun.base.numbers import documents
 from kangyun.identity.registration.fields import objects, text
 
 _PASSPORTS = "http://hl7.org/fhir/sid/passport-"  # and three letters of the country
@@ -63,12 +62,7 @@ def kind_of(identifier: Mapping[str, Any]) -> Kind | None:
             return found
     type_ = identifier.get("type")
     coded = _typed(type_) if isinstance(type_, dict) else None
-    if coded:
-        return coded
-    value = identifier.get("value")
-    if not system and isinstance(value, str) and resident_id.is_valid(resident_id.plain(value[:40])):
-        return kinds()["id-number"]
-    return kinds()["other"] if system else None
+    return coded or (kinds()["other"] if system else None)
 
 
 def _typed(concept: Mapping[str, Any]) -> Kind | None:

@@ -4,6 +4,10 @@ A number decides (`certain`) if its kind does, it is in order, and, where only i
 issuer is known: the Identifier's own system, else who assigned it, else the institution that manages the Patient. A
 number of an issuer that is old or has ended is a hint.
 
+A number of any kind, or of none, that proves itself to be an identity card's is one: 18 characters with a right check
+character, a date that there is and a province. Hospitals write it as card, record and insurance number, too. No other
+form proves anything: 15 digits, eight digits, a letter and nine digits are many things.
+
 A number of the identity card that the registration itself contradicts does not decide: its date of birth is not the one
 registered by more than a slip. If it is a woman's of the mother's age it is `mother_number`, else `doubtful_number`.
 """
@@ -36,6 +40,9 @@ def gather(patient: Mapping[str, Any], into: Gathering, now: date, *, demo: bool
     for place, identifier in enumerate(objects(patient.get("identifier"))):
         at = f"Patient.identifier[{place}].value"
         kind, value = identifiers.kind_of(identifier), text(identifier.get("value"))[:LONGEST]
+        if resident_id.is_valid(plain(value)):
+            _id_number(plain(value), into, at, now, demo=demo)
+            continue
         if kind is None or is_filler(value):
             continue
         number = kind.number(value)

@@ -6,6 +6,7 @@ where the registration has: former names, two telephones. The Patient itself is 
 | field | of |
 |---|---|
 | `name`, `surname`, `given`, `pinyin` | HumanName, former ones too; `pinyin` without tones and blanks |
+| `name_note` | what stood beside a name: (大), 之小女 |
 | `newborn`, `mother_name`, `father_name` | 李娟之女; contacts; the extension of the mother's name |
 | `sex`, `birth_date`, `deceased` | male or female; YYYYMMDD, or YYYY and YYYYMM; a date or `true` |
 | `id_number` | 18 characters: identity card, residence permit, foreign permanent resident since 2023 |
@@ -156,14 +157,18 @@ def _name(written: str, into: Gathering, at: str) -> None:
     elif name.kind == "newborn":
         into.add("newborn", "true")
         into.add("mother_name", name.mother)
+        into.add("name_note", name.note)
         if not into.get("sex"):
             into.add("sex", name.sex)
     if not name.text:
         return
     if names.has_private_character(name.text):
         into.find("private-character", at)
-    into.add("name", name.text)
     into.add("surname", name.surname)
+    into.add("name_note", name.note)
+    if name.text == name.surname:  # 张先生: a family name is no name yet.
+        return
+    into.add("name", name.text)
     into.add("given", name.given)
     into.add("pinyin", pinyin.sound(name).letters)
 

@@ -53,6 +53,7 @@ def test_a_whole_registration(reading):
         "sex": ("female",),
         "birth_date": ("19491231",),
         "name": ("王秀英", "李秀英"),
+        "name_note": ("大",),
         "surname": ("王", "李"),
         "given": ("秀英",),
         "pinyin": ("wangxiuying", "lixiuying"),
@@ -82,6 +83,8 @@ def test_a_whole_registration(reading):
         ({"type": {"coding": [{"system": V2, "code": "NI"}]}, "value": NUMBER}, "id_number", NUMBER, True),
         ({"type": {"text": "身份证号码"}, "value": "110105 19491231 002x"}, "id_number", NUMBER, True),
         ({"value": NUMBER}, "id_number", NUMBER, True),
+        ({"system": "https://h.example.org/card", "value": NUMBER}, "id_number", NUMBER, True),
+        ({"system": "urn:oid:2.16.156.10011.1.19", "value": NUMBER}, "id_number", NUMBER, True),
         ({"type": {"text": "护照"}, "value": "e12345670"}, "passport", "E12345670", True),
         ({"system": "http://hl7.org/fhir/sid/passport-USA", "value": "512345670"}, "passport", "512345670", True),
         ({"type": {"text": "回乡证"}, "value": "H1234567902"}, "travel_permit_hong_kong_macao", "H12345679", True),
@@ -247,6 +250,11 @@ def test_a_death_before_the_birth_is_a_question(reading):
 )
 def test_the_dead(reading, elements, deceased):
     assert reading(**elements).fields.get("deceased", ()) == deceased
+
+
+def test_a_family_name_alone_is_no_name(reading):
+    found = reading(name=[{"text": "王女士"}])
+    assert ("name" in found.fields, found.fields["surname"]) == (False, ("王",))
 
 
 def test_a_private_character_is_kept_and_asked_about(reading):
