@@ -14,8 +14,10 @@ look up together with a town.
 | `bg` | day of birth, given name folded | a changed family name |
 | `swap` | birth with day and month exchanged, family name | swapped day and month, and only that |
 | `py` | pinyin of the name, year of birth | other characters, wrong day |
+| `pm` | pinyin of the name, month and day of birth | other characters, wrong year |
 | `turn` | letters of the pinyin sorted, year of birth | family and given name swapped |
 | `nt` | name folded, town | another birth date, no number |
+| `ft` | family name folded, year of birth, town | a given name that is another with a wrong day, no number |
 | `part` | first part of a minority name, year of birth | parts left out |
 | `mum` | mother's name, year of birth | a newborn without a name |
 | `kin` | contact's name folded, family name | another birth date |
@@ -29,7 +31,7 @@ from kangyun.identity.registration.identifiers import certain_fields
 from kangyun.identity.registration.naming import folded
 from kangyun.identity.registration.numbering import DOUBTFUL_NUMBER, ID_NUMBER, MOTHER_NUMBER
 
-KINDS = ("id", "no", "tel", "bi", "bs", "bg", "swap", "py", "turn", "nt", "part", "mum", "kin")
+KINDS = ("id", "no", "tel", "bi", "bs", "bg", "swap", "py", "pm", "turn", "nt", "ft", "part", "mum", "kin")
 MOST = 8
 """Keys of one kind that a registration has."""
 LONGEST = 120
@@ -50,11 +52,13 @@ def keys(fields: Fields) -> tuple[str, ...]:
         "tel": (number[-11:] for field in ("phone", "contact_phone") for number in fields.get(field, ())),
         "bi": _pairs(days, (initials for sound in sounds for initials in _initials(sound))),
         "bs": _pairs(days, families),
-        "bg": _pairs(days, (folded(name.given) for name in read if len(name.given) > 1)),
+        "bg": _pairs(days, (folded(name.given) for name in read)),
         "swap": _pairs((day for born in days for day in _swapped(born)), families),
         "py": _pairs(years, (sound.letters for sound in sounds)),
+        "pm": _pairs((day[4:] for day in days if day[4:] != "0101"), (sound.letters for sound in sounds)),
         "turn": _pairs(years, ("".join(sorted(sound.letters)) for sound in sounds)),
         "nt": _pairs(fields.get("town", ()), _rarer(read)),
+        "ft": _pairs(_pairs(families, years), fields.get("town", ())),
         "part": _pairs(years, (folded(part) for name in read if name.kind == "parts" for part in _ends(name))),
         "mum": _pairs(years, (folded(name) for name in fields.get("mother_name", ()))),
         "kin": _pairs((folded(name) for name in fields.get("contact_name", ())), families),

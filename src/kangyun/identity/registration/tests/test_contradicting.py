@@ -71,6 +71,12 @@ def test_a_number_of_the_dead(holder, arriving, code):
         ({"name": ("李四",), "birth_date": ("19900504",)}, {"name": ("李三",), "birth_date": ("19900405",)}, "swap"),
         ({"name": ("张伟",), "birth_date": ("19900504",)}, {"name": ("章玮",), "birth_date": ("19901231",)}, "py"),
         ({"name": ("张伟",), "birth_date": ("1990",)}, {"name": ("伟张",), "birth_date": ("19901231",)}, "turn"),
+        ({"name": ("熊海军",), "birth_date": ("19630927",)}, {"name": ("熊海君",), "birth_date": ("19620927",)}, "pm"),
+        (
+            {"name": ("赵牡丹",), "birth_date": ("19630927",), "town": ("云川县青石镇",)},
+            {"name": ("赵玫瑰",), "birth_date": ("1963",), "town": ("云川县青石镇",)},
+            "ft",
+        ),
         ({"name": ("赵牡丹",), "town": ("云川县青石镇",)}, {"name": ("趙牡丹",), "town": ("云川县青石镇",)}, "nt"),
         (
             {"name": ("买买提·吐尔逊",), "birth_date": ("1990",)},
