@@ -34,11 +34,6 @@ class Gathering:
         """Returns the values so far."""
         return tuple(self._fields.get(field, ()))
 
-    def drop(self, field: str, value: str) -> None:
-        """Takes a value out again, and with it what it decided."""
-        self._fields.get(field, {}).pop(value, None)
-        self.certain.pop((field, value), None)
-
     def find(self, code: str, at: str) -> None:
         """Adds a finding, each once."""
         issue = Issue(code, at)

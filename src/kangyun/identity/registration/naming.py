@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from kangyun.identity.registration import characters, pinyin
 from kangyun.identity.registration.names import Name, read
-from kangyun.identity.registration.slips import differing, within
+from kangyun.identity.registration.slips import differing, transposed, within
 
 GRADES = ("exact", "variant", "sound", "swapped", "look-alike", "parts", "one-character", "given", "near-sound")
 EXACT, VARIANT, SOUND, SWAPPED, LOOK_ALIKE, PARTS, ONE_CHARACTER, GIVEN, NEAR_SOUND, OTHER = range(10)
@@ -84,12 +84,9 @@ def _written(a: Name, x: str, b: Name, y: str) -> int:
     if "parts" in (a.kind, b.kind) and _some_parts(_folded_parts(a), _folded_parts(b)):
         return PARTS
     if len(x) == len(y):
-        places = differing(x, y)
-        if (
-            len(places) == 2 == places[1] - places[0] + 1
-            and x[places[0] : places[1] + 1] == y[places[1]] + y[places[0]]
-        ):
+        if transposed(x, y):
             return SWAPPED
+        places = differing(x, y)
         if len(places) == 1 and len(x) > 1:
             if characters.look_alike(x[places[0]], y[places[0]]):
                 return LOOK_ALIKE

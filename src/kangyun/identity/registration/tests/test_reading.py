@@ -91,6 +91,8 @@ def test_a_whole_registration(reading):
         ({"type": {"text": "台胞证"}, "value": "01234560"}, "travel_permit_taiwan", "01234560", True),
         ({"type": {"text": "出生医学证明"}, "value": "k330123456"}, "birth_certificate", "K330123456", True),
         ({"system": "urn:oid:2.16.156.10011.1.19", "value": "ab" * 32}, "health_card", "AB" * 32, True),
+        ({"type": {"text": "电子健康卡"}, "value": "ab" * 32}, "health_card", "AB" * 32, True),
+        ({"type": {"text": "社保卡"}, "value": "A12345679"}, "social_security", "Organization/1|A12345679", True),
         (
             {"system": "urn:oid:2.16.156.10011.1.13", "value": "0012"},
             "record_number",
