@@ -22,6 +22,7 @@ import asyncpg
 import msgspec
 
 from kangyun.access.approvals.rules import Rule
+from kangyun.access.identities import erased
 from kangyun.access.ledger import Ledger
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, derived_key
@@ -152,15 +153,21 @@ class Erasing:
 
     async def _carry_out(self, connection: asyncpg.Connection, row: Any, officer: str, audit: Sequence[Any]) -> Extent:
         request = str(audit[-1])
+        told = msgspec.json.decode(self._sealer.open(row["told"], _label(row["patients"])), type=_Told)
+        ids = [name.removeprefix("Patient/") for name in told.names]
+        held = await erased.registered(connection, ids)
 
         async def note(extent: Extent) -> int:
             if not await connection.fetchval(_SETTLE, row["id"], "confirmed", officer, len(extent.resources)):
                 raise Conflict("access.erasure-settled")  # Taken back in this moment.
             await erase_also(connection, extent)
+            await erased.end_proxies(connection, ids)
+            await erased.remove(connection, held)
             await connection.execute(AUDIT, *audit, sorted(extent.patients))
             # Last: what the ledger says is done again after a restore, whatever becomes of this transaction.
             subject = f"request {row['id']}"
-            entry = await asyncio.to_thread(self._ledger.append, KIND, subject, detail_of(extent, request))
+            detail = detail_of(extent, request) | {"registered": msgspec.to_builtins(held)}
+            entry = await asyncio.to_thread(self._ledger.append, KIND, subject, detail)
             return entry.n
 
         return await self._eraser.erase(connection, list(row["patients"]), request, note)

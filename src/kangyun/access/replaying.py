@@ -8,9 +8,11 @@ twice does no harm.
 from collections.abc import Awaitable, Callable
 
 import asyncpg
+import msgspec
 
 from kangyun.access.erasing import KIND as ERASURE
 from kangyun.access.erasing import erase_also
+from kangyun.access.identities import erased
 from kangyun.access.ledger import Entry, Ledger, LedgerBroken
 from kangyun.base.errors import Unavailable
 from kangyun.store.erasure import erase_again, extent_of
@@ -23,6 +25,8 @@ async def _erase(connection: asyncpg.Connection, entry: Entry) -> bool:
     extent = extent_of(entry.detail)
     async with connection.transaction():
         await erase_also(connection, extent)
+        if "registered" in entry.detail:  # Entries of older installations have none.
+            await erased.remove(connection, msgspec.convert(entry.detail["registered"], erased.Registered))
         return await erase_again(connection, extent, str(entry.detail["request"]), entry.n)
 
 

@@ -5,6 +5,13 @@ import json
 import asyncpg
 import pytest
 
+from kangyun.access import replaying
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.consent import rows as consents
+from kangyun.access.identities import revoked_again
+from kangyun.access.identities.model import Proxy
+from kangyun.access.identities.register import KIND
+from kangyun.access.operations import Call, find
 from kangyun.access.platform import open_platform
 from kangyun.base.errors import SignInNeeded
 
@@ -115,6 +122,59 @@ async def test_who_proves_less_than_an_identity_opens_is_not_let_in_as_it(region
     less = (await entry.enter((first,), "张三", "Practitioner/zhao", ("desk", "sms"), "", ""))["access_token"]
     assert (await platform.sign_in.actor(less)).patients == (first,)
     assert not await platform.sign_in.is_good(token)
+
+
+OF_PEOPLE = ("identity", "identity_role", "identity_proxy", "identity_event", "session", "resident_binding")
+
+
+async def erased(platform):
+    """Has two officers erase both registrations of Zhang San."""
+
+    async def by(officer, **given):
+        actor = Actor(officer, "", "Organization/platform", "SYSADMIN", administrator=True)
+        record = await platform.gate.open(actor, Circumstances("", "", "erasure"))
+        parameters = [{"name": name, **value} for name, value in given.items()]
+        call = Call("Patient", "a", {"resourceType": "Parameters", "parameter": parameters})
+        answer = await find("erase", "Patient", "instance").carry_out(record, call)
+        return next(one["valueInteger"] for one in answer["parameter"] if one["name"] == "request")
+
+    reason = {"valueString": "本人书面申请抹除全部数据，已核验身份"}
+    request = await by("Device/one", reason=reason, patient={"valueString": "b"})
+    await by("Device/two", request={"valueInteger": request}, confirm={"valueBoolean": True})
+
+
+async def test_who_is_erased_is_erased_from_the_registers_too_and_after_a_restore_again(
+    region, platform, tmp_path, fresh_database
+):
+    token = (await entered(region[1], platform, tmp_path)).json()["access_token"]
+    identities = platform.sign_in.identities
+    father = await identities.admit(
+        "guardian", "RelatedPerson/f", "Organization/platform", "张父", roles=["guardian"], vouched_by="x",
+        evidence="x", proxies=[Proxy("a", "GUARD")],
+    )  # fmt: skip
+    known = (await identities.find((await platform.sign_in.actor(token)).reference)).id
+    connection = await asyncpg.connect(fresh_database)
+    before = {table: await connection.fetch(f"SELECT * FROM {table}") for table in OF_PEOPLE}
+    await erased(platform)
+    assert not await platform.sign_in.is_good(token)
+    assert "ticket" in (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).json()
+    assert await identities.get(known) is None
+    assert await identities.proxies(father) == []
+    assert await connection.fetchval("SELECT count(*) FROM resident_binding") == 0
+
+    replaying.register(consents.KIND, consents.replay)
+    replaying.register(KIND, revoked_again.replay)
+    for table in OF_PEOPLE:  # As a backup of before brings it back.
+        columns = list(before[table][0].keys())
+        places = ", ".join(f"${number + 1}" for number in range(len(columns)))
+        put = f"INSERT INTO {table} ({', '.join(columns)}) OVERRIDING SYSTEM VALUE VALUES ({places})"
+        await connection.executemany(f"{put} ON CONFLICT DO NOTHING", [tuple(row) for row in before[table]])
+    assert (await identities.get(known)).name == "张三"
+    await replaying.replay(connection, platform.gate.ledger)
+    assert await identities.get(known) is None
+    assert (await identities.get(father)).name == "张父"
+    assert await connection.fetchval("SELECT count(*) FROM resident_binding") == 0
+    await connection.close()
 
 
 async def trail(platform):
