@@ -220,6 +220,7 @@ async def test_bad_requests_are_told(people, alert):
     assert (await auditor.post("$alert", **asked(999999, "looked-at"))).status_code == 404
     assert (await auditor.post("$alert", **asked(alert, "open"))).status_code == 400
     assert (await auditor.get("$alerts?state=odd")).status_code == 400
+    assert (await auditor.get("$alerts?rule=vip%00")).status_code == 400
     assert (await auditor.get("$alert")).status_code == 405
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from kangyun.access.operations import Call, Excerpt, Level, Operation, find
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, NotFound
+from kangyun.base.errors import Invalid, Malformed, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import encode
@@ -71,7 +71,9 @@ def _place(segments: list[str]) -> tuple[str | None, str | None, int | None]:
 
 
 async def _parameters(request: HttpRequest, operation: Operation, pairs: list[tuple[str, str]]) -> Resource:
-    """Returns what the operation is called with."""
+    """Returns what the operation is called with. Raises Malformed for a sign that no text of FHIR has."""
+    if any("\0" in value for _, value in pairs):
+        raise Malformed
     given: list[Resource] = [{"name": name, "valueString": value} for name, value in pairs]
     body = await request.body() if request.method == "POST" else b""
     if body:

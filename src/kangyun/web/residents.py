@@ -30,6 +30,7 @@ from kangyun.access.residents.entrance import DESK_MINUTES
 from kangyun.base.errors import Invalid, Malformed, NotSupported, PlatformError, TooLong, Unavailable
 from kangyun.base.statuses import status_of
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
+from kangyun.web.openid.visit import FHIR_ID
 from kangyun.web.shape import shape
 from kangyun.web.trace import trace_of
 
@@ -130,7 +131,7 @@ class ResidentDesk:
             told: dict[str, Any] = {"desk": name, "desk_code": code, "minutes": DESK_MINUTES}
         else:
             patient = given.get("patient")
-            if not isinstance(patient, str) or not 0 < len(patient) <= 64:
+            if not isinstance(patient, str) or not FHIR_ID.fullmatch(patient):
                 raise Invalid("access.factors.needed", at="patient", name="patient")
             count, ids = await self._residents.unbind(record.actor, patient)
             if self._entry is not None:

@@ -112,7 +112,7 @@ class Codes:
 
     async def check(self, id_: object, purpose: str, code: object) -> dict[str, Any]:
         """Uses a code up and returns what it is good for. Raises WrongCode."""
-        if not (isinstance(id_, str) and isinstance(code, str) and len(id_) < 64):
+        if not (isinstance(id_, str) and isinstance(code, str) and len(id_) < 64) or "\0" in id_:
             raise WrongCode
         plain = "".join(code.split())
         digest = self._digester.of("code", id_, plain[:MOST_DIGITS])

@@ -331,6 +331,7 @@ async def test_who_is_refused_leaves_a_row(region, prove, database):
         ("code", {}, 400), ("code", {"phone": "110"}, 400), ("code", {"phone": PHONE, "channel": "fax"}, 400),
         ("code", {"phone": [PHONE]}, 400), ("sign-in", {}, 401), ("sign-in", {"challenge": {}, "code": []}, 401),
         ("bind", {}, 401), ("bind", {"ticket": "00"}, 401), ("bind", {"ticket": "zz" * 5000}, 413),
+        ("sign-in", {"challenge": "\0", "code": "1"}, 401),
         ("bind", {"ticket": "é"}, 401), ("desk", {}, 401), ("desk", {"desk": 1, "desk_code": 2}, 401),
     ],
 )  # fmt: skip
@@ -342,6 +343,11 @@ async def test_what_cannot_be(region, step, given, status):
 async def test_what_is_no_object(region, body):
     for path in ("http://127.0.0.1:8080/residents/sign-in", "$resident-desk"):
         assert (await region["registrar"].post(path, content=body)).status_code == 400
+
+
+async def test_what_is_no_id(region):
+    for patient in ("\0", "a\0", "", "a/b", "x" * 65, 1):
+        assert (await region["registrar"].post("$resident-unbind", json={"patient": patient})).status_code == 400
 
 
 async def test_a_ticket_is_over_after_ten_minutes(region, prove, monkeypatch):
