@@ -171,6 +171,18 @@ async def test_files_and_jobs_are_of_who_asked(people, client, sign_in, start_ba
         await audited(person)
 
 
+@pytest.mark.parametrize("scope", ["system/Observation.r", "system/*.cruds"])
+async def test_an_application_imports_nothing(itself, audited, scope):
+    """The folder and the inner hosts that an import reads from are of who runs the installation."""
+    robot = await itself(scope)
+    for url in ("file:///srv/in/other.ndjson", "https://public.example/own.ndjson"):
+        part = [{"name": "url", "valueUrl": url}]
+        parameters = [{"name": "inputFormat", "valueCode": "application/fhir+ndjson"}, {"name": "input", "part": part}]
+        asked = {"resourceType": "Parameters", "parameter": parameters}
+        assert (await robot("POST", "$import", json=asked)).status_code == 403
+    await audited(robot)
+
+
 @pytest.mark.parametrize("role", ["doctor", "resident", "insurance", "system-administrator", "registrar"])
 @pytest.mark.parametrize(
     ("method", "path"),
