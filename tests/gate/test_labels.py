@@ -50,6 +50,10 @@ async def test_each_resource_has_a_category_and_a_level(somebody, written, label
         (condition("B20.1"), "hiv"),
         (condition("A54"), "sexual"),
         (condition(text="梅毒（二期）"), "sexual"),
+        (condition(text="获得性免疫缺陷综合征"), "hiv"),
+        (condition(text="多替拉韦钠片"), "hiv"),
+        (condition(text="海洛因依赖"), "substance"),
+        (condition(text="奥氮平口崩片 5mg"), "psychiatry"),
         (condition("Z99.9", display="HIV-1 抗体阳性"), "hiv"),
         (condition("J18.9", security=[{"system": "urn:kangyun:label", "code": "genetics"}]), "genetics"),
         (
