@@ -77,7 +77,8 @@ class NoFactors:
 class Step(msgspec.Struct, frozen=True):
     """How far somebody has come. `request`: what to go on with afterwards, a query of /oauth/authorize or empty.
 
-    proof: what the identity was proven by first. factor: the second factor that was passed.
+    proof: what the identity was proven by first; password: which one, by when it was set. factor: the second factor
+    that was passed.
     mark: drawn with the first page; each form sends it along, so that no other site can send one (CSRF).
     """
 
@@ -90,6 +91,7 @@ class Step(msgspec.Struct, frozen=True):
     institution: str = ""
     factor: str = ""
     proof: str = PASSWORD
+    password: str = ""
 
 
 class PasswordChangeNeeded(Forbidden):
@@ -134,8 +136,9 @@ class Entrance:
             raise SignInNeeded("access.wrong-sign-in")
         await self.lockout.succeed(account, source)
         return msgspec.structs.replace(
-            step, identity=found.id, proof=PASSWORD, change=change, role="", institution="", factor=""
-        )
+            step, identity=found.id, proof=PASSWORD, password=await self.identities.password_set(found.id),
+            change=change, role="", institution="", factor="",
+        )  # fmt: skip
 
     def recognised(self, step: Step, identity: Identity, proof: str) -> Step:
         """Takes the first step for somebody who was proven without a password: by a code to the phone, at a desk.
@@ -154,7 +157,7 @@ class Entrance:
         found = await self.of(step)
         await self._passed(step, found)
         await self.identities.set_password(found.id, password)
-        return msgspec.structs.replace(step, change=False)
+        return msgspec.structs.replace(step, change=False, password=await self.identities.password_set(found.id))
 
     def choose(self, step: Step, identity: Identity, role: str, institution: str) -> Step:
         """Takes the step of the role that is acted in. Raises SignInNeeded for one that is not held."""
@@ -187,6 +190,9 @@ class Entrance:
         """Returns whose step it is. Raises SignInNeeded where the password was not proven, or is no longer good."""
         found = await self.identities.get(step.identity) if step.identity else None
         if found is None or not self.identities.admits(found):
+            raise SignInNeeded("access.identities.step-over")
+        # Whoever was half way in by an old password is out, and what a page of the account carries was no way in.
+        if step.proof == PASSWORD and step.password != await self.identities.password_set(found.id):
             raise SignInNeeded("access.identities.step-over")
         return found
 

@@ -216,6 +216,12 @@ class Identities:
         async with self.pool.connection() as connection:
             return await connection.fetchrow(_PASSWORD, identity) is not None
 
+    async def password_set(self, identity: int) -> str:
+        """Returns when somebody's password was set, as an instant; "none" where there is none."""
+        async with self.pool.connection() as connection:
+            row = await connection.fetchrow(_PASSWORD, identity)
+        return "none" if row is None else row["changed"].isoformat()
+
     def admits(self, identity: Identity) -> bool:
         """Whether an identity may sign in here."""
         return identity.status == "admitted" and (self.demonstration or not identity.demonstration)

@@ -165,6 +165,32 @@ async def test_a_password_that_had_to_be_changed_ends_what_was_given_by_the_old_
     assert not await region.sign_in.is_good(token)
 
 
+async def test_who_was_half_way_in_by_an_old_password_is_out(region):
+    id_ = await region.admit("wang", roles=["doctor", "researcher"])
+    browser = region.browser()
+    await browser.get("/account")
+    await browser.sign_in("wang")
+    await region.sign_in.identities.set_password(id_, NEW)
+    assert (await browser.submit(post="doctor Organization/county")).status_code == 401
+    assert await region.sign_in.sessions.of(id_) == []
+
+
+@pytest.mark.parametrize("path", ["/account", "/oauth/authorize"])
+async def test_what_a_page_of_a_session_carries_begins_no_other_session(region, path):
+    """Else who has a session had one for ever, and in each of his roles."""
+    id_ = await region.admit("wang", roles=["doctor", "researcher"])
+    browser = region.browser()
+    await browser.get("/account")
+    await browser.sign_in("wang")
+    await browser.submit(post="doctor Organization/county")
+    await browser.follow()
+    await browser.get(path if path == "/account" else region.asked(scope="user/*.rs"))
+    mark = browser.page.text.split('name="mark" value="')[1].split('"')[0]
+    for form, more in (("role", {"post": "researcher Organization/county"}), ("password", {"new": NEW, "again": NEW})):
+        assert (await browser.post(f"/oauth/{form}", {"mark": mark} | more)).status_code == 401
+    assert [one.role for one in await region.sign_in.sessions.of(id_)] == ["doctor"]
+
+
 async def test_whose_factor_was_lost_is_signed_out_everywhere(region):
     await region.admit("zhao", roles=("security-administrator",))
     token = await region.sign_in.sign_in("li", PASSWORD)
