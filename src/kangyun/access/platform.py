@@ -38,7 +38,7 @@ from kangyun.store.vitals import feed_vitals, is_sequenced
 from kangyun.store.watch import KeyWatch
 
 PACKAGES = ("database", "store", "access")
-"""Whose schema is needed."""
+"""Whose schema is needed, besides that of apps: from the lowest layer to the highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class Platform:
         async with self.pool.connection() as connection:
             return (await called(connection, self.gate.store, [reference])).name(reference)
 
-    async def condition(self) -> dict[str, bool]:
+    async def condition(self, schemas: tuple[str, ...] = PACKAGES) -> dict[str, bool]:
         """Returns which parts are well: database, schema, and the background work. Raises Unavailable."""
         async with self.pool.connection() as connection:
             return {
                 "database": bool(await connection.fetchval("SELECT NOT pg_is_in_recovery()")),
-                "schema": await is_current(connection, PACKAGES),
+                "schema": await is_current(connection, schemas),
                 "work": await is_sequenced(connection),
             }
 
@@ -126,7 +126,7 @@ async def open_platform(settings: Settings, database: str) -> Platform:
             await owners.complete(connection)
         store.terminology.share(lambda: sights.anybody, PLATFORM)
         store.profiles.share(lambda: sights.anybody)
-        gate = Gate(store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data))
+        gate = Gate(store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data), settings)
         labelled = Following(pool, store.indexer, labels, sights.by_rule)
         await labelled.start()
         people = open_people(settings, gate, base)

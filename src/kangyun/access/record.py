@@ -28,6 +28,7 @@ from kangyun.access.opened import PERSONS, can_be_masked, mask, opened_to, perso
 from kangyun.access.policy.sights import STAFF, Decision, Sights
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, RuleBroken, TooCostly
+from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query
@@ -58,6 +59,7 @@ class Gate:
     labels: Labels
     codes: Codes
     rules: Mapping[str, Rule]  # of what takes two persons, by kind
+    settings: Settings
     institutions: dict[str, int] = field(default_factory=dict)
     patients: dict[str, int] = field(default_factory=dict)
     named_alike: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
@@ -179,6 +181,13 @@ class Record:
     def writes_about_strangers(self) -> bool:
         """Whether residents may be written about whose registration is not seen."""
         return self._decision.strangers
+
+    async def is_own(self, stored: Stored) -> bool:
+        """Whether a resource may be changed, as the actor's own institution wrote it: or anybody's may."""
+        if self._decision.writes_all:
+            return True
+        async with self._store.pool.connection() as connection:
+            return bool(await written_by(connection, self._institution, [stored.res]))
 
     def absence(self, id_: str, current: Current | None) -> PlatformError:
         """Returns what is said of a resource of which nothing is there to be seen."""

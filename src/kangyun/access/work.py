@@ -7,6 +7,8 @@ over, and the keeper of the process that runs bulk jobs.
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -44,10 +46,16 @@ CONNECTIONS = 20
 RETRY = 1.0  # seconds
 
 
-async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = True) -> None:
+Beside: TypeAlias = Callable[[Platform, asyncio.Event], Coroutine[Any, Any, None]]
+"""Work of a layer above: begins when the platform is open, and ends by itself or when it is told to stop."""
+
+
+async def work(
+    settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = True, beside: Sequence[Beside] = ()
+) -> None:
     """Does the background work until `stop`. The database is that of the settings; it may come later.
 
-    jobs_apart: bulk jobs run in a process of their own.
+    jobs_apart: bulk jobs run in a process of their own. beside: more that is done by this process.
     """
     rules = read_rules(settings.alert_rules)
     platform = await _opened(msgspec.structs.replace(settings, connections=CONNECTIONS), stop)
@@ -83,6 +91,8 @@ async def work(settings: Settings, stop: asyncio.Event, *, jobs_apart: bool = Tr
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
+            for more in beside:
+                group.create_task(more(platform, stop))
             if platform.people.register is not None:
                 leavers = Leavers(platform.gate, platform.people.register)
                 gone = Reader(platform.pool, staff_leavers.READER, leavers.handle, types=staff_leavers.TYPES)

@@ -98,6 +98,12 @@ class Forbidden(PlatformError):
     default_text = "base.forbidden"
 
 
+class Undeclared(Forbidden):
+    """An app does what its declaration does not say."""
+
+    default_text = "base.undeclared"
+
+
 class NotFound(PlatformError):
     """No such resource, or none that you may see."""
 

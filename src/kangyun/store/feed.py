@@ -164,6 +164,7 @@ class Reader:
         self._from_start = from_start
         self._historic = historic
         self._types = types
+        self._place: Place | None = None
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Hands events on until `stop`. Holds one connection while it has the lease."""
@@ -177,22 +178,32 @@ class Reader:
             await pause(stop, PATIENCE)
 
     async def _follow_with_lease(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
-        place = await self._begin(connection)
-        await self._look_again(connection)
+        await self.begin(connection)
         while not stop.is_set():
-            events, reached = await read(connection, place, historic=self._historic, types=self._types)
-            if events:
-                await self._deal_with(connection, events)
-                if any(event.changes for event in events):
-                    await self._look_again(connection)
-            came = reached.position - place.position
-            if reached != place:
-                place = reached
-                await remember(connection, self._name, place)
+            came = await self.step(connection)
             if came < MOST_COMMITS:
                 await pause(stop, BREATH if came else LOOK)
 
-    async def _begin(self, connection: asyncpg.Connection) -> Place:
+    async def begin(self, connection: asyncpg.Connection) -> None:
+        """Finds its place, for who holds the lease of several readers and steps each."""
+        self._place = await self._found_place(connection)
+        await self._look_again(connection)
+
+    async def step(self, connection: asyncpg.Connection) -> int:
+        """Hands on what has come, once, and returns how many commits that were. It has begun under the same lease."""
+        assert self._place is not None
+        place = self._place
+        events, reached = await read(connection, place, historic=self._historic, types=self._types)
+        if events:
+            await self._deal_with(connection, events)
+            if any(event.changes for event in events):
+                await self._look_again(connection)
+        if reached != place:
+            self._place = reached
+            await remember(connection, self._name, reached)
+        return reached.position - place.position
+
+    async def _found_place(self, connection: asyncpg.Connection) -> Place:
         place = await place_of(connection, self._name)
         if place is None:
             end = await last_place(connection)

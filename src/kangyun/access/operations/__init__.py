@@ -26,7 +26,7 @@ from kangyun.access.operations.who_looked import who_looked
 from kangyun.fhir import terminology
 from kangyun.fhir.definitions import definitions
 
-__all__ = ["OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
+__all__ = ["ELSEWHERE", "OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
 
 _DEFINED = "http://hl7.org/fhir/OperationDefinition/"
 _EVERYWHERE: frozenset[Level] = frozenset({"system", "type", "instance"})
@@ -183,6 +183,17 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 )  # fmt: skip
 """Ordered as documents show them."""
+
+
+ELSEWHERE = frozenset(
+    (
+        "export", "import", "bulk-status", "bulk-file", "approvals", "confirm", "refuse", "resident-desk",
+        "resident-unbind", "staff-import", "staff-template", "factors", "enrol", "permit", "remove", "closure", "match",
+        "lastn", "stats", "graphql", "document", "process-message", "versions", "reindex", "diff", "convert", "status",
+        "find", "find-matches",
+    )
+)  # fmt: skip
+"""Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""
 
 
 def find(name: str, type_: str | None, level: Level) -> Operation | None:

@@ -87,6 +87,25 @@ class Outbound:
         finally:
             connection.close()
 
+    async def ask(
+        self, url: str, headers: Mapping[str, str], body: bytes, seconds: float, most: int
+    ) -> tuple[int, bytes]:  # fmt: skip
+        """Sends a message by POST and returns the status and the body of the answer, of which no more is read than
+        `most` bytes and one. Raises as `send`."""
+        target = await self._in_thread(lambda: self.guard.target(url))
+        connection = _Connection(target, self._context, seconds)
+        sent = _headers(target, headers)
+
+        def call() -> tuple[int, bytes]:
+            connection.request("POST", target.path, body, sent)
+            response = connection.getresponse()
+            return response.status, response.read(most + 1)
+
+        try:
+            return await self._within(seconds, connection, call)
+        finally:
+            connection.close()
+
     async def read(self, url: str) -> AsyncGenerator[bytes, None]:
         """Gives the pieces of a file. Raises as `send`, and for any status but 200 Invalid or Unavailable."""
         target = await self._in_thread(lambda: self.guard.target(url))

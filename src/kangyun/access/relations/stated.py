@@ -127,6 +127,11 @@ async def open_by_reader(record: Record, resident: Resident, reader: str) -> Ope
     return await _open(record, believed(record, reader), resident, f"reader/{reader}")
 
 
+async def open_by_issuer(record: Record, resident: Resident, issuer: str) -> Opened:
+    """Opens the record of whose code its issuer has just found to be shown by him. Raises Forbidden."""
+    return await _open(record, ground_of(record, CARD), resident, f"issuer/{issuer}")
+
+
 async def open_by_ticket(record: Record, resident: Resident, ticket: str) -> Opened | None:
     """Opens the record for an encounter that a ticket names, where the policy believes its application; else None."""
     ground = record.gate.sights.policy.grounds.get("encounter")

@@ -39,8 +39,11 @@ class Resident:
         return [one.res for one in self.registrations]
 
 
-async def by_identifier(store: Store, identifier: str, institution: int) -> Resident:
-    """Returns whom `system|number` means to an institution. Raises NotFound, Invalid."""
+async def by_identifier(store: Store, identifier: str, institution: int, *, own: bool = False) -> Resident:
+    """Returns whom `system|number` means to an institution. Raises NotFound, Invalid.
+
+    own: as the institution itself has registered it, and nobody else: a number that is good in one house only.
+    """
     system, mark, number = identifier.partition("|")
     if not (system.strip() and mark and number.strip()) or len(identifier) > LONGEST or _RESERVED & set(identifier):
         raise Invalid("access.relations.identifier", at="identifier")
@@ -48,7 +51,7 @@ async def by_identifier(store: Store, identifier: str, institution: int) -> Resi
         query = await store.read_query("Patient", [("identifier", identifier)], strict=True)
         ids = await store.searcher.matches(connection, "Patient", query.node, MOST)
         located = await store.reader.locate(connection, [("Patient", id_) for id_ in ids])
-        return await _one(connection, store, [one.res for one in located.values()], institution)
+        return await _one(connection, store, [one.res for one in located.values()], institution, own=own)
 
 
 async def by_id(store: Store, id_: str) -> Resident:
@@ -66,8 +69,11 @@ async def by_number(store: Store, patient: int) -> Resident:
         return await _one(connection, store, [patient], 0)
 
 
-async def _one(connection: asyncpg.Connection, store: Store, found: Sequence[int], institution: int) -> Resident:
+async def _one(
+    connection: asyncpg.Connection, store: Store, found: Sequence[int], institution: int, *, own: bool = False
+) -> Resident:
     rows = await connection.fetch(_WHOSE, list(found), institution)
+    rows = [row for row in rows if row["own"] or not own]
     residents = {row["resident"] for row in rows}
     if len(residents) > 1:
         rows = [row for row in rows if row["own"]]

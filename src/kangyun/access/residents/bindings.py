@@ -9,6 +9,7 @@ import asyncpg
 from kangyun.access.identities.register import KIND
 from kangyun.access.keyed import Digester
 from kangyun.access.ledger import Ledger
+from kangyun.access.tries import count_try
 from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Conflict, Forbidden, Throttled
 from kangyun.database.pool import Pool
@@ -88,7 +89,7 @@ class Bindings:
         subjects = ((self._digest(handle), A_DAY), (self.digester.of("source", source), FROM_ONE_ADDRESS))
         async with self.pool.connection() as connection:
             for subject, most in subjects:
-                if await connection.fetchval(_TRY, subject) > most:
+                if await count_try(connection, subject) > most:
                     raise Throttled("access.residents.too-many")
 
     async def _ended(self, statement: str, *given: object) -> list[tuple[str, ...]]:
@@ -128,11 +129,4 @@ WHERE patients && $1::text[] AND ended IS NULL RETURNING id, ended, patients
 _RELEASE = """
 UPDATE resident_binding SET ended = clock_timestamp(), ended_by = $3
 WHERE channel = $1 AND handle = $2 AND ended IS NULL RETURNING id, ended, patients
-"""
-_TRY = """
-INSERT INTO resident_try AS t (subject, began, count) VALUES ($1, clock_timestamp(), 1)
-ON CONFLICT (subject) DO UPDATE SET
-    count = CASE WHEN t.began < clock_timestamp() - make_interval(secs => 86400) THEN 1 ELSE t.count + 1 END,
-    began = CASE WHEN t.began < clock_timestamp() - make_interval(secs => 86400) THEN clock_timestamp() ELSE t.began END
-RETURNING count
 """
