@@ -34,7 +34,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from kangyun.cli.serve import PACKAGES
+from kangyun.catalog import catalog
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
 from kangyun.database.pool import Pool
@@ -337,7 +337,7 @@ def _percentiles(seconds: list[float]) -> tuple[str, str]:
 async def _migrated(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await migrate(connection, PACKAGES)
+        await migrate(connection, list(catalog().schemas))
         if await connection.fetchval("SELECT EXISTS (SELECT FROM commit)"):
             raise SystemExit("the database must be empty")
     finally:

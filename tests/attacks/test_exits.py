@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from kangyun.access.operations import OPERATIONS
+from kangyun.catalog import catalog
 from kangyun.testing.subscribing import becomes, subscribed, subscription
 from kangyun.web import shape
 
@@ -52,7 +52,7 @@ async def test_a_subscription_ends_with_its_owner(put, sign_in, region, client, 
 
 
 def test_what_was_asked_stands_in_the_trail_by_its_name():
-    assert {operation.name for operation in OPERATIONS} <= shape.OPERATIONS
+    assert {operation.name for operation in catalog().operations} <= shape.operations()
 
 
 async def test_each_question_in_a_bundle_stands_in_the_trail_as_it_would_alone(put, sign_in, fresh_database):

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from kangyun.access.operations import OPERATIONS
+from kangyun.catalog import catalog
 
 from .conftest import A, B, about, condition, patient
 
@@ -93,7 +93,7 @@ def of_instance(type_, id_):
 
 def of_operations(role, type_, id_):
     """Gives each operation on one resource."""
-    for one in OPERATIONS:
+    for one in catalog().operations:
         if "instance" not in one.levels or (one.types is not None and type_ not in one.types):
             continue
         if (role, one.name) in BY_OFFICE:

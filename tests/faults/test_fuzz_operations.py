@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kangyun.access.operations import OPERATIONS
 from kangyun.access.subscriptions import sockets
+from kangyun.catalog import catalog
 from kangyun.testing.oddities import RICH, TEXTS, as_json, as_query, fuzzed, spoilt, texts, values
 from kangyun.testing.plugin import ADMIN_TOKEN
 
@@ -41,7 +41,7 @@ def addresses():
     """An operation, on a level, with a type."""
     found = [
         (PLACES[level].format(type=type_) + f"${one.name}", one)
-        for one in OPERATIONS
+        for one in catalog().operations
         for level in one.levels
         for type_ in sorted(one.types or ["Patient", "ValueSet", "Bundle"])
     ]

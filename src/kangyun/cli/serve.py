@@ -19,8 +19,6 @@ from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.database.migrations import Migration, Phase, migrate
 from kangyun.store.moved import settle
 
-PACKAGES = ["database", "store", "access"]
-"""Packages with migrations, from the lowest layer to the highest."""
 EXPAND: tuple[Phase, ...] = ("pre",)
 EXPAND_AND_CONTRACT: tuple[Phase, ...] = ("pre", "post")
 _IS_NEW = "SELECT to_regclass('migration') IS NULL"
@@ -56,12 +54,13 @@ def work(data: Path | None = None) -> None:
 
 async def _work(settings: Settings) -> None:
     from kangyun.access.work import work as run
+    from kangyun.catalog import background
 
     gc.enable()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    await run(settings, stop, beside=background())
 
 
 def bring_up_to_date(data: Path | None, phases: tuple[Phase, ...]) -> list[Migration]:
@@ -79,10 +78,12 @@ async def prepare_database(url: str, phases: tuple[Phase, ...] | None = None) ->
         connection = await asyncpg.connect(url, timeout=30)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
+    from kangyun.catalog import catalog  # Not for `up`, which stays small.
+
     try:
         if phases is None:
             phases = EXPAND_AND_CONTRACT if await connection.fetchval(_IS_NEW) else EXPAND
-        done = await migrate(connection, PACKAGES, phases)
+        done = await migrate(connection, list(catalog().schemas), phases)
         if await settle(connection):
             from kangyun.cli.speech import announce, speak  # Not for those who serve: it is a part of their start.
 

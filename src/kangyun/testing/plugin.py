@@ -20,12 +20,13 @@ import pytest_asyncio
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.work import work
 from kangyun.base.settings import Settings
+from kangyun.catalog import catalog
 from kangyun.database import jobs
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
+from kangyun.testing.issuing import IssuerStub
 from kangyun.web.app import Application
 
-PACKAGES = ["database", "store", "access"]
 ADMIN_TOKEN = "test-administrator-0123456789abcdef"
 # A test's data need not survive the machine; so a copy of the files, and not by the log, is the quicker one.
 UNSAFE_AND_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -136,6 +137,13 @@ async def start_background(
     await asyncio.gather(*started)
 
 
+@pytest.fixture
+def issuer() -> Iterator[IssuerStub]:
+    """An issuer of codes at an address of its own: `issuer.codes["…"] = {"status": "good", …}`."""
+    with IssuerStub().running() as stub:
+        yield stub
+
+
 @pytest.fixture(scope="module")
 def shared_database(database_server: str, template: str) -> Iterator[str]:
     """URL of a database that a module's tests share, with the schema and no rows at first."""
@@ -182,6 +190,6 @@ async def _run(server: str, sql: str) -> None:
 async def _build(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await migrate(connection, PACKAGES)
+        await migrate(connection, list(catalog().schemas))
     finally:
         await connection.close()

@@ -28,7 +28,9 @@ from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
+from kangyun.catalog import catalog
 from kangyun.fhir.json import encode
+from kangyun.web import apps
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
@@ -184,6 +186,8 @@ class FhirEndpoint:
             return await self._staff.answer(request, record)
         if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
+        if apps.takes(request):
+            return apps.answer(request)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.
             request.format  # noqa: B018 - an unknown format is refused before anything is done
         if not request.segments and request.method == "POST":
@@ -291,8 +295,9 @@ class Application:
             await self._lifespan(receive, send)
             return
         self._proxies.settle(scope)
-        if scope["type"] == "http" and scope["path"] == "/openapi.json":  # The same as below the FHIR base.
-            scope = {**scope, "path": f"{BASE_PATH}/openapi.json", "raw_path": f"{BASE_PATH}/openapi.json".encode()}
+        if scope["type"] == "http" and scope["path"] in ("/openapi.json", "/apps"):  # The same as below the FHIR base.
+            path = f"{BASE_PATH}{scope['path']}"
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         if scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
             try:
                 await (self._fhir or _not_open)(scope, receive, send)
@@ -311,7 +316,8 @@ class Application:
                 await self._others(scope, receive, send)
 
     async def open(self) -> None:
-        """Opens the platform. Raises Unavailable when it cannot."""
+        """Opens the platform. Raises Unavailable when it cannot, Invalid where an app is not rightly declared."""
+        catalog()
         if self._metrics is None:
             self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)

@@ -12,8 +12,9 @@ from typing import Any
 
 from kangyun.access.events.asking import PARAMETERS as OF_AUDIT_EVENTS
 from kangyun.access.oidc.provider import ENDPOINTS
-from kangyun.access.operations import OPERATIONS, Level, Operation
+from kangyun.access.operations import Level, Operation
 from kangyun.base import clock
+from kangyun.catalog import catalog
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.parameters import Known, Parameter, Parameters
@@ -51,7 +52,7 @@ BULK = (
 
 def capability_statement(base: str, known: Known, started: datetime, cors: bool = False) -> Resource:
     """Returns the CapabilityStatement; `known` gives the search parameters of a type, `started` is its date."""
-    system = [_told(one) for one in OPERATIONS if "system" in one.levels]
+    system = [_told(one) for one in catalog().operations if "system" in one.levels]
     referring = _referring(known)
     return _head("CapabilityStatement", "Kangyun", base, f"{base}/metadata", started) | {
         "title": "康云 Kangyun",
@@ -103,7 +104,7 @@ def _of_type(name: str, known: Parameters, referring: list[str]) -> dict[str, An
     shown = _shown(known)
     own: set[Level] = {"type", "instance"}
     operations = [
-        _told(one) for one in OPERATIONS if own & one.levels and (one.types is None or name in one.types)
+        _told(one) for one in catalog().operations if own & one.levels and (one.types is None or name in one.types)
     ] + [_bulk(operation, url) for operation, type_, url in BULK if type_ == name]  # fmt: skip
     return {
         "type": name,
@@ -171,7 +172,7 @@ def _referring(known: Known) -> dict[str, list[str]]:
 
 def terminology_capabilities(base: str, systems: Mapping[str, str | None], started: datetime) -> Resource:
     """Returns the TerminologyCapabilities; `systems` are the code systems at hand, with their versions."""
-    expand = next(one for one in OPERATIONS if one.name == "expand")
+    expand = next(one for one in catalog().operations if one.name == "expand")
     url = f"{base}/metadata?mode=terminology"
     return _head("TerminologyCapabilities", "KangyunTerminology", base, url, started) | {
         "lockedDate": False,

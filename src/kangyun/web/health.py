@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from kangyun.access.platform import Platform
 from kangyun.base.errors import PlatformError
+from kangyun.catalog import catalog
 from kangyun.web.metrics import CONTENT_TYPE, Metrics
 from kangyun.web.outcome import RETRY_AFTER
 
@@ -36,7 +37,7 @@ async def ready(platform: Platform | None) -> Response:
         parts |= {"root_key": key.is_file(), "disk": platform.disk.has_room}
         try:
             async with asyncio.timeout(WITHIN):
-                parts |= await platform.condition()
+                parts |= await platform.condition(catalog().schemas)
         except (PlatformError, TimeoutError):
             pass  # The answer says it: the parts that were not asked are not well.
     well = all(parts[name] for name in NEEDED)

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from typing import Any
 
 from kangyun.access.events.asking import PARAMETERS as OF_AUDIT_EVENTS
-from kangyun.access.operations import OPERATIONS, Operation
+from kangyun.access.operations import Operation
+from kangyun.catalog import catalog
 from kangyun.fhir.definitions import Element, definitions
 from kangyun.fhir.search.parameters import Known
 from kangyun.web.capability import COMMON
@@ -73,7 +74,7 @@ def openapi(base: str, known: Known) -> Json:
     }
     for name in types:
         paths[f"/{name}"] = _type(name, known)
-    for operation in OPERATIONS:
+    for operation in catalog().operations:
         paths |= _called(operation)
     return {
         "openapi": "3.1.0",

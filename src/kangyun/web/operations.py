@@ -10,9 +10,11 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from kangyun.access.operations import Call, Excerpt, Level, Operation, find
+from kangyun.access.operations import Call, Excerpt, Level, Operation
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Malformed, NotFound
+from kangyun.base.errors import Invalid, NotFound
+from kangyun.catalog import catalog
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.json import encode
@@ -30,7 +32,7 @@ async def answer_operation(request: HttpRequest, record: Record, base: str) -> A
     *place, last = request.segments
     type_, id_, version = _place(place)
     level: Level = "instance" if id_ else "type" if type_ else "system"
-    operation = find(last[1:], type_, level)
+    operation = catalog().find(last[1:], type_, level)
     if operation is None or (version is not None and not operation.on_versions):
         raise NotFound("web.no-such-operation", operation=last[1:65])
     methods = ("POST",) if operation.affects_state else ("GET", "HEAD", "POST")

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Literal
 
+from kangyun.access.operations import ELSEWHERE
 from kangyun.base.errors import PlatformError
+from kangyun.catalog import catalog
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.parameters import parameters
 from kangyun.fhir.search.query import MODIFIERS
@@ -20,7 +22,7 @@ Interaction = Literal[
     "other",
 ]  # fmt: skip
 MOST_SEGMENTS, MOST_NAMES = 6, 32
-_PATH_WORDS = frozenset({"_history", "_search", "metadata"})
+_PATH_WORDS = frozenset({"_history", "_search", "metadata", "apps"})
 # Names and modifiers that no resource type defines; each is the specification's, or ours (_cursor).
 _WORDS = frozenset(
     {
@@ -90,52 +92,13 @@ def _path_word(part: str) -> str:
 
 
 def _operation(part: str) -> str:
-    return part if part[1:] in OPERATIONS else "$[name]"
+    return part if part[1:] in operations() else "$[name]"
 
 
-OPERATIONS = frozenset(
-    {
-        *(
-            "validate",
-            "everything",
-            "meta",
-            "meta-add",
-            "meta-delete",
-            "expunge",
-            "export",
-            "import",
-            "bulk-status",
-            "bulk-file",
-            "approvals",
-            "confirm",
-            "refuse",
-            "resident-desk",
-            "staff-import",
-            "staff-template",
-            "factors",
-            "enrol",
-            "permit",
-            "remove",
-            "resident-unbind",
-        ),
-        *(
-            "lookup",
-            "validate-code",
-            "expand",
-            "subsumes",
-            "translate",
-            "closure",
-            "match",
-            "lastn",
-            "stats",
-            "graphql",
-        ),
-        *("who-looked", "alerts", "alert", "break-glass", "broken-glass", "review-glass", "erase", "sign"),
-        *("open", "show-code", "ask-word", "open-record"),
-        *("verify-signature", "bind-certificate", "end-certificate"),
-        *("document", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches"),
-    }
-)
+@cache
+def operations() -> frozenset[str]:
+    """Returns the names of operations that stand in a shape as they are."""
+    return ELSEWHERE | {one.name for one in catalog().operations}
 
 
 @lru_cache(maxsize=4096)

@@ -11,9 +11,9 @@ from kangyun.access.trail.vitals import trail_vitals
 from kangyun.base.crypto.opening import cipher_of
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings
+from kangyun.catalog import catalog
 from kangyun.cli.doctor import background
 from kangyun.cli.doctor.findings import Finding, good, note, unknown, wrong
-from kangyun.cli.serve import PACKAGES
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrations_of
 from kangyun.database.replication import follows_another, is_following, replication_vitals
@@ -78,7 +78,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 async def _schema(connection: asyncpg.Connection) -> Finding:
     if await connection.fetchval("SELECT to_regclass('migration') IS NULL"):
         return wrong("schema-missing")
-    wanted = {(one.package, one.name, one.phase) for package in PACKAGES for one in migrations_of(package)}
+    wanted = {(one.package, one.name, one.phase) for package in catalog().schemas for one in migrations_of(package)}
     done = {tuple(row) for row in await connection.fetch("SELECT package, name, phase FROM migration")}
     if any(phase == "pre" for _, _, phase in wanted - done):
         return wrong("schema-old", count=len(wanted - done))
