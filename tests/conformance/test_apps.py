@@ -153,12 +153,18 @@ APP = App(
     },
 )
 '''
+TONES = {
+    "resourceType": "CodeSystem", "url": "urn:kangyun:tone", "status": "active", "content": "complete",
+    "concept": [{"code": "warm"}],
+}  # fmt: skip
 ASKED = """
 import asyncio, httpx, json, sys
 from pathlib import Path
 from kangyun.access.actor import Actor
 from kangyun.access.signin import SignIn
 from kangyun.base.settings import Settings
+from kangyun.catalog import catalog
+from kangyun.catalog.publishing import publish
 from kangyun.web.app import Application
 
 TOKEN = "test-administrator-0123456789abcdef"
@@ -189,6 +195,8 @@ async def main():
             told[label] = [answer.status_code, answer.json()]
             return answer.json()
 
+        await publish(application._platform, catalog())
+        await ask("lookup", "GET", "CodeSystem/$lookup?system=urn:kangyun:tone&code=warm", "doctor")
         await ask("metadata", "GET", "metadata")
         await ask("apps", "GET", "apps")
         await ask("get", "GET", "$greet?name=li&times=2", "doctor")
@@ -233,6 +241,8 @@ def linked(folder):
     (app / "__init__.py").write_text('"""An app of a test."""\n')
     (app / "README.md").write_text("# Greeting\n")
     (app / "app.py").write_text(APP)
+    (app / "definitions").mkdir()
+    (app / "definitions" / "tone.json").write_text(json.dumps(TONES))
     texts = "title = 'Greeting'\nabout = 'x'\ngreet = 'x'\nwrite-greeting = 'x'\nsteal = 'x'\npeek = 'x'\n"
     for language in ("zh", "en"):
         (app / "texts" / f"{language}.toml").write_text(texts)
@@ -267,6 +277,10 @@ def test_a_folder_more_is_an_app_more(with_app):
     said = [{"name": "hello", "valueString": "hello li hello li"}]
     assert with_app["get"] == [200, {"resourceType": "Parameters", "parameter": said}]
     assert with_app["post"][0] == 200
+
+
+def test_its_definitions_are_there_for_whom_they_concern(with_app):
+    assert with_app["lookup"][0] == 200, with_app["lookup"]
 
 
 @pytest.mark.parametrize(
@@ -310,13 +324,25 @@ def test_without_the_folder_it_is_gone(with_app, shared_database, data, tmp_path
     assert "greet" not in {one["name"] for one in told["metadata"][1]["rest"][0]["operation"]}
 
 
-def test_a_wrong_declaration_keeps_the_process_from_starting(shared_database, data, tmp_path_factory):
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "text"),
+    [
+        ("app.py", 'reads=frozenset({"Task"})', 'reads=frozenset({"Tusk"})', "catalog.type"),
+        ("app.py", "APP = App", "OTHER = App", "catalog.no-app"),
+        ("definitions/tone.json", '"active"', '"lively"', "catalog.definition"),
+        ("definitions/tone.json", '"url"', '"id"', "catalog.definition-file"),
+        ("definitions/tone.json", "{", "[", "catalog.unreadable"),
+    ],
+)
+def test_what_is_wrong_keeps_the_process_from_starting(
+    shared_database, data, tmp_path_factory, file, right, wrong, text
+):  # fmt: skip
     package = linked(tmp_path_factory.mktemp("wrong"))
-    app = package / "care" / "greeting" / "app.py"
-    app.write_text(app.read_text().replace('reads=frozenset({"Task"})', 'reads=frozenset({"Tusk"})'))
+    changed = package / "care" / "greeting" / file
+    changed.write_text(changed.read_text().replace(right, wrong))
     done = subprocess.run(
         [sys.executable, "-c", ASKED, shared_database, data],
         env=os.environ | {"PYTHONPATH": str(package.parent)}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "catalog.type" in done.stderr
+    assert text in done.stderr

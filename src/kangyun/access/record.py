@@ -182,12 +182,13 @@ class Record:
         """Whether residents may be written about whose registration is not seen."""
         return self._decision.strangers
 
-    async def is_own(self, stored: Stored) -> bool:
-        """Whether a resource may be changed, as the actor's own institution wrote it: or anybody's may."""
-        if self._decision.writes_all:
-            return True
-        async with self._store.pool.connection() as connection:
-            return bool(await written_by(connection, self._institution, [stored.res]))
+    async def may_change(self, stored: Stored) -> None:
+        """Raises Forbidden where the actor changes no such resource, or only what his own institution wrote."""
+        self._may_write(self.operation("update", stored.type, id=stored.id))
+        if not self._decision.writes_all:
+            async with self._store.pool.connection() as connection:
+                if not await written_by(connection, self._institution, [stored.res]):
+                    raise Forbidden("store.not-yours")
 
     def absence(self, id_: str, current: Current | None) -> PlatformError:
         """Returns what is said of a resource of which nothing is there to be seen."""

@@ -5,12 +5,13 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from kangyun.access.apps import App, Installed
+from kangyun.base.errors import Invalid
 
 PACKAGES = ("care", "oversight", "research")
 
 
 def found() -> list[Installed]:
-    """Returns the apps, by their names. Raises TypeError for a folder that is none."""
+    """Returns the apps, by their names. Raises Invalid for a folder that is none."""
     apps = []
     for package in PACKAGES:
         home = import_module(f"kangyun.{package}")
@@ -24,5 +25,5 @@ def _app(package: str) -> Installed:
     name = f"kangyun.{package}.app"
     declared = getattr(import_module(name), "APP", None) if find_spec(name) is not None else None
     if not isinstance(declared, App):
-        raise TypeError(f"{package}/app.py declares no APP")
+        raise Invalid("catalog.no-app", app=package)
     return Installed(package, declared)

@@ -126,8 +126,7 @@ class Record:
         """
         self._may_read(type_)
         stored = await self._inner.read(type_, id_, whole=True)
-        if not await self._inner.is_own(stored):  # Before anything depends on what stands there.
-            raise Forbidden("store.not-yours")
+        await self._inner.may_change(stored)  # Before anything depends on what stands there.
         identifier = number_for(stored.resource)
         if identifier["system"] not in self._app.identifies:
             raise Undeclared("access.apps.undeclared-write", app=self._installed.name, type=identifier["system"])

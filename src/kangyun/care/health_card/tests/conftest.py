@@ -69,6 +69,7 @@ async def region(put, open_client, platform, settings, fresh_database):
     found = Region(await open_client(demo=True), platform, settings, fresh_database)
     for user, role, institution, reference in (
         ("wang", "doctor", B, ""), ("zhao", "registrar", B, ""), ("bao", "insurance", B, ""), ("qian", "doctor", A, ""),
+        ("yao", "pharmacist", B, ""),
         ("zhang", "resident", "Organization/platform", "Patient/a-zhang"),
     ):  # fmt: skip
         await found.admit(user, role, institution, reference)
