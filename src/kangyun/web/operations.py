@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from kangyun.access.operations import Call, Excerpt, Level, Operation
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Malformed, NotFound
-from kangyun.base.errors import Invalid, NotFound
 from kangyun.catalog import catalog
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from kangyun.access import identity_card
 from kangyun.base.errors import Invalid
+from kangyun.base.numbers import resident_id
 
 BEIJING = timezone(timedelta(hours=8))
 LONGEST = 4096  # characters of what is read
@@ -108,7 +108,7 @@ def identifiers(text: str, kind: Kind) -> tuple[str, ...]:
         number = _identity(text)
         if number is None:
             raise Invalid("care.health_card.not-a-number", at="code")
-        numbers = identity_card.forms(number)
+        numbers = resident_id.forms(number)
     return tuple(f"{system}|{number}" for system in kind.systems for number in numbers)
 
 
@@ -148,9 +148,9 @@ def _instant(text: str) -> datetime | None:
 
 def _identity(text: str) -> str | None:
     """Returns a number of 18 characters, None for what is none."""
-    number = identity_card.plain(text)
+    number = resident_id.plain(text)
     if len(number) == 15 and number.isascii() and number.isdecimal():
         century = "18" if number[12:] in _CENTENARIANS else "19"
         number = number[:6] + century + number[6:]
-        number += identity_card.check_character(number)
-    return number if identity_card.is_valid(number) else None
+        number += resident_id.check_character(number)
+    return number if resident_id.is_valid(number) else None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kangyun.access import identity_card
 from kangyun.base.errors import Forbidden, Invalid, RuleBroken
+from kangyun.base.numbers import resident_id
 from kangyun.care.health_card import own, rules
 
 FILE = files("kangyun.care.health_card").joinpath("data", "health_card.toml").read_text("utf-8")
@@ -51,7 +51,7 @@ def test_what_may_be_several_must_be_said(text):
 @given(st.dates(date(1900, 1, 1), date(1999, 12, 31)), st.integers(0, 995))
 def test_an_old_number_is_that_of_eighteen_characters(born, sequence):
     digits = f"990101{born:%Y%m%d}{sequence:03}"
-    number = digits + identity_card.check_character(digits)
+    number = digits + resident_id.check_character(digits)
     old = number[:6] + number[8:17]
     new_kind = RULES.kinds["id-card"]
     assert rules.identifiers(old, new_kind) == rules.identifiers(number, new_kind)
