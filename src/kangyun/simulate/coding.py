@@ -1,4 +1,4 @@
-"""Code systems and the small FHIR data types that every resource of the district uses.
+"""Code systems and the small FHIR data types that every resource of the city uses.
 
 OIDs are those that WS/T 500 documents use; lists without an OID get a URN of ours.
 """
@@ -16,6 +16,9 @@ INSTITUTION_ID = "urn:oid:2.16.156.10011.1.5"
 DEPARTMENT_ID = "urn:oid:2.16.156.10011.1.26"
 OUTPATIENT_ID = "urn:oid:2.16.156.10011.1.11"
 INPATIENT_ID = "urn:oid:2.16.156.10011.1.12"
+INSURANCE_NUMBER = "urn:kangyun:identifier:insurance-number"
+VISIT_CARD = "urn:kangyun:identifier:visit-card"  # a colon and the institution's credit code follow
+PASSPORT = "http://hl7.org/fhir/sid/passport-UTO"  # Utopia: the specimen state of ICAO Doc 9303
 PAYMENT = "urn:oid:2.16.156.10011.2.3.1.269"
 PLACE_ID = "urn:kangyun:identifier:place"
 INSTITUTION_CLASS = "urn:kangyun:code-system:ws-218-2002"

@@ -1,17 +1,12 @@
-"""The district as a stream of transaction bundles."""
+"""The demonstration district: the first residents of a city, each with one Patient, as transaction bundles."""
 
 from collections.abc import Iterator
 from datetime import date
-from itertools import count
-from random import Random
 
 from kangyun.simulate.bundle import Bundle
-from kangyun.simulate.institutions import Institutions
-from kangyun.simulate.people import Register
-from kangyun.simulate.record import Record
-from kangyun.simulate.tables import tables
+from kangyun.simulate.city import City
 
-__all__ = ["Bundle", "district"]
+YEARS = 2.0  # of recorded life: a demonstration is to be there soon
 
 
 def district(seed: int, residents: int, until: date) -> Iterator[Bundle]:
@@ -22,14 +17,7 @@ def district(seed: int, residents: int, until: date) -> Iterator[Bundle]:
 
     About 50 resources a resident. Numbers with decimals are Decimal, so that `120.0` stays `120.0`.
     """
-    known = tables()
-    institutions = Institutions(known, seed)
-    yield institutions.bundle()
-    register = Register(known, until)
-    given = 0
-    for number in count():
-        for resident in register.household(Random(f"{seed}:household:{number}")):
-            if given == residents:
-                return
-            yield Record(known, institutions, resident, until, seed).bundle()
-            given += 1
+    city = City(seed, residents, until, YEARS)
+    yield city.institutions.bundle()
+    for lived in city.lives():
+        yield lived.bundle

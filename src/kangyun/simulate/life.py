@@ -6,87 +6,62 @@ shift of the conditions that are there, and chance.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
-from itertools import pairwise
+from datetime import date, datetime, time, timedelta
 from random import Random
 
 from kangyun.simulate.people import DAYS_A_YEAR, Resident
-from kangyun.simulate.tables import Acute, CheckUp, Chronic, Institution, Tables, at_age
+from kangyun.simulate.readings import Readings
+from kangyun.simulate.tables import Tables, at_age
+from kangyun.simulate.tables.care import Acute, CheckUp, Chronic, Outbreak
+from kangyun.simulate.tables.city import InstitutionRow
+from kangyun.simulate.traits import Traits
+from kangyun.simulate.visits import BEIJING, Reason, Visit
 
-BEIJING = timezone(timedelta(hours=8))
 SCHOOL_AGE = 7  # years
-
-
-@dataclass(slots=True)
-class Reason:
-    """A diagnosis of a visit. `chronic` is the key of a condition that outlasts it."""
-
-    icd10: str
-    zh: str
-    chronic: str | None = None
-
-
-@dataclass(slots=True)
-class Visit:
-    """One contact with an institution.
-
-    `readings` are values by quantity, `reports` the keys of reports whose items are among them, `vaccines` pairs of
-    key and dose number; `fee` is in yuan, for what is not itemised.
-    """
-
-    kind: str
-    start: datetime
-    end: datetime
-    institution: Institution
-    department: str
-    reasons: list[Reason]
-    setting: str = "AMB"
-    measures: list[str] = field(default_factory=list)
-    reports: list[str] = field(default_factory=list)
-    readings: dict[str, float] = field(default_factory=dict)
-    drugs: list[str] = field(default_factory=list)
-    operation: str | None = None
-    vaccines: list[tuple[str, int]] = field(default_factory=list)
-    fee: float = 0.0
+STEP_UP = 4  # years of illness for each further drug; unverified
 
 
 class Life:
-    """The visits of one resident in the recorded years before `until`."""
+    """The visits of one resident in the recorded `years` before `until`, or before the resident's death."""
 
-    def __init__(self, tables: Tables, resident: Resident, until: date, rng: Random) -> None:
-        self._tables = tables
-        self._who = resident
-        self._until = until
-        self._from = max(resident.birth, until - timedelta(days=int(tables.district.place.years * DAYS_A_YEAR)))
-        self._rng = rng
+    def __init__(
+        self, tables: Tables, resident: Resident, traits: Traits, until: date, years: float, rng: Random
+    ) -> None:
+        self._tables, self._who, self._traits, self._until, self._rng = tables, resident, traits, until, rng
+        self._end = min(until, resident.death or until)
+        self._from = max(resident.birth, until - timedelta(days=int(years * DAYS_A_YEAR)))
+        self._readings = Readings(tables, resident, traits, rng)
         self._chronic = {c.key: c for c in tables.conditions.chronic}
-        self._places = {i.key: i for i in tables.district.institutions}
+        self._places = {i.key: i for i in tables.institutions.institutions}
 
     def visits(self) -> list[Visit]:
         """Returns all visits, oldest first."""
-        parts = (self._follow_ups(), self._illnesses(), self._check_ups(), self._pregnancies(), self._vaccinations())
+        parts = (
+            self._birth(), self._follow_ups(), self._illnesses(), self._outbreaks(), self._check_ups(),
+            self._pregnancies(), self._vaccinations(), self._death(),
+        )  # fmt: skip
         return sorted((visit for part in parts for visit in part), key=lambda visit: visit.start)
 
-    def next_follow_up(self) -> tuple[date, Institution] | None:
+    def next_follow_up(self) -> tuple[date, InstitutionRow] | None:
         """Returns day and place of the follow-up that is due after `until`, for residents with a chronic condition."""
-        if not self._who.onset:
+        if not self._traits.onset or self._who.death is not None:
             return None
-        return self._until + timedelta(days=self._rng.randint(2, 28)), self._institution("township")
+        return self._until + timedelta(days=self._rng.randint(2, 28)), self._institution("township", self._until)
 
     # places and times
 
-    def _institution(self, kind: str) -> Institution:
-        who = self._who
-        key = {"township": who.town.centre, "village": who.village.clinic}.get(kind, kind)
-        return self._places[key]
+    def _institution(self, kind: str, day: date) -> InstitutionRow:
+        home = self._who.as_of(day).home
+        if kind == "county":
+            hospitals = home.county.hospitals
+            return self._places[self._rng.choices([key for key, _ in hospitals], [share for _, share in hospitals])[0]]
+        key = {"township": home.town.centre, "village": home.village.clinic, "maternal": home.county.maternal}
+        return self._places[key.get(kind, kind)]
 
     def _open(
         self, kind: str, day: date, place: str, department: str, reasons: list[Reason], *, emergency: bool = False
     ) -> Visit:
-        institution = self._institution(place)
-        codes = [d.code for d in institution.departments]
-        fallback = "AA02" if "AA02" in codes else codes[0]
+        institution = self._institution(place, day)
         hour = self._rng.randint(0, 23) if emergency else self._rng.choice([8, 8, 9, 9, 10, 10, 11, 14, 15, 16])
         start = datetime.combine(day, time(hour, self._rng.randint(0, 59)), BEIJING)
         visit = Visit(
@@ -94,73 +69,18 @@ class Life:
             start,
             start + timedelta(minutes=self._rng.randint(10, 45)),
             institution,
-            department if department in codes else fallback,
+            self._department(institution, department),
             reasons,
         )
         if emergency:
             visit.setting = "EMER"
-            if "AA20" in codes:
-                visit.department = "AA20"
+            visit.department = self._department(institution, "AA20")
         return visit
 
-    # readings
-
-    def _shifts(self, day: date) -> dict[str, float]:
-        shifts: dict[str, float] = {}
-        for key, onset in self._who.onset.items():
-            if onset <= day:
-                for quantity, value in self._chronic[key].shift.items():
-                    shifts[quantity] = shifts.get(quantity, 0.0) + value
-        return shifts
-
-    def _value(self, key: str, day: date, shifts: dict[str, float]) -> float:
-        """Returns one reading, rounded as the quantity is reported."""
-        quantity = self._tables.observations.quantities[key]
-        age, sex = self._who.age(day), self._who.sex
-        mean, spread = quantity.mean[sex], quantity.sd
-        if quantity.grows and age < 18:
-            grown = self._grown(quantity.grows, age)
-            spread *= grown / mean
-            mean = grown
-        elif age >= 18:
-            mean += quantity.slope * (min(age, 80.0) - 40.0)
-        elif key in ("systolic", "diastolic"):
-            mean -= (18 - age) * 1.2
-        own = self._who.level[key]
-        chance = self._rng.gauss(0.0, 1.0)
-        noise = own + 0.05 * chance if quantity.steady else 0.7 * own + 0.7 * chance
-        value = mean + shifts.get(key, 0.0) + spread * noise
-        return round(min(max(value, quantity.least), quantity.most), quantity.decimals)
-
-    def _grown(self, what: str, age: float) -> float:
-        """Interpolates height (cm) or weight (kg) between the rows of the growth table."""
-        rows = [(row.age, getattr(row, what)[self._who.sex]) for row in self._tables.population.growth]
-        for (low, before), (high, after) in pairwise(rows):
-            if age < high:
-                part: float = before + (after - before) * (age - low) / (high - low)
-                return part
-        return float(rows[-1][1])
-
-    def _read(self, visit: Visit, measures: Iterable[str], reports: Iterable[str], extra: dict[str, float]) -> None:
-        """Takes the readings of a visit: vital signs, panels and the items of its reports."""
-        observations = self._tables.observations
-        day = visit.start.date()
-        shifts = self._shifts(day)
-        for key, value in extra.items():
-            shifts[key] = shifts.get(key, 0.0) + value
-        visit.measures = list(dict.fromkeys([*visit.measures, *measures]))
-        visit.reports = list(dict.fromkeys([*visit.reports, *reports]))
-        wanted: list[str] = []
-        for measure in visit.measures:
-            wanted += observations.panels[measure].components if measure in observations.panels else [measure]
-        for report in visit.reports:
-            wanted += observations.reports[report].items
-        for key in dict.fromkeys(wanted):
-            if key not in visit.readings and key != "bmi":
-                visit.readings[key] = self._value(key, day, shifts)
-        if "bmi" in wanted:
-            height = visit.readings.get("height") or self._value("height", day, {})
-            visit.readings["bmi"] = round(visit.readings["weight"] / (height / 100) ** 2, 1)
+    def _department(self, institution: InstitutionRow, wanted: str) -> str:
+        """Returns the department, or the one that does its work where there is none."""
+        codes = [d.code for d in self._tables.institutions.departments[institution.departments]]
+        return next((code for code in (wanted, "AA02", "AA03") if code in codes), codes[0])
 
     def _some(self, shares: Iterable[tuple[str, float]]) -> list[str]:
         return [key for key, share in shares if self._rng.random() < share]
@@ -169,16 +89,17 @@ class Life:
 
     def _follow_ups(self) -> Iterator[Visit]:
         """Chronic conditions are seen together, at the shortest of their intervals."""
-        if not self._who.onset:
+        if not self._traits.onset:
             return
         rng = self._rng
-        every = min(self._chronic[key].follow_up_days for key in self._who.onset)
-        day = max(self._from, min(self._who.onset.values())) + timedelta(days=rng.randint(0, every))
-        habit = {key: self._some(self._chronic[key].drugs) for key in self._who.onset}
+        every = min(self._chronic[key].follow_up_days for key in self._traits.onset)
+        day = max(self._from, min(self._traits.onset.values())) + timedelta(days=rng.randint(0, every))
+        habit = {key: self._some(self._chronic[key].drugs) for key in self._traits.onset}
         for count in range(1000):
-            if day >= self._until:
+            if day >= self._end:
                 return
-            present = [self._chronic[key] for key, onset in self._who.onset.items() if onset <= day]
+            present = [self._chronic[key] for key, onset in self._traits.onset.items() if onset <= day]
+            self._step_up(habit, day)
             yield self._follow_up(day, present, habit, with_reports=count % 4 == 0)
             day += timedelta(days=every + rng.randint(-10, 14))
 
@@ -189,17 +110,25 @@ class Life:
         reasons = [Reason(c.icd10, c.zh, c.key) for c in present]
         visit = self._open("follow-up", day, place, present[0].department, reasons)
         for condition in present:
-            self._read(visit, condition.measures, condition.reports if with_reports else [], {})
+            self._readings.take(visit, condition.measures, condition.reports if with_reports else [], {})
             visit.drugs += [drug for drug in habit[condition.key] if drug not in visit.drugs]
         return visit
+
+    def _step_up(self, habit: dict[str, list[str]], day: date) -> None:
+        """Who has been ill for long is given the next drug of the list, too."""
+        for key, drugs in habit.items():
+            wanted = int((day - self._traits.onset[key]).days / DAYS_A_YEAR / STEP_UP)
+            unused = [drug for drug, _ in self._chronic[key].drugs if drug not in drugs]
+            if unused and len(drugs) < wanted:
+                drugs.append(unused[0])
 
     def _days(self, per_year: Callable[[date], float]) -> Iterator[date]:
         """Draws the days of events whose yearly rate changes with the day, month by month."""
         day = self._from
-        while day < self._until:
+        while day < self._end:
             if self._rng.random() < per_year(day) / 12:
                 event = day + timedelta(days=self._rng.randint(0, 29))
-                if event < self._until:
+                if event < self._end:
                     yield event
             day += timedelta(days=30)
 
@@ -211,10 +140,34 @@ class Life:
             def rate(day: date, illness: Acute = illness, factor: float = factor * season) -> float:
                 if illness.months and day.month not in illness.months:
                     return 0.0
-                return factor * at_age(illness.ages, self._who.age(day))
+                return factor * self._raised(illness, day) * at_age(illness.ages, self._who.age(day))
 
             for day in self._days(rate):
                 yield self._illness(illness, day)
+
+    def _raised(self, illness: Acute, day: date) -> float:
+        """Returns by how much the conditions of that day raise the rate of an illness."""
+        factor = 1.0
+        for key, onset in self._traits.onset.items():
+            if onset <= day:
+                factor *= self._chronic[key].raises.get(illness.key, 1.0)
+        return factor
+
+    def _outbreaks(self) -> Iterator[Visit]:
+        """What goes round in a school or at an employer for some days."""
+        acute = {illness.key: illness for illness in self._tables.conditions.acute}
+        for outbreak in self._tables.conditions.outbreaks:
+            if outbreak.among != self._who.occupation:
+                continue
+            day = self._attacked(outbreak)
+            if day is not None and self._from <= day < self._end:
+                yield self._illness(acute[outbreak.illness], day)
+
+    def _attacked(self, outbreak: Outbreak) -> date | None:
+        if self._rng.random() >= outbreak.attack:
+            return None
+        begin = date(self._until.year - outbreak.years_ago, outbreak.month, outbreak.day)
+        return begin + timedelta(days=int(self._rng.triangular(0, outbreak.days, outbreak.days / 3)))
 
     def _illness(self, illness: Acute, day: date) -> Visit:
         rng = self._rng
@@ -224,10 +177,10 @@ class Life:
         emergency = illness.emergency or (place == "county" and rng.random() < 0.08)
         visit = self._open("illness", day, place, department, [Reason(illness.icd10, illness.zh)], emergency=emergency)
         if illness.stay:
-            visit.setting, visit.department = "IMP", department
+            visit.setting, visit.department = "IMP", self._department(visit.institution, department)
             visit.end = visit.start + timedelta(days=rng.randint(*illness.stay))
         reports = [*illness.reports, *self._some(illness.report_share.items())] if place != "village" else []
-        self._read(visit, illness.measures, reports, illness.shift)
+        self._readings.take(visit, illness.measures, reports, illness.shift)
         visit.drugs = self._some(illness.drugs)
         if illness.operation and rng.random() < illness.operation_share:
             visit.operation = illness.operation
@@ -239,7 +192,7 @@ class Life:
         child = check_ups["child"]
         for months in child.months:
             day = self._who.birth + timedelta(days=int(months * 30.44))
-            if self._from <= day < self._until and self._rng.random() < 0.85:
+            if self._from <= day < self._end and self._rng.random() < 0.85:
                 measures = [*child.measures, *(child.infant_measures if months <= 24 else [])]
                 reports = [key for key, least in child.reports_from_months.items() if months >= least]
                 yield self._check_up(child, day, measures, reports)
@@ -247,21 +200,50 @@ class Life:
         if self._rng.random() >= kind.share:
             return
         day = self._from + timedelta(days=self._rng.randint(0, kind.every_days))
-        while day < self._until:
+        while day < self._end:
             if self._who.age(day) >= kind.from_age:
                 yield self._check_up(kind, day, kind.measures, kind.reports)
             day += timedelta(days=kind.every_days + self._rng.randint(-30, 30))
 
     def _check_up(self, kind: CheckUp, day: date, measures: list[str], reports: list[str]) -> Visit:
         visit = self._open("check-up", day, kind.kind, kind.department, [Reason(kind.icd10, kind.zh)])
-        self._read(visit, measures, reports, {})
+        self._readings.take(visit, measures, reports, {})
         visit.fee = 30.0
         return visit
 
+    def _birth(self) -> Iterator[Visit]:
+        table, who = self._tables.conditions.birth, self._who
+        if who.birth != self._from or who.birth >= self._end:
+            return
+        visit = self._open("birth", who.birth, "maternal", "AA05", [Reason(table.icd10, table.zh)])
+        visit.setting, visit.fee = "IMP", table.fee
+        visit.end = visit.start + timedelta(days=self._rng.randint(*table.stay))
+        self._readings.take(visit, table.measures, [], {})
+        yield visit
+
+    def _death(self) -> Iterator[Visit]:
+        """Some die in hospital."""
+        table, death = self._tables.conditions.death, self._who.death
+        if death is None or self._rng.random() >= table.in_hospital:
+            return
+        icd10, zh, _ = self._rng.choices(table.causes, [share for *_, share in table.causes])[0]
+        begin = max(self._who.birth, death - timedelta(days=self._rng.randint(*table.stay)))
+        visit = self._open("death", begin, "county", "AA03", [Reason(icd10, zh)])
+        visit.setting, visit.fee = "IMP", table.fee
+        visit.end = max(visit.start, datetime.combine(death, time(self._rng.randint(0, 23), 30), BEIJING))
+        self._readings.take(visit, table.measures, table.reports, {})
+        yield visit
+
     def _pregnancies(self) -> Iterator[Visit]:
         who, table = self._who, self._tables.conditions.pregnancy
-        births = [birth for birth in who.child_births if birth > self._from]
-        if who.sex == "female" and 22 <= who.age(self._until) < 40 and self._rng.random() < table.ongoing_share:
+        births = sorted({child.birth for child in who.children if child.birth > self._from})
+        births = births if who.sex == "female" else []
+        if (
+            who.sex == "female"
+            and who.death is None
+            and 22 <= who.age(self._until) < 40
+            and self._rng.random() < table.ongoing_share
+        ):
             births.append(self._until + timedelta(days=self._rng.randint(20, 180)))
         for birth in births:
             yield from self._pregnancy(birth)
@@ -271,14 +253,16 @@ class Life:
         antenatal = [Reason(table.antenatal_icd10, table.antenatal_zh)]
         for week in table.weeks:
             day = birth - timedelta(days=(40 - week) * 7 + rng.randint(-3, 3))
-            if self._from <= day < self._until:
+            if self._from <= day < self._end:
                 visit = self._open("antenatal", day, "maternal", "AA06", antenatal)
                 fetal = table.fetal_measures if week >= 20 else []
                 extra = {"fundal-height": week - 30.0, "weight": (week - 8) * 0.35}
-                self._read(visit, [*table.measures, *fetal], table.reports if week in (12, 28, 36) else [], extra)
+                self._readings.take(
+                    visit, [*table.measures, *fetal], table.reports if week in (12, 28, 36) else [], extra
+                )
                 visit.drugs = self._some(table.drugs) if week == 12 else []
                 yield visit
-        if birth >= self._until:
+        if birth >= self._end:
             return
         caesarean = rng.random() < table.caesarean_share
         reason = (
@@ -290,14 +274,14 @@ class Life:
         stay.setting, stay.fee = "IMP", table.fee
         stay.end = stay.start + timedelta(days=rng.randint(*table.stay))
         stay.operation = "caesarean" if caesarean else "delivery"
-        self._read(stay, table.measures, table.reports, {})
+        self._readings.take(stay, table.measures, table.reports, {})
         yield stay
         after = birth + timedelta(days=42)
-        if after < self._until:
+        if after < self._end:
             visit = self._open(
                 "postpartum", after, "maternal", "AA06", [Reason(table.postpartum_icd10, table.postpartum_zh)]
             )
-            self._read(visit, table.measures, [], {})
+            self._readings.take(visit, table.measures, [], {})
             yield visit
 
     def _vaccinations(self) -> Iterator[Visit]:
@@ -314,7 +298,7 @@ class Life:
                     if self._rng.random() < vaccine.yearly_share and day >= self._from:
                         due.setdefault(day, []).append((key, 1))
         for day, doses in sorted(due.items()):
-            if self._who.birth <= day < self._until:
+            if self._who.birth <= day < self._end:
                 visit = self._open("vaccination", day, "township", "AA01", [])
                 visit.vaccines = doses
                 yield visit

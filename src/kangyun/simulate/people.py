@@ -1,137 +1,112 @@
-"""Households and the residents in them: names, births, numbers, addresses, and what they are prone to.
+"""A resident: who they are, whose relative, and what their papers said on a day.
 
-Facts about persons, not FHIR. Everything is drawn from the random source that the caller gives.
+Facts about persons, not FHIR, and not what an institution has written down of them.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from random import Random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
 
-from kangyun.base.numbers import resident_id
-from kangyun.simulate.tables import Allergy, Tables, Town, Village, at_age
+from kangyun.simulate.names import Name
+from kangyun.simulate.tables.city import County, Town, Village
 
 DAYS_A_YEAR = 365.25
-GENERATION = 20  # least years between parent and child
+LAST_OLD_NUMBERS = date(1999, 10, 1)  # GB 11643-1999 came into force: numbers given out before had 15 digits
+
+
+@dataclass(slots=True, frozen=True)
+class Home:
+    """Where somebody lives. `text` is the address from the town on."""
+
+    county: County
+    town: Town
+    village: Village
+    text: str
+
+    def __str__(self) -> str:
+        return self.county.name + self.text
+
+
+@dataclass(slots=True, frozen=True)
+class Papers:
+    """What is true of somebody on a day. `number` and `phone` are empty where there is none."""
+
+    name: Name
+    number: str
+    phone: str
+    home: Home
 
 
 @dataclass(slots=True)
 class Resident:
-    """One person. `onset` maps the key of a chronic condition to the date of its diagnosis.
+    """One person. `history` has what held until a day, newest first; `papers` are those of the last day.
 
-    `level` says for each quantity how far the person lies from the mean, in standard deviations.
+    `registered_home` is the address of the household register where it is elsewhere. `document` says which kind of
+    number the papers have: id, passport, or none for somebody who never had one.
     """
 
     index: int
+    household: int
     role: str
-    surname: str
-    given: str
     sex: str
     birth: date
-    number: str
-    phone: str
-    town: Town
-    village: Village
-    address: str
-    contact: "Resident | None" = None
-    smoker: bool = False
-    allergy: Allergy | None = None
-    onset: dict[str, date] = field(default_factory=dict)
-    child_births: list[date] = field(default_factory=list)
-    level: dict[str, float] = field(default_factory=dict)
+    papers: Papers
+    people: str = ""
+    document: str = "id"
+    registered_home: str = ""
+    occupation: str = ""
+    married: date | None = None
+    death: date | None = None
+    father: "Resident | None" = None
+    mother: "Resident | None" = None
+    spouse: "Resident | None" = None
+    twin: "Resident | None" = None
+    children: "list[Resident]" = field(default_factory=list)
+    members: "list[Resident]" = field(default_factory=list)
+    history: list[tuple[date, str, object]] = field(default_factory=list)
 
     @property
-    def name(self) -> str:
-        return self.surname + self.given
+    def id(self) -> str:
+        return f"R{self.index:08d}"
 
     def age(self, on: date) -> float:
         """Returns the age in years."""
         return (on - self.birth).days / DAYS_A_YEAR
 
+    def as_of(self, on: date) -> Papers:
+        """Returns what was true on a day."""
+        papers = self.papers
+        for until, what, former in self.history:
+            if on < until:
+                papers = replace(papers, **{what: former})  # type: ignore[arg-type]
+        return papers
 
-class Register:
-    """Draws households one after the other and gives everyone a number that nobody else has."""
+    def kin(self) -> "Iterator[Resident]":
+        """Gives the relatives, those first whose telephone and card are at hand."""
+        for one in (self.mother, self.father, self.spouse, *self.children, *self.members):
+            if one is not None and one is not self:
+                yield one
 
-    def __init__(self, tables: Tables, until: date) -> None:
-        self._tables = tables
-        self._until = until
-        self._registered = 0
-        self._born: Counter[tuple[date, str]] = Counter()
-        self._surnames = list(tables.names.surnames)
-        self._shares = list(tables.names.surnames.values())
-
-    def household(self, rng: Random) -> list[Resident]:
-        """Draws one household of one to five residents."""
-        kinds = self._tables.population.households
-        kind = rng.choices(kinds, [k.share for k in kinds])[0]
-        town = rng.choice(self._tables.district.towns)
-        village = rng.choice(town.villages)
-        address = f"{town.name}{village.name}{rng.randint(1, 9)}组{rng.randint(1, 80)}号"
-        surname = self._surname(rng)
-        members: list[Resident] = []
-        for role, youngest, oldest, sex in kind.members:
-            birth = self._birth(rng, role, youngest, oldest, members)
-            if sex == "any":
-                sex = rng.choices(["male", "female"], [51.2, 48.8])[0]
-            family = self._surname(rng) if role in ("spouse", "mother") else surname
-            given = self._given(rng, sex, birth.year)
-            number, phone = self._numbers(birth, sex)
-            members.append(
-                Resident(self._registered, role, family, given, sex, birth, number, phone, town, village, address)
-            )
-            self._registered += 1
-        for member in members:
-            self._traits(rng, member)
-        _relate(members)
-        return members
-
-    def _surname(self, rng: Random) -> str:
-        return rng.choices(self._surnames, self._shares)[0]
-
-    def _given(self, rng: Random, sex: str, year: int) -> str:
-        row = next(row for row in self._tables.names.given if year <= row.until)
-        return rng.choice(row.male if sex == "male" else row.female)
-
-    def _birth(self, rng: Random, role: str, youngest: int, oldest: int, members: list[Resident]) -> date:
-        if role == "child":
-            parents = [int(m.age(self._until)) for m in members if m.role in ("head", "spouse")]
-            oldest = max(youngest, min(oldest, min(parents) - GENERATION - 1))
-        elif role in ("father", "mother"):
-            youngest = max(youngest, int(members[0].age(self._until)) + GENERATION + 1)
-            oldest = max(youngest, oldest)
-        days = rng.randint(int(youngest * DAYS_A_YEAR) + 1, int((oldest + 1) * DAYS_A_YEAR) - 1)
-        return self._until - timedelta(days=days)
-
-    def _numbers(self, birth: date, sex: str) -> tuple[str, str]:
-        """Returns ID number and phone. The 499 numbers of a day and sex suffice for a district of any real size."""
-        place = self._tables.district.place
-        count = self._born[birth, sex]
-        self._born[birth, sex] += 1
-        sequence = count * 2 + (1 if sex == "male" else 2)
-        return resident_id.made(place.division, birth, sequence), f"{place.mobile_prefix}{self._registered:08d}"
-
-    def _traits(self, rng: Random, resident: Resident) -> None:
-        population = self._tables.population
-        age = resident.age(self._until)
-        resident.smoker = age >= 18 and rng.random() < population.smoker_share[resident.sex]
-        if rng.random() < population.allergy_share:
-            resident.allergy = rng.choices(population.allergies, [a.share for a in population.allergies])[0]
-        for condition in self._tables.conditions.chronic:
-            factor = condition.male if resident.sex == "male" else condition.female
-            if rng.random() < at_age(condition.ages, age) * factor * condition.diagnosed:
-                first = max(condition.ages[0][0], age - 15)
-                since = int(rng.random() * (age - first) * DAYS_A_YEAR)
-                resident.onset[condition.key] = self._until - timedelta(days=since)
-        for key in self._tables.observations.quantities:
-            resident.level[key] = rng.gauss(0.0, 1.0)
+    def contact(self, on: date) -> "Resident | None":
+        """Returns the relative to call: of a child a parent, else the spouse, else whoever is of the household."""
+        alive = [one for one in self.kin() if one.birth < on and (one.death is None or one.death > on)]
+        if self.age(on) >= 18:
+            alive.sort(key=lambda one: one is not self.spouse)
+        return next((one for one in alive if one.age(on) >= 18), None)
 
 
-def _relate(members: list[Resident]) -> None:
-    """Names a contact for everyone, and tells mothers when their children were born."""
-    head = members[0]
-    spouse = next((m for m in members if m.role == "spouse"), None)
-    for member in members[1:]:
-        member.contact = head
-    if spouse is not None:
-        head.contact = spouse
-        spouse.child_births = [m.birth for m in members if m.role == "child"]
+def phone_of(resident: Resident, on: date) -> tuple[str, Resident | None]:
+    """Returns the telephone somebody gives on a day, and whose it is where it is not their own; "" for none."""
+    own = resident.as_of(on).phone
+    if own:
+        return own, None
+    for one in resident.kin():
+        theirs = one.as_of(on).phone if one.birth < on else ""
+        if theirs:
+            return theirs, one
+    return "", None
+
+
+def old_number(number: str) -> str:
+    """Returns the 15 digits that an 18-character number had before 1999-10-01."""
+    return number[:6] + number[8:17]

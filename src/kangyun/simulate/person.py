@@ -3,9 +3,11 @@
 from datetime import date
 
 from kangyun.simulate.bundle import Resource
-from kangyun.simulate.coding import ATC, CONTRACT, HEALTH_RECORD_ID, LOINC, PAYMENT, RESIDENT_ID, concept, hl7
-from kangyun.simulate.people import Resident
-from kangyun.simulate.tables import Allergy, Place
+from kangyun.simulate.coding import ATC, CONTRACT, HEALTH_RECORD_ID, LOINC, PASSPORT, PAYMENT, RESIDENT_ID, concept, hl7
+from kangyun.simulate.people import Resident, phone_of
+from kangyun.simulate.tables.city import Place
+from kangyun.simulate.tables.people import Allergy
+from kangyun.simulate.traits import Traits
 
 SMOKING = {True: ("LA18976-3", "每天吸烟"), False: ("LA18978-9", "从不吸烟")}
 
@@ -15,44 +17,57 @@ def _year(until: date) -> Resource:
 
 
 def _name(who: Resident) -> Resource:
-    return {"text": who.name, "family": who.surname, "given": [who.given]}
+    name = who.papers.name
+    parts: Resource = {"text": name.text} | ({"family": name.surname} if name.surname else {})
+    return parts | {"given": [name.given]}
 
 
-def _phone(who: Resident) -> Resource:
-    return {"system": "phone", "value": who.phone, "use": "mobile"}
+def _phone(phone: str) -> list[Resource]:
+    return [{"system": "phone", "value": phone, "use": "mobile"}] if phone else []
 
 
-def demographics(place: Place, who: Resident, *, managing: Resource, practitioner: Resource) -> Resource:
-    """Returns the elements of the Patient."""
+def demographics(place: Place, who: Resident, until: date, *, managing: Resource, practitioner: Resource) -> Resource:
+    """Returns the elements of the Patient, as somebody writes them who has time and all papers at hand."""
+    home, number = who.papers.home, who.papers.number
+    passport = who.document == "passport"
     patient: Resource = {
         "identifier": [
-            {"use": "official", "type": hl7("v2-0203", "NI"), "system": RESIDENT_ID, "value": who.number},
-            {"system": HEALTH_RECORD_ID, "value": f"{place.division}{who.index:011d}"},
+            {
+                "use": "official", "type": hl7("v2-0203", "PPN" if passport else "NI"),
+                "system": PASSPORT if passport else RESIDENT_ID, "value": number,
+            },
+            {"system": HEALTH_RECORD_ID, "value": f"{home.county.division}{who.index:011d}"},
         ],
         "active": True,
         "name": [{"use": "official"} | _name(who)],
-        "telecom": [_phone(who)],
+        "telecom": _phone(phone_of(who, until)[0]),
         "gender": who.sex,
         "birthDate": who.birth.isoformat(),
         "address": [
             {
                 "use": "home",
-                "text": f"{place.province}{place.city}{place.county}{who.address}",
-                "line": [who.address],
+                "text": f"{place.province}{place.city}{home.county.name}{home.text}",
+                "line": [home.text],
                 "city": place.city,
-                "district": place.county,
+                "district": home.county.name,
                 "state": place.province,
-                "postalCode": place.postal_code,
+                "postalCode": home.county.postal_code,
                 "country": "CN",
             }
         ],
         "generalPractitioner": [practitioner],
         "managingOrganization": managing,
-    }
-    if who.contact is not None:
+    }  # fmt: skip
+    if not patient["telecom"]:
+        del patient["telecom"]
+    if who.death is not None:
+        patient["deceasedDateTime"] = who.death.isoformat()
+    contact = who.contact(until)
+    if contact is not None:
         relationship = [hl7("v2-0131", "C", "Emergency Contact")]
+        phone = _phone(phone_of(contact, until)[0])
         patient["contact"] = [
-            {"relationship": relationship, "name": _name(who.contact), "telecom": [_phone(who.contact)]}
+            {"relationship": relationship, "name": _name(contact)} | ({"telecom": phone} if phone else {})
         ]
     return patient
 
@@ -63,7 +78,7 @@ def insurance(who: Resident, patient: Resource, insurer: Resource, until: date, 
     return {
         "status": "active",
         "type": concept(PAYMENT, *kind),
-        "subscriberId": who.number,
+        "subscriberId": who.papers.number,
         "beneficiary": patient,
         "period": _year(until),
         "payor": [insurer],
@@ -94,10 +109,10 @@ def smoking(smoker: bool, patient: Resource, until: date) -> Resource:
     }
 
 
-def contract_group(who: Resident, until: date) -> str:
+def contract_group(who: Resident, traits: Traits, until: date) -> str:
     """Returns the group whose share of contracts applies."""
     age = who.age(until)
-    if who.onset:
+    if traits.onset:
         return "chronic"
     return "elder" if age >= 65 else "child" if age < 7 else "other"
 

@@ -6,6 +6,7 @@ from random import Random
 
 from kangyun.simulate import person
 from kangyun.simulate.bundle import Bundle, Resource, Transaction
+from kangyun.simulate.charts import Charts
 from kangyun.simulate.coding import (
     ATC,
     CVX,
@@ -24,9 +25,14 @@ from kangyun.simulate.coding import (
     quantity,
 )
 from kangyun.simulate.institutions import Clinician, Institutions
-from kangyun.simulate.life import BEIJING, Life, Reason, Visit
+from kangyun.simulate.life import Life
 from kangyun.simulate.people import Resident
-from kangyun.simulate.tables import Institution, Quantity, Tables
+from kangyun.simulate.registrations import Desk, Truth
+from kangyun.simulate.tables import Tables
+from kangyun.simulate.tables.care import Quantity
+from kangyun.simulate.tables.city import InstitutionRow
+from kangyun.simulate.traits import draw_traits
+from kangyun.simulate.visits import BEIJING, Reason, Visit
 
 SETTINGS = {"AMB": "ambulatory", "EMER": "emergency", "IMP": "inpatient encounter"}
 VITAL_SIGNS = [{"coding": [{"system": HL7 + "observation-category", "code": "vital-signs", "display": "Vital Signs"}]}]
@@ -34,57 +40,63 @@ LABORATORY = [{"coding": [{"system": HL7 + "observation-category", "code": "labo
 
 
 class Record:
-    """Writes one resident's resources. Used once."""
+    """Writes one resident's resources. Used once. `truth` says of each Patient who it is of, where a desk wrote it."""
 
-    def __init__(self, tables: Tables, institutions: Institutions, resident: Resident, until: date, seed: int) -> None:
-        self._tables = tables
-        self._institutions = institutions
-        self._who = resident
-        self._until = until
+    def __init__(
+        self, tables: Tables, institutions: Institutions, resident: Resident, until: date, years: float, seed: int,
+        desk: Desk | None = None,
+    ) -> None:  # fmt: skip
+        self._tables, self._institutions, self._who, self._until = tables, institutions, resident, until
         self._rng = Random(f"{seed}:resident:{resident.index}")
         self._transaction = Transaction(Random(f"{seed}:resident:{resident.index}:ids"))
-        self._life = Life(tables, resident, until, self._rng)
-        self._conditions: dict[str, Resource] = {}
-        self._home = next(i for i in tables.district.institutions if i.key == resident.town.centre)
+        self._traits = draw_traits(tables, resident, until, self._rng)
+        self._life = Life(tables, resident, self._traits, until, years, self._rng)
+        self._chronic = {condition.key: condition for condition in tables.conditions.chronic}
+        self._home = institutions.by_key[resident.papers.home.town.centre]
         self._gp = self._rng.choice(institutions.doctors(self._home, "AA02"))
+        place = tables.city.place
+        self._charts = Charts(self._transaction, place, institutions, resident, until, desk, self._rng)
+
+    @property
+    def truth(self) -> list[Truth]:
+        return self._charts.truth
 
     def bundle(self) -> Bundle:
         """Returns the transaction bundle of everything that is known about the resident."""
-        place, who, until = self._tables.district.place, self._who, self._until
-        home = self._institutions.reference(self._home)
-        insurer = self._institutions.reference(self._institutions.insurer())
-        employed = 22 <= who.age(until) < 60 and self._rng.random() < 0.4
-        self._patient = self._transaction.add(
-            "Patient", person.demographics(place, who, managing=home, practitioner=self._gp.reference)
-        )
-        self._coverage = self._transaction.add(
-            "Coverage", person.insurance(who, self._patient, insurer, until, employed=employed)
-        )
+        visits = self._life.visits()
+        last = self._who.death or self._until
+        seen = [visit.start.date() for visit in visits if visit.institution is self._home]
+        home = self._charts.at(self._home, min([last, *seen]), self._gp.reference)
+        self._chart = home
         self._standing()
-        for visit in self._life.visits():
+        for visit in visits:
             self._visit(visit)
+        self._chart = home
         self._due()
         return self._transaction.bundle()
 
     def _standing(self) -> None:
         """What holds apart from any visit: chronic conditions, allergy, smoking, the family doctor's contract."""
-        who, add = self._who, self._transaction.add
-        for condition in self._tables.conditions.chronic:
-            if condition.key in who.onset:
-                onset = who.onset[condition.key]
-                self._conditions[condition.key] = self._condition(condition.icd10, condition.zh, onset, "active")
-        if who.allergy is not None:
-            add("AllergyIntolerance", person.allergy(who.allergy, self._patient))
+        who, traits, add, patient = self._who, self._traits, self._transaction.add, self._chart.patient
+        addresses = [self._lasting(key) for key in traits.onset]
+        if traits.allergy is not None:
+            add("AllergyIntolerance", person.allergy(traits.allergy, patient))
         if who.age(self._until) >= 18:
-            add("Observation", person.smoking(who.smoker, self._patient, self._until))
+            add("Observation", person.smoking(traits.smoker, patient, self._until))
         shares = self._tables.population.contract_share
-        if self._rng.random() < shares[person.contract_group(who, self._until)]:
+        if who.death is None and self._rng.random() < shares[person.contract_group(who, traits, self._until)]:
             home = self._institutions.reference(self._home)
-            add("EpisodeOfCare", person.contract(self._patient, home, self._gp.reference, self._until))
-            if who.onset:
-                names = [c.zh for c in self._tables.conditions.chronic if c.key in who.onset]
-                addresses = list(self._conditions.values())
-                add("CarePlan", person.care_plan(self._patient, self._gp.reference, names, addresses, self._until))
+            add("EpisodeOfCare", person.contract(patient, home, self._gp.reference, self._until))
+            if traits.onset:
+                names = [self._chronic[key].zh for key in traits.onset]
+                add("CarePlan", person.care_plan(patient, self._gp.reference, names, addresses, self._until))
+
+    def _lasting(self, key: str) -> Resource:
+        """Returns a reference to a chronic condition in the chart."""
+        if key not in self._chart.conditions:
+            condition, onset = self._chronic[key], self._traits.onset[key]
+            self._chart.conditions[key] = self._condition(condition.icd10, condition.zh, onset, "active")
+        return self._chart.conditions[key]
 
     def _condition(self, icd10: str, zh: str, onset: date | datetime, status: str) -> Resource:
         visit = isinstance(onset, datetime)
@@ -95,7 +107,7 @@ class Record:
                 "verificationStatus": hl7("condition-ver-status", "confirmed"),
                 "category": [hl7("condition-category", "encounter-diagnosis" if visit else "problem-list-item")],
                 "code": concept(ICD10, icd10, zh),
-                "subject": self._patient,
+                "subject": self._chart.patient,
                 "onsetDateTime": instant(onset) if isinstance(onset, datetime) else onset.isoformat(),
             },
         )
@@ -104,12 +116,13 @@ class Record:
 
     def _visit(self, visit: Visit) -> None:
         doctor = self._rng.choice(self._institutions.doctors(visit.institution, visit.department))
+        self._chart = self._charts.at(visit.institution, visit.start.date(), self._gp.reference)
         if visit.kind == "vaccination":
             self._immunizations(visit, doctor)
             return
         conditions = [self._reason(visit, reason) for reason in visit.reasons]
         encounter = self._transaction.add("Encounter", self._encounter(visit, doctor, conditions))
-        about = {"subject": self._patient, "encounter": encounter}
+        about = {"subject": self._chart.patient, "encounter": encounter}
         at = visit.start + timedelta(minutes=4)
         observed = self._observations(visit, about, at)
         for key in visit.reports:
@@ -123,19 +136,19 @@ class Record:
 
     def _reason(self, visit: Visit, reason: Reason) -> Resource:
         if reason.chronic is not None:
-            return self._conditions[reason.chronic]
+            return self._lasting(reason.chronic)
         return self._condition(reason.icd10, reason.zh, visit.start, "resolved")
 
     def _encounter(self, visit: Visit, doctor: Clinician, conditions: list[Resource]) -> Resource:
         inpatient = visit.setting == "IMP"
-        departments = {d.code: d.zh for d in visit.institution.departments}
+        departments = {d.code: d.zh for d in self._institutions.departments(visit.institution)}
         serial = f"{visit.start:%Y%m%d%H%M}{self._who.index:06d}"
         encounter: Resource = {
             "identifier": [{"system": INPATIENT_ID if inpatient else OUTPATIENT_ID, "value": serial}],
             "status": "finished",
             "class": {"system": HL7 + "v3-ActCode", "code": visit.setting, "display": SETTINGS[visit.setting]},
             "serviceType": concept(DEPARTMENT, visit.department, departments[visit.department]),
-            "subject": self._patient,
+            "subject": self._chart.patient,
             "participant": [{"individual": doctor.reference}],
             "period": {"start": instant(visit.start), "end": instant(visit.end)},
             "diagnosis": [
@@ -146,7 +159,8 @@ class Record:
             "serviceProvider": self._institutions.reference(visit.institution),
         }
         if inpatient:
-            encounter["hospitalization"] = {"dischargeDisposition": hl7("discharge-disposition", "home", "Home")}
+            left = ("exp", "Expired") if visit.kind == "death" else ("home", "Home")
+            encounter["hospitalization"] = {"dischargeDisposition": hl7("discharge-disposition", *left)}
         return encounter
 
     def _observations(self, visit: Visit, about: Resource, at: datetime) -> dict[str, Resource]:
@@ -244,7 +258,7 @@ class Record:
                 {
                     "status": "completed",
                     "vaccineCode": concept(CVX, vaccine.cvx, vaccine.zh),
-                    "patient": self._patient,
+                    "patient": self._chart.patient,
                     "occurrenceDateTime": instant(visit.start),
                     "primarySource": True,
                     "location": self._institutions.location(visit.institution),
@@ -276,7 +290,7 @@ class Record:
                 "status": "active",
                 "type": hl7("claim-type", "institutional" if visit.setting == "IMP" else "professional"),
                 "use": "claim",
-                "patient": self._patient,
+                "patient": self._chart.patient,
                 "billablePeriod": {"start": instant(visit.start), "end": instant(visit.end)},
                 "created": instant(visit.end),
                 "insurer": self._institutions.reference(self._institutions.insurer()),
@@ -287,7 +301,7 @@ class Record:
                     {"sequence": rank, "diagnosisReference": condition}
                     for rank, condition in enumerate(conditions, start=1)
                 ],
-                "insurance": [{"sequence": 1, "focal": True, "coverage": self._coverage}],
+                "insurance": [{"sequence": 1, "focal": True, "coverage": self._chart.coverage}],
                 "item": [
                     {"sequence": rank, "productOrService": {"text": text}, "net": money(fee), "encounter": [encounter]}
                     for rank, (text, fee) in enumerate(fees, start=1)
@@ -305,7 +319,7 @@ class Record:
         start = datetime.combine(day, time(self._rng.choice([8, 9, 10, 14, 15]), 30), BEIJING)
         self._transaction.add("Appointment", self._appointment(start, institution))
 
-    def _appointment(self, start: datetime, institution: Institution) -> Resource:
+    def _appointment(self, start: datetime, institution: InstitutionRow) -> Resource:
         return {
             "status": "booked",
             "serviceType": [concept(DEPARTMENT, "AA02", "全科医疗科")],
@@ -314,7 +328,7 @@ class Record:
             "end": instant(start + timedelta(minutes=20)),
             "created": self._until.isoformat(),
             "participant": [
-                {"actor": self._patient, "status": "accepted"},
+                {"actor": self._chart.patient, "status": "accepted"},
                 {"actor": self._gp.reference, "status": "accepted"},
                 {"actor": self._institutions.location(institution), "status": "accepted"},
             ],

@@ -1,5 +1,6 @@
 """The tables name only what exists, and say where their numbers come from."""
 
+import re
 from importlib.resources import files
 
 import pytest
@@ -34,9 +35,25 @@ def test_panels_and_reports_are_made_of_quantities(known):
 
 
 def test_towns_name_institutions(known):
-    keys = {institution.key for institution in known.district.institutions}
-    assert {town.centre for town in known.district.towns} <= keys
-    assert {village.clinic for town in known.district.towns for village in town.villages} <= keys
+    keys = {institution.key for institution in known.institutions.institutions}
+    counties = known.city.counties
+    towns = [town for county in counties for town in county.towns]
+    assert {town.centre for town in towns} <= keys
+    assert {village.clinic for town in towns for village in town.villages} <= keys
+    assert {key for county in counties for key, _ in county.hospitals} <= keys
+    assert {key for county in counties for key in (county.maternal, county.pharmacy)} <= keys
+
+
+def test_outbreaks_are_of_known_illnesses_among_somebody(known):
+    groups = {employer for county in known.city.counties for employer in county.employers}
+    groups |= {name for county in known.city.counties for _, name in county.schools}
+    assert {outbreak.among for outbreak in known.conditions.outbreaks} <= groups
+    assert {outbreak.illness for outbreak in known.conditions.outbreaks} <= {i.key for i in known.conditions.acute}
+
+
+def test_what_raises_an_illness_names_one(known):
+    raised = {key for condition in known.conditions.chronic for key in condition.raises}
+    assert raised <= {illness.key for illness in known.conditions.acute}
 
 
 def test_every_condition_says_how_certain_its_rate_is(known):
@@ -45,14 +62,16 @@ def test_every_condition_says_how_certain_its_rate_is(known):
 
 
 def test_the_division_is_one_that_does_not_exist(known):
-    assert known.district.place.division.startswith("99")
+    divisions = [county.division for county in known.city.counties] + [o.division for o in known.city.origins]
+    assert all(re.fullmatch(r"99\d{4}", division) for division in divisions)
 
 
 def test_every_table_stands_in_the_source_file():
     data = files("kangyun.simulate").joinpath("data")
     source = data.joinpath("SOURCE.md").read_text("utf-8")
     names = [item.name for item in data.iterdir() if item.name.endswith(".toml")]
-    assert len(names) == 6
+    names += [item.name for item in data.joinpath("errors").iterdir()]
+    assert len(names) == 10
     assert [name for name in names if name not in source] == []
 
 

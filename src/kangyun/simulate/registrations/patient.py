@@ -1,0 +1,70 @@
+"""A registration as the elements of a FHIR Patient."""
+
+from kangyun.simulate.bundle import Resource
+from kangyun.simulate.coding import (
+    INSURANCE_NUMBER,
+    PASSPORT,
+    RESIDENT_ID,
+    VISIT_CARD,
+    hl7,
+)
+from kangyun.simulate.registrations.form import Written
+
+_TYPES = {code: hl7("v2-0203", code) for code in ("NI", "PPN", "MR", "SN")}
+_CONTACT, _EMPLOYER = [hl7("v2-0131", "C", "Emergency Contact")], [hl7("v2-0131", "E", "Employer")]
+_MARITAL = {code: hl7("v3-MaritalStatus", code) for code in ("M", "S", "W")}
+
+
+def patient_elements(written: Written, code: str, institution: Resource) -> Resource:
+    """Returns the elements of the Patient.
+
+    code:        the institution's social credit code; its visit cards are unique with it only.
+    institution: a Reference to it.
+    """
+    patient: Resource = {"identifier": _identifiers(written, code), "active": True, "name": [_name(written)]}
+    if written.phone:
+        patient["telecom"] = [{"system": "phone", "value": written.phone}]
+    patient["gender"] = written.sex
+    if written.birth is not None:
+        patient["birthDate"] = written.birth.isoformat()
+    if written.death is not None:
+        patient["deceasedDateTime"] = written.death.isoformat()
+    if written.address:
+        patient["address"] = [{"text": written.address}]
+    if written.marital:
+        patient["maritalStatus"] = _MARITAL[written.marital]
+    if contacts := _contacts(written):
+        patient["contact"] = contacts
+    return patient | {"managingOrganization": institution}
+
+
+def _identifiers(written: Written, code: str) -> list[Resource]:
+    found: list[Resource] = []
+    if written.card:
+        found.append({"type": _TYPES["MR"], "system": f"{VISIT_CARD}:{code}", "value": written.card})
+    if written.number:
+        type_, system = ("PPN", PASSPORT) if written.document == "passport" else ("NI", RESIDENT_ID)
+        found.append({"use": "official", "type": _TYPES[type_], "system": system, "value": written.number})
+    if written.insurance:
+        found.append({"type": _TYPES["SN"], "system": INSURANCE_NUMBER, "value": written.insurance})
+    return found
+
+
+def _name(written: Written) -> Resource:
+    name: Resource = {"use": "official", "text": written.name}
+    if written.family:
+        name["family"] = written.family
+    if written.given:
+        name["given"] = [written.given]
+    return name
+
+
+def _contacts(written: Written) -> list[Resource]:
+    contacts: list[Resource] = []
+    if written.contact is not None:
+        name, phone = written.contact
+        contact: Resource = {"relationship": _CONTACT, "name": {"text": name}}
+        contacts.append(contact | {"telecom": [{"system": "phone", "value": phone}]} if phone else contact)
+    if written.work:
+        contacts.append({"relationship": _EMPLOYER, "name": {"text": written.work}})
+    return contacts
