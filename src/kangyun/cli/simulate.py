@@ -23,7 +23,7 @@ from kangyun.fhir.json import encode
 from kangyun.simulate import City, ErrorModel, Traps, error_model, models, row
 
 NOTICE = "00-demonstration.txt"
-INSTITUTIONS = "00-institutions.json"
+INSTITUTIONS = "hospitalInformation.json"  # the name of what `kangyun load` brings in first
 FILES = ("registrations.ndjson", "truth.ndjson", "residents.ndjson", "traps.ndjson", NOTICE)
 _SHOWN_EVERY = 100  # residents
 

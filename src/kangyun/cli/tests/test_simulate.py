@@ -39,7 +39,7 @@ def test_a_city_is_bundles_registrations_and_the_truth(folder):
 def test_registrations_alone_are_as_many_as_asked_for(folder):
     simulate(Wish(folder, residents=30, until=UNTIL, registrations_only=True, each=3, errors="learning"))
     assert len(lines_of(folder / "registrations.ndjson")) == len(lines_of(folder / "truth.ndjson")) == 90
-    assert [file.name for file in (folder / "bundles").iterdir()] == ["00-institutions.json"]
+    assert [file.name for file in (folder / "bundles").iterdir()] == ["hospitalInformation.json"]
 
 
 @pytest.mark.parametrize("alone", [False, True])
