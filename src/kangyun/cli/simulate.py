@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +17,7 @@ from rich.progress import Progress, TaskID
 
 from kangyun.base.errors import Invalid
 from kangyun.base.settings import read_settings
+from kangyun.base.texts import Language, say
 from kangyun.cli.loading.progress import bar
 from kangyun.cli.speech import announce, speak
 from kangyun.fhir.json import encode
@@ -130,7 +131,9 @@ def _line(file: IO[bytes], what: Any) -> None:
 
 
 def _notice(wish: Wish, until: date) -> str:
-    return speak(
-        "cli.simulated-notice",
-        seed=wish.seed, residents=wish.residents, years=f"{wish.years:g}", until=until.isoformat(), errors=wish.errors,
-    )  # fmt: skip
+    given: dict[str, str | int] = {
+        "seed": wish.seed, "residents": wish.residents, "years": f"{wish.years:g}", "until": until.isoformat(),
+        "errors": wish.errors,
+    }  # fmt: skip
+    # In both languages: whoever finds the folder is to know what it is.
+    return "\n".join(say("cli.simulated-notice", language, given) for language in get_args(Language))

@@ -58,7 +58,7 @@ from kangyun.web.metrics import (
 )
 from kangyun.web.openid import Openid
 from kangyun.web.outcome import outcome, retry_after, unexpected
-from kangyun.web.pages import page_routes
+from kangyun.web.pages import marked_styles, page_routes
 from kangyun.web.proxies import Proxies
 from kangyun.web.residents import ResidentDesk, resident_routes
 from kangyun.web.rest import Rest
@@ -279,6 +279,7 @@ class Application:
                 Route("/health/live", live),
                 Route("/health/ready", self._ready),
                 Route("/metrics", self._figures),
+                *(marked_styles() if settings.demo else []),
                 *self._openid.routes(),
                 *resident_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),

@@ -66,5 +66,5 @@ def _contacts(written: Written) -> list[Resource]:
         contact: Resource = {"relationship": _CONTACT, "name": {"text": name}}
         contacts.append(contact | {"telecom": [{"system": "phone", "value": phone}]} if phone else contact)
     if written.work:
-        contacts.append({"relationship": _EMPLOYER, "name": {"text": written.work}})
+        contacts.append({"relationship": _EMPLOYER, "organization": {"display": written.work}})
     return contacts

@@ -14,8 +14,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kangyun.web.look.page import CSS as LOOK_CSS
+from kangyun.web.openid.pages import CSS as SIGN_IN_CSS
+
 FILES = {"/": "index.html", "/pages/page.css": "page.css", "/pages/page.js": "page.js"}
 _MEDIA_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript"}
+_STYLES = {"/oauth/pages.css": SIGN_IN_CSS, "/look/page.css": LOOK_CSS}
+_MARK = """
+body::before { content: "演示数据：人员和记录均为虚构 · Demonstration: everybody in here is invented"; display: block;
+  padding: 8px 24px; background: #b42318; color: #fff; text-align: center; font-weight: bold; }
+"""
 HEADERS = {
     # Nothing but what this server sends, in nobody's frame; no address of a record goes to another site.
     "content-security-policy": (
@@ -38,6 +46,21 @@ def page_routes(*, demonstration: bool) -> list[Route]:
         return JSONResponse(about, headers={"cache-control": "no-cache"})
 
     return [Route("/about", tell), *(_file(path, name) for path, name in FILES.items())]
+
+
+def marked_styles() -> list[Route]:
+    """Returns routes of the other pages' style sheets that put 演示数据 on top of all that they style.
+
+    A demonstration has them before the sheets themselves: so no page can forget to say it.
+    """
+    return [_style(path, style + _MARK.encode()) for path, style in _STYLES.items()]
+
+
+def _style(path: str, style: bytes) -> Route:
+    async def send(request: Request) -> Response:
+        return Response(style, media_type=_MEDIA_TYPES["css"], headers=HEADERS)
+
+    return Route(path, send)
 
 
 def _file(path: str, name: str) -> Route:

@@ -35,6 +35,14 @@ async def test_a_demonstration_says_so(page):
     assert "演示数据" in (await page.get("/")).text
 
 
+@pytest.mark.parametrize("sheet", ["/oauth/pages.css", "/look/page.css"])
+async def test_all_other_pages_of_a_demonstration_say_so_too(page, open_client, sheet):
+    assert "演示数据" in (await page.get(sheet)).text
+    real = await open_client(token=None, demo=False)
+    real.base_url = "http://127.0.0.1:8080/"
+    assert "演示数据" not in (await real.get(sheet)).text
+
+
 @pytest.mark.parametrize("syntax", ["?.", "??", "replaceAll", "innerHTML", "=>"])
 async def test_the_script_runs_on_chrome_78_and_trusts_no_record(page, syntax):
     code = "\n".join(line for line in (await page.get("/pages/page.js")).text.splitlines() if "//" not in line[:2])
