@@ -70,7 +70,8 @@ class Desk:
         readable = who.document == "id" and who.age(on) >= entry.machine_from
         if readable and point < entry.machine:
             return self._by_machine(rng, who, on, papers, habit)
-        sources = [one for one in earlier if one.entry != "newborn" and "whole-unidentified" not in one.errors]
+        # Nobody copies what plainly is not of who stands there.
+        sources = [one for one in earlier if one.entry != "newborn" and not any(e[:5] == "whole" for e in one.errors)]
         if sources and entry.machine <= point < entry.machine + entry.copied:
             source = rng.choice(sources)
             return replace(source, on=on, entry="copied", errors=list(source.errors), insurance="", contact=None)
@@ -80,6 +81,8 @@ class Desk:
         written = Written(on, "machine", sex=who.sex, birth=who.birth, number=papers.number)
         naming.right(written, papers.name, habit)
         written.address = who.registered_home or address_text(self._tables.city.place, papers.home, "full")
+        if who.registered_home:
+            written.errors.append("address-registered")
         self._phone(rng, written, who, on, 1.0, habit)
         return written
 

@@ -29,7 +29,6 @@ class NumberAge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Newborn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mothers_number: float
-    named_late: float
 
 
 class Spelling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
