@@ -49,7 +49,9 @@ class Charts:
             elements = person.demographics(self._place, self._who, self._until, managing=managing, practitioner=doctor)
         else:
             written = self._desk.write(self._rng, self._who, institution, on, self._written)
-            elements = patient_elements(written, self._institutions.code(institution), managing)
+            elements = patient_elements(
+                written, self._institutions.code(institution), managing, self._institutions.insurer().name
+            )
         patient = self._transaction.add("Patient", elements)
         if self._desk is not None:
             self._written.append(written)

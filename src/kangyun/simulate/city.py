@@ -63,6 +63,7 @@ class City:
     def registrations(self, model: ErrorModel, each: int = 4) -> Iterator[tuple[Resource, Truth]]:
         """Gives `each` Patients of each resident, with the truth: fast, without the lives that lead to them."""
         desk = Desk(self._tables, model, self.seed)
+        insurer = self.institutions.insurer().name
         names = {key: self._name(one) for key, one in self.institutions.by_key.items()}
         for resident in self.residents():
             rng = Random(f"{self.seed}:registrations:{resident.index}")
@@ -76,7 +77,7 @@ class City:
                 )
                 written.append(form)
                 id_ = str(UUID(int=rng.getrandbits(128), version=4))
-                elements = patient_elements(form, *names[institution.key])
+                elements = patient_elements(form, *names[institution.key], insurer)
                 patient = {"resourceType": "Patient", "id": id_, "meta": META} | elements
                 yield patient, form.truth(id_, resident.id, institution.key)
 

@@ -11,7 +11,6 @@ from kangyun.simulate.names import Name
 from kangyun.simulate.tables.city import County, Town, Village
 
 DAYS_A_YEAR = 365.25
-LAST_OLD_NUMBERS = date(1999, 10, 1)  # GB 11643-1999 came into force: numbers given out before had 15 digits
 
 
 @dataclass(slots=True, frozen=True)
@@ -105,8 +104,3 @@ def phone_of(resident: Resident, on: date) -> tuple[str, Resident | None]:
         if theirs:
             return theirs, one
     return "", None
-
-
-def old_number(number: str) -> str:
-    """Returns the 15 digits that an 18-character number had before 1999-10-01."""
-    return number[:6] + number[8:17]

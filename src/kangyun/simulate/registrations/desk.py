@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from random import Random
 
-from kangyun.simulate.people import Home, Papers, Resident, old_number, phone_of
+from kangyun.base.numbers import resident_id
+from kangyun.simulate.people import Home, Papers, Resident, phone_of
 from kangyun.simulate.registrations import naming, slips
 from kangyun.simulate.registrations.form import Written
 from kangyun.simulate.registrations.habits import Habits, address_text, habits
@@ -56,7 +57,8 @@ class Desk:
         if "whole-numbers-swapped" in written.errors:
             written.number, written.card = written.card, written.number
         own = papers.number
-        written.valid_number = bool(own) and written.number.upper() in (own, old_number(own))
+        known = resident_id.forms(own) if who.document == "id" else (own,)
+        written.valid_number = bool(own) and written.number.upper() in known
         return written
 
     # who it is
@@ -143,7 +145,7 @@ class Desk:
             case "digit-missing":
                 written.number = slips.digit_missing(rng, number)
             case "old" if who.document == "id" and who.birth.year < 1980:
-                written.number = old_number(number)
+                written.number = resident_id.shortened(papers.number)
             case "lent":
                 written.number = next((one.as_of(on).number for one in who.kin() if one.birth < on), number) or number
             case "passport" if who.document == "id":

@@ -10,18 +10,20 @@ from kangyun.simulate.coding import (
 )
 from kangyun.simulate.registrations.form import Written
 
-_TYPES = {code: hl7("v2-0203", code) for code in ("NI", "PPN", "MR", "SN")}
+_TYPES = {code: hl7("v2-0203", code) for code in ("NI", "PPN", "SN")}
+_CARD = {"text": "就诊卡"}
 _CONTACT, _EMPLOYER = [hl7("v2-0131", "C", "Emergency Contact")], [hl7("v2-0131", "E", "Employer")]
 _MARITAL = {code: hl7("v3-MaritalStatus", code) for code in ("M", "S", "W")}
 
 
-def patient_elements(written: Written, code: str, institution: Resource) -> Resource:
+def patient_elements(written: Written, code: str, institution: Resource, insurer: str) -> Resource:
     """Returns the elements of the Patient.
 
     code:        the institution's social credit code; its visit cards are unique with it only.
     institution: a Reference to it.
+    insurer:     the name of who gave the insurance number out.
     """
-    patient: Resource = {"identifier": _identifiers(written, code), "active": True, "name": [_name(written)]}
+    patient: Resource = {"identifier": _identifiers(written, code, insurer), "active": True, "name": [_name(written)]}
     if written.phone:
         patient["telecom"] = [{"system": "phone", "value": written.phone}]
     patient["gender"] = written.sex
@@ -38,15 +40,22 @@ def patient_elements(written: Written, code: str, institution: Resource) -> Reso
     return patient | {"managingOrganization": institution}
 
 
-def _identifiers(written: Written, code: str) -> list[Resource]:
+def _identifiers(written: Written, code: str, insurer: str) -> list[Resource]:
     found: list[Resource] = []
     if written.card:
-        found.append({"type": _TYPES["MR"], "system": f"{VISIT_CARD}:{code}", "value": written.card})
+        found.append({"type": _CARD, "system": f"{VISIT_CARD}:{code}", "value": written.card})
     if written.number:
         type_, system = ("PPN", PASSPORT) if written.document == "passport" else ("NI", RESIDENT_ID)
         found.append({"use": "official", "type": _TYPES[type_], "system": system, "value": written.number})
     if written.insurance:
-        found.append({"type": _TYPES["SN"], "system": INSURANCE_NUMBER, "value": written.insurance})
+        found.append(
+            {
+                "type": _TYPES["SN"],
+                "system": INSURANCE_NUMBER,
+                "value": written.insurance,
+                "assigner": {"display": insurer},
+            }
+        )
     return found
 
 
