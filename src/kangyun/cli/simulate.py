@@ -61,6 +61,7 @@ def simulate(wish: Wish) -> int:
     with bar() as progress:
         task = progress.add_task(speak("cli.simulating"), total=wish.residents, told="")
         count = _write(wish, city, model, _teller(progress, task))
+        progress.update(task, completed=wish.residents, told=speak("cli.export-told", count=f"{count:,}"))
     (wish.folder / NOTICE).write_text(_notice(wish, until), "utf-8")
     seconds = f"{time.monotonic() - began:,.1f}"
     text = "cli.simulated-registrations" if wish.registrations_only else "cli.simulated"
