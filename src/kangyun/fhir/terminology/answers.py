@@ -117,7 +117,7 @@ def validate_code(
     terminology: Terminology, claim: Claim, value_set: Content | None = None, language: str | None = None
 ) -> Verdict:
     """Says whether a code is valid, in a value set if one is given, in its system if not."""
-    system = claim.system
+    system = None if claim.system is None else terminology.name_of(claim.system)
     if value_set is not None:
         if system is None:
             systems = [url for url in value_set.systems if value_set.has(url, claim.code)]

@@ -48,6 +48,8 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 class Library(Protocol):
     """Where a value set finds what it refers to."""
 
+    def name_of(self, system: str) -> str: ...
+
     def system(self, url: str, version: str | None = None) -> System | None: ...
 
     def content(self, canonical: str, within: tuple[str, ...] = ()) -> "Content | None": ...
@@ -261,6 +263,8 @@ def _part(include: Include, library: Library, within: tuple[str, ...], uses: set
     url = include.system
     if url is None:
         return Part(None, None, None, {}, None, tuple(sets), missing or (None if sets else "?"))
+    uses.add(url)
+    url = library.name_of(url)
     uses.add(url)
     home = library.system(url, include.version)
     form = FORMS.get(url) if home is None else None

@@ -1,4 +1,4 @@
-"""The code systems, value sets and concept maps at hand: those of the specification and those that were added.
+"""The code systems, value sets and concept maps at hand: those that came with the platform and those that were added.
 
 Immutable: adding resources makes a new `Terminology` that keeps every index which the new ones do not touch, so a
 site holds one and replaces it when a terminology resource changes. Nothing is fetched: `needs` says which urls a
@@ -12,7 +12,9 @@ from functools import cache
 
 from kangyun.base.errors import Invalid, NotFound, NotSupported
 from kangyun.fhir import Resource
+from kangyun.fhir.china import canonical
 from kangyun.fhir.definitions import definitions
+from kangyun.fhir.terminology import shipped
 from kangyun.fhir.terminology.contents import Content, prepare
 from kangyun.fhir.terminology.forms import FORMS
 from kangyun.fhir.terminology.maps import Maps
@@ -100,23 +102,31 @@ class Terminology:
 
     # Library, for value sets
 
-    def system(self, url: str, version: str | None = None) -> System | None:
-        """Returns a code system as an index, None for one that is not here.
+    def name_of(self, system: str) -> str:
+        """Returns the canonical name of a code system; one that was added under another name keeps that."""
+        return system if ("CodeSystem", system) in self._added else canonical(system)
 
-        Of what was added, only the version asked for; the specification's own systems have one version each.
+    def system(self, url: str, version: str | None = None) -> System | None:
+        """Returns a code system under any of its names as an index, None for one that is not here.
+
+        Of what was added and of China's lists, only the version asked for; the specification's own systems have one
+        version each.
         """
-        key = url
-        if ("CodeSystem", url) in self._added and version is not None:
-            key = f"{url}|{version}"
+        url = self.name_of(url)
+        added = ("CodeSystem", url) in self._added
+        key = f"{url}|{version}" if version is not None and (added or shipped.has_editions(url)) else url
         system = self._systems.get(key)
         if system is None:
             resource = self._added.get(("CodeSystem", key))
-            if resource is None and key == url:
-                resource = definitions().terminology.code_system(url)
+            ours = resource is None and (key == url or shipped.has_editions(url))
+            if ours:
+                resource = shipped.code_system(url, version if key != url else None)
             definition = None if resource is None else read(resource, CodeSystem)
             if definition is None or definition.content == "supplement":
                 return None
-            system = self._systems[key] = System(definition, self._supplements.get(url, ()))
+            extra = self._supplements.get(url, ())
+            indexed = shipped.indexed(url, definition, extra, version) if ours else System(definition, extra)
+            system = self._systems[key] = indexed
         return system
 
     def content(self, canonical: str, within: tuple[str, ...] = ()) -> Content | None:
@@ -136,7 +146,7 @@ class Terminology:
         url, _, version = canonical.partition("|")
         resource = self._added.get(("ValueSet", canonical))
         if resource is None and ("ValueSet", url) not in self._added:
-            resource = definitions().terminology.value_set(url)
+            resource = shipped.value_set(url)
             if resource is not None and version not in ("", resource.get("version"), definitions().version):
                 return None
         return resource
@@ -158,8 +168,9 @@ class Terminology:
         return ValueSet(url, version or None, Compose((Include(system, version or None),)))
 
     def systems(self) -> Mapping[str, str | None]:
-        """Returns the urls of the code systems at hand, with the versions of those that were added."""
-        found: dict[str, str | None] = dict.fromkeys([*definitions().terminology.code_system_urls, *FORMS])
+        """Returns the urls of the code systems at hand, with the versions of those that were added and of China's."""
+        found: dict[str, str | None] = {url: shipped.version(url) for url in shipped.code_system_urls()}
+        found |= dict.fromkeys(FORMS)
         for (kind, url), resource in self._added.items():
             if kind == "CodeSystem" and "|" not in url and resource.get("content") != "supplement":
                 found[url] = resource.get("version")
@@ -206,9 +217,7 @@ class Terminology:
         if self._maps is None:
             urls = {url for kind, url in self._added if kind == "ConceptMap"}
             added = [read(self._added["ConceptMap", url], ConceptMap) for url in urls if "|" not in url]
-            own = [
-                read(each, ConceptMap) for each in definitions().terminology.concept_maps() if each["url"] not in urls
-            ]
+            own = [read(each, ConceptMap) for each in shipped.concept_maps() if each["url"] not in urls]
             self._maps = Maps([*added, *own])
         return self._maps
 
@@ -221,12 +230,13 @@ def _affected(resource: Resource) -> list[str]:
 
 @cache
 def specified() -> frozenset[str]:
-    """Returns the urls that the specification gives a meaning to: of its resources, and of systems that have a form."""
-    of_package = definitions().terminology
-    return frozenset((*of_package.code_system_urls, *of_package.value_set_urls, *of_package.concept_map_urls, *FORMS))
+    """Returns the urls that came with a meaning: of shipped resources, and of systems that have a form."""
+    return frozenset(
+        (*shipped.code_system_urls(), *shipped.value_set_urls(), *shipped.concept_map_urls(), *FORMS)
+    )  # fmt: skip
 
 
 @cache
 def specification() -> Terminology:
-    """Returns the terminology of the R4 specification itself, one in a process."""
+    """Returns the terminology that comes with the platform, the R4 specification's and China's, one in a process."""
     return Terminology({}, {}, {})

@@ -36,7 +36,8 @@ def translate(terminology: Terminology, call: Call) -> Resource:
     reverse = inputs.boolean("reverse", False)
     matches: list[Match] = []
     for system, code in _codes(inputs):
-        matches += terminology.maps.translate(replace(asked, system=system, code=code), only=only, reverse=reverse)
+        for name in dict.fromkeys((system, None if system is None else terminology.name_of(system))):
+            matches += terminology.maps.translate(replace(asked, system=name, code=code), only=only, reverse=reverse)
     result = any(match.counts for match in matches)
     message = [] if result else [value("message", "String", say("fhir.terminology.no-translation", call.language))]
     return parameters(value("result", "Boolean", result), *message, *map(_match, matches))
