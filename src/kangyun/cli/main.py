@@ -13,7 +13,7 @@ import typer
 
 from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
-from kangyun.cli import safekeeping
+from kangyun.cli import registering, safekeeping
 from kangyun.cli.policy import policy
 from kangyun.cli.speech import complain, speak
 
@@ -679,6 +679,9 @@ def staff_import(
     from kangyun.cli import staff as listing
 
     sys.exit(listing.import_list(data, file, by, dry_run=dry_run))
+
+
+registering.add_to(app)
 
 
 def main() -> None:

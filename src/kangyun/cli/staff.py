@@ -27,7 +27,7 @@ ABOUT = Circumstances("staff-import", "", "")
 
 def write_template(file: Path) -> None:
     """Writes the empty list."""
-    _write(file, template(the_list().column, the_list().note))
+    write_new(file, template(the_list().column, the_list().note))
     announce(speak("cli.staff-written", file=str(file)))
 
 
@@ -63,7 +63,7 @@ def import_list(data: Path | None, file: Path, by: str, *, dry_run: bool) -> int
     text = "access.staff.tried" if dry_run else "access.staff.done"
     announce(speak(text, refused=len(refused), **outcome.counts))
     if refused or outcome.sign_ins:
-        _write(told, report(sheet.header, refused, outcome.sign_ins))
+        write_new(told, report(sheet.header, refused, outcome.sign_ins))
         announce(speak("cli.staff-written", file=str(told)))
     return 1 if refused else 0
 
@@ -96,7 +96,7 @@ def _run(data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
         asyncio.run(on(database))
 
 
-def _write(file: Path, body: bytes) -> None:
+def write_new(file: Path, body: bytes) -> None:
     """Writes a new file that nobody else reads. Raises Conflict where there is one, Unavailable where it cannot."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

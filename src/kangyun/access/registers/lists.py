@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -114,14 +115,18 @@ class Reading:
             self.wrong("code", column, list=listed["title"] if listed else system)
         return found
 
+    def division_of_demonstration(self, column: str) -> None:
+        """Notes that a column has the fictitious division: right in a demonstration only."""
+        if not self._demonstration:
+            self.wrong("demonstration", column)
+
     def division(self, column: str) -> Division | None:
         """Returns the division of a column, which may be abolished. That of demonstrations is for those."""
         text = self.cells[column]
         if not text:
             return None
         if is_demonstration(text):
-            if not self._demonstration:
-                self.wrong("demonstration", column)
+            self.division_of_demonstration(column)
             return None
         found = lookup(text)
         if found is None:
@@ -136,14 +141,16 @@ class Reading:
 def _names(system: str) -> Mapping[str, tuple[str, str]]:
     """Returns code and display by code, by display, and by what else a concept is called."""
     listed = code_system(system)
-    found: dict[str, tuple[str, str]] = {}
-    for concept in listed["concept"] if listed is not None else ():
-        pair = concept["code"], concept["display"]
-        names = [one["value"] for one in concept.get("designation", ())]
-        for name in (concept["display"], *names):
-            found.setdefault(name, pair)
-    # A code is a code, whatever else is called so.
-    return found | {pair[0]: pair for pair in list(found.values())}
+    pairs = [(concept["code"], concept["display"]) for concept in (listed["concept"] if listed is not None else ())]
+    others = [
+        (one["value"], (concept["code"], concept["display"]))
+        for concept in (listed["concept"] if listed is not None else ())
+        for one in concept.get("designation", ())
+    ]
+    named = [(pair[1], pair) for pair in pairs] + others
+    counted = Counter(name for name, _ in named)
+    # What several codes are called says none of them; a code is a code, whatever else is called so.
+    return {name: pair for name, pair in named if counted[name] == 1} | {pair[0]: pair for pair in pairs}
 
 
 def masked(value: str) -> str:

@@ -51,10 +51,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The rows below the header; empty ones are left out."""
+    """The rows below the header; empty ones are left out. name: of the sheet, of a CSV none."""
 
     header: tuple[str, ...]
     rows: tuple[Row, ...]
+    name: str = ""
 
 
 def read_sheet(file: bytes, required: Sequence[str]) -> Sheet:
@@ -64,11 +65,11 @@ def read_sheet(file: bytes, required: Sequence[str]) -> Sheet:
     """
     if len(file) > LARGEST:
         raise TooLong("access.staff.too-large", most=LARGEST)
-    table = _workbook(file) if file.startswith(_ZIP) else _csv(file)
+    name, table = _workbook(file) if file.startswith(_ZIP) else ("", _csv(file))
     for place, cells in enumerate(table[:_HEADER_WITHIN]):
         header = tuple(text.strip() for text, _ in cells)
         if set(required) <= set(header):
-            return Sheet(header, tuple(_rows(header, table[place + 1 :], place + 2)))
+            return Sheet(header, tuple(_rows(header, table[place + 1 :], place + 2)), name)
     raise Invalid("access.staff.no-header", columns="、".join(required))
 
 
@@ -86,7 +87,7 @@ def _rows(header: Sequence[str], table: Sequence[Cells], first: int) -> list[Row
     return rows
 
 
-def _workbook(file: bytes) -> list[Cells]:
+def _workbook(file: bytes) -> tuple[str, list[Cells]]:
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -99,7 +100,7 @@ def _workbook(file: bytes) -> list[Cells]:
                 table.append([_shown(value) for value in row])
                 if len(table) > MOST_ROWS:
                     raise Invalid("access.staff.too-many", most=MOST_ROWS)
-            return table
+            return str(book.worksheets[0].title), table
         finally:
             book.close()
     except Invalid:
@@ -174,10 +175,12 @@ def _csv(file: bytes) -> list[Cells]:
 # --- what is written
 
 
-def template(columns: Mapping[str, str], notes: Mapping[str, str]) -> bytes:
-    """Returns an empty list with its header, and a second sheet that says what goes where."""
+def template(
+    columns: Mapping[str, str], notes: Mapping[str, str], title: str = "人员", rows: Sequence[Sequence[str]] = ()
+) -> bytes:
+    """Returns a list with its header and what is in it, and a second sheet that says what goes where."""
     book = _book()
-    _fill(book, "人员", list(columns.values()), [])
+    _fill(book, title, list(columns.values()), rows)
     _fill(book, "填写说明", ["列", "说明"], [[columns[name], notes.get(name, "")] for name in columns])
     return _saved(book)
 

@@ -1,0 +1,107 @@
+"""What a list would have in the record, held against what is there. Pure: whoever asks has looked it up.
+
+A plan is a resource that a row stands for. It is found again by its identifiers (or its url), so the same list again
+changes nothing; what others wrote into the resource and the list says nothing of stays.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from kangyun.access.record import Operation, Record, Stored
+from kangyun.access.staff.sheets import Row
+from kangyun.fhir import Resource
+
+Act = Literal["add", "change", "same"]
+Place = tuple[str, str]
+"""System and value of an identifier."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """A resource that a row stands for.
+
+    resource: what the list says. standing: what is in the record. url: what others of the same list refer to it by
+    while it is not there. counts: whether it is what the row is about, and not what goes with it.
+    """
+
+    row: Row
+    resource: Resource
+    standing: Stored | None = None
+    url: str = ""
+    counts: bool = True
+
+    def __post_init__(self) -> None:
+        self.url = self.url or f"urn:uuid:{uuid4()}"
+
+    @property
+    def reference(self) -> str:
+        """What a reference to it says."""
+        return f"{self.resource['resourceType']}/{self.standing.id}" if self.standing is not None else self.url
+
+    @property
+    def merged(self) -> Resource:
+        """The resource as it is to be."""
+        return merged(self.standing.resource, self.resource) if self.standing is not None else self.resource
+
+    @property
+    def act(self) -> Act:
+        """What would be done."""
+        if self.standing is None:
+            return "add"
+        return "same" if self.merged == self.standing.resource else "change"
+
+    def operation(self) -> Operation | None:
+        """Returns what does it, None where nothing is to be done."""
+        type_ = self.resource["resourceType"]
+        if self.act == "add":
+            return Record.operation("create", type_, resource=self.resource, full_url=self.url)
+        if self.standing is None or self.act == "same":
+            return None
+        return Record.operation("update", type_, id=self.standing.id, resource=self.merged, full_url="")
+
+
+def places(resource: Mapping[str, object]) -> list[Place]:
+    """Returns its identifiers."""
+    found = resource.get("identifier")
+    return [(str(one.get("system", "")), str(one["value"])) for one in found if "value" in one] if isinstance(
+        found, list
+    ) else []  # fmt: skip
+
+
+def merged(standing: Resource, said: Resource) -> Resource:
+    """Returns what stands with what a list says: identifiers and types of the systems that it names are replaced."""
+    kept = {**standing, **said}
+    if "identifier" in said:
+        ours = {system for system, _ in places(said)}
+        others = [one for one in standing.get("identifier", ()) if one.get("system") not in ours]
+        kept["identifier"] = [*said["identifier"], *others]
+    return kept
+
+
+class Known:
+    """What of the record a list is held against: resources by each of their identifiers."""
+
+    def __init__(self, found: Iterable[Stored]) -> None:
+        self._of_place: dict[Place, dict[str, Stored]] = {}
+        self._of_value: dict[str, dict[str, Stored]] = {}
+        for one in found:
+            for place in places(one.resource):
+                self._of_place.setdefault(place, {})[one.id] = one
+                self._of_value.setdefault(place[1], {})[one.id] = one
+
+    def at(self, wanted: Iterable[Place]) -> list[Stored]:
+        """Returns what has one of these identifiers."""
+        found: dict[str, Stored] = {}
+        for place in wanted:
+            found |= self._of_place.get(place, {})
+        return list(found.values())
+
+    def first(self, place: Place) -> Stored | None:
+        """Returns what has an identifier, None where nothing has."""
+        return next(iter(self.at([place])), None)
+
+    def called(self, value: str) -> list[Stored]:
+        """Returns what has an identifier of this value, of whatever system."""
+        return list(self._of_value.get(value, {}).values())
