@@ -40,7 +40,8 @@ def write_template(kind: Kind, file: Path) -> None:
 def import_file(kind: Kind, data: Path | None, file: Path, by: str, *, dry_run: bool) -> int:
     """Carries a list out, or says what would become of it. Returns 0, or 1 where a row is wrong.
 
-    All of it or nothing is written. The rows that are wrong go to a workbook of mode 0600 beside the list, each with its reasons.
+    All of it or nothing is written. The rows that are wrong go to a workbook of mode 0600 beside the list, each with
+    its reasons.
     """
     try:
         sheet = read_sheet(file.read_bytes(), the_list(kind).needed)

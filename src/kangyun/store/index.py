@@ -12,6 +12,7 @@ from typing import Any
 from kangyun.base import units
 from kangyun.base.errors import Invalid
 from kangyun.fhir import Resource
+from kangyun.fhir.china import canonical
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import ABSENT, BEIJING
 from kangyun.fhir.search.extractor import Extractor, compile_extractor
@@ -232,7 +233,7 @@ class Indexer:
     def of_type(self, bound: Bound, values: Iterable[tuple[str | None, str | None, str]]) -> None:
         for system, code, value in values:
             if system and code:
-                self._tok.append(bound.hash(b"o", system, code, value))
+                self._tok.append(bound.hash(b"o", canonical(system), code, value))
 
     def text(self, bound: Bound, values: Iterable[str]) -> None:
         for value in values:
@@ -268,7 +269,7 @@ class Indexer:
                 elif not text.startswith("#"):
                     self._uri(bound, target if isinstance(target, str) else text)
             if identifier is not None and identifier[1] is not None:
-                self._tok.append(bound.hash(b"i", identifier[0] or "", identifier[1]))
+                self._tok.append(bound.hash(b"i", canonical(identifier[0] or ""), identifier[1]))
                 self._tok.append(bound.hash(b"i", identifier[1]))
 
     def date(self, bound: Bound, values: Iterable[tuple[datetime, datetime]]) -> None:
@@ -301,7 +302,7 @@ class Indexer:
                 self._pairs(bound, system, code, kind, components[1])
                 continue
             key = bound.salt ^ bound.hash(b"k", code)
-            owner = self.hasher.small(system) if system else 0
+            owner = self.hasher.small(canonical(system)) if system else 0
             if kind == "quantity":
                 for low, high, unit_system, unit_code, unit in components[1]:
                     self._quantities.append((key, low, high, self._unit(unit_system, unit_code, unit), owner))
@@ -318,13 +319,13 @@ class Indexer:
     # --- parts of it
 
     def _pairs(self, bound: Bound, system: str | None, code: str, kind: str, values: Sequence[Any]) -> None:
-        owners = [code] if system is None else [code, f"{system}|{code}"]
+        owners = [code] if system is None else [code, f"{canonical(system)}|{code}"]
         for value in values:
             if kind == "reference":
                 target = self._targets.get(value[0]) if value[0] else None
                 forms = [str(target)] if target is not None else []
             else:
-                forms = [form for form in (value[1], f"{value[0]}|{value[1]}" if value[0] else None) if form]
+                forms = [form for form in (value[1], f"{canonical(value[0])}|{value[1]}" if value[0] else None) if form]
             self._tok += [bound.hash(b"k", owner, form) for owner in owners for form in forms]
 
     def _point(self, bound: Bound, text: str, target: int) -> None:
@@ -345,7 +346,7 @@ class Indexer:
         if news is None or (token, display) in news.met_terms:
             return
         news.met_terms.add((token, display))
-        entry = news.terms.setdefault((token, bound.salt), (system, code, set()))
+        entry = news.terms.setdefault((token, bound.salt), (canonical(system) if system else system, code, set()))
         entry[2].update(self.hasher.number(word.encode()) for word in words(display or ""))
 
     def _unit(self, system: str | None, code: str | None, unit: str | None) -> int:

@@ -4,6 +4,9 @@ Every parameter has a salt. What is matched by equality becomes one hash of para
 becomes `res of the target XOR salt`, so that SQL can build the token of a target row. Hashes are not rechecked: of
 5*10^10 different values one query in 3*10^8 meets a wrong one (facts/store.md 2.4).
 
+Of a code system, and of a namespace of identifiers, the canonical name is hashed, whichever of its names stands in a
+resource or in a search: so what feeds call by different names is found together, and stays as it came.
+
 Kinds: t system|code, c code, s system|, o of-type, e exact string, g part of a string, x text of a concept,
 u uri or external reference, b uri below a path or a version, i identifier of a reference, w word of a narrative,
 k composite.
@@ -13,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from kangyun.fhir.china import canonical
 from kangyun.fhir.search.parameters import Parameter
 
 
@@ -67,6 +71,7 @@ class Bound:
         return found
 
     def _codes(self, system: str | None, code: str | None) -> tuple[int, ...]:
+        system = None if system is None else canonical(system)
         if code is None:
             return (self.hash(b"s", system),) if system else ()
         if system is None:

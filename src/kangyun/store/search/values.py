@@ -11,6 +11,7 @@ import asyncpg
 
 from kangyun.base import units
 from kangyun.base.errors import Invalid, NotSupported
+from kangyun.fhir.china import canonical
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.parameters import HIERARCHIES, Parameter, implied_systems, is_canonical, parameters
 from kangyun.fhir.search.paths import Path
@@ -123,9 +124,9 @@ class Values:
             elif modifier in ("in", "not-in", "above", "below"):
                 plain += await self._expanded(bound, modifier, value)  # type: ignore[arg-type]
             elif isinstance(value, Token) and modifier == "of-type":
-                plain.append(bound.hash(b"o", value.system or "", value.code or "", value.value or ""))
+                plain.append(bound.hash(b"o", canonical(value.system or ""), value.code or "", value.value or ""))
             elif isinstance(value, Token) and value.code is None:
-                conditions.append(self._whole_system(bound, value.system or ""))
+                conditions.append(self._whole_system(bound, canonical(value.system or "")))
             elif isinstance(value, Token):
                 plain += _code_tokens(bound, value)
         if plain or not conditions:
@@ -296,8 +297,8 @@ class Values:
             if unit is not None:
                 factor, shift = float(unit.factor), float(unit.offset)
                 bottom, value, top = (float(x) * factor + shift for x in (amount.low, amount.value, amount.high))
-                canonical = _Canonical(amount.prefix, value, min(bottom, top), max(bottom, top))
-                test = amount_test(self.arguments, canonical, low, high)  # type: ignore[arg-type]
+                base = _Canonical(amount.prefix, value, min(bottom, top), max(bottom, top))
+                test = amount_test(self.arguments, base, low, high)  # type: ignore[arg-type]
                 fits = f"u.dimension = {self.arguments.add(unit.canonical, 'text')} AND {test}"
                 if amount.system is None:
                     # The same letters in another system, or in none, are a unit of their own.
@@ -330,7 +331,7 @@ class Values:
         keys = [one.salt ^ one.hash(b"k", first.code) for one in real]
         owner = "TRUE"
         if first.system:
-            owner = f"q.system = {self.arguments.add(bound.hasher.small(first.system), 'int4')}"
+            owner = f"q.system = {self.arguments.add(bound.hasher.small(canonical(first.system)), 'int4')}"
         if kind == "quantity":
             assert isinstance(values[1], Amount)
             return self._amount(keys, values[1], owner)
@@ -372,12 +373,12 @@ def _code_tokens(bound: Bound, value: Token) -> list[int]:
 
 
 def _identifier(bound: Bound, pair: Token) -> int:
-    known = (pair.code or "",) if pair.system is None else (pair.system, pair.code or "")
+    known = (pair.code or "",) if pair.system is None else (canonical(pair.system), pair.code or "")
     return bound.hash(b"i", *known)
 
 
 def _form(token: Token) -> str:
-    return f"{token.system}|{token.code}" if token.system else str(token.code)
+    return f"{canonical(token.system)}|{token.code}" if token.system else str(token.code)
 
 
 def _uri_tokens(bound: Bound, modifier: str | None, values: Sequence[str]) -> list[int]:
