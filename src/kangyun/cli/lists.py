@@ -1,4 +1,4 @@
-"""`kangyun institutions`, `departments` and `code-maps`: registers by the list, in and out, and `kangyun divisions`.
+"""`kangyun institutions`, `departments` and `dictionaries`: registers by the list, in and out, and `kangyun divisions`.
 
 As for the registers of identities, whoever may use this terminal has the root key and the database; who says to act
 (`--by`) stands in the audit trail.

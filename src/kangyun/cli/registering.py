@@ -79,5 +79,5 @@ def add_to(app: typer.Typer) -> None:
     """Adds these commands to the command line."""
     _add(app, "institutions", "institutions", "机构", "institutions")
     _add(app, "departments", "departments", "科室", "departments")
-    _add(app, "code-maps", "maps", "字典对照", "code maps")
+    _add(app, "dictionaries", "maps", "字典对照", "code maps")
     app.add_typer(divisions, name="divisions")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kangyun.access.record import Stored
 from kangyun.access.registers.institutions import CAMPUS, HL7_TYPE, code_of, is_institution
-from kangyun.access.registers.lists import Reading
+from kangyun.access.registers.lists import Reading, listed_words
 from kangyun.access.registers.planning import Known, Place, Plan
 from kangyun.fhir import Resource
 from kangyun.fhir.china.codes import display
@@ -71,7 +71,7 @@ def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
     for reading, plan, institution in below:
         plan.resource["partOf"] = {"reference": _above(reading, institution, made, known)}
         if reading.cells["service"] not in YES:
-            reading.wrong("yes-or-no", "service")
+            reading.wrong("one-of", "service", words=listed_words(YES))
         place = SERVICE, plan.resource["identifier"][0]["value"]
         standing = known.first(place)
         if YES.get(reading.cells["service"]) or standing is not None:

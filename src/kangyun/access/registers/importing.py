@@ -17,7 +17,7 @@ from kangyun.access.staff.sheets import Row, Sheet
 from kangyun.base.errors import Forbidden, Issue
 
 IMPORTERS = frozenset({"system-administrator"})
-ACTION = {"institutions": "institutions", "departments": "departments", "maps": "code-maps"}
+ACTION = {"institutions": "institutions", "departments": "departments", "maps": "dictionaries"}
 _AT_ONCE = 40  # values of one search
 _PAGE = 500
 

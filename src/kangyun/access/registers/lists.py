@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -98,7 +98,7 @@ class Reading:
     def active(self) -> bool:
         """Returns what the column of the state says."""
         if self.cells["status"] not in STATES:
-            self.wrong("status", "status")
+            self.wrong("one-of", "status", words=listed_words(STATES))
         return STATES.get(self.cells["status"], True)
 
     def coded(self, column: str, system: str) -> tuple[str, str] | None:
@@ -151,6 +151,11 @@ def _names(system: str) -> Mapping[str, tuple[str, str]]:
     counted = Counter(name for name, _ in named)
     # What several codes are called says none of them; a code is a code, whatever else is called so.
     return {name: pair for name, pair in named if counted[name] == 1} | {pair[0]: pair for pair in pairs}
+
+
+def listed_words(words: Iterable[str]) -> str:
+    """Returns the words that a column may have, to be said."""
+    return "、".join(word for word in words if word)
 
 
 def masked(value: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from kangyun.access.record import Stored
 from kangyun.access.registers.departments import institutions_of
-from kangyun.access.registers.lists import Reading
+from kangyun.access.registers.lists import Reading, listed_words
 from kangyun.access.registers.planning import Known, Plan
 from kangyun.fhir import Resource
 from kangyun.fhir.china.systems import canonical, system
@@ -71,7 +71,7 @@ def _national(reading: Reading) -> str | None:
     if not text:
         return None
     if reading.cells["relation"] not in RELATIONS:
-        reading.wrong("relation", "relation")
+        reading.wrong("one-of", "relation", words=listed_words(RELATIONS))
     known = system(text)
     if known is None or known.kind != "codes":
         reading.wrong("no-list", "national")

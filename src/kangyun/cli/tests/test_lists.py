@@ -1,4 +1,4 @@
-"""`kangyun institutions`, `departments`, `code-maps` and `divisions`, on a real database."""
+"""`kangyun institutions`, `departments`, `dictionaries` and `divisions`, on a real database."""
 
 import io
 import stat
@@ -104,7 +104,7 @@ def test_a_list_of_institutions_is_tried_and_carried_out_once(run, listed, resou
         ((*COUNTY[:5], "什么医院", *COUNTY[6:]), "不在《卫生机构（组织）类别代码》中"),
         ((*COUNTY[:8], "999999", *COUNTY[9:]), "虚构区划"),
         ((*COUNTY[:8], "330199", *COUNTY[9:]), "不是行政区划代码"),
-        ((*COUNTY[:11], "歇业"), "应为 在用 或 停用"),
+        ((*COUNTY[:11], "歇业"), "应为以下之一：在用、停用"),
         ((*COUNTY[:4], "没有的", *COUNTY[5:]), "没有对应的在用机构"),
         (("东院", CREDIT, "", "E", CREDIT, *COUNTY[5:]), "不填机构编码"),
         (("东院", "", "", "E", "", *COUNTY[5:]), "须填所属机构"),
@@ -169,7 +169,7 @@ def test_departments_stand_below_their_institution(registered, listed, resources
         ((*INNER[:4], "99", *INNER[5:]), "没有这个科室编码"),
         ((*INNER[:4], "0301", *INNER[5:]), "不能是自己的上级"),
         ((*INNER[:5], "什么科", *INNER[6:]), "不在《医疗机构诊疗科目名录》中"),
-        ((*INNER[:7], "有时"), "应为 是 或 否"),
+        ((*INNER[:7], "有时"), "应为以下之一：否、是"),
         ((CREDIT, "内|1", *INNER[2:]), "只能含字母"),
     ],
 )
@@ -181,14 +181,14 @@ def test_faults_of_departments(registered, listed, resources, row, wanted):
 
 def test_code_maps_become_a_code_system_and_a_map(registered, listed, resources):
     file = listed(MAPS, [MAN, WOMAN, (CREDIT, "sex", "U", "不详", "GB/T 2261.1", "", "")])
-    assert registered("code-maps", "import", file, *BY)[0] == 0
+    assert registered("dictionaries", "import", file, *BY)[0] == 0
     id_ = organizations(resources)["县人民医院"]["id"]
     found = {one["resourceType"]: one for one in resources().values() if one.get("url", "").endswith(f"{id_}:sex")}
     assert set(found) == {"CodeSystem", "ConceptMap"}
     (group,) = found["ConceptMap"]["group"]
     assert group["target"] == "urn:oid:2.16.156.10011.2.3.3.4"
     assert [one["target"][0].get("code") for one in group["element"]] == ["1", "2", None]
-    assert "无变化 1" in registered("code-maps", "import", file, *BY)[1]
+    assert "无变化 1" in registered("dictionaries", "import", file, *BY)[1]
 
 
 @pytest.mark.parametrize(
@@ -196,33 +196,33 @@ def test_code_maps_become_a_code_system_and_a_map(registered, listed, resources)
     [
         ((*MAN[:5], "7", ""), "不在《人的性别代码》中"),
         ((*MAN[:4], "某标准", "1", ""), "不是平台所知的国家字典"),
-        ((*MAN[:6], "相当"), "应为 等同"),
+        ((*MAN[:6], "相当"), "应为以下之一：等同、"),
         ((CREDIT, "性别", *MAN[2:]), "应为小写字母"),
     ],
 )
 def test_faults_of_code_maps(registered, listed, row, wanted):
-    status, told = registered("code-maps", "import", listed(MAPS, [row]), *BY)
+    status, told = registered("dictionaries", "import", listed(MAPS, [row]), *BY)
     assert (status, wanted in told) == (1, True)
 
 
 def test_an_abolished_division_is_a_target_with_a_remark(registered, listed):
     row = ("", "area", "0103", "下城", "GB/T 2260", "330103", "")
-    status, told = registered("code-maps", "import", listed(MAPS, [row]), *BY)
+    status, told = registered("dictionaries", "import", listed(MAPS, [row]), *BY)
     assert (status, "已停用" in told) == (0, True)
 
 
 def test_what_is_exported_changes_nothing_when_it_is_imported(registered, listed):
     assert registered("institutions", "import", listed(INSTITUTIONS, [COUNTY, STATION]), *BY)[0] == 0
     assert registered("departments", "import", listed(DEPARTMENTS, [INNER, HEART]), *BY)[0] == 0
-    assert registered("code-maps", "import", listed(MAPS, [MAN, WOMAN]), *BY)[0] == 0
-    for kind, count in (("institutions", 3), ("departments", 2), ("code-maps", 1)):
+    assert registered("dictionaries", "import", listed(MAPS, [MAN, WOMAN]), *BY)[0] == 0
+    for kind, count in (("institutions", 3), ("departments", 2), ("dictionaries", 1)):
         assert registered(kind, "export", f"{kind}.xlsx", *BY)[0] == 0
         status, told = registered(kind, "import", f"{kind}.xlsx", *BY)
         assert (status, f"新增 0，变更 0，无变化 {count}" in told) == (0, True), told
 
 
 def test_templates(run, tmp_path):
-    for kind, title in (("institutions", "机构"), ("departments", "科室"), ("code-maps", "字典对照")):
+    for kind, title in (("institutions", "机构"), ("departments", "科室"), ("dictionaries", "字典对照")):
         assert run(kind, "template", f"{kind}.xlsx")[0] == 0
         assert load_workbook(tmp_path / f"{kind}.xlsx").sheetnames == [title, "填写说明"]
         assert run(kind, "template", f"{kind}.xlsx")[0] != 0
