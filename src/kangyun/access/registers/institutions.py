@@ -95,12 +95,10 @@ def _identifiers(reading: Reading) -> dict[str, Resource]:
         text = reading.cells[column]
         if not text:
             continue
-        value = text if column == "local" else plain(text)
         check = _CHECKS.get(column)
+        value = plain(text) if check is not None else reading.local(column)
         if check is not None:
             check(reading, value)
-        else:
-            reading.local(column)
         found[column] = {
             "type": {"coding": [{"system": IDENTIFIER_TYPE, "code": column}]},
             "system": system,
@@ -201,4 +199,7 @@ def _place(reading: Reading, plan: Plan, made: dict[Place, Plan], known: Known) 
     if campus:
         value = f"{code_of(above)}/{campus}"
         plan.resource["identifier"] = [{"system": CAMPUS, "value": value}]
+        other = made.setdefault((CAMPUS, value), plan)
+        if other is not plan:
+            reading.wrong("twice", "campus", first=other.row.number)
         plan.standing = known.first((CAMPUS, value))

@@ -56,7 +56,12 @@ class Plan:
         """Returns what does it, None where nothing is to be done."""
         type_ = self.resource["resourceType"]
         if self.act == "add":
-            return Record.operation("create", type_, resource=self.resource, full_url=self.url)
+            # Of two lists at once the second meets what the first has made.
+            found = places(self.resource)
+            condition = f"identifier={found[0][0]}|{found[0][1]}" if found else f"url={self.resource['url']}"
+            return Record.operation(
+                "create", type_, resource=self.resource, condition=condition, full_url=self.url
+            )  # fmt: skip
         if self.standing is None or self.act == "same":
             return None
         return Record.operation("update", type_, id=self.standing.id, resource=self.merged, full_url="")

@@ -93,6 +93,13 @@ def test_a_parent_may_stand_below_its_part_in_the_list():
     assert told(campus) == told(whole) == set()
 
 
+def test_a_campus_stands_once_in_a_list():
+    whole = reading("institutions", 2, name="医院", credit=CREDIT)
+    parts = [reading("institutions", number, name="东院", campus="E", parent=CREDIT) for number in (3, 4)]
+    institutions.plans([whole, *parts], Known([]))
+    assert [told(part) for part in parts] == [set(), {("error", "twice")}]
+
+
 def test_what_excel_has_cut_is_refused():
     found = reading("institutions", name="医院", health="47033256033018311", inexact=("health",))
     assert ("error", "as-number") in told(found)
