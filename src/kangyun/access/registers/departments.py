@@ -7,7 +7,7 @@ it, the second derived from the first where it is not said.
 from collections.abc import Sequence
 
 from kangyun.access.record import Stored
-from kangyun.access.registers.institutions import CAMPUS, HL7_TYPE, code_of, is_institution
+from kangyun.access.registers.institutions import CAMPUS, HL7_TYPE, code_of, codes_of, is_institution
 from kangyun.access.registers.lists import Reading, listed_words
 from kangyun.access.registers.planning import Known, Place, Plan
 from kangyun.fhir import Resource
@@ -34,9 +34,9 @@ def named(readings: Sequence[Reading], institutions: Known | None = None) -> set
     values: set[str] = set()
     for reading in readings:
         for one in institutions_of(reading, institutions):
-            code, cells = code_of(one.resource), reading.cells
-            values |= {f"{code}-{cells[column]}" for column in ("code", "parent") if cells[column]}
-            values |= {f"{code}/{cells['campus']}"} if cells["campus"] else set()
+            for code in codes_of(one.resource):
+                values |= {f"{code}-{reading.cells[column]}" for column in ("code", "parent") if reading.cells[column]}
+                values |= {f"{code}/{reading.cells['campus']}"} if reading.cells["campus"] else set()
     return values
 
 
@@ -62,7 +62,9 @@ def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
             reading.wrong("several" if institutions else "no-institution", "institution")
             continue
         place = DEPARTMENT, f"{code_of(institutions[0].resource)}-{code}"
-        plan = Plan(reading.row, _organization(reading, place), known.first(place))
+        plan = Plan(
+            reading.row, _organization(reading, place), _standing(known, DEPARTMENT, institutions[0], f"-{code}")
+        )
         if place in made:
             reading.wrong("twice", "code", first=made[place].row.number)
         made[place] = plan
@@ -73,10 +75,15 @@ def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
         if reading.cells["service"] not in YES:
             reading.wrong("one-of", "service", words=listed_words(YES))
         place = SERVICE, plan.resource["identifier"][0]["value"]
-        standing = known.first(place)
+        standing = _standing(known, SERVICE, institution, f"-{reading.cells['code']}")
         if YES.get(reading.cells["service"]) or standing is not None:
             found.append(Plan(reading.row, _service(reading, plan, place), standing, counts=False))
     return found
+
+
+def _standing(known: Known, system: str, institution: Stored, rest: str) -> Stored | None:
+    """Returns what has a code that is made of one of an institution's and the rest."""
+    return next(iter(known.at((system, f"{code}{rest}") for code in codes_of(institution.resource))), None)
 
 
 def _organization(reading: Reading, place: Place) -> Resource:
@@ -118,9 +125,9 @@ def _above(reading: Reading, institution: Stored, made: dict[Place, Plan], known
             if made[system, value].row is reading.row:
                 reading.wrong("own-parent", column)
             return made[system, value].reference
-        standing = known.at([(system, value)])
-        if standing:
-            return f"Organization/{standing[0].id}"
+        standing = _standing(known, system, institution, value.removeprefix(str(code)))
+        if standing is not None:
+            return f"Organization/{standing.id}"
         reading.wrong(f"no-{column}", column)
     return f"Organization/{institution.id}"
 

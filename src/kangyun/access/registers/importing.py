@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kangyun.access.actor import Actor
-from kangyun.access.record import Record, Stored
+from kangyun.access.record import Operation, Record, Stored
 from kangyun.access.registers import departments, institutions, maps
 from kangyun.access.registers.lists import Kind, Reading
 from kangyun.access.registers.planning import Act, Known, Plan
@@ -66,12 +66,13 @@ async def import_list(kind: Kind, sheet: Sheet, record: Record, *, dry_run: bool
         if plan.counts:
             outcome.counts[plan.act] += 1
     action = f"{ACTION[kind]}-{'try' if dry_run or outcome.refused else 'import'}"
-    operations = [operation for plan in plans if (operation := plan.operation()) is not None]
+    operations: list[Operation] = []
     if not dry_run and not outcome.refused:
+        operations = [operation for plan in plans if (operation := plan.operation()) is not None]
         if operations:
             await record.commit(operations, action)
         outcome.written = True
-    if not (outcome.written and operations):
+    if not operations:
         await record.leave_row(action, 422 if outcome.refused else 200, [])
     return outcome
 
@@ -79,6 +80,7 @@ async def import_list(kind: Kind, sheet: Sheet, record: Record, *, dry_run: bool
 async def _plans(kind: Kind, readings: Sequence[Reading], record: Record) -> list[Plan]:
     if kind == "institutions":
         found = await _found(record, "Organization", "identifier", institutions.named(readings))
+        found += await _found(record, "Organization", "identifier", institutions.campuses(readings, Known(found)))
         return institutions.plans(readings, Known(found))
     found = await _found(record, "Organization", "identifier", departments.named(readings))
     known = Known(found)

@@ -44,10 +44,16 @@ def is_institution(resource: Resource) -> bool:
     return any(one.get("system") in {*SYSTEMS.values(), CAMPUS} for one in resource.get("identifier", ()))
 
 
+def codes_of(resource: Resource) -> list[str]:
+    """Returns the codes of an institution. The first stands for it in the codes of its parts; which one is the first
+    changes when it gets another, so parts are looked for under all."""
+    values = {one.get("system"): one.get("value") for one in resource.get("identifier", ())}
+    return [values[system] for system in SYSTEMS.values() if system in values]
+
+
 def code_of(resource: Resource) -> str | None:
     """Returns the code that stands for an institution in the codes of its parts, None where it has none."""
-    values = {one.get("system"): one.get("value") for one in resource.get("identifier", ())}
-    return next((values[system] for system in SYSTEMS.values() if system in values), None)
+    return next(iter(codes_of(resource)), None)
 
 
 def named(readings: Sequence[Reading]) -> set[str]:
@@ -55,8 +61,19 @@ def named(readings: Sequence[Reading]) -> set[str]:
     columns = (*SYSTEMS, "parent")
     found = {plain(reading.cells[column]) for reading in readings for column in columns}
     found |= {reading.cells[column] for reading in readings for column in columns}
-    campuses = [(r.cells["parent"], r.cells["campus"]) for r in readings if r.cells["campus"]]
-    return (found | {f"{parent}/{campus}" for parent, campus in campuses}) - {""}
+    return found - {""}
+
+
+def campuses(readings: Sequence[Reading], known: Known) -> set[str]:
+    """Returns the values under which campuses that rows name may stand."""
+    return {
+        f"{code}/{reading.cells['campus']}"
+        for reading in readings
+        if reading.cells["campus"]
+        for text in {reading.cells["parent"], plain(reading.cells["parent"])}
+        for one in known.called(text)
+        for code in codes_of(one.resource)
+    }
 
 
 def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
@@ -202,4 +219,4 @@ def _place(reading: Reading, plan: Plan, made: dict[Place, Plan], known: Known) 
         other = made.setdefault((CAMPUS, value), plan)
         if other is not plan:
             reading.wrong("twice", "campus", first=other.row.number)
-        plan.standing = known.first((CAMPUS, value))
+        plan.standing = next(iter(known.at((CAMPUS, f"{code}/{campus}") for code in codes_of(above))), None)

@@ -103,10 +103,6 @@ class Known:
             found |= self._of_place.get(place, {})
         return list(found.values())
 
-    def first(self, place: Place) -> Stored | None:
-        """Returns what has an identifier, None where nothing has."""
-        return next(iter(self.at([place])), None)
-
     def called(self, value: str) -> list[Stored]:
         """Returns what has an identifier of this value, of whatever system."""
         return list(self._of_value.get(value, {}).values())

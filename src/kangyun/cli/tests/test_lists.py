@@ -221,6 +221,18 @@ def test_what_is_exported_changes_nothing_when_it_is_imported(registered, listed
         assert (status, f"新增 0，变更 0，无变化 {count}" in told) == (0, True), told
 
 
+def test_parts_are_found_again_when_their_institution_gets_another_code(run, listed, resources):
+    header = ("机构名称", "统一社会信用代码", "本地编码", "院区编码", "上级机构")
+    campus = ("东院区", "", "", "E", "H1")
+    assert run("institutions", "import", listed(header, [("县医院", "", "H1", "", ""), campus]), *BY)[0] == 0
+    assert run("departments", "import", listed(DEPARTMENTS, [("H1", *INNER[1:])]), *BY)[0] == 0
+    assert run("institutions", "import", listed(header, [("县医院", CREDIT, "H1", "", "")]), *BY)[0] == 0
+    assert "新增 0" in run("institutions", "import", listed(header, [campus]), *BY)[1]
+    assert "新增 0，变更 1" in run("departments", "import", listed(DEPARTMENTS, [INNER]), *BY)[1]
+    assert organizations(resources)["内科"]["identifier"][0]["value"] == f"{CREDIT}-0301"
+    assert len(organizations(resources)) == 3
+
+
 def test_templates(run, tmp_path):
     for kind, title in (("institutions", "机构"), ("departments", "科室"), ("dictionaries", "字典对照")):
         assert run(kind, "template", f"{kind}.xlsx")[0] == 0
