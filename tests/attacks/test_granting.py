@@ -82,7 +82,7 @@ async def test_what_one_writes_oneself_opens_nothing(
     hospital_a, put, platform, sign_in, start_background, audited, role, about_whom
 ):
     """About a stranger's registration; and about one's own house's of the same resident, for oneself."""
-    from kangyun.identity.links import link
+    from kangyun.testing.linking import link
 
     start_background()
     own, home = await put(patient("b-zhang"), B), await put(patient("a-zhang"))

@@ -11,7 +11,7 @@ from kangyun.access.bulk.persons import persons_of
 from kangyun.access.operations import Call
 from kangyun.access.operations.who_looked import who_looked
 from kangyun.base.errors import Forbidden, NotFound
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 
 ZHANG = {"reference": "Patient/b-zhang"}
 RESULT = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": ZHANG}

@@ -9,7 +9,7 @@ from kangyun.access.ledger import Entry
 from kangyun.access.policy import ANY_PURPOSE
 from kangyun.access.policy.sights import party
 from kangyun.base.errors import NotFound, RuleBroken
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 
 B = "Organization/b"
 ACTIONS = "http://terminology.hl7.org/CodeSystem/consentaction"

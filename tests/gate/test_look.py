@@ -23,7 +23,7 @@ from kangyun.base import clock
 from kangyun.base.crypto import PrivateKey, hmac_sm3
 from kangyun.base.crypto.authority import Authority, named
 from kangyun.base.errors import Invalid
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 from kangyun.testing.provider import SITE
 from kangyun.web.look import frames_of
 

@@ -10,7 +10,7 @@ from kangyun.access.bulk.exporting import Export, ExportRequest, begun
 from kangyun.access.operations import Call, find
 from kangyun.base.errors import Forbidden, Invalid, NotFound, RuleBroken
 from kangyun.fhir.json import encode
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 
 NAME, NUMBER, PHONE = "欧阳建国", "330106194910010028", "13812341234"
 SECRETS = (NAME, NUMBER, PHONE, "1949-10-01", "文三路12号")

@@ -16,9 +16,9 @@ from kangyun.access.operations.everything import everything
 from kangyun.access.policy import ANY_PURPOSE, Policy, Role
 from kangyun.access.policy.sights import Sights, party
 from kangyun.base.errors import Forbidden, Gone, NotFound
-from kangyun.identity.links import link
 from kangyun.store.relabel import Relabeller
 from kangyun.testing import worlds
+from kangyun.testing.linking import link
 from kangyun.testing.worlds import ICD, OPEN, SENSITIVE, Item
 from kangyun.web.several import read_queries
 

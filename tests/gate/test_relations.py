@@ -14,7 +14,7 @@ from kangyun.access.operations import Call, find
 from kangyun.access.policy.sights import party
 from kangyun.access.relations import rows
 from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 PATIENCE = 10.0  # seconds

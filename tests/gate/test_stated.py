@@ -7,7 +7,7 @@ import pytest
 
 from kangyun.access.policy import FILE, shipped_text
 from kangyun.access.residents.bindings import Handle, bindings_of
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 from kangyun.testing.provider import PASSWORD, SITE
 
 NO_FACTORS = """

@@ -9,6 +9,7 @@ from kangyun.access.audit import Auditor
 from kangyun.access.consent.rows import ConsentRows
 from kangyun.access.disk import Disk
 from kangyun.access.door import Door
+from kangyun.access.erasing import register as register_eraser
 from kangyun.access.events.people import called
 from kangyun.access.factors import AtSignIn
 from kangyun.access.identities.model import PLATFORM
@@ -28,16 +29,21 @@ from kangyun.access.signin import SignIn
 from kangyun.access.signing.server import with_servers
 from kangyun.access.subscriptions.table import Owners, delivery_vitals
 from kangyun.access.trail.vitals import trail_vitals
+from kangyun.base import clock
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.database.replication import replication_vitals
 from kangyun.database.vitals import Vitals, is_current, vitals
+from kangyun.identity.index import ResidentIndex, forget
+from kangyun.identity.rules import resident_rules
+from kangyun.identity.stewarding import Steward
 from kangyun.store.rows import register
 from kangyun.store.store import Store
 from kangyun.store.vitals import feed_vitals, is_sequenced
 from kangyun.store.watch import KeyWatch
 
-PACKAGES = ("database", "store", "access")
+register_eraser("identity", forget)
+PACKAGES = ("database", "store", "identity", "access")
 """Whose schema is needed, besides that of apps: from the lowest layer to the highest."""
 
 
@@ -121,12 +127,19 @@ async def open_platform(settings: Settings, database: str) -> Platform:
         codes = open_codes(settings, pool, store.keys)
         sights = Sights(policy, store.indexer)
         owners = Owners(sights.party)
-        store.transactor.followers += [consents, owners]
+        rules = resident_rules(lambda: clock.now().astimezone(store.zone).date(), demo=settings.demo)
+        residents = ResidentIndex(pool, store.keys, rules)
+        # First: what residents said is spread over registrations as they are linked by then.
+        store.transactor.followers += [residents, consents, owners]
+        store.transactor.locks.append(residents.locks)
         async with pool.connection() as connection:
             await owners.complete(connection)
         store.terminology.share(lambda: sights.anybody, PLATFORM)
         store.profiles.share(lambda: sights.anybody)
-        gate = Gate(store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data), settings)
+        gate = Gate(
+            store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data), settings,
+            residents, Steward(residents),
+        )  # fmt: skip
         labelled = Following(pool, store.indexer, labels, sights.by_rule)
         await labelled.start()
         people = open_people(settings, gate, base)

@@ -32,7 +32,11 @@ from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query
+from kangyun.identity.golden import golden
+from kangyun.identity.index import ResidentIndex
+from kangyun.identity.stewarding import Steward
 from kangyun.store.history import Versions, commits_history, instance_history
+from kangyun.store.ids import is_resident
 from kangyun.store.interactions import ANY_VERSION, Done, Method, Operation
 from kangyun.store.model import Envelope, Stored
 from kangyun.store.reader import Current
@@ -60,6 +64,8 @@ class Gate:
     codes: Codes
     rules: Mapping[str, Rule]  # of what takes two persons, by kind
     settings: Settings
+    residents: ResidentIndex
+    steward: Steward
     institutions: dict[str, int] = field(default_factory=dict)
     patients: dict[str, int] = field(default_factory=dict)
     named_alike: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
@@ -136,6 +142,9 @@ class Record:
         known: whether the client has it, which the row says. whole: not masked, for who shows nothing of it.
         """
         self.may_read(type_)
+        resident = self.resident_of(type_, id_)
+        if resident is not None:
+            return await self._read_resident(resident, id_, known)
         current = (await self._store.finder.locate([(type_, id_)], self.sight)).get((type_, id_))
         stored = current.stored if current else None
         patients = [current.patient] if current and current.patient else []
@@ -148,6 +157,24 @@ class Record:
             raise Gone
         await self._audit(READ, 304 if known is not None and known(stored) else 200, patients, stored.res)
         return stored if whole else (await self.shown([stored]))[0]
+
+    def resident_of(self, type_: str, id_: str | None) -> int | None:
+        """Returns the number of the resident whose golden Patient has such an id."""
+        res = self._store.ids.res_of(id_) if id_ and type_ == "Patient" else None
+        return res if res is not None and is_resident(res) else None
+
+    async def _read_resident(self, resident: int, id_: str, known: Callable[[Stored], bool] | None) -> Stored:
+        """Returns the golden Patient, made of the registrations that are seen, as they are shown. Raises NotFound."""
+        async with self._store.pool.connection() as connection:
+            located = (await self._store.reader.of_residents(connection, [resident], self.sight))[resident]
+        registrations = [one.stored for one in located if one.stored is not None]
+        patients = sorted(one.res for one in registrations)
+        if not registrations:
+            await self._audit(READ, 404, [])
+            raise NotFound
+        made = golden(resident, id_, await self.shown(registrations))
+        await self._audit(READ, 304 if known is not None and known(made) else 200, patients)
+        return made
 
     async def vread(self, type_: str, id_: str, version: int, *, whole: bool = False) -> Stored:
         """Returns one version. Raises NotFound, Forbidden, Gone when that version is the deletion.

@@ -34,6 +34,7 @@ from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings
 from kangyun.database.jobs import Jobs
 from kangyun.database.leases import pause
+from kangyun.identity.catching_up import keep_caught_up
 from kangyun.store import building
 from kangyun.store.building import ParameterWatch
 from kangyun.store.feed import Reader
@@ -89,6 +90,7 @@ async def work(
             relations = Relations(platform.pool, store, platform.gate.labels, platform.gate.sights.policy)
             group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
+            group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
             for more in beside:

@@ -1,2 +1,1 @@
-"""Who is who: the resident index. Empty until its own issue; the layer stands so that contracts hold from the first
-commit."""
+"""Who is who: the resident index. `docs/identity.md` tells how a registration becomes a resident's."""

@@ -1,6 +1,6 @@
 """`$everything`: all that is in the compartment of a patient or an encounter, and what that refers to.
 
-A page holds members of the compartment, the owner first, then the newest; and what they refer to outside of any
+A page holds members of the compartment, its owners first, then the newest; and what they refer to outside of any
 compartment (practitioners, institutions, medications, documents' contents), each once a page.
 
 Source: https://hl7.org/fhir/R4/operation-patient-everything.html, .../operation-encounter-everything.html
@@ -74,17 +74,19 @@ class Compartments:
         self._bases = bases
 
     async def everything(
-        self, connection: asyncpg.Connection, kind: Kind, owner: Current | None, wish: Wish, sight: Sight = EVERYTHING
-    ) -> Part:
-        """Returns a page of one compartment, or of all of a kind where `owner` is None. Raises TooCostly."""
+        self, connection: asyncpg.Connection, kind: Kind, owners: Sequence[Current], wish: Wish,
+        sight: Sight = EVERYTHING,
+    ) -> Part:  # fmt: skip
+        """Returns a page of one compartment, or of those of a resident's registrations; of all of a kind where there
+        are no owners. Raises TooCostly."""
         salts = {
             (type_, bound.salt)
             for type_, codes in definitions().compartments[kind].items()
             for bound in self._bound(type_, codes)
         }
         try:
-            if owner is not None:
-                rows = await self._of_owner(connection, owner, sorted(salt for _, salt in salts), wish, sight)
+            if owners:
+                rows = await self._of_owners(connection, owners, sorted(salt for _, salt in salts), wish, sight)
             else:
                 rows = await self._of_all(connection, kind, sorted(salt for _, salt in salts), wish, sight)
         except TimeoutError:
@@ -92,7 +94,7 @@ class Compartments:
         more = len(rows) > wish.count
         rows = rows[: wish.count]
         await self._reader.bring_keys(connection, [row["key"] for row in rows])
-        members = self._first(owner, wish) if owner is not None and wish.place is None else []
+        members = self._first(owners, wish) if wish.place is None else []
         for number, row in enumerate(rows):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -106,24 +108,21 @@ class Compartments:
         return [bound[real] for code in codes if code in bound for real in bound[code].parameter.alias_of or (code,)]
 
     @staticmethod
-    def _first(owner: Current, wish: Wish) -> list[Stored]:
-        stored = owner.stored
-        if stored is None or stored.deleted or not wish.takes(stored.type):
-            return []
-        return [stored] if wish.since is None or stored.instant >= wish.since else []
+    def _first(owners: Sequence[Current], wish: Wish) -> list[Stored]:
+        found = [owner.stored for owner in owners if owner.stored is not None and not owner.stored.deleted]
+        return [one for one in found if wish.takes(one.type) and (wish.since is None or one.instant >= wish.since)]
 
-    async def _of_owner(
-        self, connection: asyncpg.Connection, owner: Current, salts: list[int], wish: Wish, sight: Sight
+    async def _of_owners(
+        self, connection: asyncpg.Connection, owners: Sequence[Current], salts: list[int], wish: Wish, sight: Sight
     ) -> list[Any]:
         # OFFSET 0: the index on tokens gives few rows, and nothing else does.
         sql = (
             f"{_SELECT} FROM (SELECT * FROM resource WHERE tok && $1::int8[] OFFSET 0) AS r {_VERSION} "
-            f"WHERE r.res <> $2 AND {_WANTED} AND {visible('r', sight)} ORDER BY r.res DESC LIMIT $9"
+            f"WHERE NOT r.res = ANY ($2::int8[]) AND {_WANTED} AND {visible('r', sight)} ORDER BY r.res DESC LIMIT $9"
         )
-        tokens = [owner.res ^ salt for salt in salts]
-        rows: list[Any] = await connection.fetch(
-            *seen(sql, sight, tokens, owner.res, *_arguments(wish)), timeout=SECONDS
-        )
+        own = [owner.res for owner in owners]
+        tokens = [res ^ salt for res in own for salt in salts]
+        rows: list[Any] = await connection.fetch(*seen(sql, sight, tokens, own, *_arguments(wish)), timeout=SECONDS)
         return rows
 
     async def _of_all(

@@ -13,8 +13,15 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _VALUES = {sign: value for value, sign in enumerate(_ALPHABET)}
 LENGTH = 13
 SHARD_BITS = 12
+RESIDENT = 1
+"""The shard of numbers that stand for residents: nothing is stored under them, links lead from them (`identity`)."""
 # No installation gives more numbers than this; ids that decode to more were not given here.
 MOST_NUMBERS = 1 << 40
+
+
+def is_resident(res: int) -> bool:
+    """Whether a number stands for a resident, not for a resource."""
+    return res & ((1 << SHARD_BITS) - 1) == RESIDENT
 
 
 class IdPermutation:
@@ -64,4 +71,4 @@ class IdPermutation:
         x ^= x >> 32
         x = ((x * self._first_inverse) & _MASK) ^ self._before
         number, shard = x >> SHARD_BITS, x & ((1 << SHARD_BITS) - 1)
-        return x if shard == 0 and 0 < number < MOST_NUMBERS else None
+        return x if shard in (0, RESIDENT) and 0 < number < MOST_NUMBERS else None

@@ -19,6 +19,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE
 from kangyun.store.bundles import named_patients
+from kangyun.store.ids import is_resident
 from kangyun.store.index import Target
 from kangyun.store.interactions import Plan
 from kangyun.store.matching import Matching
@@ -126,7 +127,10 @@ class Linker:
         return f"{type_}/{ids[0]}"
 
     async def resolve(self, reader: Reader, numbers: Numbers, connection: asyncpg.Connection) -> None:
-        """Finds the `res` of every local target, giving a name and a number to those that have not come yet."""
+        """Finds the `res` of every local target, giving a name and a number to those that have not come yet.
+
+        Raises Invalid for what refers to a resident instead of a registration.
+        """
         own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
         unknown: dict[Name, list[str]] = {}
         for plan in self._plans:
@@ -144,6 +148,9 @@ class Linker:
                 if target is None:
                     continue
                 res = own.get(f"{target[0]}/{target[1]}") or reader.ids.res_of(target[1])
+                if res is not None and is_resident(res):
+                    # Whose registration it is about decides who may see it, under which key it is kept, who is told.
+                    raise Invalid("store.about-resident", at=plan.operation.at)
                 if res is not None:
                     self.targets[text] = res
                 else:

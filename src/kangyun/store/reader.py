@@ -117,6 +117,18 @@ class Reader:
                 found[who] = await self.locate(connection, *wanted[who])
         return found
 
+    async def of_residents(
+        self, connection: asyncpg.Connection, residents: Sequence[int], sight: Sight
+    ) -> dict[int, list[Current]]:
+        """Returns the registrations of residents (Patients), those that may be known of."""
+        rows = await connection.fetch(*seen(statement("of_residents"), sight, residents))
+        await self.bring_keys(connection, [row["key"] for row in rows])
+        found: dict[int, list[Current]] = {resident: [] for resident in residents}
+        for row in rows:
+            if self.is_readable(row):
+                found[row["resident"]].append(self._current(row, False))
+        return found
+
     def _current(self, row: Mapping[str, Any], chosen: bool) -> Current:
         if not self.is_readable(row):
             return Current(row["res"], chosen, erased=True)

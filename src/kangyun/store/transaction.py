@@ -67,6 +67,10 @@ class Follower(Protocol):
     async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None: ...
 
 
+Locks = Callable[[Sequence[Operation]], frozenset[int]]
+"""What a follower wants locked before anything is read; for what operations do not tell, it may raise Stale."""
+
+
 Locate = Callable[[Collection[Name], Sight], Awaitable[dict[Name, Current]]]
 
 
@@ -91,6 +95,7 @@ class Transactor:
         self.check = check
         self.refresh = refresh
         self.followers: list[Follower] = []
+        self.locks: list[Locks] = []
         self.homes: dict[int, int] = {}
         """The institutions that registered patients, as far as writers asked; a registration stays where it is."""
 
@@ -99,7 +104,7 @@ class Transactor:
 
         Raises the PlatformError of the first that cannot be done: then nothing is written.
         """
-        locks = self._criteria(operations)
+        locks = self._criteria(operations).union(*(locks(operations) for locks in self.locks))
         for attempt in range(ATTEMPTS):
             try:
                 return await self._once(operations, envelope, sorted(locks))

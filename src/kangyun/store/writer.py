@@ -74,7 +74,7 @@ class Writer:
         try:
             # Waited for out of order they would be waited for in a circle, which PostgreSQL breaks after a second.
             out_of_order = late and min(late) < max(held)
-            if out_of_order and not await connection.fetchval(_TRY_LOCKS, sorted(late)):
+            if out_of_order and not await connection.fetchval(TRY_LOCKS, sorted(late)):
                 raise Stale(buckets_of(batches))
             moment: datetime = await connection.fetchval(call_for(batches), *arguments_of(batches), column=1)
         except asyncpg.PostgresError as error:
@@ -94,7 +94,7 @@ class Writer:
         return moment
 
 
-_TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(1262638, bucket)) FROM unnest($1::int4[]) AS bucket"
+TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(1262638, bucket)) FROM unnest($1::int4[]) AS bucket"
 _CALL = (
     "SELECT ids, moment FROM record_commits{}("
     "$1, $2, $3::int4[], $4::expectation[], $5::name_row[], $6::data_key_row[], "

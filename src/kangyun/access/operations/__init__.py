@@ -14,6 +14,7 @@ from kangyun.access.operations.certificates import TYPES, bind_certificate, end_
 from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
+from kangyun.access.operations.match import match
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
 from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
 from kangyun.access.operations.open import open_
@@ -22,6 +23,7 @@ from kangyun.access.operations.sign import sign
 from kangyun.access.operations.terminology import answered
 from kangyun.access.operations.validate import validate
 from kangyun.access.operations.verify_signature import verify_signature
+from kangyun.access.operations.who_is_who import answer_link, link, link_questions, links, not_mine, part, undo_link
 from kangyun.access.operations.who_looked import who_looked
 from kangyun.fhir import terminology
 from kangyun.fhir.definitions import definitions
@@ -33,6 +35,8 @@ _EVERYWHERE: frozenset[Level] = frozenset({"system", "type", "instance"})
 _BOTH: frozenset[Level] = frozenset({"type", "instance"})
 _SYSTEM: frozenset[Level] = frozenset({"system"})
 _INSTANCE: frozenset[Level] = frozenset({"instance"})
+_TYPE: frozenset[Level] = frozenset({"type"})
+_PATIENT = frozenset({"Patient"})
 _PAGE = (Input("_since", "instant"), Input("_type", "code", True), Input("_count", "integer"))
 _CODED = (Input("code", "code"), Input("system", "uri"), Input("coding", "Coding"))
 _CLAIMED = (
@@ -173,6 +177,34 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "who-looked", _INSTANCE, who_looked, "urn:kangyun:operation:who-looked",
         (Input("start", "date"), Input("end", "date"), Input("_count", "integer")), frozenset({"Patient"}),
+    ),
+    *(
+        Operation(name, _INSTANCE, carry_out, f"urn:kangyun:operation:{name}", inputs, _PATIENT, affects_state=True)
+        for name, carry_out, inputs in (
+            ("link", link, (Input("to", "string"), Input("reason", "string"))),
+            ("part", part, (Input("reason", "string"),)),
+            ("not-mine", not_mine, (Input("reason", "string"),)),
+        )
+    ),
+    Operation(
+        "match", _TYPE, match, f"{_DEFINED}Patient-match",
+        (Input("resource", "Patient"), Input("onlyCertainMatches", "boolean"), Input("count", "integer")), _PATIENT,
+        body="resource",
+    ),
+    Operation("links", _INSTANCE, links, "urn:kangyun:operation:links", (), _PATIENT),
+    Operation(
+        "link-questions", _SYSTEM, link_questions, "urn:kangyun:operation:link-questions",
+        (Input("_count", "integer"),),
+    ),
+    *(
+        Operation(name, _SYSTEM, carry_out, f"urn:kangyun:operation:{name}", inputs, affects_state=True)
+        for name, carry_out, inputs in (
+            ("undo-link", undo_link, (Input("id", "integer"), Input("reason", "string"))),
+            (
+                "answer-link", answer_link,
+                (Input("id", "integer"), Input("same", "boolean"), Input("reason", "string")),
+            ),
+        )
     ),
     *(
         Operation(

@@ -1,4 +1,4 @@
-"""`Patient/$everything` and `Encounter/$everything`.
+"""`Patient/$everything`, of a resident's as well, and `Encounter/$everything`.
 
 Source: https://hl7.org/fhir/R4/operation-patient-everything.html
 """
@@ -13,6 +13,7 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.store.everything import Compartments, Kind, Wish
+from kangyun.store.reader import Current
 
 KNOWN = frozenset({"start", "end", "_since", "_type", "_count"})
 LARGEST = 10_000
@@ -27,20 +28,25 @@ async def everything(record: Record, call: Call) -> Excerpt:
     kind = cast(Kind, call.type)
     compartments = Compartments(store.reader, store.indexer, store.bases)
     owner = part = None
+    owners: list[Current] = []
     patients: list[int] = []
+    resident = record.resident_of(kind, call.id)
     async with store.pool.connection() as connection:
-        if call.id is not None:
+        if resident is not None:
+            owners = (await store.reader.of_residents(connection, [resident], record.sight))[resident]
+        elif call.id is not None:
             owner = (await store.reader.locate(connection, [(kind, call.id)], record.sight)).get((kind, call.id))
-        if call.id is None or (owner is not None and owner.stored is not None and not owner.stored.deleted):
-            part = await compartments.everything(connection, kind, owner, wish, record.sight)
+            owners = [owner] if owner is not None and owner.stored is not None and not owner.stored.deleted else []
+        if call.id is None or owners:
+            part = await compartments.everything(connection, kind, owners, wish, record.sight)
             patients = record.patients_of((*part.members, *part.included))
     if part is None:
         deleted = owner is not None and owner.stored is not None
         absent = Gone() if deleted else record.absence(str(call.id), owner)
         await record.leave_row("everything", status_of(absent), await record.hidden(kind, str(call.id)))
         raise absent
-    own = [] if owner is None or owner.patient is None else [owner.patient]
-    await record.leave_row("everything", 200, sorted({*own, *patients}))
+    own = {one.patient for one in owners if one.patient is not None}
+    await record.leave_row("everything", 200, sorted(own.union(patients)))
     shown, count = await record.shown([*part.members, *part.included]), len(part.members)
     following = None
     if part.next is not None:

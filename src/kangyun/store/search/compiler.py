@@ -82,12 +82,13 @@ class Compiler:
 
     async def compartment(self, type_: str, owner: Name) -> Condition:
         """Returns the condition that a resource is in the compartment of `owner`."""
+        owners = await self.values.registrations(await self.values.targets([owner]))
         if type_ == owner[0]:
-            return numbered_condition(self.arguments, await self.values.targets([owner]))
+            return numbered_condition(self.arguments, owners)
         bound = self.values.indexer.bound(type_)
         codes = [code for code in definitions().compartments[owner[0]].get(type_, ()) if code in bound]
         salts = {real.salt for code in codes for real in self.values.real(type_, bound[code].parameter)}
-        tokens = [target ^ salt for target in await self.values.targets([owner]) for salt in sorted(salts)]
+        tokens = [target ^ salt for target in owners for salt in sorted(salts)]
         return token_condition(self.arguments, tokens, links=True)
 
     async def _condition(self, type_: str, node: Node) -> Condition:

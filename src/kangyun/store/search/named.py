@@ -15,11 +15,13 @@ import asyncpg
 from kangyun.fhir.search.naming import PATIENT, Criteria, Named, criteria, is_about_named, parts
 from kangyun.fhir.search.query import Query
 from kangyun.fhir.search.tree import All, Node
+from kangyun.store.ids import is_resident
 from kangyun.store.model import Stored
 from kangyun.store.reader import Name
 from kangyun.store.references import local_target, relative
 from kangyun.store.registry import Registry
 from kangyun.store.search.searcher import Searcher
+from kangyun.store.search.values import REGISTRATIONS
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import Sight, seen
 
@@ -53,6 +55,10 @@ async def named_patients(
     wanted = {res: number for res, number in wanted.items() if res not in told}
     if not wanted:
         return set()
+    residents = [res for res in wanted if is_resident(res)]
+    if residents:
+        linked = await connection.fetch(REGISTRATIONS, residents)
+        wanted |= {row["patient"]: TYPE_NUMBERS[PATIENT] for row in linked if row["patient"] not in told}
     rows = await connection.fetch(*seen(_WHOSE, whole, list(wanted)))
     return {row["patient"] for row in rows if row["type"] == wanted[row["res"]] and row["patient"] is not None}
 

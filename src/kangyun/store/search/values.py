@@ -19,6 +19,7 @@ from kangyun.fhir.search.query import targets_of
 from kangyun.fhir.search.terms import Amount, Interval, Missing, Target, Token, Value
 from kangyun.fhir.search.tree import Test
 from kangyun.fhir.search.words import folded, query_grams, words
+from kangyun.store.ids import is_resident
 from kangyun.store.index import ABOUT, MOST_SAID, UCUM, Indexer
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import local_target, relative
@@ -47,6 +48,7 @@ from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import EVERYTHING, Sight
 
 MOST_EXPANDED = 200
+REGISTRATIONS = "SELECT l.patient FROM resident_link AS l WHERE l.resident = ANY ($1::int8[]) ORDER BY l.patient"
 SEEN = "SELECT token FROM term WHERE parameter = $1 AND token = ANY ($2::int8[])"
 # A day's worth of an ordered value is few rows, a decade's is not.
 SHARP_DAYS = 3
@@ -191,11 +193,11 @@ class Values:
         names, urls = self._referred(parameter, [one for one in values if isinstance(one, Target)])
         if modifier == "below" and is_canonical(parameter):
             return token_condition(self.arguments, [bound.hash(b"b" if "|" in url else b"u", url) for url in urls])
-        targets = await self.targets(names)
+        targets = await self.registrations(await self.targets(names))
         if modifier in ("above", "below"):
             targets = await self._family(parameter, modifier, targets, names, urls)
-        elif len(values) == len(targets) == 1 and names[0][0] == "Patient" and decides_patient(type_, bound.code):
-            return self._about(type_, bound, targets[0])
+        elif len(values) == 1 and targets and names[0][0] == "Patient" and decides_patient(type_, bound.code):
+            return self._about(type_, bound, targets)
         if len(targets) > 1 and not urls:
             return link_condition(self.arguments, targets, bound.salt)
         tokens = [bound.hash(b"u", url) for url in urls] + [target ^ bound.salt for target in targets]
@@ -232,13 +234,28 @@ class Values:
                 found += await hierarchy.above(self.connection, bound, roots, self.sight)
         return list(dict.fromkeys(found))
 
-    def _about(self, type_: str, bound: Bound, patient: int) -> Condition:
-        """Rows about a patient: the column gives them. The token decides, as for all references."""
-        own = f"type = {TYPE_NUMBERS[type_]} AND patient = {self.arguments.add(patient, 'int8')}"
+    def _about(self, type_: str, bound: Bound, patients: Sequence[int]) -> Condition:
+        """Rows about a patient, or about one resident's: the column gives them. The token decides, as for all
+        references."""
+        about, holds = ("= ANY", "&&") if len(patients) > 1 else ("=", "@>")
+        whom = self.arguments.add(patients, "int8[]") if len(patients) > 1 else self.arguments.add(patients[0], "int8")
+        own = f"type = {TYPE_NUMBERS[type_]} AND patient {about} ({whom})"
         seed = Seed(f"SELECT * FROM resource{{n}} WHERE {own} OFFSET 0", True, exact=False)
-        return Condition(f"{{r}}.tok @> {self.arguments.add([patient ^ bound.salt], 'int8[]')}", seed)
+        tokens = self.arguments.add([patient ^ bound.salt for patient in patients], "int8[]")
+        return Condition(f"{{r}}.tok {holds} {tokens}", seed)
+
+    async def registrations(self, targets: Sequence[int]) -> list[int]:
+        """Returns resources by their numbers, in the place of each resident all registrations that are his."""
+        residents = [res for res in targets if is_resident(res)]
+        if not residents:
+            return list(targets)
+        rows = await self.connection.fetch(REGISTRATIONS, residents)
+        return list(
+            dict.fromkeys([*(res for res in targets if not is_resident(res)), *(row["patient"] for row in rows)])
+        )
 
     async def targets(self, names: Sequence[Name]) -> list[int]:
+        """Returns the numbers of what is named, as far as ids say it or were given to something."""
         found: list[int] = []
         chosen = []
         for name in dict.fromkeys(names):

@@ -230,23 +230,6 @@ BEGIN
 END
 $$;
 
--- Makes a registration one of a resident's (NULL: of nobody's but its own), and lets what was said follow it.
-CREATE OR REPLACE FUNCTION link_patient(own int8, new_resident int8) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    affected int8[];
-BEGIN
-    affected := ARRAY(
-        SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident WHERE k.patient = own
-        UNION SELECT l.patient FROM resident_link AS l WHERE l.resident = new_resident UNION SELECT own
-    );
-    DELETE FROM resident_link WHERE patient = own;
-    IF new_resident IS NOT NULL THEN
-        INSERT INTO resident_link (patient, resident) VALUES (own, new_resident);
-    END IF;
-    PERFORM spread_rules(affected);
-END
-$$;
-
 -- Gives finished commits their dense positions, at most `most` at once. Only the holder of the sequencer's lease calls
 -- it; a second caller fails on the primary key of `feed`.
 --

@@ -17,6 +17,13 @@ SELECT NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institu
 FROM resource{n} AS r JOIN version{n} AS v ON v.res = r.res AND v.version = r.version
 WHERE r.res = ANY ($1::int8[]) AND {visible:r};
 
+-- name: of_residents
+-- The same of the registrations of residents ($1), but for those that were deleted.
+SELECT l.resident, NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key, v.dictionary,
+    v.action, v.type, v.body
+FROM resident_link AS l JOIN resource AS r ON r.res = l.patient JOIN version AS v ON v.res = r.res AND v.version = r.version
+WHERE l.resident = ANY ($1::int8[]) AND NOT r.deleted AND {visible:r} ORDER BY r.res;
+
 -- name: locate_each
 -- The same for several callers at once, each of whom sees by a sight of its own: `who` says whose row it is.
 SELECT s.who, NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key,

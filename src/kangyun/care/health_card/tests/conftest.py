@@ -5,10 +5,10 @@ from importlib.resources import files
 
 import asyncpg
 import pytest
+from kangyun.identity.links import link
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.residents.bindings import Handle, bindings_of
-from kangyun.identity.links import link
 from kangyun.testing.issuing import KEY
 from kangyun.testing.provider import NO_FACTORS, PASSWORD, SITE
 

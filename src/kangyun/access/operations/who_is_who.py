@@ -1,0 +1,302 @@
+"""Who is who, as operations: a steward links, parts, takes back and answers; who may see a resident sees why.
+
+`Patient/[id]/$link`, `Patient/[id]/$part`, `Patient/[id]/$links`, `$undo-link`, `$link-questions`, `$answer-link`, and
+`Patient/[id]/$not-mine`, by which a resident says that a registration is another's. Operations of our own. Nothing is
+done about registrations that the actor does not see, and each act's audit row is in its transaction.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from kangyun.access.operations.model import Call, parameters
+from kangyun.access.record import Record
+from kangyun.base import clock
+from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
+from kangyun.fhir import Resource
+from kangyun.fhir.json import encode
+from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.stewarding import Act
+from kangyun.store.references import local_target
+from kangyun.store.visible import seen
+
+STEWARDS = frozenset({"steward"})
+PATIENTS = frozenset({"resident", "guardian"})
+LINK, PART, UNDO, ANSWER = "link", "part", "undo-link", "answer-link"
+LINKS, QUESTIONS, NOT_MINE = "links", "link-questions", "not-mine"
+SHORTEST_REASON, LONGEST_REASON = 2, 500  # characters
+COUNT, LARGEST = 50, 500
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A resident, or one registration, as the actor named it. resident: whose it is; patients: those that are meant."""
+
+    resident: int
+    patients: list[int]
+
+
+async def link(record: Record, call: Call) -> Resource:
+    """Makes a registration, or all of a resident's, another resident's. Raises Forbidden, NotFound, RuleBroken."""
+    inputs = _steward(record, call, "to", "reason")
+    reason, to = _reason(inputs), inputs.text("to") or ""
+    target = local_target(to)
+    if target is None or target[0] != "Patient":
+        raise Invalid("identity.whom", at="to")
+
+    async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+        moving, joined = await _whose(record, connection, str(call.id)), await _whose(record, connection, target[1])
+        number = await record.gate.steward.link(
+            connection, moving.patients, joined.resident, Act(record.actor.reference, reason)
+        )
+        return number, [*moving.patients, *joined.patients]
+
+    return await _carried_out(record, LINK, act)
+
+
+async def part(record: Record, call: Call) -> Resource:
+    """Takes a registration out of its resident's. Raises Forbidden, NotFound, RuleBroken."""
+    reason = _reason(_steward(record, call, "reason"))
+
+    async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+        whose = await _whose(record, connection, str(call.id))
+        number = await record.gate.steward.part(connection, whose.patients, Act(record.actor.reference, reason))
+        return number, whose.patients
+
+    return await _carried_out(record, PART, act)
+
+
+async def undo_link(record: Record, call: Call) -> Resource:
+    """Takes a decision back. Raises Forbidden, NotFound, RuleBroken."""
+    inputs = _steward(record, call, "id", "reason")
+    reason, decision = _reason(inputs), _number(inputs)
+
+    async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+        patients = await connection.fetchval(_OF_DECISION, decision)
+        await _all_seen(record, connection, patients)
+        number = await record.gate.steward.undo(connection, decision, Act(record.actor.reference, reason))
+        return number, patients
+
+    return await _carried_out(record, UNDO, act)
+
+
+async def answer_link(record: Record, call: Call) -> Resource:
+    """Answers a question; one about a registration itself is closed. Raises Forbidden, NotFound, Invalid,
+    RuleBroken."""
+    inputs = _steward(record, call, "id", "same", "reason")
+    act_, question = Act(record.actor.reference, _reason(inputs)), _number(inputs)
+    same = inputs.boolean("same", False)
+    said = same == inputs.boolean("same", True)
+
+    async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
+        row = await connection.fetchrow(_OF_QUESTION, question)
+        if row is None:
+            raise NotFound("identity.no-such-question")
+        patients = [row["patient"], *row["members"]]
+        await _all_seen(record, connection, patients)
+        if row["resident"] is None:
+            await record.gate.steward.dismiss(connection, question, act_)
+        elif said:
+            await record.gate.steward.answer(connection, question, same, act_)
+        else:
+            raise Invalid("fhir.terminology.parameter-needed", name="same")
+        return question, patients
+
+    return await _carried_out(record, ANSWER, act)
+
+
+async def link_questions(record: Record, call: Call) -> Resource:
+    """Lists open questions, the oldest first. Raises Forbidden."""
+    inputs = _steward(record, call, "_count")
+    count = inputs.count("_count")
+    index, ids = record.gate.residents, record.store.ids
+    async with record.store.pool.connection() as connection:
+        rows = await connection.fetch(
+            *seen(_QUESTIONS, record.sight, COUNT if count is None else max(min(count, LARGEST), 1))
+        )
+        names = await _references(record, connection, [row["patient"] for row in rows])
+    await record.leave_row(QUESTIONS, 200, sorted({row["patient"] for row in rows}))
+    return parameters(
+        *(
+            {
+                "name": "question",
+                "part": [
+                    {"name": "id", "valueInteger": row["id"]},
+                    {"name": "opened", "valueInstant": clock.instant(row["opened"])},
+                    {"name": "kind", "valueCode": row["kind"]},
+                    {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
+                    *_resident_part(ids.id_of(row["resident"]) if row["resident"] is not None else None),
+                    *_evidence(index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None),
+                ],
+            }
+            for row in rows
+        )
+    )
+
+
+async def links(record: Record, call: Call) -> Resource:
+    """Returns whose a registration is, what else is his, and what was decided about these. Raises NotFound."""
+    record.may_read("Patient")
+    Inputs.of(call.parameters, frozenset())
+    index, ids, steward = record.gate.residents, record.store.ids, _is_steward(record)
+    async with record.store.pool.connection() as connection:
+        whose = await _whose(record, connection, str(call.id))
+        located = (await record.store.reader.of_residents(connection, [whose.resident], record.sight))[whose.resident]
+        shown = [one.res for one in located]
+        rows = await connection.fetch(_DECISIONS, shown)
+    names = {one.res: f"Patient/{one.stored.id}" for one in located if one.stored is not None}
+    await record.leave_row(LINKS, 200, sorted(shown))
+    decided = [
+        {
+            "name": "decision",
+            "part": [
+                {"name": "id", "valueInteger": row["id"]},
+                {"name": "instant", "valueInstant": clock.instant(row["instant"])},
+                {"name": "kind", "valueCode": row["kind"]},
+                {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
+                *_resident_part(ids.id_of(row["resident"])),
+                {"name": "actor", "valueString": row["actor"]},
+                *([{"name": "model", "valueString": row["model"]}] if row["model"] else []),
+                # It tells of registrations that others may not see.
+                *_evidence(index.unsealed(row["patient"], row["evidence"]) if steward and row["evidence"] else None),
+            ],
+        }
+        for row in rows
+    ]
+    return parameters(
+        *_resident_part(ids.id_of(whose.resident)),
+        *({"name": "registration", "valueReference": {"reference": names[one]}} for one in shown),
+        *decided,
+    )
+
+
+async def not_mine(record: Record, call: Call) -> Resource:
+    """Opens the question whether a registration is its resident's, on the resident's own word. Raises Forbidden."""
+    if record.actor.role not in PATIENTS:
+        raise Forbidden("identity.residents-only")
+    reason = _reason(Inputs.of(call.parameters, frozenset({"reason"})))
+    index = record.gate.residents
+    async with record.store.pool.connection() as connection, connection.transaction():
+        whose = await _whose(record, connection, str(call.id))
+        (patient,) = whose.patients if len(whose.patients) == 1 else (None,)
+        if patient is None:
+            raise Invalid("identity.one-registration")
+        said = index.sealed(patient, {"reason": reason, "actor": record.actor.reference})
+        await connection.execute(_ASK, patient, whose.resident, said)
+        await record.leave_row_within(connection, NOT_MINE, 200, [patient])
+    return parameters({"name": "patient", "valueReference": {"reference": f"Patient/{call.id}"}})
+
+
+# --- whom it is about
+
+
+def _steward(record: Record, call: Call, *known: str) -> Inputs:
+    record.in_person()
+    if not _is_steward(record):
+        raise Forbidden("identity.stewards-only")
+    return Inputs.of(call.parameters, frozenset(known))
+
+
+def _is_steward(record: Record) -> bool:
+    return record.actor.administrator or record.actor.role in STEWARDS
+
+
+def _reason(inputs: Inputs) -> str:
+    reason = (inputs.text("reason") or "").strip()
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        raise Invalid("access.open-reason", at="reason", least=SHORTEST_REASON, most=LONGEST_REASON)
+    return reason
+
+
+def _number(inputs: Inputs) -> int:
+    number = inputs.count("id")
+    if number is None:
+        raise Invalid("fhir.terminology.parameter-needed", name="id")
+    return number
+
+
+async def _whose(record: Record, connection: asyncpg.Connection, id_: str) -> Whose:
+    """Returns whom an id means, all of whose registrations the actor sees. Raises NotFound."""
+    store = record.store
+    resident = record.resident_of("Patient", id_)
+    if resident is None:
+        current = (await store.reader.locate(connection, [("Patient", id_)], record.sight)).get(("Patient", id_))
+        if current is None or current.stored is None:
+            raise NotFound
+        resident = await connection.fetchval(_RESIDENT, current.res)
+        if resident is None:
+            raise NotFound("identity.no-such-registration")
+        return Whose(resident, [current.res])
+    located = (await store.reader.of_residents(connection, [resident], record.sight))[resident]
+    if not located:
+        raise NotFound("identity.no-such-resident")
+    return Whose(resident, [one.res for one in located])
+
+
+async def _all_seen(record: Record, connection: asyncpg.Connection, patients: list[int] | None) -> None:
+    """Raises NotFound where the actor does not see all of these."""
+    asked = patients or []
+    rows = await connection.fetch(*seen(_SEEN, record.sight, asked))
+    if not asked or len(rows) < len(set(asked)):
+        raise NotFound
+
+
+async def _references(record: Record, connection: asyncpg.Connection, patients: list[int]) -> dict[int, str]:
+    found = {}
+    for patient in set(patients):
+        stored = await record.store.reader.of_number(connection, patient)
+        if stored is not None:
+            found[patient] = f"Patient/{stored.id}"
+    return found
+
+
+async def _carried_out(
+    record: Record, action: str, act: Callable[[asyncpg.Connection], Awaitable[tuple[int, list[int]]]]
+) -> Resource:
+    """Carries out an act with its audit row. Who decides about the same at the same time is waited for."""
+    for attempt in range(ATTEMPTS):
+        try:
+            async with record.store.pool.connection_for_locks() as connection, connection.transaction():
+                number, patients = await act(connection)
+                await record.leave_row_within(connection, action, 200, sorted(set(patients)))
+            break
+        except Conflict:
+            if attempt == ATTEMPTS - 1:
+                raise
+    return parameters({"name": "id", "valueInteger": number})
+
+
+def _resident_part(id_: str | None) -> list[Resource]:
+    return [{"name": "resident", "valueReference": {"reference": f"Patient/{id_}"}}] if id_ is not None else []
+
+
+def _evidence(said: Any) -> list[Resource]:
+    return [] if said is None else [{"name": "evidence", "valueString": encode(said).decode()}]
+
+
+_RESIDENT = "SELECT resident FROM resident_link WHERE patient = $1"
+_SEEN = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible:r}"
+_OF_DECISION = """
+SELECT array_agg(d.patient) FROM resident_decision AS d
+WHERE d.id = $1 OR d.act = (SELECT o.act FROM resident_decision AS o WHERE o.id = $1)
+"""
+_OF_QUESTION = """
+SELECT q.patient, q.resident, ARRAY(SELECT l.patient FROM resident_link AS l WHERE l.resident = q.resident) AS members
+FROM resident_question AS q WHERE q.id = $1 AND q.answered IS NULL
+"""
+_QUESTIONS = """
+SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence
+FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND {visible:r}
+WHERE q.answered IS NULL ORDER BY q.id LIMIT $1
+"""
+_DECISIONS = """
+SELECT d.id, d.instant, d.patient, d.kind, d.resident, d.actor, d.model, d.evidence
+FROM resident_decision AS d WHERE d.patient = ANY ($1::int8[]) ORDER BY d.id DESC LIMIT 1000
+"""
+_ASK = """
+INSERT INTO resident_question (patient, resident, kind, evidence) VALUES ($1, $2, 'not-mine', $3)
+ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING
+"""

@@ -1,0 +1,377 @@
+"""The resident index: each Patient that is written becomes one of a resident's registrations, in the same transaction.
+
+So no registration is ever open before what its resident said counts for it. Whoever registers the same person at the
+same time waits: the keys under which registrations are looked for are locked before anything is read.
+
+What it does not do: change a Patient. Links, and the rows of consent that follow from them, are all that it writes.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from kangyun.base.crypto import Sealer, derived_key
+from kangyun.database.pool import Pool
+from kangyun.database.statements import statements
+from kangyun.fhir import Resource
+from kangyun.identity.deciding import Outcome, Question, Verdict, decide, parted_by_person, stays
+from kangyun.identity.weighing import Fields, Held, Reading, Rules
+from kangyun.store.batch import Change, Stale
+from kangyun.store.ids import RESIDENT, SHARD_BITS
+from kangyun.store.interactions import Operation
+from kangyun.store.keys import KeyRing
+from kangyun.store.model import Envelope
+from kangyun.store.tokens import bucket_of
+from kangyun.store.visible import Sight, seen
+from kangyun.store.writer import TRY_LOCKS
+
+TYPE = "Patient"
+MOST_OF_A_KEY = 100
+"""Registrations that are looked at under one key: of more it says too little."""
+BLOCK = 64  # numbers of residents that a process takes at once
+BY_PERSON = frozenset({"steward", "undone"})
+SQL = statements("identity")
+MOVE = "SELECT move_registrations($1, $2, $3, $4)"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A registration as it stands."""
+
+    edition: int
+    keys: frozenset[int]
+    fields: Fields
+    resident: int
+    by_person: bool
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """A resident near to a registration: what each of his registrations says, None of those that were deleted."""
+
+    registrations: dict[int, Fields | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided about one registration.
+
+    former:   whose it was, None where it is new. kind: as it is noted, "" where nothing is.
+    evidence: by resident, of those whom it is about.
+    """
+
+    patient: int
+    former: int | None
+    resident: int
+    kind: str
+    outcome: Outcome
+    evidence: Mapping[int, object] = field(default_factory=dict)
+
+    def concerns(self) -> set[int]:
+        """Returns the residents whom it is about."""
+        return {self.resident, *(one.resident for one in self.outcome.questions)}
+
+
+class ResidentIndex:
+    """Follows Patients that are written. One for a process."""
+
+    def __init__(self, pool: Pool, keys: KeyRing, rules: Rules) -> None:
+        self._pool = pool
+        self._hasher = keys.hasher
+        self._sealer = Sealer(derived_key(keys.index_key, "registrations", 16), keys.cipher)
+        self._rules = rules
+        self._free: list[int] = []
+
+    def wants(self, operation: Operation) -> bool:
+        """Whether it writes a Patient."""
+        return operation.type == TYPE
+
+    def locks(self, operations: Sequence[Operation]) -> frozenset[int]:
+        """Returns the locks of all keys under which these may come to be found."""
+        return frozenset(
+            self._bucket(key)
+            for operation in operations
+            if operation.type == TYPE and operation.resource is not None
+            for key in self._rules.read(operation.resource).keys
+        )
+
+    async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
+        """Decides whose these are. Raises Stale where somebody else moves what these are held against."""
+        patients = [change for change in changes if change.type == TYPE]
+        gone = [change.res for change in patients if change.resource is None]
+        if gone:
+            await connection.execute(SQL["forget_registrations"], gone)
+            await connection.execute(SQL["withdraw_questions"], gone)
+        written = {one.res: one.resource for one in patients if one.resource is not None}
+        again = [one.res for one in patients if one.resource is not None and one.version > 1]
+        await self._carry_out(connection, written, again, envelope.actor)
+
+    async def register(self, connection: asyncpg.Connection, patients: Mapping[int, Resource], actor: str) -> None:
+        """Decides whose Patients are that stand in the record, by number, as if they came now. The caller holds their
+        locks. Raises Stale for more."""
+        await self._carry_out(connection, patients, list(patients), actor)
+
+    async def _carry_out(
+        self, connection: asyncpg.Connection, patients: Mapping[int, Resource], again: Sequence[int], actor: str
+    ) -> None:
+        """again: those that may be in the index already."""
+        read = {res: self._rules.read(resource) for res, resource in patients.items()}
+        known = await self.known(connection, again) if again else {}
+        await self._lock(connection, [read[res] for res in again])
+        fresh = {
+            res: reading for res, reading in read.items() if res not in known or self._differs(known[res], reading)
+        }
+        if fresh:
+            known = {res: one for res, one in known.items() if res in fresh}
+            await _Round(self, connection, actor, fresh, known).carry_out()
+
+    async def _lock(self, connection: asyncpg.Connection, readings: Sequence[Reading]) -> None:
+        """Makes sure of the locks of what no operation told before: of patches. Raises Stale."""
+        buckets = frozenset(self._bucket(key) for one in readings for key in one.keys)
+        if buckets and not await connection.fetchval(TRY_LOCKS, list(buckets)):
+            raise Stale(buckets)
+
+    def _differs(self, known: Known, reading: Reading) -> bool:
+        said = known.fields == reading.fields and known.keys == {self.hashed(key) for key in reading.keys}
+        return not said or known.edition != self._rules.edition
+
+    # --- what is read
+
+    async def known(self, connection: asyncpg.Connection, patients: Sequence[int]) -> dict[int, Known]:
+        """Returns registrations as they stand, those that are in the index."""
+        return {
+            row["patient"]: Known(
+                row["edition"],
+                frozenset(row["keys"]),
+                self.opened(row) or {},
+                row["resident"],
+                row["kind"] in BY_PERSON,
+            )
+            for row in await connection.fetch(SQL["known"], patients)
+        }
+
+    async def near(self, connection: asyncpg.Connection, readings: Sequence[Reading]) -> list[dict[int, Neighbour]]:
+        """Returns for each reading the residents of whom a registration has a key of it, by number.
+
+        A resident who is near to several is the same object.
+        """
+        asked = [(nth, self.hashed(key)) for nth, reading in enumerate(readings) for key in reading.keys]
+        found: list[dict[int, Neighbour]] = [{} for _ in readings]
+        if not asked:
+            return found
+        nths, keys = zip(*asked, strict=True)
+        residents: dict[int, Neighbour] = defaultdict(Neighbour)
+        for row in await connection.fetch(SQL["near"], nths, keys, MOST_OF_A_KEY):
+            neighbour = residents[row["resident"]]
+            neighbour.registrations[row["patient"]] = self.opened(row)
+            for nth in row["nths"]:
+                found[nth][row["resident"]] = neighbour
+        return found
+
+    async def near_seen(self, connection: asyncpg.Connection, reading: Reading, sight: Sight) -> dict[int, Neighbour]:
+        """Returns the residents near to a reading with their registrations, as far as these are seen."""
+        found: dict[int, Neighbour] = defaultdict(Neighbour)
+        keys = [self.hashed(key) for key in reading.keys]
+        for row in await connection.fetch(*seen(SQL["near_seen"], sight, keys, MOST_OF_A_KEY)):
+            found[row["resident"]].registrations[row["patient"]] = self.opened(row)
+        return dict(found)
+
+    async def residents(self, connection: asyncpg.Connection, numbers: Collection[int]) -> dict[int, Neighbour]:
+        """Returns residents by their numbers, those that have registrations."""
+        found: dict[int, Neighbour] = defaultdict(Neighbour)
+        if numbers:
+            for row in await connection.fetch(SQL["residents"], list(numbers)):
+                found[row["resident"]].registrations[row["patient"]] = self.opened(row)
+        return dict(found)
+
+    # --- what is sealed and hashed
+
+    @property
+    def rules(self) -> Rules:
+        """The rules by which it reads and weighs."""
+        return self._rules
+
+    def hashed(self, key: str) -> int:
+        """Returns the row of a key."""
+        return self._hasher.number(b"registration\0" + key.encode("utf-8", "surrogatepass"))
+
+    def _bucket(self, key: str) -> int:
+        return self._hasher.bucket(b"registration\0" + key.encode("utf-8", "surrogatepass"))
+
+    def opened(self, row: asyncpg.Record) -> Fields | None:
+        """Returns the fields of a row of `registration`, None of a Patient that was deleted."""
+        return (
+            None if row["fields"] is None else _FIELDS.decode(self._sealer.open(row["fields"], _label(row["patient"])))
+        )
+
+    def sealed(self, patient: int, value: object) -> bytes:
+        """Returns something said of a patient, sealed."""
+        return self._sealer.seal(msgspec.msgpack.encode(value), _label(patient))
+
+    def unsealed(self, patient: int, sealed: bytes) -> object:
+        """Returns what `sealed` was given. Raises Unreadable."""
+        return msgspec.msgpack.decode(self._sealer.open(sealed, _label(patient)))
+
+    async def new_residents(self, count: int) -> list[int]:
+        """Returns numbers that no resident has."""
+        if count > len(self._free):
+            # Not in the transaction that asks: a crash or a refusal loses some numbers, never gives one twice.
+            async with self._pool.connection() as connection:
+                rows = await connection.fetch(SQL["numbers"], max(count, BLOCK))
+            self._free += [row[0] << SHARD_BITS | RESIDENT for row in rows]
+        taken, self._free = self._free[:count], self._free[count:]
+        return taken
+
+
+async def forget(connection: asyncpg.Connection, patients: Sequence[int], resources: Sequence[int]) -> None:
+    """Removes all that the index holds of registrations that are erased, its decisions about them included."""
+    for name in ("forget_registrations", "forget_decisions", "forget_questions", "forget_not_same"):
+        await connection.execute(SQL[name], list(patients))
+
+
+class _Round:
+    """What one transaction's registrations come to, one after the other: each may meet those before it."""
+
+    def __init__(
+        self, index: ResidentIndex, connection: asyncpg.Connection, actor: str,
+        fresh: Mapping[int, Reading], known: Mapping[int, Known],
+    ) -> None:  # fmt: skip
+        self._index = index
+        self._connection = connection
+        self._actor = actor
+        self._fresh = fresh
+        self._known = known
+        self._not_same: set[tuple[int, int]] = set()
+        self._decided: list[Decided] = []
+        self._residents: dict[int, Neighbour] = {}
+        """As they come to be within this transaction."""
+        self._by_key: dict[str, set[int]] = defaultdict(set)
+
+    async def carry_out(self) -> None:
+        """Decides and writes. Raises Stale."""
+        numbers = await self._index.new_residents(len(self._fresh))
+        near = await self._index.near(self._connection, list(self._fresh.values()))
+        self._residents = {resident: one for neighbours in near for resident, one in neighbours.items()}
+        if self._known:
+            rows = await self._connection.fetch(SQL["parted"], list(self._known))
+            self._not_same = {(row["patient"], row["other"]) for row in rows}
+            missing = {one.resident for one in self._known.values()} - self._residents.keys()
+            self._residents |= await self._index.residents(self._connection, missing)
+        before = {resident: set(one.registrations) for resident, one in self._residents.items()}
+        for (patient, reading), neighbours, number in zip(self._fresh.items(), near, numbers, strict=True):
+            self._decide(patient, reading, set(neighbours), number)
+        await self._write(before)
+
+    def _decide(self, patient: int, reading: Reading, near: set[int], number: int) -> None:
+        known = self._known.get(patient)
+        if known is not None:
+            near.add(known.resident)
+            self._residents[known.resident].registrations.pop(patient, None)
+        near.update(resident for key in reading.keys for resident in self._by_key[key])
+        held = self._held(patient, reading.fields, near)
+        decided = self._settled(patient, known, {resident: one.verdict for resident, one in held.items()}, number)
+        evidence = {resident: held[resident].evidence() for resident in decided.concerns() if resident in held}
+        self._decided.append(replace(decided, evidence=evidence))
+        self._residents.setdefault(decided.resident, Neighbour()).registrations[patient] = reading.fields
+        for key in reading.keys:
+            self._by_key[key].add(decided.resident)
+
+    def _held(self, patient: int, fields: Fields, near: Iterable[int]) -> dict[int, Held]:
+        """Holds a registration against residents, but for those of whom nothing is known any more, and those from whom
+        a person parted it."""
+        prepared, found = self._index.rules.prepare(fields), {}
+        for resident in sorted(near):
+            neighbour = self._residents[resident]
+            others = [one for one in neighbour.registrations.values() if one is not None]
+            if others and not parted_by_person([patient], neighbour.registrations, self._not_same):
+                found[resident] = prepared.held(resident, others)
+        return found
+
+    def _settled(self, patient: int, known: Known | None, verdicts: dict[int, Verdict], number: int) -> Decided:
+        margin = self._index.rules.margin
+        if known is None:
+            outcome = decide(list(verdicts.values()), margin=margin)
+            return Decided(patient, None, outcome.resident or number, outcome.kind, outcome)
+        own = verdicts.pop(known.resident, None)
+        if own is not None and (known.by_person or stays(own)):
+            doubt = () if stays(own) else (Question(known.resident, "contradicted", own.bits, (own.forbidden,)),)
+            return Decided(patient, known.resident, known.resident, "", Outcome("certain", questions=doubt))
+        outcome = decide(list(verdicts.values()), margin=margin)
+        if own is None:  # It was alone: it may find its own now.
+            kind = "" if outcome.resident is None else outcome.kind
+            return Decided(patient, known.resident, outcome.resident or known.resident, kind, outcome)
+        left = Question(known.resident, "contradicted", own.bits, (own.forbidden,))
+        outcome = replace(outcome, questions=(left, *outcome.questions))
+        return Decided(patient, known.resident, outcome.resident or number, "parted", outcome)
+
+    # --- what is written
+
+    async def _write(self, before: Mapping[int, set[int]]) -> None:
+        await self._keep()
+        moved = [one for one in self._decided if one.former != one.resident]
+        joining = [one for one in moved if one.former is not None or one.resident in before]
+        alone = [one for one in moved if one.former is None and one.resident not in before]
+        if alone:
+            await self._connection.execute(
+                SQL["new_links"], [one.patient for one in alone], [one.resident for one in alone]
+            )
+        if joining:
+            await self._move(joining, before)
+        noted = [one for one in self._decided if one.kind]
+        if noted:
+            await self._connection.fetch(SQL["note_decisions"], *self._columns(noted))
+        await self._ask()
+
+    async def _keep(self) -> None:
+        index, edition = self._index, self._index.rules.edition
+        keys = [(nth, index.hashed(key)) for nth, one in enumerate(self._fresh.values(), 1) for key in one.keys]
+        sealed = [index.sealed(patient, reading.fields) for patient, reading in self._fresh.items()]
+        await self._connection.execute(
+            SQL["keep_registrations"], list(self._fresh), [edition] * len(sealed), sealed,
+            [nth for nth, _ in keys], [key for _, key in keys],
+        )  # fmt: skip
+
+    async def _move(self, joining: Sequence[Decided], before: Mapping[int, set[int]]) -> None:
+        concerned = {one.resident for one in joining} | {one.former for one in joining if one.former is not None}
+        members = set().union(*(before.get(resident, set()) for resident in concerned))
+        buckets = frozenset(map(bucket_of, members | concerned))
+        own, residents = [one.patient for one in joining], [one.resident for one in joining]
+        if not await self._connection.fetchval(MOVE, own, residents, sorted(members), sorted(buckets)):
+            raise Stale(buckets)
+
+    def _columns(self, noted: Sequence[Decided]) -> tuple[list[Any], ...]:
+        index, model = self._index, self._index.rules.model
+        rows = [
+            (
+                *(one.patient, one.former, one.resident, one.kind, self._actor, model, one.outcome.bits, None, None),
+                index.sealed(one.patient, one.evidence.get(one.resident)) if one.resident in one.evidence else None,
+            )
+            for one in noted
+        ]
+        return tuple(map(list, zip(*rows, strict=True)))
+
+    async def _ask(self) -> None:
+        if self._known:
+            await self._connection.execute(SQL["withdraw_questions"], list(self._known))
+        index = self._index
+        rows: list[tuple[Any, ...]] = [
+            (one.patient, asked.resident, asked.why, asked.bits,
+             index.sealed(one.patient, {"because": asked.because, "evidence": one.evidence.get(asked.resident)}))
+            for one in self._decided for asked in one.outcome.questions
+        ]  # fmt: skip
+        rows += [
+            (patient, None, code, None, None) for patient, reading in self._fresh.items() for code in reading.issues
+        ]
+        if rows:
+            await self._connection.execute(SQL["ask"], *map(list, zip(*rows, strict=True)))
+
+
+def _label(patient: int) -> bytes:
+    return patient.to_bytes(8, "big")
+
+
+_FIELDS = msgspec.msgpack.Decoder(dict[str, tuple[str, ...]])

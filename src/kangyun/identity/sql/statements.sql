@@ -1,0 +1,142 @@
+-- The statements of the resident index, by name. `{visible:alias}` is replaced by the condition of store/visible.py.
+
+-- name: near
+-- The registrations of all residents of whom one is found under a key, those of deleted Patients without fields. $1, $2: which question asks for which key;
+-- $3: most of a key.
+WITH found AS (
+    SELECT a.nth, a.key, k.patient FROM unnest($1::int4[], $2::int8[]) AS a(nth, key)
+    CROSS JOIN LATERAL (SELECT x.patient FROM registration_key AS x WHERE x.key = a.key LIMIT $3) AS k
+), near AS (
+    SELECT l.resident, array_agg(DISTINCT f.nth) AS nths FROM found AS f JOIN resident_link AS l ON l.patient = f.patient
+    GROUP BY l.resident
+)
+SELECT n.nths, n.resident, l.patient, g.fields
+FROM near AS n JOIN resident_link AS l ON l.resident = n.resident LEFT JOIN registration AS g ON g.patient = l.patient
+ORDER BY n.resident, l.patient;
+
+-- name: near_seen
+-- The same for one question ($1: its keys, $2: most of a key), of the registrations that the asker sees.
+WITH near AS (
+    SELECT DISTINCT l.resident FROM unnest($1::int8[]) AS a(key)
+    CROSS JOIN LATERAL (SELECT x.patient FROM registration_key AS x WHERE x.key = a.key LIMIT $2) AS k
+    JOIN resident_link AS l ON l.patient = k.patient
+)
+SELECT l.resident, l.patient, g.fields
+FROM near AS n JOIN resident_link AS l ON l.resident = n.resident JOIN registration AS g ON g.patient = l.patient
+JOIN resource AS r ON r.res = l.patient AND NOT r.deleted AND {visible:r} ORDER BY l.resident, l.patient;
+
+-- name: residents
+SELECT l.resident, l.patient, g.fields
+FROM resident_link AS l LEFT JOIN registration AS g ON g.patient = l.patient WHERE l.resident = ANY ($1::int8[])
+ORDER BY l.resident, l.patient;
+
+-- name: known
+-- Registrations as they stand: whose they are, and whether a person decided that.
+SELECT g.patient, g.edition, g.keys, g.fields, l.resident,
+    (SELECT d.kind FROM resident_decision AS d WHERE d.patient = g.patient ORDER BY d.id DESC LIMIT 1) AS kind
+FROM registration AS g JOIN resident_link AS l ON l.patient = g.patient WHERE g.patient = ANY ($1::int8[]);
+
+-- name: of_other_edition
+SELECT patient FROM registration WHERE edition <> $1 AND patient > $2 ORDER BY patient LIMIT $3;
+
+-- name: parted
+-- What persons said are not one resident's, of these registrations.
+SELECT patient, other FROM not_same WHERE patient = ANY ($1::int8[]) OR other = ANY ($1::int8[]);
+
+-- name: numbers
+SELECT nextval('resident_number') FROM generate_series(1, $1::int4);
+
+-- name: keep_registrations
+-- $1 patient, $2 edition, $3 fields; $4, $5: which of them has which key. What they had before goes.
+WITH now AS (
+    SELECT a.patient, a.edition, a.fields,
+        ARRAY(SELECT k.key FROM unnest($4::int4[], $5::int8[]) AS k(nth, key) WHERE k.nth = a.nth) AS keys
+    FROM unnest($1::int8[], $2::int2[], $3::bytea[]) WITH ORDINALITY AS a(patient, edition, fields, nth)
+), gone AS (
+    DELETE FROM registration_key AS x USING registration AS g JOIN now ON now.patient = g.patient
+    WHERE x.patient = g.patient AND x.key = ANY (g.keys) AND NOT x.key = ANY (now.keys)
+), kept AS (
+    INSERT INTO registration (patient, edition, keys, fields) SELECT patient, edition, keys, fields FROM now
+    ON CONFLICT (patient) DO UPDATE SET edition = excluded.edition, keys = excluded.keys, fields = excluded.fields
+)
+INSERT INTO registration_key (key, patient) SELECT DISTINCT unnest(now.keys), now.patient FROM now ON CONFLICT DO NOTHING;
+
+-- name: forget_registrations
+WITH gone AS (DELETE FROM registration WHERE patient = ANY ($1::int8[]) RETURNING patient, keys)
+DELETE FROM registration_key AS x USING gone WHERE x.patient = gone.patient AND x.key = ANY (gone.keys);
+
+-- name: new_links
+INSERT INTO resident_link (patient, resident) SELECT * FROM unnest($1::int8[], $2::int8[]);
+
+-- name: note_decisions
+INSERT INTO resident_decision (patient, former, resident, kind, actor, model, bits, act, undoes, evidence)
+SELECT * FROM unnest(
+    $1::int8[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::real[], $8::int8[], $9::int8[], $10::bytea[]
+);
+
+-- name: ask
+INSERT INTO resident_question (patient, resident, kind, bits, evidence)
+SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::real[], $5::bytea[])
+ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
+
+-- name: withdraw_questions
+-- Those about registrations that were written anew: they are asked anew where there is still reason to.
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+WHERE patient = ANY ($1::int8[]) AND answered IS NULL;
+
+-- What a person does.
+
+-- name: new_act
+SELECT nextval('resident_act');
+
+-- name: residents_of
+SELECT patient, resident FROM resident_link WHERE patient = ANY ($1::int8[]);
+
+-- name: say_not_same
+INSERT INTO not_same (patient, other, act)
+SELECT least(a.patient, o.other), greatest(a.patient, o.other), $3
+FROM unnest($1::int8[]) AS a(patient) CROSS JOIN unnest($2::int8[]) AS o(other) WHERE a.patient <> o.other
+ON CONFLICT (patient, other) DO NOTHING;
+
+-- name: say_same
+-- Between each of one side and each of the other.
+DELETE FROM not_same WHERE (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[]))
+OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]));
+
+-- name: unsay_not_same
+DELETE FROM not_same WHERE act = $1;
+
+-- name: act
+-- The decisions of an act, and whether any of its registrations was decided on since.
+SELECT d.id, d.patient, d.former, d.resident, d.kind,
+    EXISTS (SELECT FROM resident_decision AS n WHERE n.patient = d.patient AND n.id > d.id) AS since
+FROM resident_decision AS d WHERE d.id = $1 OR d.act = (SELECT o.act FROM resident_decision AS o WHERE o.id = $1)
+ORDER BY d.id;
+
+-- name: question
+SELECT id, patient, resident, kind FROM resident_question WHERE id = $1 AND answered IS NULL FOR UPDATE;
+
+-- name: answer
+UPDATE resident_question SET answered = clock_timestamp(), answer = $2, actor = $3 WHERE id = $1 AND answered IS NULL;
+
+-- name: settle_questions
+-- What else was asked of these registrations and this resident is answered by the same word.
+UPDATE resident_question SET answered = clock_timestamp(), answer = $3, actor = $4
+WHERE patient = ANY ($1::int8[]) AND resident = $2 AND answered IS NULL;
+
+-- name: act_of
+SELECT act FROM resident_decision WHERE id = $1;
+
+-- name: resident_of
+SELECT resident FROM resident_link WHERE patient = $1;
+
+-- What an erasure takes away.
+
+-- name: forget_decisions
+DELETE FROM resident_decision WHERE patient = ANY ($1::int8[]);
+
+-- name: forget_questions
+DELETE FROM resident_question WHERE patient = ANY ($1::int8[]);
+
+-- name: forget_not_same
+DELETE FROM not_same WHERE patient = ANY ($1::int8[]) OR other = ANY ($1::int8[]);

@@ -1,0 +1,158 @@
+"""What a steward does about who is who: links, parts, merges, answers, and takes back. Never a change of a Patient.
+
+Each act moves registrations from resident to resident, notes why, and binds what the rules decide later: who was parted
+by a person is not linked again by rule, and who was linked by a person is not parted by rule. An act is taken back as
+long as nothing was decided about its registrations since: all of it, to where each registration was.
+
+Who may do this, and the audit row, is the gate's business: it calls within its own transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from kangyun.base.errors import Conflict, NotFound, RuleBroken
+from kangyun.identity.index import MOVE, SQL, ResidentIndex
+from kangyun.store.tokens import bucket_of
+from kangyun.store.transaction import TAKE_LOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who acts, and why. actor: as `Practitioner/…`. The reason is kept sealed."""
+
+    actor: str
+    reason: str
+
+
+class Steward:
+    """Carries out what stewards decide. One for a process. Each method is called in a transaction of its caller.
+
+    Each raises Conflict where others decide about the same registrations at the same time: nothing was done then.
+    """
+
+    def __init__(self, index: ResidentIndex) -> None:
+        self._index = index
+
+    async def link(self, connection: asyncpg.Connection, patients: Sequence[int], resident: int, act: Act) -> int:
+        """Makes registrations a resident's, whatever was said before. Returns the number of the act.
+
+        Raises NotFound for a resident without registrations, RuleBroken where they are his already.
+        """
+        members = await self._members(connection, [resident])
+        if resident not in members:
+            raise NotFound("identity.no-such-resident")
+        moving = [patient for patient in patients if patient not in members[resident]]
+        if not moving:
+            raise RuleBroken("identity.linked-already")
+        number = await self._move(connection, dict.fromkeys(moving, resident), "steward", act)
+        await connection.execute(SQL["say_same"], moving, members[resident])
+        await connection.execute(SQL["settle_questions"], moving, resident, "same", act.actor)
+        return number
+
+    async def part(self, connection: asyncpg.Connection, patients: Sequence[int], act: Act) -> int:
+        """Takes registrations of one resident out, as a resident of their own. Returns the number of the act.
+
+        Raises RuleBroken where nothing would be left behind, or they are of several residents.
+        """
+        of = {row["resident"] for row in await connection.fetch(SQL["residents_of"], patients)}
+        if len(of) != 1:
+            raise RuleBroken("identity.several-residents")
+        (resident,) = of
+        staying = [one for one in (await self._members(connection, of))[resident] if one not in patients]
+        if not staying:
+            raise RuleBroken("identity.nothing-left")
+        (own,) = await self._index.new_residents(1)
+        number = await self._move(connection, dict.fromkeys(patients, own), "steward", act)
+        await connection.execute(SQL["say_not_same"], patients, staying, number)
+        await connection.execute(SQL["settle_questions"], patients, resident, "not-same", act.actor)
+        return number
+
+    async def merge(self, connection: asyncpg.Connection, resident: int, into: int, act: Act) -> int:
+        """Makes all registrations of one resident another's. Returns the number of the act. Raises NotFound."""
+        members = await self._members(connection, [resident])
+        if resident not in members or resident == into:
+            raise NotFound("identity.no-such-resident")
+        return await self.link(connection, members[resident], into, act)
+
+    async def undo(self, connection: asyncpg.Connection, decision: int, act: Act) -> int:
+        """Takes an act back, or a decision by rule: each registration is again whose it was. Returns the new act.
+
+        Raises NotFound; RuleBroken for a registration that was new, or that something was decided about since.
+        """
+        rows = await connection.fetch(SQL["act"], decision)
+        if not rows:
+            raise NotFound("identity.no-such-decision")
+        if any(row["former"] is None for row in rows):
+            raise RuleBroken("identity.was-new")
+        if any(row["since"] for row in rows):
+            raise RuleBroken("identity.decided-since")
+        joined = (await self._members(connection, {row["resident"] for row in rows})).values()
+        moving = {row["patient"]: row["former"] for row in rows}
+        number = await self._move(connection, moving, "undone", act, undoes=decision)
+        by_person = await connection.fetchval(SQL["act_of"], decision)
+        if by_person is None:
+            # What a rule joined it would join again at the next change.
+            staying = [one for members in joined for one in members if one not in moving]
+            await connection.execute(SQL["say_not_same"], list(moving), staying, number)
+        else:
+            await connection.execute(SQL["unsay_not_same"], by_person)
+        return number
+
+    async def answer(self, connection: asyncpg.Connection, question: int, same: bool, act: Act) -> None:
+        """Answers an open question about a registration and a resident. Raises NotFound, RuleBroken."""
+        row = await connection.fetchrow(SQL["question"], question)
+        if row is None:
+            raise NotFound("identity.no-such-question")
+        if row["resident"] is None:
+            raise RuleBroken("identity.about-itself")
+        patient, resident = row["patient"], row["resident"]
+        members = (await self._members(connection, [resident])).get(resident, [])
+        if same and patient not in members:
+            own = await connection.fetchval(SQL["resident_of"], patient)
+            await self.merge(connection, own, resident, act)
+        elif not same and patient in members:
+            await self.part(connection, [patient], act)
+        elif not same:
+            number = await connection.fetchval(SQL["new_act"])
+            await connection.execute(SQL["say_not_same"], [patient], members, number)
+        await connection.execute(SQL["answer"], question, "same" if same else "not-same", act.actor)
+
+    async def dismiss(self, connection: asyncpg.Connection, question: int, act: Act) -> None:
+        """Closes a question about a registration itself: it was looked at, or corrected. Raises NotFound."""
+        if await connection.fetchrow(SQL["question"], question) is None:
+            raise NotFound("identity.no-such-question")
+        await connection.execute(SQL["answer"], question, "corrected", act.actor)
+
+    async def _members(self, connection: asyncpg.Connection, residents: Iterable[int]) -> dict[int, list[int]]:
+        return {
+            resident: list(one.registrations)
+            for resident, one in (await self._index.residents(connection, set(residents))).items()
+        }
+
+    async def _move(
+        self, connection: asyncpg.Connection, moving: Mapping[int, int], kind: str, act: Act, undoes: int | None = None
+    ) -> int:
+        """Moves registrations and notes it. moving: by registration, whose it is from now on."""
+        rows = await connection.fetch(SQL["residents_of"], list(moving))
+        former = {row["patient"]: row["resident"] for row in rows}
+        if former.keys() != moving.keys():
+            raise NotFound("identity.no-such-registration")
+        concerned = {*moving.values(), *former.values()}
+        members = sorted(one for of in (await self._members(connection, concerned)).values() for one in of)
+        buckets = sorted({bucket_of(one) for one in (*members, *concerned)})
+        await connection.execute(TAKE_LOCKS, buckets)
+        if not await connection.fetchval(MOVE, list(moving), list(moving.values()), members, buckets):
+            raise Conflict
+        number: int = await connection.fetchval(SQL["new_act"])
+        noted: list[tuple[Any, ...]] = [
+            (
+                *(patient, former[patient], resident, kind, act.actor, "", None, number, undoes),
+                self._index.sealed(patient, {"reason": act.reason}),
+            )
+            for patient, resident in moving.items()
+        ]
+        await connection.execute(SQL["note_decisions"], *map(list, zip(*noted, strict=True)))
+        return number

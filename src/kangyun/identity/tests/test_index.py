@@ -1,0 +1,316 @@
+"""Registrations become residents': on arrival, when they change, and by a steward's word. Over HTTP, on a database."""
+
+import asyncio
+from itertools import count
+
+import pytest
+
+from kangyun.identity.catching_up import catch_up
+from kangyun.identity.index import forget
+
+NUMBER = "urn:oid:2.16.156.10011.1.3"
+ONE, OTHER = "11010519491231002X", "110101199003070011"
+_serial = count()
+
+
+def person(name="王建国", birth="1949-12-31", number=None, **more):
+    resource = {"resourceType": "Patient", "name": [{"text": name}], "birthDate": birth, **more}
+    if number:
+        resource["identifier"] = [{"system": NUMBER, "value": number}]
+    return resource
+
+
+@pytest.fixture
+def register(client):
+    """Registers a person and returns the id of the Patient."""
+
+    async def register_(*args, id=None, **more):
+        resource = person(*args, **more)
+        answer = await (
+            client.put(f"Patient/{id}", json=resource | {"id": id}) if id else client.post("Patient", json=resource)
+        )
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()["id"]
+
+    return register_
+
+
+@pytest.fixture
+def resident(client):
+    """Returns the id of the resident whose a registration is, and all of his registrations."""
+
+    async def resident_(patient):
+        said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
+        (whose,) = [one["valueReference"]["reference"] for one in said if one["name"] == "resident"]
+        return whose.removeprefix("Patient/"), {
+            one["valueReference"]["reference"].removeprefix("Patient/") for one in said if one["name"] == "registration"
+        }
+
+    return resident_
+
+
+async def test_one_number_is_one_resident(register, resident):
+    first, second = await register(number=ONE), await register("王建國", number=ONE)
+    stranger = await register("李四", "1990-03-07", OTHER)
+    whose, registrations = await resident(first)
+    assert registrations == {first, second}
+    assert await resident(second) == (whose, registrations)
+    assert (await resident(stranger))[1] == {stranger}
+
+
+async def test_without_a_number_the_rest_decides(register, resident):
+    first, second = await register(), await register()
+    assert (await resident(first))[1] == {first, second}
+
+
+async def test_two_numbers_are_two_persons(register, resident):
+    first, second = await register(number=ONE), await register(number=OTHER)
+    assert (await resident(first))[1] == {first}
+    assert (await resident(second))[1] == {second}
+
+
+async def test_who_comes_at_once_is_one_resident(register, resident):
+    patients = await asyncio.gather(*(register(number=ONE) for _ in range(8)))
+    assert (await resident(patients[0]))[1] == set(patients)
+
+
+async def test_within_one_transaction_as_well(client, resident):
+    entries = [
+        {"resource": person(number=ONE), "request": {"method": "POST", "url": "Patient"}, "fullUrl": f"urn:uuid:{n}"}
+        for n in range(3)
+    ]
+    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    patients = [entry["response"]["location"].split("/")[-3] for entry in answer.json()["entry"]]
+    assert (await resident(patients[0]))[1] == set(patients)
+
+
+async def test_what_contradicts_is_asked(register, resident, client):
+    first, second = await register(number=ONE), await register("李四", number=ONE)
+    assert (await resident(first))[1] == {first}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    said = {one["name"]: one for one in question["part"]}
+    assert said["kind"]["valueCode"] == "contradicted"
+    assert said["patient"]["valueReference"]["reference"] == f"Patient/{second}"
+
+
+async def test_a_corrected_number_takes_it_to_its_own(register, resident, client):
+    owner, other = await register(number=ONE), await register("李四", "1990-03-07", OTHER)
+    mistaken = await register("李四", "1990-03-07", OTHER)
+    assert (await resident(other))[1] == {other, mistaken}
+    await client.put(f"Patient/{mistaken}", json=person(number=ONE) | {"id": mistaken})
+    assert (await resident(owner))[1] == {owner, mistaken}
+    assert (await resident(other))[1] == {other}
+
+
+async def test_who_was_alone_finds_his_own_when_the_number_comes(register, resident, client):
+    first, second = await register(number=ONE), await register("王某", "1950-01-01")
+    assert (await resident(second))[1] == {second}
+    await client.put(f"Patient/{second}", json=person(number=ONE) | {"id": second})
+    assert (await resident(second))[1] == {first, second}
+
+
+async def test_a_patch_is_an_arrival_as_well(register, resident, client):
+    first, second = await register(number=ONE), await register("王某", "1950-01-01")
+    patch = [{"op": "add", "path": "/identifier", "value": [{"system": NUMBER, "value": ONE}]},
+             {"op": "replace", "path": "/name/0/text", "value": "王建国"}]  # fmt: skip
+    headers = {"content-type": "application/json-patch+json"}
+    assert (await client.patch(f"Patient/{second}", json=patch, headers=headers)).status_code == 200
+    assert (await resident(second))[1] == {first, second}
+
+
+# --- a steward
+
+
+@pytest.fixture
+def ask(client):
+    """Calls an operation of a steward's and returns the number that it answers."""
+
+    async def ask_(path, status=200, **inputs):
+        given = [
+            {"name": name, {bool: "valueBoolean", int: "valueInteger", str: "valueString"}[type(value)]: value}
+            for name, value in {"reason": "核对过病案", **inputs}.items()
+        ]
+        answer = await client.post(path, json={"resourceType": "Parameters", "parameter": given})
+        assert answer.status_code == status, answer.text
+        return answer.json()["parameter"][0]["valueInteger"] if status == 200 else None
+
+    return ask_
+
+
+async def test_linked_parted_and_taken_back(register, resident, ask, client):
+    first, second = await register(number=ONE), await register("王某", "1950-01-01")
+    before = [(await client.get(f"Patient/{one}")).text for one in (first, second)]
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    whose, registrations = await resident(first)
+    assert registrations == {first, second}
+    decision = await decisions(client, second)
+    await ask("$undo-link", id=decision)
+    assert (await resident(second))[1] == {second}
+    assert [(await client.get(f"Patient/{one}")).text for one in (first, second)] == before
+    await ask("$undo-link", 422, id=decision)
+    await ask("$undo-link", id=await decisions(client, second))
+    assert await resident(second) == (whose, registrations)
+
+
+async def decisions(client, patient):
+    """The number of the newest decision about a registration."""
+    said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
+    return next(
+        part["part"][0]["valueInteger"]
+        for part in said
+        if part["name"] == "decision"
+        and {"name": "patient", "valueReference": {"reference": f"Patient/{patient}"}} in part["part"]
+    )
+
+
+async def test_who_was_parted_is_not_linked_again_by_rule(register, resident, ask, client):
+    first, second = await register(number=ONE), await register(number=ONE)
+    await ask(f"Patient/{second}/$part")
+    await client.put(f"Patient/{second}", json=person("王建国二", number=ONE) | {"id": second})
+    assert (await resident(second))[1] == {second}
+    third = await register(number=ONE)
+    assert (await resident(third))[1] in ({first, third}, {second, third})
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    assert {first, second} <= (await resident(second))[1]
+
+
+async def test_answers_bind(register, resident, ask, client):
+    first, second = await register(number=ONE), await register("李四", number=ONE)
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    await ask("$answer-link", id=question["part"][0]["valueInteger"], same=False)
+    assert not (await client.get("$link-questions")).json().get("parameter")
+    await client.put(f"Patient/{second}", json=person("王建国", number=ONE) | {"id": second})
+    assert (await resident(second))[1] == {second}
+    assert (await resident(first))[1] == {first}
+
+
+async def test_two_residents_merge_and_come_apart_whole(register, resident, ask, client):
+    first, second = (
+        [await register(number=ONE) for _ in range(2)],
+        [await register("李四", "1990-03-07", OTHER) for _ in range(2)],
+    )
+    (one, _), (other, _) = await resident(first[0]), await resident(second[0])
+    await ask(f"Patient/{other}/$link", to=f"Patient/{one}")
+    assert (await resident(first[0]))[1] == {*first, *second}
+    await ask("$undo-link", id=await decisions(client, second[0]))
+    assert await resident(first[0]) == (one, set(first))
+    assert await resident(second[0]) == (other, set(second))
+
+
+# --- what is read of a resident
+
+
+async def test_the_golden_patient_is_of_all_and_says_of_whom(register, resident, client):
+    first = await register(number=ONE, telecom=[{"system": "phone", "value": "13800000000"}])
+    second = await register("王建国", number=ONE, gender="male")
+    whose, _ = await resident(first)
+    made = (await client.get(f"Patient/{whose}")).json()
+    assert made["id"] == whose and made["birthDate"] == "1949-12-31" and made["gender"] == "male"
+    assert made["_gender"]["extension"][0]["valueReference"] == {"reference": f"Patient/{second}"}
+    assert {one["other"]["reference"] for one in made["link"]} == {f"Patient/{first}", f"Patient/{second}"}
+    assert made["telecom"][0]["extension"][0]["valueReference"] == {"reference": f"Patient/{first}"}
+    issues = (await client.post("Patient/$validate", json=made)).json()["issue"]
+    assert not [one for one in issues if one["severity"] in ("error", "fatal")]
+
+
+async def test_a_search_by_the_resident_means_all(register, resident, client):
+    patients = [await register(number=ONE) for _ in range(3)]
+    for patient in patients:
+        observed = {"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+                    "subject": {"reference": f"Patient/{patient}"}}  # fmt: skip
+        assert (await client.post("Observation", json=observed)).status_code == 201
+    whose, _ = await resident(patients[0])
+    for asked in (
+        f"Observation?patient={whose}",
+        f"Observation?subject=Patient/{whose}",
+        f"Patient/{whose}/Observation",
+    ):
+        page = (await client.get(asked)).json()
+        assert {one["resource"]["subject"]["reference"] for one in page["entry"]} == {
+            f"Patient/{one}" for one in patients
+        }
+    about = {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": f"Patient/{whose}"}}
+    assert (await client.post("Basic", json=about)).status_code == 400
+    single = (await client.get(f"Observation?patient={patients[0]}")).json()
+    assert len(single["entry"]) == 1
+    everything = (await client.get(f"Patient/{whose}/$everything")).json()
+    assert len(everything["entry"]) == 6
+
+
+async def test_nothing_is_left_of_who_was_erased(register, resident, client, platform):
+    first, second = await register(number=ONE), await register("李四", number=ONE)
+    res = platform.gate.store.ids.res_of(second)
+    async with platform.pool.connection() as connection:
+        await forget(connection, [res], [])
+        left = [
+            await connection.fetchval(f"SELECT count(*) FROM {table} WHERE patient = $1", res)
+            for table in ("registration", "registration_key", "resident_decision", "resident_question")
+        ]
+        assert left == [0, 0, 0, 0]
+        assert await connection.fetchval("SELECT count(*) FROM registration") == 1
+    assert (await resident(first))[1] == {first}
+
+
+async def test_what_was_there_before_the_index_is_brought_in(register, resident, platform):
+    patients = [await register(number=ONE) for _ in range(3)] + [await register("李四", "1990-03-07", OTHER)]
+    index, reader = platform.gate.residents, platform.gate.store.reader
+    async with platform.pool.connection() as connection:
+        for table in ("registration", "registration_key", "resident_link", "resident_decision"):
+            await connection.execute(f"DELETE FROM {table}")
+    assert await catch_up(platform.pool, index, reader, asyncio.Event()) == 4
+    assert (await resident(patients[0]))[1] == set(patients[:3])
+    assert await catch_up(platform.pool, index, reader, asyncio.Event()) == 0
+
+
+async def test_under_another_edition_all_are_read_again(register, resident, platform):
+    patients = [await register(number=ONE) for _ in range(3)]
+    whose = await resident(patients[0])
+    async with platform.pool.connection() as connection:
+        await connection.execute("UPDATE registration SET edition = 0, fields = fields")
+    assert await catch_up(platform.pool, platform.gate.residents, platform.gate.store.reader, asyncio.Event()) == 3
+    assert await resident(patients[0]) == whose
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM registration WHERE edition = 0") == 0
+
+
+# --- who may this be?
+
+
+@pytest.fixture
+def match(client):
+    """Asks for a person and returns (grade, id of the resident) of each answer."""
+
+    async def match_(resource, **inputs):
+        given = [
+            {"name": "resource", "resource": resource},
+            *({"name": name, **value} for name, value in inputs.items()),
+        ]
+        answer = await client.post("Patient/$match", json={"resourceType": "Parameters", "parameter": given})
+        assert answer.status_code == 200, answer.text
+        return [
+            (entry["search"]["extension"][0]["valueCode"], entry["resource"]["id"])
+            for entry in answer.json().get("entry", ())
+        ]
+
+    return match_
+
+
+async def test_a_match_is_graded_and_changes_nothing(register, resident, match, platform):
+    first = await register(number=ONE)
+    (whose, _) = await resident(first)
+    assert await match(person(number=ONE)) == [("certain", whose)]
+    assert await match(person("李四", number=ONE)) == [("possible", whose)]
+    assert await match(person("李四", "1990-03-07", OTHER)) == []
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM registration") == 1
+
+
+async def test_only_certain_matches_where_no_others_are_wanted(register, match):
+    await register(number=ONE)
+    assert await match(person("李四", number=ONE), onlyCertainMatches={"valueBoolean": True}) == []
+
+
+async def test_too_little_to_look_for_is_told(client):
+    empty = {"resourceType": "Patient", "gender": "male"}
+    answer = await client.post("Patient/$match", json=empty)
+    assert answer.status_code == 400
