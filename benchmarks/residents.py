@@ -1,11 +1,10 @@
-"""Who is who in a synthetic city: the weights learnt without labels, and how well the index decides with them.
+"""Who is who in a synthetic city: learns the weights of the index without labels, and judges how it decides with them.
 
-    python -m benchmarks.residents --learn 20000      learns on registrations of the `learning` model, writes the weights
-    python -m benchmarks.residents --residents 5000   judges on registrations of the `judging` model
-
-Registrations come one after the other, in the order of their days, and are decided as the index decides them on arrival
-(`identity.rules`, `identity.deciding`), candidates by the same keys with the same limit; only the database is left out.
-Precision and recall are of pairs of registrations; a question is counted once a registration that asks any.
+`--learn N` learns on registrations of N residents by the error model `learning`, and writes the weights that are
+shipped. Without it N residents are registered by the model `judging`, one registration after the other in the order of
+their days, and decided as on arrival (`identity.rules`, `identity.deciding`) by the same keys with the same limit; only
+the database is left out. Precision and recall are of pairs of registrations; `asking` is the share of registrations
+about which a steward is asked. `--show N` prints how the first wrong and the first missed pairs scored: no value.
 """
 
 import argparse
@@ -16,31 +15,33 @@ from collections import Counter, defaultdict
 from datetime import date
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from kangyun.simulate.city import City
-from kangyun.simulate.registrations import error_model
+from kangyun.simulate.registrations import Truth, error_model
 
+from kangyun.fhir import Resource
 from kangyun.identity import rules
-from kangyun.identity.deciding import decide
+from kangyun.identity.deciding import Outcome, decide
 from kangyun.identity.index import MOST_OF_A_KEY
 from kangyun.identity.linkage.learning import Setting, learn
 from kangyun.identity.linkage.scoring import Scorer
 from kangyun.identity.linkage.weights import load, save
+from kangyun.identity.weighing import Fields
 
 UNTIL = date(2026, 11, 1)
 EACH = 4
 WEIGHTS = Path("src/kangyun/identity/data/weights.json")
 
 
-def written(residents: int, seed: int, model: str):
-    """Gives registrations with their truth, in the order of their days."""
+def written(residents: int, seed: int, model: str) -> list[tuple[Resource, Truth]]:
+    """Returns registrations with their truth, in the order of their days."""
     found = list(City(seed, residents, UNTIL).registrations(error_model(model), EACH))
-    found.sort(key=lambda one: (one[1].on, one[1].registration))
-    return found
+    return sorted(found, key=lambda one: (one[1].on, one[1].registration))
 
 
 def learn_weights(residents: int, seed: int) -> None:
-    """Learns and writes the weights."""
+    """Learns and writes the weights, and prints what each level is worth."""
     records = [rules.fields_of(patient, UNTIL, demo=True)[0] for patient, _ in written(residents, seed, "learning")]
     began = time.process_time()
     weights = learn(
@@ -55,110 +56,93 @@ def learn_weights(residents: int, seed: int) -> None:
 
 
 class Index:
-    """The index in memory."""
+    """The index in memory, on a day that the caller sets."""
 
-    def __init__(self, at_hand: rules.ResidentRules) -> None:
-        self.rules = at_hand
+    def __init__(self, registrations: int) -> None:
+        weights = load(WEIGHTS.read_bytes(), rules.schema())
+        scorer = Scorer(rules.schema(), weights, rules.AT_HAND, prior=rules.prior_among(registrations))
+        self.day = UNTIL
+        self.rules = rules.ResidentRules(scorer, "benchmark", lambda: self.day, True)
         self.resident: list[int] = []
         self.members: dict[int, list[int]] = {}
-        self.fields: list = []
-        self.by_key: dict[str, list[int]] = defaultdict(list)
-        self.outcomes: list = []
-        self.candidates = Counter()
+        self.fields: list[Fields] = []
+        self.decided: list[tuple[Outcome, tuple[str, ...]]] = []
+        self.near = 0
+        self._by_key: dict[str, list[int]] = defaultdict(list)
 
-    def register(self, patient) -> None:
+    def register(self, patient: Resource) -> None:
+        """Decides whose a registration is."""
         reading = self.rules.read(patient)
-        near = {self.resident[one] for key in reading.keys for one in self.by_key[key][:MOST_OF_A_KEY]}
+        near = {self.resident[one] for key in reading.keys for one in self._by_key[key][:MOST_OF_A_KEY]}
         prepared = self.rules.prepare(reading.fields)
-        held = {one: prepared.held(one, [self.fields[m] for m in self.members[one]]) for one in sorted(near)}
-        outcome = decide([one.verdict for one in held.values()], margin=self.rules.margin)
+        verdicts = [
+            prepared.held(one, [self.fields[number] for number in self.members[one]]).verdict for one in sorted(near)
+        ]
+        outcome = decide(verdicts, margin=self.rules.margin)
         number = len(self.resident)
-        resident = number if outcome.resident is None else outcome.resident
-        self.resident.append(resident)
-        self.members.setdefault(resident, []).append(number)
+        self.resident.append(number if outcome.resident is None else outcome.resident)
+        self.members.setdefault(self.resident[-1], []).append(number)
         self.fields.append(reading.fields)
-        self.outcomes.append((outcome, reading.issues))
-        self.candidates[len(near)] += 1
+        self.decided.append((outcome, reading.issues))
+        self.near += len(near)
         for key in reading.keys:
-            self.by_key[key].append(number)
+            self._by_key[key].append(number)
 
 
-def judge(residents: int, seed: int, show: int) -> dict:
-    """Decides and judges; prints up to `show` wrong links and missed ones."""
+def judge(residents: int, seed: int, show: int) -> dict[str, Any]:
+    """Decides, and compares with the truth."""
     told = written(residents, seed, "judging")
-    weights = load(WEIGHTS.read_bytes(), rules.schema())
-    day = [UNTIL]
-    prior = rules.prior_among(len(told))
-    at_hand = rules.ResidentRules(
-        Scorer(rules.schema(), weights, rules.AT_HAND, prior=prior), "bench", lambda: day[0], True
-    )
-    index = Index(at_hand)
+    index = Index(len(told))
     gc.freeze()
     began = time.process_time()
     for patient, true in told:
-        day[0] = date.fromisoformat(true.on)
+        index.day = date.fromisoformat(true.on)
         index.register(patient)
     took = time.process_time() - began
     truth = [one.resident for _, one in told]
-    right, wrong, missed = Counter(), [], []
-    for members in index.members.values():
-        for a, b in combinations(members, 2):
-            right[truth[a] == truth[b]] += 1
-            if truth[a] != truth[b]:
-                wrong.append((a, b))
-    by_truth = defaultdict(list)
+    linked = [pair for members in index.members.values() for pair in combinations(members, 2)]
+    wrong = [(a, b) for a, b in linked if truth[a] != truth[b]]
+    own = defaultdict(list)
     for number, resident in enumerate(truth):
-        by_truth[resident].append(number)
-    for members in by_truth.values():
-        missed += [(a, b) for a, b in combinations(members, 2) if index.resident[a] != index.resident[b]]
-    asked = Counter(why for outcome, _ in index.outcomes for why in {one.why for one in outcome.questions})
-    issues = Counter(code for _, codes in index.outcomes for code in set(codes))
-    found = {
+        own[resident].append(number)
+    same = [pair for members in own.values() for pair in combinations(members, 2)]
+    missed = [(a, b) for a, b in same if index.resident[a] != index.resident[b]]
+    for title, pairs in (("wrong", wrong), ("missed", missed)):
+        _show(title, pairs[:show], index, told)
+    asking = Counter(why for outcome, _ in index.decided for why in {one.why for one in outcome.questions})
+    return {
         "registrations": len(told),
-        "without valid number": round(sum(not one.valid_number for _, one in told) / len(told), 4),
-        "precision": round(right[True] / max(1, right[True] + right[False]), 6),
-        "recall": round(right[True] / (right[True] + len(missed)), 5),
-        "asking": round(sum(bool(outcome.questions) for outcome, _ in index.outcomes) / len(told), 5),
-        "with issues": round(sum(bool(codes) for _, codes in index.outcomes) / len(told), 5),
-        "questions": dict(asked),
-        "issues": dict(issues),
-        "kinds": dict(Counter(outcome.kind for outcome, _ in index.outcomes)),
+        "without a valid number": round(sum(not one.valid_number for _, one in told) / len(told), 4),
+        "precision": round(1 - len(wrong) / max(1, len(linked)), 6),
+        "recall": round(1 - len(missed) / max(1, len(same)), 5),
+        "asking": round(sum(bool(outcome.questions) for outcome, _ in index.decided) / len(told), 5),
+        "asking why": dict(asking),
+        "questions about themselves": dict(Counter(code for _, codes in index.decided for code in set(codes))),
+        "decided": dict(Counter(outcome.kind for outcome, _ in index.decided)),
         "CPU-us a registration": round(took / len(told) * 1e6),
-        "residents near, mean": round(sum(n * c for n, c in index.candidates.items()) / len(told), 1),
+        "residents near": round(index.near / len(told), 1),
     }
-    for title, pairs in (("WRONG", wrong), ("MISSED", missed)):
-        errors = Counter(error for pair in pairs for one in pair for error in told[one][1].errors)
-        print(title, len(pairs), errors.most_common(12))
-        for a, b in pairs[:show]:
-            score = at_hand.scorer.prepare(index.fields[a]).explain(index.fields[b])
-            print("  ", [(s.comparison, s.level, round(s.bits, 1)) for s in score.steps], round(score.score.bits, 1))
-            for one in (a, b):
-                said = {
-                    k: v
-                    for k, v in index.fields[one].items()
-                    if k not in ("any_number", "surname", "given", "institution")
-                }
-                print(
-                    "     ",
-                    told[one][1].errors,
-                    said,
-                    index.outcomes[one][0].kind,
-                    [q.why for q in index.outcomes[one][0].questions],
-                )
-    return found
+
+
+def _show(title: str, pairs: list[tuple[int, int]], index: Index, told: list[tuple[Resource, Truth]]) -> None:
+    for a, b in pairs:
+        explained = index.rules.scorer.prepare(index.fields[a]).explain(index.fields[b])
+        steps = " ".join(f"{one.comparison}:{one.level}:{one.bits:+.1f}" for one in explained.steps)
+        print(f"{title}: {steps} = {explained.score.bits:.1f}; {told[a][1].errors} {told[b][1].errors}")
 
 
 def main() -> None:
+    """Learns, or judges and prints what came of it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--learn", type=int)
+    parser.add_argument("--learn", type=int, default=0)
     parser.add_argument("--residents", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--show", type=int, default=0)
     given = parser.parse_args()
     if given.learn:
         learn_weights(given.learn, 1)
-        return
-    print(json.dumps(judge(given.residents, given.seed, given.show), indent=1, ensure_ascii=False))
+    else:
+        print(json.dumps(judge(given.residents, given.seed, given.show), indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":
