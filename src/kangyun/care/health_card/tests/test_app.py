@@ -232,7 +232,8 @@ def tampered(code):
     """Codes that differ from a good one in each of their parts."""
     prefix, message, signature = code.split(".")
     raw = base64.urlsafe_b64decode(message + "==")
-    later = base64.urlsafe_b64encode(raw[:-2] + b"9]").rstrip(b"=").decode()
+    other = b"%d]" % ((raw[-2] - ord("0") + 1) % 10)  # The last digit of its end.
+    later = base64.urlsafe_b64encode(raw[:-2] + other).rstrip(b"=").decode()
     turned = ("B" if signature[0] == "A" else "A") + signature[1:]
     return [
         f"{prefix}.{later}.{signature}", f"{prefix}.{message}.{turned}", f"{prefix}.{message}.{signature[:-4]}",
