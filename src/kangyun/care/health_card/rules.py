@@ -17,7 +17,6 @@ BEIJING = timezone(timedelta(hours=8))
 LONGEST = 4096  # characters of what is read
 _CARD_ID = re.compile(r"[A-Za-z0-9-]{8,128}")
 _DYNAMIC, _STATIC = "0", "1"
-_CENTENARIANS = ("996", "997", "998", "999")
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,8 +148,5 @@ def _instant(text: str) -> datetime | None:
 def _identity(text: str) -> str | None:
     """Returns a number of 18 characters, None for what is none."""
     number = resident_id.plain(text)
-    if len(number) == 15 and number.isascii() and number.isdecimal():
-        century = "18" if number[12:] in _CENTENARIANS else "19"
-        number = number[:6] + century + number[6:]
-        number += resident_id.check_character(number)
+    number = resident_id.upgraded(number) or number
     return number if resident_id.is_valid(number) else None
