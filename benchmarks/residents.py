@@ -17,9 +17,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from kangyun.simulate.city import City
-from kangyun.simulate.registrations import Truth, error_model
-
 from kangyun.fhir import Resource
 from kangyun.identity import rules
 from kangyun.identity.deciding import Outcome, decide
@@ -28,6 +25,8 @@ from kangyun.identity.linkage.learning import Setting, learn
 from kangyun.identity.linkage.scoring import Scorer
 from kangyun.identity.linkage.weights import load, save
 from kangyun.identity.weighing import Fields
+from kangyun.simulate.city import City
+from kangyun.simulate.registrations import Truth, error_model
 
 UNTIL = date(2026, 11, 1)
 EACH = 4

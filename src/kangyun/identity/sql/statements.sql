@@ -71,12 +71,12 @@ INSERT INTO resident_link (patient, resident) SELECT * FROM unnest($1::int8[], $
 -- name: note_decisions
 INSERT INTO resident_decision (patient, former, resident, kind, actor, model, bits, act, undoes, evidence)
 SELECT * FROM unnest(
-    $1::int8[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::real[], $8::int8[], $9::int8[], $10::bytea[]
+    $1::int8[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::int8[], $9::int8[], $10::bytea[]
 );
 
 -- name: ask
 INSERT INTO resident_question (patient, resident, kind, bits, evidence)
-SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::real[], $5::bytea[])
+SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::float8[], $5::bytea[])
 ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
 
 -- name: withdraw_questions

@@ -25,7 +25,7 @@ CREATE TABLE resident_decision (
     kind text NOT NULL,             -- new, certain, probable, parted: by rule; steward, undone: by a person
     actor text NOT NULL,
     model text NOT NULL,            -- version of the rules and weights; '' where a person decided
-    bits real,                      -- log2 of the odds that the evidence gives
+    bits float8,                      -- log2 of the odds that the evidence gives
     act int8,                       -- what a person did at once, and is undone at once
     undoes int8,                    -- the act or decision that this one takes back
     evidence bytea                  -- sealed: the waterfall, or the reason a person gave
@@ -51,7 +51,7 @@ CREATE TABLE resident_question (
     patient int8 NOT NULL,
     resident int8,                  -- NULL: the question is about the registration alone
     kind text NOT NULL,
-    bits real,
+    bits float8,
     evidence bytea,                 -- sealed
     answered timestamptz,
     answer text,                    -- same, not-same, corrected, void
