@@ -25,7 +25,7 @@ HOST=
 YES=
 SYSTEMD=yes
 DEMONSTRATION=--empty
-TOKEN=yes
+TOKEN=
 ACTION=install
 
 usage() {
@@ -38,7 +38,7 @@ usage() {
   --port 端口       监听端口（默认 8080）
   --host 地址       监听地址（默认 127.0.0.1，只有本机能访问；0.0.0.0 为所有网卡）
   --demo            演示实例：装入虚构的演示数据和演示账号
-  --no-admin-token  不生成管理员令牌
+  --admin-token     生成管理员令牌（不具名、无第二因素，仅供试装；正式环境不要用）
   --yes             不提问，采用默认值和给出的选项
   --no-systemd      不安装系统服务（自行启动）
   --root 文件夹     安装到该文件夹之下，不建用户和服务（试装）
@@ -63,6 +63,7 @@ while [ $# -gt 0 ]; do
         --host) value "$@"; HOST=$2; shift ;;
         --root) value "$@"; ROOT=${2%/}; SYSTEMD=; shift ;;
         --demo) DEMONSTRATION= ;;
+        --admin-token) TOKEN=yes ;;
         --no-admin-token) TOKEN= ;;
         --yes | -y) YES=yes ;;
         --no-systemd) SYSTEMD= ;;
@@ -322,7 +323,7 @@ write_settings() {
             token=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
             [ "${#token}" -eq 48 ] || fail "无法生成管理员令牌（/dev/urandom）。"
             kept="$kept
-# 管理员令牌：拥有全部权限，请妥善保管；不需要时删除此行。
+# 管理员令牌：拥有全部权限，不具名，没有第二因素。试装之后请删除此行。
 KANGYUN_ADMIN_TOKEN=$token"
         fi
     fi
@@ -434,7 +435,8 @@ report() {
     say "康云 $VERSION 已安装。"
     say "  地址      http://$HOST:$PORT/"
     say "  数据      $DATA"
-    say "  设置      $CONFIGURATION（含管理员令牌）"
+    say "  设置      $CONFIGURATION"
+    say "  首次登录  三员的初始密码在 $DATA/first-sign-ins.json（首次启动后生成）"
     say "  手册      $PREFIX/current/manual/zh"
     say "  自检      $PREFIX/bin/kangyun doctor"
     if [ -n "$SYSTEMD" ]; then

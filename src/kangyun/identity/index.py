@@ -107,7 +107,8 @@ class ResidentIndex:
             await connection.execute(SQL["forget_registrations"], gone)
             await connection.execute(SQL["withdraw_questions"], gone)
         written = {one.res: one.resource for one in patients if one.resource is not None}
-        again = [one.res for one in patients if one.resource is not None and one.version > 1]
+        # Who was deleted, and comes back, is whose he was.
+        again = [one.res for one in patients if one.resource is not None and (one.version > 1 or one.chosen)]
         await self._carry_out(connection, written, again, envelope.actor)
 
     async def register(self, connection: asyncpg.Connection, patients: Mapping[int, Resource], actor: str) -> None:
@@ -142,11 +143,11 @@ class ResidentIndex:
     # --- what is read
 
     async def known(self, connection: asyncpg.Connection, patients: Sequence[int]) -> dict[int, Known]:
-        """Returns registrations as they stand, those that are in the index."""
+        """Returns registrations as they stand, those that are somebody's: deleted ones without fields."""
         return {
             row["patient"]: Known(
-                row["edition"],
-                frozenset(row["keys"]),
+                row["edition"] or 0,
+                frozenset(row["keys"] or ()),
                 self.opened(row) or {},
                 row["resident"],
                 row["kind"] in BY_PERSON,
@@ -231,6 +232,12 @@ async def forget(connection: asyncpg.Connection, patients: Sequence[int], resour
     """Removes all that the index holds of registrations that are erased, its decisions about them included."""
     for name in ("forget_registrations", "forget_decisions", "forget_questions", "forget_not_same"):
         await connection.execute(SQL[name], list(patients))
+
+
+async def unlink(connection: asyncpg.Connection, patients: Sequence[int]) -> None:
+    """Takes registrations that are removed for good out of the index, and out of their residents."""
+    await forget(connection, patients, ())
+    await connection.execute("SELECT unlink_registrations($1)", list(patients))
 
 
 class _Round:

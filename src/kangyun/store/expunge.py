@@ -8,7 +8,7 @@ outside of the database (exports, backups) are not reached.
 It works in chunks, each a transaction of its own: what was removed when it stops is removed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,13 +63,18 @@ class _Chunk:
         return [row["res"] for row in self.rows if row["whole"]]
 
 
+Also = Callable[[asyncpg.Connection, Sequence[int]], Awaitable[None]]
+"""Removes what others hold about resources that go whole, by their numbers."""
+
+
 class Expunger:
     """Removes. One for a request: `indexer` is its own, because it notes what it sees as if it were to be written."""
 
-    def __init__(self, reader: Reader, keys: KeyRing, indexer: Indexer) -> None:
+    def __init__(self, reader: Reader, keys: KeyRing, indexer: Indexer, also: Also) -> None:
         self._reader = reader
         self._keys = keys
         self._indexer = indexer
+        self._also = also
 
     async def expunge(self, connection: asyncpg.Connection, order: Order, audit: Sequence[Any]) -> Removed:
         """Removes what the order says; each chunk leaves its audit row, whose columns are as in `AUDIT`."""
@@ -106,6 +111,8 @@ class Expunger:
             await connection.execute(statement, whole)
         await self._forget_names(connection, names)
         await self._forget_terms(connection, versions)
+        if whole:
+            await self._also(connection, whole)
         patients = {row["patient"] for row in chunk.rows if row["patient"] is not None}
         await connection.execute(AUDIT, *audit, sorted(patients))
         removed.versions += len(versions)

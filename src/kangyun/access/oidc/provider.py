@@ -160,10 +160,14 @@ class Provider:
             if client.is_public:
                 bucket.count()
             return await self._answer(client, grant, grant.scopes, first=True)
-        grant = await self.grants.refresh(client.client, form.get("refresh_token", ""))
+        token, asked = form.get("refresh_token", ""), form.get("scope")
+        standing = await self.grants.find(client.client, token)
+        if standing is not None:
+            _less(standing, asked)  # What asks for too much uses no token up.
+        grant = await self.grants.refresh(client.client, token)
         if client.is_public:
             bucket.count()
-        return await self._answer(client, grant, _less(grant, form.get("scope")), first=False)
+        return await self._answer(client, grant, _less(grant, asked), first=False)
 
     async def _for_itself(self, client: Application, form: Mapping[str, str]) -> tuple[dict[str, Any], str]:
         """Gives an application that has keys what it may have for itself: `system/` scopes only."""

@@ -14,6 +14,7 @@ from kangyun.access.record import Record
 from kangyun.base.errors import Forbidden, Invalid, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.index import unlink
 from kangyun.store.expunge import Expunger, Order
 from kangyun.store.index import Indexer
 
@@ -41,7 +42,7 @@ async def expunge(record: Record, call: Call) -> Resource:
                 raise NotFound
             res = current.res
         order = Order(call.type, res, deleted, previous, everything, LIMIT if limit is None else limit)
-        expunger = Expunger(store.reader, store.keys, Indexer(store.keys.hasher, store.zone))
+        expunger = Expunger(store.reader, store.keys, Indexer(store.keys.hasher, store.zone), unlink)
         removed = await expunger.expunge(connection, order, record.audit_columns("expunge", 200))
     if not removed.versions:
         await record.leave_row("expunge", 200, [])

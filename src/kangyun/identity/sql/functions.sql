@@ -28,3 +28,17 @@ BEGIN
     RETURN true;
 END
 $$;
+
+-- Makes registrations nobody's, and takes from them what others of their residents said. The caller removes them for good.
+CREATE OR REPLACE FUNCTION unlink_registrations(gone int8[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    affected int8[];
+BEGIN
+    affected := ARRAY(
+        SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
+        WHERE k.patient = ANY (gone)
+    );
+    DELETE FROM resident_link WHERE patient = ANY (gone);
+    PERFORM spread_rules(affected);
+END
+$$;

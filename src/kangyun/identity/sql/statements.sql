@@ -31,10 +31,10 @@ FROM resident_link AS l LEFT JOIN registration AS g ON g.patient = l.patient WHE
 ORDER BY l.resident, l.patient;
 
 -- name: known
--- Registrations as they stand: whose they are, and whether a person decided that.
-SELECT g.patient, g.edition, g.keys, g.fields, l.resident,
-    (SELECT d.kind FROM resident_decision AS d WHERE d.patient = g.patient ORDER BY d.id DESC LIMIT 1) AS kind
-FROM registration AS g JOIN resident_link AS l ON l.patient = g.patient WHERE g.patient = ANY ($1::int8[]);
+-- Registrations as they stand: whose they are, and how that was decided; those that were deleted without fields.
+SELECT l.patient, g.edition, g.keys, g.fields, l.resident,
+    (SELECT d.kind FROM resident_decision AS d WHERE d.patient = l.patient ORDER BY d.id DESC LIMIT 1) AS kind
+FROM resident_link AS l LEFT JOIN registration AS g ON g.patient = l.patient WHERE l.patient = ANY ($1::int8[]);
 
 -- name: of_other_edition
 SELECT patient FROM registration WHERE edition <> $1 AND patient > $2 ORDER BY patient LIMIT $3;

@@ -314,3 +314,21 @@ async def test_too_little_to_look_for_is_told(client):
     empty = {"resourceType": "Patient", "gender": "male"}
     answer = await client.post("Patient/$match", json=empty)
     assert answer.status_code == 400
+
+
+async def test_who_is_deleted_and_comes_back_is_whose_he_was(register, resident, client):
+    first, second = await register(number=ONE), await register(number=ONE, id="wang")
+    whose, _ = await resident(first)
+    await client.delete("Patient/wang")
+    assert (await resident(first)) == (whose, {first})
+    await register(number=ONE, id="wang")
+    assert await resident("wang") == (whose, {first, second})
+
+
+async def test_who_is_removed_for_good_is_nobodys(register, resident, client):
+    first, _ = await register(number=ONE), await register(number=ONE, id="wang")
+    everything = {"resourceType": "Parameters", "parameter": [{"name": "expungeEverything", "valueBoolean": True}]}
+    assert (await client.post("Patient/wang/$expunge", json=everything)).status_code == 200
+    assert (await resident(first))[1] == {first}
+    await register("李四", "1990-03-07", OTHER, id="wang")
+    assert (await resident("wang"))[1] == {"wang"}

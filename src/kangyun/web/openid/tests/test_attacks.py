@@ -156,10 +156,11 @@ async def test_a_refresh_token_that_is_shown_again_ends_its_family(region):
 )
 async def test_a_refresh_gives_no_more_than_was_given(region, more):
     given = (await region.exchange(await region.code(scope="user/Patient.rs offline_access"))).json()
-    answer = await region.token(
-        grant_type="refresh_token", client_id="app", refresh_token=given["refresh_token"], scope=more
-    )
+    form = {"grant_type": "refresh_token", "client_id": "app", "refresh_token": given["refresh_token"]}
+    answer = await region.token(scope=more, **form)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+    # And uses nothing up: an application that asked wrongly asks again.
+    assert (await region.token(scope="user/Patient.rs", **form)).status_code == 200
 
 
 async def test_consent_gives_no_more_than_was_asked(region):
