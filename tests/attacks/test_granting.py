@@ -107,7 +107,7 @@ async def test_what_one_writes_oneself_opens_nothing(
 
 async def test_colleagues_give_each_other_no_duty(hospital_a, put, platform, sign_in, start_background):
     """A duty is over what the resident has denied: it is not given within a house."""
-    from kangyun.identity.links import link
+    from kangyun.testing.linking import link
 
     start_background()
     own, home = await put(patient("b-zhang"), B), await put(patient("a-zhang"))

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import asyncpg
 import pytest
-from kangyun.identity.links import link
+from kangyun.testing.linking import link
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.residents.bindings import Handle, bindings_of
