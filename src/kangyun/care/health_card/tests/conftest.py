@@ -5,11 +5,11 @@ from importlib.resources import files
 
 import asyncpg
 import pytest
-from kangyun.testing.linking import link
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.residents.bindings import Handle, bindings_of
 from kangyun.testing.issuing import KEY
+from kangyun.testing.linking import link
 from kangyun.testing.provider import NO_FACTORS, PASSWORD, SITE
 
 PHONE = "13800000000"
