@@ -24,7 +24,7 @@ from kangyun.identity.index import MOST_OF_A_KEY
 from kangyun.identity.linkage.learning import Setting, learn
 from kangyun.identity.linkage.scoring import Scorer
 from kangyun.identity.linkage.weights import load, save
-from kangyun.identity.weighing import Fields
+from kangyun.identity.registration.fields import Fields
 from kangyun.simulate.city import City
 from kangyun.simulate.registrations import Truth, error_model
 

@@ -19,7 +19,8 @@ from kangyun.database.pool import Pool
 from kangyun.database.statements import statements
 from kangyun.fhir import Resource
 from kangyun.identity.deciding import Outcome, Question, Verdict, decide, parted_by_person, stays
-from kangyun.identity.weighing import Fields, Held, Reading, Rules
+from kangyun.identity.registration.fields import Fields
+from kangyun.identity.weighing import Held, Reading, Rules
 from kangyun.store.batch import Change, Stale
 from kangyun.store.ids import RESIDENT, SHARD_BITS
 from kangyun.store.interactions import Operation
@@ -165,28 +166,26 @@ class ResidentIndex:
         if not asked:
             return found
         nths, keys = zip(*asked, strict=True)
-        residents: dict[int, Neighbour] = defaultdict(Neighbour)
-        for row in await connection.fetch(SQL["near"], nths, keys, MOST_OF_A_KEY):
-            neighbour = residents[row["resident"]]
-            neighbour.registrations[row["patient"]] = self.opened(row)
+        rows = await connection.fetch(SQL["near"], nths, keys, MOST_OF_A_KEY)
+        residents = self._grouped(rows)
+        for row in rows:
             for nth in row["nths"]:
-                found[nth][row["resident"]] = neighbour
+                found[nth][row["resident"]] = residents[row["resident"]]
         return found
 
     async def near_seen(self, connection: asyncpg.Connection, reading: Reading, sight: Sight) -> dict[int, Neighbour]:
         """Returns the residents near to a reading with their registrations, as far as these are seen."""
-        found: dict[int, Neighbour] = defaultdict(Neighbour)
         keys = [self.hashed(key) for key in reading.keys]
-        for row in await connection.fetch(*seen(SQL["near_seen"], sight, keys, MOST_OF_A_KEY)):
-            found[row["resident"]].registrations[row["patient"]] = self.opened(row)
-        return dict(found)
+        return self._grouped(await connection.fetch(*seen(SQL["near_seen"], sight, keys, MOST_OF_A_KEY)))
 
     async def residents(self, connection: asyncpg.Connection, numbers: Collection[int]) -> dict[int, Neighbour]:
         """Returns residents by their numbers, those that have registrations."""
+        return self._grouped(await connection.fetch(SQL["residents"], list(numbers)) if numbers else ())
+
+    def _grouped(self, rows: Iterable[asyncpg.Record]) -> dict[int, Neighbour]:
         found: dict[int, Neighbour] = defaultdict(Neighbour)
-        if numbers:
-            for row in await connection.fetch(SQL["residents"], list(numbers)):
-                found[row["resident"]].registrations[row["patient"]] = self.opened(row)
+        for row in rows:
+            found[row["resident"]].registrations[row["patient"]] = self.opened(row)
         return dict(found)
 
     # --- what is sealed and hashed

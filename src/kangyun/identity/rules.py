@@ -19,9 +19,10 @@ from kangyun.identity.linkage.scoring import Query, Scorer, Waterfall
 from kangyun.identity.linkage.weights import Weights, load
 from kangyun.identity.registration import comparing
 from kangyun.identity.registration.contradicting import contradiction, of_the_dead
+from kangyun.identity.registration.fields import Fields
 from kangyun.identity.registration.keys import keys
 from kangyun.identity.registration.reading import read
-from kangyun.identity.weighing import Fields, Held, Reading
+from kangyun.identity.weighing import Held, Reading
 
 EDITION = 1
 """Of the reading: another one has every registration read again."""

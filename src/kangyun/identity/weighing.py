@@ -1,14 +1,12 @@
 """What the index asks of the rules by which registrations are read and compared: `rules` has those that are shipped."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from kangyun.fhir import Resource
 from kangyun.identity.deciding import Verdict
-
-Fields = Mapping[str, tuple[str, ...]]
-"""What a registration says of a person: all values of each field."""
+from kangyun.identity.registration.fields import Fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.json import encode
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.index import SQL
 from kangyun.identity.stewarding import Act
 from kangyun.store.references import local_target
 from kangyun.store.visible import seen
@@ -75,7 +76,7 @@ async def undo_link(record: Record, call: Call) -> Resource:
     reason, decision = _reason(inputs), _number(inputs)
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
-        patients = await connection.fetchval(_OF_DECISION, decision)
+        patients = [row["patient"] for row in await connection.fetch(SQL["act"], decision)]
         await _all_seen(record, connection, patients)
         number = await record.gate.steward.undo(connection, decision, Act(record.actor.reference, reason))
         return number, patients
@@ -185,7 +186,7 @@ async def not_mine(record: Record, call: Call) -> Resource:
         if patient is None:
             raise Invalid("identity.one-registration")
         said = index.sealed(patient, {"reason": reason, "actor": record.actor.reference})
-        await connection.execute(_ASK, patient, whose.resident, said)
+        await connection.execute(SQL["ask"], [patient], [whose.resident], [NOT_MINE], [None], [said])
         await record.leave_row_within(connection, NOT_MINE, 200, [patient])
     return parameters({"name": "patient", "valueReference": {"reference": f"Patient/{call.id}"}})
 
@@ -226,7 +227,7 @@ async def _whose(record: Record, connection: asyncpg.Connection, id_: str) -> Wh
         current = (await store.reader.locate(connection, [("Patient", id_)], record.sight)).get(("Patient", id_))
         if current is None or current.stored is None:
             raise NotFound
-        resident = await connection.fetchval(_RESIDENT, current.res)
+        resident = await connection.fetchval(SQL["resident_of"], current.res)
         if resident is None:
             raise NotFound("identity.no-such-registration")
         return Whose(resident, [current.res])
@@ -236,11 +237,10 @@ async def _whose(record: Record, connection: asyncpg.Connection, id_: str) -> Wh
     return Whose(resident, [one.res for one in located])
 
 
-async def _all_seen(record: Record, connection: asyncpg.Connection, patients: list[int] | None) -> None:
+async def _all_seen(record: Record, connection: asyncpg.Connection, patients: list[int]) -> None:
     """Raises NotFound where the actor does not see all of these."""
-    asked = patients or []
-    rows = await connection.fetch(*seen(_SEEN, record.sight, asked))
-    if not asked or len(rows) < len(set(asked)):
+    rows = await connection.fetch(*seen(_SEEN, record.sight, patients))
+    if not patients or len(rows) < len(set(patients)):
         raise NotFound
 
 
@@ -277,12 +277,7 @@ def _evidence(said: Any) -> list[Resource]:
     return [] if said is None else [{"name": "evidence", "valueString": encode(said).decode()}]
 
 
-_RESIDENT = "SELECT resident FROM resident_link WHERE patient = $1"
 _SEEN = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible:r}"
-_OF_DECISION = """
-SELECT array_agg(d.patient) FROM resident_decision AS d
-WHERE d.id = $1 OR d.act = (SELECT o.act FROM resident_decision AS o WHERE o.id = $1)
-"""
 _OF_QUESTION = """
 SELECT q.patient, q.resident, ARRAY(SELECT l.patient FROM resident_link AS l WHERE l.resident = q.resident) AS members
 FROM resident_question AS q WHERE q.id = $1 AND q.answered IS NULL
@@ -295,8 +290,4 @@ WHERE q.answered IS NULL ORDER BY q.id LIMIT $1
 _DECISIONS = """
 SELECT d.id, d.instant, d.patient, d.kind, d.resident, d.actor, d.model, d.evidence
 FROM resident_decision AS d WHERE d.patient = ANY ($1::int8[]) ORDER BY d.id DESC LIMIT 1000
-"""
-_ASK = """
-INSERT INTO resident_question (patient, resident, kind, evidence) VALUES ($1, $2, 'not-mine', $3)
-ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING
 """
