@@ -5,6 +5,10 @@ from itertools import count
 
 import pytest
 
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.operations.model import Call
+from kangyun.access.operations.who_is_who import not_mine
+from kangyun.base.errors import Invalid
 from kangyun.identity.catching_up import catch_up
 from kangyun.identity.index import forget
 
@@ -332,3 +336,19 @@ async def test_who_is_removed_for_good_is_nobodys(register, resident, client):
     assert (await resident(first))[1] == {first}
     await register("李四", "1990-03-07", OTHER, id="wang")
     assert (await resident("wang"))[1] == {"wang"}
+
+
+async def test_a_resident_says_that_a_registration_is_anothers(register, resident, client, platform):
+    first, second = await register(number=ONE), await register(number=ONE)
+    whose, _ = await resident(first)
+    actor = Actor("Patient/" + first, "王建国", "Organization/platform", "PATRQT", role="resident", patients=(first,))
+    record = await platform.gate.open(actor, Circumstances("POST", "", ""))
+    said = {"resourceType": "Parameters", "parameter": [{"name": "reason", "valueString": "我没有去过"}]}
+    await not_mine(record, Call("Patient", second, said))
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    parts = {one["name"]: one for one in question["part"]}
+    assert parts["kind"]["valueCode"] == "not-mine"
+    assert parts["patient"]["valueReference"] == {"reference": f"Patient/{second}"}
+    assert parts["resident"]["valueReference"] == {"reference": f"Patient/{whose}"}
+    with pytest.raises(Invalid):
+        await not_mine(record, Call("Patient", whose, said))
