@@ -53,6 +53,8 @@ bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 
 soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 	$(BIN)/pytest -q -m soak
+	grep -rl --include='test_*.py' 'hypothesis import' src tests benchmarks | \
+		xargs $(BIN)/pytest -q -n auto -m "not soak" --hypothesis-profile searching
 
 lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
 	$(BIN)/python scripts/lock.py

@@ -62,7 +62,7 @@ def folded(sign: str, properties: Properties) -> str:
             if "kTGH" in properties.get(variant, {}):
                 return variant
     simple = _variants(own.get("kSimplifiedVariant", "") or own.get("kCompatibilityVariant", ""))
-    return simple[0] if simple else sign
+    return folded(simple[0], properties) if simple and simple[0] != sign else sign
 
 
 def main(folder: Path) -> None:

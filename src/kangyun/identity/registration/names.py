@@ -8,7 +8,8 @@ The Patient keeps the name as it was written; this is only for finding and compa
 
 import re
 import tomllib
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -69,7 +70,7 @@ def read(text: str) -> Name:
     """Returns what a written name says. Nothing raises: what is no name is of kind `none`."""
     text = narrow(text[:LONGEST])
     bare, note = _without_notes(text)
-    bare = "".join(map(characters.standard, bare))
+    bare = unicodedata.normalize("NFC", "".join(map(characters.standard, bare)))
     if is_filler(bare):
         return Name("", "none", note=note)
     if any(map(characters.han, bare)):
@@ -106,7 +107,7 @@ def _chinese(bare: str, note: str) -> Name:
         return Name("", "masked", note=note)
     titled = _rules().titles.fullmatch(compact)
     if titled:
-        bare, compact, note = titled["name"], titled["name"], f"{note} {titled['title']}".strip()
+        return replace(read(titled["name"]), note=f"{note} {titled['title']}".strip())
     parts = tuple(bare.split(DOT)) if DOT in bare else (compact,)
     if len(parts) > 1 or (len(compact) >= _LONG and compact[:2] not in surnames.compound_surnames()):
         return Name(DOT.join(parts), "parts", parts=parts, note=note)
@@ -115,13 +116,13 @@ def _chinese(bare: str, note: str) -> Name:
 
 
 def _dotted(bare: str) -> str:
-    """Returns a name with one kind of dot between its parts and no blanks."""
+    """Returns a name with one kind of dot between its parts, no blanks, and signs one with the marks they came to."""
     bare = _DOTS.sub(DOT, bare)
     pieces = bare.split()
     if DOT not in bare and len(pieces) > 1 and all(len(piece) > 1 for piece in pieces) and len(bare) > _LONG:
         bare = DOT.join(pieces)
     bare = _BETWEEN.sub(DOT, "".join(bare.split()))
-    return re.sub(f"{DOT}+", DOT, bare).strip(DOT)
+    return unicodedata.normalize("NFC", re.sub(f"{DOT}+", DOT, bare).strip(DOT))
 
 
 def _newborn(compact: str, note: str) -> Name | None:

@@ -4,7 +4,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kangyun.identity.registration.characters import folded, han, look_alike, private, standard
@@ -76,6 +76,7 @@ def test_three_fifths_of_known_slips_are_found_and_few_else(record_property):
     assert false <= 0.005
 
 
+@example("\uf900")
 @given(st.characters())
 def test_folding_and_standardising_end(sign):
     assert folded(folded(sign)) == folded(sign)

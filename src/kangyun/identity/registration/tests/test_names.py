@@ -1,7 +1,7 @@
 """Names as registrations write them: minority names, compound family names, rare characters, readings."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kangyun.identity.registration import names, pinyin
@@ -109,6 +109,7 @@ def test_private_codes_that_nobody_explains(name, found):
 SIGNS = st.text(alphabet="张伟欧阳娜·•.．-(）（)之女某婴*12 A,b　\ue0a1\ue863𠮷無名氏先生", max_size=12)
 
 
+@example("R\u00b8\u33e0")
 @given(st.one_of(SIGNS, st.text(max_size=30)))
 def test_nothing_raises_and_a_name_is_normal_once(written):
     name = names.read(written)
