@@ -16,6 +16,7 @@ class Actor:
     administrator: may do what concerns the installation and not one resident ($expunge, $import, settings).
     role:        the one role of the policy that is acted in; empty where the credential has none.
     patients:    ids of the Patients that may be acted for: a resident's own registrations, and those of wards.
+    alone:       the other registrations of the same residents do not count: these were proven, and no more.
     scopes:      what an application was given, SMART App Launch 2; None where no application stands between.
     patient:     the id of the Patient that the application was launched for; empty for none.
     client:      the application. session: of the sign-in; it can be ended.
@@ -35,6 +36,7 @@ class Actor:
     session: str = ""
     hidden: int = 0
     present: bool = True
+    alone: bool = False
 
 
 def credential(actor: Actor) -> bytes:

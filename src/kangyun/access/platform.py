@@ -129,11 +129,9 @@ async def open_platform(settings: Settings, database: str) -> Platform:
         owners = Owners(sights.party)
         rules = resident_rules(lambda: clock.now().astimezone(store.zone).date(), demo=settings.demo)
         residents = ResidentIndex(pool, store.keys, rules)
-        if settings.resident_index:
-            # First: what residents said is spread over registrations as they are linked by then.
-            store.transactor.followers.append(residents)
-            store.transactor.locks.append(residents.locks)
-        store.transactor.followers += [consents, owners]
+        # The index first: what residents said is spread over registrations as they are linked by then.
+        store.transactor.locks.append(residents.locks)
+        store.transactor.followers += [residents, consents, owners]
         async with pool.connection() as connection:
             await owners.complete(connection)
         store.terminology.share(lambda: sights.anybody, PLATFORM)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
+from kangyun.access.acting_for import FOREVER, acting_for
 from kangyun.access.actor import Actor
 from kangyun.access.applications.register import COLUMNS as APPLICATION
 from kangyun.access.applications.register import Application, Applications
@@ -44,7 +45,6 @@ ADMINISTRATOR = Actor("Device/administrator", "管理员", "Organization/platfor
 LOOK = 0.5  # seconds between two looks for revocations
 KNOWN_FOR = 60.0  # seconds after which a token is asked for anew; a session counts as used each time
 MOST_KNOWN = 50_000
-FOREVER = float("inf")
 PERSONS = ("staff", "resident", "guardian")  # kinds of identities
 NOT_REGISTERED = ("resident", "guardian")  # roles that an outside provider's word is enough for
 
@@ -182,8 +182,8 @@ class SignIn:
                 given = [tuple(one["scopes"]) for one in await connection.fetch(_GIVEN, *about)]
                 if not any(within(kept.scopes or (), scopes) for scopes in given):
                     return None
-            patients, hidden, _ = await self._patients(connection, row["identity"], kept.role, kept.reference)
-        return replace(actor, patients=patients, hidden=hidden)
+            whom = await acting_for(connection, row["identity"], kept.role, kept.reference)
+        return replace(actor, patients=whom.patients, hidden=whom.hidden, alone=whom.alone)
 
     async def person(self, token: str) -> tuple[Identity, Actor]:
         """Returns who is signed in here himself, by a token of our own pages. Raises SignInNeeded."""
@@ -262,37 +262,16 @@ class SignIn:
         if row["demonstration"] and not self.identities.demonstration:
             raise NotValid
         role: str = row["role"]
-        patients, hidden, ends = await self._patients(connection, row["identity"], role, row["reference"])
+        whom = await acting_for(connection, row["identity"], role, row["reference"])
         personal = self.identities.vault.open_personal(row["personal"], row["reference"])
         actor = Actor(
             row["reference"], personal.name, row["institution"], ROLES[role][1],
             # Who runs an installation sees nobody's record by that; a demonstration has nobody's.
-            administrator=role == "system-administrator" and row["demonstration"], role=role, patients=patients,
-            session=session, hidden=hidden,
+            administrator=role == "system-administrator" and row["demonstration"], role=role, patients=whom.patients,
+            session=session, hidden=whom.hidden, alone=whom.alone,
         )  # fmt: skip
         subjects = {f"identity:{row['identity']}"} | ({f"session:{session}"} if session else set())
-        return _Known(actor, min(until, ends, _seconds(row["ends"])), frozenset(subjects))
-
-    async def _patients(
-        self, connection: asyncpg.Connection, identity: int, role: str, reference: str
-    ) -> tuple[tuple[str, ...], int, float]:
-        """Returns the ids of Patients that somebody may act for, the labels that are hidden, and until when it is so.
-
-        A sight has one mask for all of them: what one proxy leaves out is hidden of all.
-        """
-        if role not in ("resident", "guardian"):
-            return (), 0, FOREVER
-        rows = await connection.fetch(_PROXIES, identity)
-        mine = [row for row in rows if (row["relation"] == "ONESELF") == (role == "resident")]
-        now = time.time()
-        changes = [_seconds(one) for row in mine for one in (row["starts"], row["ends"]) if _seconds(one) > now]
-        valid = [row for row in mine if _seconds(row["starts"], 0) <= now < _seconds(row["ends"])]
-        good, hidden = [row["patient"] for row in valid], 0
-        for row in valid:
-            hidden |= ~row["mask"]
-        if role == "resident" and reference.startswith("Patient/"):
-            good.insert(0, reference.partition("/")[2])
-        return tuple(dict.fromkeys(good)), hidden, min(changes, default=FOREVER)
+        return _Known(actor, min(until, whom.until, _seconds(row["ends"])), frozenset(subjects))
 
     async def _of_grant(self, connection: asyncpg.Connection, claims: tokens.Claims, until: float) -> _Known:
         """Returns who acts by what was granted. Raises NotValid where it was taken back or its ground has gone."""
@@ -332,7 +311,7 @@ class SignIn:
             # What concerns the installation is done on its own pages.
             administrator=False, role=who.role if who else "application", patients=who.patients if who else (),
             scopes=scopes, patient=row["patient"], client=application.client, session=who.session if who else "",
-            hidden=who.hidden if who else 0,
+            hidden=who.hidden if who else 0, alone=who.alone if who else False,
         )  # fmt: skip
         subjects = frozenset(
             {f"grant:{row['grant']}", f"client:{application.client}", f"identity:{application.identity}"}
@@ -346,8 +325,8 @@ class SignIn:
         )
 
 
-def _seconds(moment: object, missing: float = FOREVER) -> float:
-    return missing if moment is None else moment.timestamp()  # type: ignore[attr-defined]
+def _seconds(moment: object) -> float:
+    return FOREVER if moment is None else moment.timestamp()  # type: ignore[attr-defined]
 
 
 _HELD = """
@@ -383,10 +362,6 @@ _GIVEN = """
 SELECT g.scopes FROM oidc_grant AS g LEFT JOIN session AS s ON s.id = g.session
 WHERE g.identity = $1 AND g.client = $2 AND g.role = $3 AND g.institution = $4 AND g.patient = $5
 AND g.revoked IS NULL AND g.expires > clock_timestamp() AND s.ended IS NULL
-"""
-_PROXIES = """
-SELECT patient, relation, mask, starts, ends FROM identity_proxy
-WHERE identity = $1 AND taken IS NULL AND (ends IS NULL OR ends > clock_timestamp()) ORDER BY id
 """
 _GRANT = f"""
 SELECT {APPLICATION}, g.id AS grant, g.session, g.identity AS person, g.role, g.institution AS grant_institution,

@@ -90,8 +90,7 @@ async def work(
             relations = Relations(platform.pool, store, platform.gate.labels, platform.gate.sights.policy)
             group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
-            if settings.resident_index:
-                group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
+            group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))
             for more in beside:

@@ -80,9 +80,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_memory: Annotated[
         int, "每进程同时处理的请求正文总量（字节）| Request bodies held at once by a process (bytes)"
     ] = 256_000_000
-    resident_index: Annotated[
-        bool, "登记到达时归并为居民（试用）| Registrations become residents' on arrival (on trial)"
-    ] = False
     disk_reserve: Annotated[
         int, "磁盘剩余低于此值时停止写入（字节）| Free disk below which nothing more is written (bytes)"
     ] = 256_000_000

@@ -26,6 +26,7 @@ from kangyun.store.types import TYPE_NUMBERS
 
 _PLACE = re.compile(r"\{(visible|versions):(\w+)(?:,(\w+))?\}")
 _VALUE = re.compile(r"\{sight\.(\w+)\}")
+_SELVES = "{sight.selves}"
 _TYPES = {
     "types": "int2[]", "open_types": "int2[]", "open_closed": "int8", "institution": "int4", "all_closed": "int8",
     "own_closed": "int8", "selves": "int8[]", "selves_closed": "int8", "parties": "int8[]", "granted_closed": "int8",
@@ -47,6 +48,7 @@ class Sight:
     all_closed, own_closed, granted_closed: labels that the way leaves closed; None: the way is not there.
     free:        denials do not bind the way `all`.
     selves:      `res` of Patients; their resident's other registrations count as well. selves_closed: as above.
+    alone:       these count, and the other registrations do not: more was not proven.
     parties:     hashes of what a disclosure or a denial may call the actor; purpose: a bit.
     within:      `res` of the Patients that an application was launched for; None: it was not.
     narrowed:    of some types (numbers) only rows that fit one of the alternatives.
@@ -64,6 +66,7 @@ class Sight:
     own_closed: int | None = None
     selves: tuple[int, ...] = ()
     selves_closed: int = 0
+    alone: bool = False
     parties: tuple[int, ...] = ()
     granted_closed: int | None = None
     purpose: int = 0
@@ -128,9 +131,9 @@ def labels_by_rule(alias: str, types: str) -> str:
     return f"({types})[{alias}.type] | coalesce({said}, 0)"
 
 
-def own_patients() -> str:
-    """Returns an expression for all registrations of whom the actor may act for, linked ones included."""
-    return _linked("{sight.selves}")
+def own_patients(sight: Sight) -> str:
+    """Returns an expression for all registrations of whom the actor may act for, linked ones included but `alone`."""
+    return _SELVES if sight.alone else _linked(_SELVES)
 
 
 def seen(sql: str, sight: Sight, *values: Any) -> tuple[Any, ...]:
@@ -152,6 +155,7 @@ class _Shape:
     free: bool = False
     own: bool = True
     selves: bool = True
+    alone: bool = False
     granted: bool = True
     within: bool = False
     narrowed: tuple[tuple[int, tuple[int, ...]], ...] = ()
@@ -168,6 +172,7 @@ def _shape(sight: Sight) -> _Shape:
         free=sight.free,
         own=sight.own_closed is not None,
         selves=bool(sight.selves),
+        alone=sight.alone,
         granted=sight.granted_closed is not None,
         within=sight.within is not None,
         narrowed=tuple((number, tuple(map(len, alternatives))) for number, alternatives in sight.narrowed),
@@ -194,7 +199,7 @@ def _condition(shape: _Shape) -> str:
         bound.append(_disclosed(""))
         free.append(_disclosed(" AND d.over"))
     if shape.selves:
-        own = _linked("{sight.selves}", each=shape.each)
+        own = _SELVES if shape.alone else _linked(_SELVES, each=shape.each)
         free.append(f"({{a}}.patient = ANY ({own}) AND ({{a}}.labels & {{sight.selves_closed}}) = 0)")
     ways = list(free)
     if bound:
@@ -303,4 +308,6 @@ def visible_each(alias: str, sights: str) -> str:
 
 def can_be_each(sight: Sight) -> bool:
     """Whether a sight can be one of many in a statement."""
-    return not (sight.everything or sight.narrowed or sight.within is not None or sight.by_rule is not None)
+    if sight.everything or sight.narrowed or sight.alone:
+        return False
+    return sight.within is None and sight.by_rule is None

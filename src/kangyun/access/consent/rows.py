@@ -59,6 +59,8 @@ class ConsentRows:
         source = f"{TYPE}/{change.id}"
         patient = _patient(change)
         own = patient in envelope.sight.selves
+        if own and envelope.sight.alone and await connection.fetchval(_BEYOND, patient, list(envelope.sight.selves)):
+            raise Forbidden("access.residents.prove-the-rest")  # It would bind for registrations that may be another's.
         # What an application writes for him it may write, and is not his word: he has not said it himself.
         said = own and not envelope.client
         word = Word() if change.resource is None else await self._word(connection, change.resource, own=said)
@@ -166,6 +168,10 @@ _FORGET_PATIENTS = (
     "DELETE FROM resident_link WHERE patient = ANY ($1::int8[])",
     "DELETE FROM broken_glass WHERE patient = ANY ($1::int8[])",
 )
+_BEYOND = """
+SELECT EXISTS (SELECT FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
+    WHERE k.patient = $1 AND l.patient <> ALL ($2::int8[]))
+"""
 _SAYS_SOMETHING = """
 SELECT EXISTS (SELECT FROM denial WHERE source = $1) OR EXISTS (SELECT FROM disclosure WHERE source = $1)
 """

@@ -48,7 +48,8 @@ def refuse_scopes(scopes: Sequence[str] | None, wanted: str) -> None:
 async def own_patients(connection: asyncpg.Connection, store: Store, actor: Actor) -> frozenset[int] | None:
     """Returns the internal numbers of the Patients whose rows are shown, None for all. Raises Forbidden for others.
 
-    Where all of one's own are, the other registrations of the same residents are among them, as in what one sees.
+    Where all of one's own are, the other registrations of the same residents are among them, as in what one sees:
+    but of who has proven some only.
     """
     if sees_all(actor):
         return None
@@ -57,7 +58,7 @@ async def own_patients(connection: asyncpg.Connection, store: Store, actor: Acto
         raise Forbidden("access.events.not-yours")
     found = await store.reader.locate(connection, [("Patient", id_) for id_ in ids])
     own = [one.res for one in found.values()]
-    linked = [] if actor.patient else await connection.fetch(_LINKED, own)
+    linked = [] if actor.patient or actor.alone else await connection.fetch(_LINKED, own)
     return frozenset([*own, *(row["patient"] for row in linked)])
 
 

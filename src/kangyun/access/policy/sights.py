@@ -102,6 +102,7 @@ class Sights:
             own_closed=role.own,
             selves=selves if role.selves is not None else (),
             selves_closed=(role.selves or 0) | actor.hidden,
+            alone=actor.alone,
             parties=tuple(party(hasher, name) for name in names),
             granted_closed=role.granted,
             purpose=purpose_bit(actor.purpose),

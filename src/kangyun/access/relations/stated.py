@@ -50,6 +50,8 @@ async def show(record: Record, resident: Resident, id_: str) -> tuple[str, str]:
     # An application that was given something of a record does not give away the whole of it.
     if actor.role not in SHOWERS or id_ not in actor.patients or actor.scopes is not None:
         raise Forbidden("access.relations.not-your-code")
+    if actor.alone and not set(resident.ids) <= set(actor.patients):
+        raise Forbidden("access.residents.prove-the-rest")
     whom = f"resident/{resident.number}"
     name, digits = await record.gate.codes.hand_over(
         _SHOWN, whom, SHOWN_MINUTES, {"patient": resident.patient}, DIGITS
@@ -172,12 +174,13 @@ async def _checked(
 
 
 async def _bound(record: Record, resident: Resident, phone: str | None) -> str | None:
-    """Returns a telephone that is bound to the resident, None where none is."""
+    """Returns a telephone that is bound to the resident as a whole, None where none is."""
     bindings: Bindings = bindings_of(record.store.pool, record.store.keys, record.ledger)
     of_record = {number for one in resident.registrations for number in phones_of(one.resource)}
     numbers = of_record if phone is None else {phone}
     for number in sorted(numbers):
-        if set(await bindings.patients(Handle("phone", number))) & set(resident.ids):
+        held = set(await bindings.patients(Handle("phone", number))) & set(resident.ids)
+        if held and (held == set(resident.ids) or await bindings.is_whole(sorted(held))):
             return number
     return None
 

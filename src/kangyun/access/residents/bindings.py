@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -42,9 +43,17 @@ class Bindings:
             row = await connection.fetchrow(_FIND, handle.channel, self._digest(handle))
         return tuple(row["patients"]) if row else ()
 
-    async def bind(self, handle: Handle, patients: tuple[str, ...], by: str, phone: Handle | None = None) -> None:
+    async def bind(
+        self,
+        handle: Handle,
+        patients: tuple[str, ...],
+        by: str,
+        phone: Handle | None = None,
+        whole: datetime | None = None,
+    ) -> None:
         """Binds. Raises Conflict where the handle is somebody else's: a desk must end that first.
 
+        whole: from when on the residents' other registrations are opened, too.
         phone: that proved it without a desk. Then Forbidden where one of these Patients has another telephone already,
         or a handle that opens not exactly these: all handles of a resident open the same.
         """
@@ -57,7 +66,7 @@ class Bindings:
             row = await connection.fetchrow(f"{_FIND} FOR UPDATE", handle.channel, self._digest(handle))
             if row is None:
                 try:
-                    await connection.execute(_BIND, handle.channel, self._digest(handle), list(patients), by)
+                    await connection.execute(_BIND, handle.channel, self._digest(handle), list(patients), by, whole)
                 except asyncpg.UniqueViolationError:
                     raise Conflict("access.residents.bound-already") from None
             elif set(row["patients"]) & set(patients):
@@ -66,10 +75,20 @@ class Bindings:
             else:
                 raise Conflict("access.residents.bound-already")
 
-    async def linked(self, patients: list[int]) -> bool:
-        """Whether a link opens registrations besides these, all named by their internal numbers."""
+    async def widen(self, patients: tuple[str, ...], more: tuple[str, ...]) -> None:
+        """Opens more registrations by what these are bound by: all handles of a resident open the same."""
         async with self.pool.connection() as connection:
-            return bool(await connection.fetchval(_LINKED, patients))
+            await connection.execute(_WIDEN, list(patients), list(more))
+
+    async def is_whole(self, patients: Sequence[str]) -> bool:
+        """Whether somebody is bound by what opens all that is linked to these registrations."""
+        async with self.pool.connection() as connection:
+            return bool(await connection.fetchval(_IS_WHOLE, list(patients)))
+
+    async def residents(self, patients: list[int]) -> list[int]:
+        """Returns whose registrations these are by the index, all named by their internal numbers."""
+        async with self.pool.connection() as connection:
+            return [row["resident"] for row in await connection.fetch(_RESIDENTS, patients)]
 
     async def own(self, patients: list[int], institution: int) -> set[int]:
         """Returns which of some registrations an institution has written, all by their internal numbers."""
@@ -110,7 +129,7 @@ def bindings_of(pool: Pool, keys: KeyRing, ledger: Ledger) -> Bindings:
 
 
 _FIND = "SELECT id, patients FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL"
-_BIND = "INSERT INTO resident_binding (channel, handle, patients, bound_by) VALUES ($1, $2, $3, $4)"
+_BIND = "INSERT INTO resident_binding (channel, handle, patients, bound_by, whole) VALUES ($1, $2, $3, $4, $5)"
 _OWN = "SELECT res FROM resource WHERE res = ANY ($1::int8[]) AND institution = $2"
 _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('resident_binding'))"
 _OTHERS = """
@@ -118,10 +137,15 @@ SELECT EXISTS (SELECT FROM resident_binding
     WHERE ended IS NULL AND patients && $1::text[] AND NOT (channel = $2 AND handle = $3)
     AND (channel = 'phone' AND handle <> $4 OR NOT (patients @> $1::text[] AND patients <@ $1::text[])))
 """
-_LINKED = """
-SELECT EXISTS (SELECT FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
-    WHERE k.patient = ANY ($1::int8[]) AND l.patient <> ALL ($1::int8[]))
+_WIDEN = """
+UPDATE resident_binding SET patients = ARRAY(SELECT unnest(patients) UNION SELECT unnest($2::text[]) ORDER BY 1)
+WHERE ended IS NULL AND patients && $1::text[]
 """
+_IS_WHOLE = """
+SELECT EXISTS (SELECT FROM resident_binding
+    WHERE ended IS NULL AND patients && $1::text[] AND whole <= clock_timestamp())
+"""
+_RESIDENTS = "SELECT DISTINCT resident FROM resident_link WHERE patient = ANY ($1::int8[]) ORDER BY 1"
 _END = """
 UPDATE resident_binding SET ended = clock_timestamp(), ended_by = $2
 WHERE patients && $1::text[] AND ended IS NULL RETURNING id, ended, patients

@@ -13,7 +13,7 @@ from kangyun.access.messages import Codes, checked_phone
 from kangyun.access.messages.senders import CHANNELS, Channel
 from kangyun.access.record import Gate, Record
 from kangyun.access.residents.bindings import Bindings, Handle
-from kangyun.access.residents.realname import matches, numbered, phones_of, standing_since
+from kangyun.access.residents.realname import matches, names_of, numbered, numbers_of, phones_of, standing_since
 from kangyun.access.residents.wechat import WeChat
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, Unreadable
@@ -21,6 +21,7 @@ from kangyun.base.errors import Forbidden, Invalid, SignInNeeded
 from kangyun.base.numbers import resident_id
 from kangyun.store.history import instance_history
 from kangyun.store.model import Stored
+from kangyun.store.visible import EVERYTHING
 
 CODE, DESK = "resident", "desk"
 TICKET_LASTS = 600  # seconds
@@ -59,10 +60,15 @@ class _Ticket(msgspec.Struct, frozen=True):
     until: float
 
 
-class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    days: Annotated[float, msgspec.Meta(ge=0, le=365)]
+
+
+class _Rules(msgspec.Struct, frozen=True):
     """As `data/residents.toml` has them."""
 
-    days: Annotated[float, msgspec.Meta(ge=0, le=365)]
+    binding: _Rule
+    desk: _Rule
 
 
 class Residents:
@@ -77,8 +83,8 @@ class Residents:
         self._wechat = wechat
         self._sealer = sealer
         try:
-            self._days = msgspec.convert(rules["binding"], _Rules).days
-        except (msgspec.ValidationError, KeyError):
+            self._rules = msgspec.convert(rules, _Rules)
+        except msgspec.ValidationError:
             raise Invalid("access.wrong-rules", file="residents.toml") from None
 
     # --- by telephone and by WeChat
@@ -99,9 +105,9 @@ class Residents:
     async def bind(self, ticket: object, given: Mapping[str, Any], about: Circumstances) -> Arrived:
         """Says who somebody is that is not bound yet: `name`, `number` and, by WeChat, a telephone's code.
 
-        Bound are registrations in which name, number and telephone have stood together for some days. Raises
-        SignInNeeded for a ticket that is over, Forbidden where there is none, or where any registration of this number
-        has another telephone or none, Invalid, Throttled.
+        Bound are registrations in which name, number and telephone have stood together for some days; what the index
+        links to them stays closed. Raises SignInNeeded for a ticket that is over, Forbidden where there is none, or
+        where any registration of this number has another telephone or none, Invalid, Throttled.
         """
         handle = self._opened(ticket)
         name, number = _said(given)
@@ -111,7 +117,7 @@ class Residents:
         # What somebody wrote a moment ago, or at one institution only, takes over no older record: all must agree.
         opened = await self._standing(found, name, number, phone.value)
         agree = len(found) < MOST_REGISTRATIONS and all(phone.value in phones_of(one.resource) for one in found)
-        if not opened or not agree or await self._bindings.linked([one.res for one in opened]):
+        if not opened or not agree:
             raise Forbidden("access.residents.no-match")
         patients = tuple(one.id for one in opened)
         vouched_by = f"Patient/{patients[0]}"
@@ -126,7 +132,8 @@ class Residents:
         """Gives a code for a resident whose card a registrar has seen: its name, the code, and whom it concerns.
 
         given: `name`, `number`, `phone`. Opened are the registrations of the registrar's own institution, and those
-        in which the telephone has stood. Raises Forbidden, Invalid.
+        in which the telephone has stood; all others of the resident some days later, once the telephones that stand in
+        those were told. Raises Forbidden, Invalid.
         """
         if record.actor.role not in REGISTRARS:
             raise Forbidden("access.residents.registrars-only")
@@ -139,12 +146,14 @@ class Residents:
         numbers = [one.res for one in opened]
         if not opened:
             raise Forbidden("access.residents.no-such-person")
-        if await self._bindings.linked(numbers):
-            raise Forbidden("access.residents.registered-elsewhere")
-        former = sorted({one for each in found for one in phones_of(each.resource)} - {phone})
+        beyond = [one for one in [*found, *await self._linked(numbers)] if one.res not in own | standing]
+        told = {one for each in beyond for one in phones_of(each.resource)} - {phone}
+        former = {one for each in opened for one in phones_of(each.resource)} - {phone}
+        # Where nobody else is told, one registrar's word is not enough for other institutions' registrations.
+        days = self._rules.desk.days if told or not beyond else None
         good_for = {
             "patients": [one.id for one in opened], "by": record.actor.reference, "phone": phone, "name": name,
-            "former": former,
+            "former": sorted(former | told), "days": days,
         }  # fmt: skip
         return *await self._codes.hand_over(DESK, f"Patient/{opened[0].id}", DESK_MINUTES, good_for), numbers
 
@@ -164,7 +173,9 @@ class Residents:
             await self._codes.tell("bound", phone)
         ended = await self._bindings.end(patients, by)
         await self._bindings.release(handle, by)  # Numbers are given out again: the card was seen now.
-        await self._bindings.bind(handle, patients, by)
+        days = good["days"]
+        whole = None if days is None else clock.now() + timedelta(days=days)
+        await self._bindings.bind(handle, patients, by, whole=whole)
         former = tuple(sorted({*patients, *(one for each in ended for one in each)}))
         return Arrived(patients, ("desk", "sms"), by, good["name"], former)
 
@@ -188,6 +199,7 @@ class Residents:
     async def _arrived(self, handle: Handle) -> Arrived | Unbound:
         patients = await self._bindings.patients(handle)
         if patients:
+            patients += await self._widened(handle, patients)
             return Arrived(patients, _factors(handle), f"Patient/{patients[0]}")
         ticket = _Ticket(handle.channel, handle.value, time.time() + TICKET_LASTS)
         return Unbound(self._sealer.seal(msgspec.json.encode(ticket), _TICKET).hex())
@@ -206,9 +218,39 @@ class Residents:
         record = await self._gate.open(SERVICE, about)
         return [one for one in await _candidates(record, number) if numbered(one.resource, number)]
 
+    async def _widened(self, handle: Handle, patients: tuple[str, ...]) -> tuple[str, ...]:
+        """Opens what was linked to somebody's registrations since, where the telephone that he has proven stands in it.
+
+        Returns the ids. Each must have a name and a number of those that are bound already.
+        """
+        if handle.channel != "phone":
+            return ()
+        async with self._gate.store.pool.connection() as connection:
+            located = await self._gate.store.reader.locate(connection, [("Patient", id_) for id_ in patients])
+        bound = [one.stored for one in located.values() if one.stored is not None and not one.stored.deleted]
+        said = {
+            (name, number) for one in bound for name in names_of(one.resource)
+            for number in numbers_of(one.resource) if resident_id.is_valid(number)
+        }  # fmt: skip
+        others = [one for one in await self._linked([one.res for one in bound]) if one.id not in patients]
+        found = tuple(sorted({
+            one.id for name, number in sorted(said)
+            for one in await self._standing(others, name, number, handle.value)
+        }))  # fmt: skip
+        if found:
+            await self._bindings.widen(patients, found)
+        return found
+
+    async def _linked(self, patients: list[int]) -> list[Stored]:
+        """Returns all registrations of those whose these are by the index."""
+        residents = await self._bindings.residents(patients)
+        async with self._gate.store.pool.connection() as connection:
+            found = await self._gate.store.reader.of_residents(connection, residents, EVERYTHING)
+        return [one.stored for each in found.values() for one in each if one.stored is not None]
+
     async def _standing(self, found: Sequence[Stored], name: str, number: str, phone: str) -> list[Stored]:
         """Returns those in which name, number and telephone have stood for as long as the rules say."""
-        latest, standing = clock.now() - timedelta(days=self._days), []
+        latest, standing = clock.now() - timedelta(days=self._rules.binding.days), []
         async with self._gate.store.pool.connection() as connection:
             for one in found:
                 history = await instance_history(

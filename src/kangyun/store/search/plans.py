@@ -120,7 +120,7 @@ class Planner:
             conditions.append(await compiler.compartment(type_, owner))
         number = TYPE_NUMBERS[type_]
         if sight.only_selves and number not in sight.open_types:
-            conditions.append(_own_seed())
+            conditions.append(_own_seed(sight))
         choices = [(self.densities.rows_of_type(number), _type_seed(number))]
         choices += [(self._rows(one.seed), one) for one in conditions if one.seed is not None]
         # An index of the conditions before that of the type, where nothing is known of either.
@@ -181,9 +181,9 @@ class Planner:
         return rows
 
 
-def _own_seed() -> Condition:
+def _own_seed(sight: Sight) -> Condition:
     """What a resident sees stands in the index of patients; nothing else of the region need be looked at."""
-    rows = f"SELECT * FROM resource{{n}} WHERE patient = ANY ({own_patients()}) OFFSET 0"
+    rows = f"SELECT * FROM resource{{n}} WHERE patient = ANY ({own_patients(sight)}) OFFSET 0"
     return Condition("(TRUE)", Seed(rows, True))
 
 

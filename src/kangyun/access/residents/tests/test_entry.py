@@ -78,19 +78,19 @@ async def test_who_comes_acts_for_all_their_registrations(region, platform, tmp_
     assert second.session != actor.session
 
 
-async def test_a_registration_that_comes_later_is_theirs_too(region, platform, tmp_path, fresh_database):
+async def test_a_registration_that_comes_later_is_theirs_when_the_telephone_has_stood_there_a_week(
+    region, platform, tmp_path, fresh_database
+):
     await entered(region[1], platform, tmp_path)
     patient = {
         "resourceType": "Patient", "id": "c", "name": [{"text": "张三"}], "identifier": [{"value": NUMBER}],
         "telecom": [{"system": "phone", "value": PHONE}],
     }  # fmt: skip
     (await region[0].put("Patient/c", json=patient)).raise_for_status()
-    await age(fresh_database)
     handle = await platform.people.residents.by_code(**await proof(region[1], platform, tmp_path))
-    assert "c" not in handle.patients
-    async with platform.pool.connection() as connection:
-        await connection.execute("UPDATE resident_binding SET ended = clock_timestamp()")
-    told = (await entered(region[1], platform, tmp_path)).json()
+    assert sorted(handle.patients) == ["a", "b"]
+    await age(fresh_database)
+    told = (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).json()
     assert sorted((await platform.sign_in.actor(told["access_token"])).patients) == ["a", "b", "c"]
 
 

@@ -1,0 +1,64 @@
+"""For which Patients somebody acts: a resident for his own registrations, a guardian for wards. Read for each sign-in.
+
+A resident who came in by a telephone has proven the registrations in which it stands, and no others of what the index
+says is his: whoever registers a stranger's number with a telephone of his own gets what he wrote, and no more. Where a
+desk has seen the card, the others follow when its days are over (`access.residents`).
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+FOREVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """Ids of Patients; the labels that are hidden; whether only these were proven (`Actor.alone`).
+
+    until: when it changes next, seconds since the epoch.
+    """
+
+    patients: tuple[str, ...] = ()
+    hidden: int = 0
+    alone: bool = False
+    until: float = FOREVER
+
+
+async def acting_for(connection: asyncpg.Connection, identity: int, role: str, reference: str) -> For:
+    """Returns for whom an identity acts in a role.
+
+    A sight has one mask for all of them: what one proxy leaves out is hidden of all.
+    """
+    if role not in ("resident", "guardian"):
+        return For()
+    rows = await connection.fetch(_PROXIES, identity)
+    mine = [row for row in rows if (row["relation"] == "ONESELF") == (role == "resident")]
+    now = time.time()
+    changes = [at for row in mine for at in (_seconds(row["starts"]), _seconds(row["ends"])) if at > now]
+    valid = [row for row in mine if _seconds(row["starts"], 0) <= now < _seconds(row["ends"])]
+    good, hidden, alone = [row["patient"] for row in valid], 0, False
+    for row in valid:
+        hidden |= ~row["mask"]
+    if role == "resident":
+        if reference.startswith("Patient/"):
+            good.insert(0, reference.partition("/")[2])
+        alone = bool(await connection.fetchval(_ALONE, good))
+    return For(tuple(dict.fromkeys(good)), hidden, alone, min(changes, default=FOREVER))
+
+
+def _seconds(instant: datetime | None, otherwise: float = FOREVER) -> float:
+    return instant.timestamp() if instant else otherwise
+
+
+_PROXIES = """
+SELECT patient, relation, mask, starts, ends FROM identity_proxy
+WHERE identity = $1 AND taken IS NULL AND (ends IS NULL OR ends > clock_timestamp()) ORDER BY id
+"""
+# Who is bound by nothing was vouched for in person, by who admits people.
+_ALONE = """
+SELECT NOT bool_or(coalesce(whole <= clock_timestamp(), false)) FROM resident_binding
+WHERE ended IS NULL AND patients && $1::text[]
+"""
