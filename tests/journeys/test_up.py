@@ -148,9 +148,14 @@ def test_a_demonstration_killed_half_way_goes_on(installation):
     installation.start()
     assert 3 < half < 32
     assert json.loads(mark.read_bytes())["loaded"] == 32
-    # The residents and the patient that the demo's account stands for, none twice, and each says what it is.
+    # What the institutions have registered, and the patient that the demo's account stands for: none twice, and each
+    # says what it is. The index knows that they are fewer residents.
     status, found = installation.ask("/fhir/Patient?_tag=demonstration&_count=100&_total=accurate")
-    assert (status, found["total"]) == (200, 31)
+    written = {entry["resource"]["id"] for entry in found["entry"]}
+    assert (status, found["total"]) == (200, 80)
+    links = [installation.ask(f"/fhir/Patient/{id_}/$links")[1] for id_ in sorted(written)]
+    residents = {json.dumps(one["parameter"][0], sort_keys=True) for one in links}
+    assert 31 <= len(residents) <= 36
     assert "演示" in str(found["entry"][0]["resource"]["meta"]["tag"])
     assert "Demo sign-ins" in installation.said
     assert installation.ask("/about")[1]["demonstration"] is True

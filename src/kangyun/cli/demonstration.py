@@ -78,12 +78,13 @@ async def _load(settings: Settings, mark: Mark) -> None:
     from kangyun.access.actor import Actor, Circumstances
     from kangyun.access.identities.officers import DEMO_SIGN_INS, demo_accounts
     from kangyun.access.platform import open_platform
-    from kangyun.simulate import district
+    from kangyun.simulate import district, error_model
 
     first = demo_accounts(settings.data / DEMO_SIGN_INS)[0]
     administrator = Actor(first.reference, first.name, first.institution, "SYSADMIN", True, first.role)
     platform = await open_platform(settings, settings.database)
-    bundles = [accounts_bundle(), *district(mark.seed, mark.residents, mark.until)]
+    # Each institution has registered its residents in its own way: the index has to find out who is who.
+    bundles = [accounts_bundle(), *district(mark.seed, mark.residents, mark.until, error_model("judging"))]
     try:
         with _progress() as progress:
             task = progress.add_task(speak("cli.loading-demonstration"), total=mark.bundles, completed=mark.loaded)
