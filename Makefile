@@ -53,6 +53,7 @@ bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 
 soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 	$(BIN)/pytest -q -m soak
+	.ci/on-postgresql-15 tests/conformance
 	grep -rl --include='test_*.py' 'hypothesis import' src tests benchmarks | \
 		xargs $(BIN)/pytest -q -n auto -m "not soak" --hypothesis-profile searching
 
