@@ -22,7 +22,8 @@ from kangyun.base.errors import Forbidden, Issue, PlatformError
 from kangyun.fhir import Resource
 from kangyun.fhir.search.query import LARGEST_COUNT
 
-IMPORTERS = frozenset({"system-administrator", "security-administrator"})
+# Not the security administrator: he permits the factors by which who is listed signs in. One lists, another admits.
+IMPORTERS = frozenset({"system-administrator"})
 NUMBER, LICENCE = "urn:kangyun:identifier:staff", "urn:oid:2.16.156.10011.1.4"
 ROLE = "urn:kangyun:code-system:role"
 Act = Literal["admit", "change", "leave", "same"]

@@ -19,12 +19,13 @@ from kangyun.store.feed import last_place, read
 from kangyun.testing.sequencing import give_positions
 
 OFFICER = Actor("Practitioner/officer", "系统管理员", "Organization/platform", "SYSADMIN", role="system-administrator")
+SECURITY = Actor("Practitioner/safe", "安全管理员", "Organization/platform", "SYSADMIN", role="security-administrator")
 DOCTOR = Actor("Practitioner/li", "李医生", "Organization/h", "TREAT", role="doctor")
 FEED = Actor("Device/feed-h", "县医院", "Organization/h", "TREAT", role="application")
 RIVAL = Actor("Device/feed-z", "中医院", "Organization/z", "TREAT", role="application")
 RIVAL_UUID = "5d3b9d5e-6a39-4a3c-9d3c-0c0c0c0c0c0c"
 PART = replace(RIVAL, institution=f"Organization/{RIVAL_UUID}")
-ACTORS = {"officer": OFFICER, "doctor": DOCTOR, "feed": FEED, "rival": RIVAL, "part": PART}
+ACTORS = {"officer": OFFICER, "security": SECURITY, "doctor": DOCTOR, "feed": FEED, "rival": RIVAL, "part": PART}
 LI = ("007", "李四", "H1", "内科", "医生、家庭医生", "330100001", "")
 WANG = ("008", "王五", "Organization/h", "外科", "护士", "", "")
 
@@ -127,9 +128,16 @@ async def test_the_ways_to_send_a_file(hospital, register, workbook):
     assert load_workbook(io.BytesIO(template.content)).sheetnames == ["人员", "填写说明"]
 
 
-async def test_who_may_not_and_what_is_no_list(hospital, workbook):
-    assert (await send(hospital, workbook([LI]), by="doctor")).status_code == 403
-    assert (await hospital["doctor"].get("$staff-template")).status_code == 403
+@pytest.mark.parametrize("who", ["doctor", "security"])
+async def test_who_may_not_send_lists(hospital, register, workbook, who):
+    """The security administrator permits the factors of who is listed, so he lists nobody."""
+    assert (await send(hospital, workbook([LI]), by=who)).status_code == 403
+    assert (await send(hospital, workbook([LI]), by=who, dryRun="true")).status_code == 403
+    assert (await hospital[who].get("$staff-template")).status_code == 403
+    assert register.events == []
+
+
+async def test_what_is_no_list(hospital, workbook):
     for body, kind in ((b"", XLSX), (b"x", XLSX), (b"{}", "application/fhir+json"), (b"x", "multipart/form-data"),
                        (b"--b\r\n\r\nx\r\n--b--", "multipart/form-data; boundary=b")):  # fmt: skip
         assert (await send(hospital, body, kind=kind)).status_code == 400
