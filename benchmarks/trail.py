@@ -2,7 +2,8 @@
 
 Starts a database of its own, fills the trail as a process of the web does, 20 rows at a time, of 5,000 people who look
 at a million patients; seals all of it, looks for alerts, and verifies it. For a long trail `--fill` makes the rows by
-statements of the server instead: then only sealing and verifying are measured. CPU is of this process and of the
+statements of the server instead: then only sealing and verifying are measured. `--versions` writes as many versions of
+500 bytes, one a commit, and holds them against their commits. CPU is of this process and of the
 server's processes for its connections: together they are what a single core would have to do.
 """
 
@@ -28,10 +29,12 @@ from kangyun.access.audit import Row
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.trail.sealing import seal_once
 from kangyun.access.trail.verifying import Progress, verify
+from kangyun.access.trail.versions import Seen, verify_versions
 from kangyun.base import clock
 from kangyun.base.settings import Settings
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
+from kangyun.store.digests import Written, digest_of
 
 AT_ONCE = 20  # rows of a transaction
 AT_ONE_FILL = 100_000
@@ -41,6 +44,7 @@ PEOPLE, PATIENTS = 5_000, 1_000_000
 def main(
     rows: Annotated[int, typer.Option(help="Audit rows.")] = 1_000_000,
     fill: Annotated[bool, typer.Option("--fill", help="Make the rows at once; seal and verify them.")] = False,
+    versions: Annotated[int, typer.Option(help="Versions of the record.")] = 0,
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
 ) -> None:
     """Writes, seals, looks for alerts, verifies."""
@@ -49,21 +53,22 @@ def main(
         server.start()
         try:
             uvloop.run(prepare_database(server.url))
-            figures = uvloop.run(_measure(server.url, Path(folder), rows, fill=fill))
+            figures = uvloop.run(_measure(server.url, Path(folder), rows, versions, fill=fill))
         finally:
             server.stop()
     table = Table("", "rows", "seconds", "own CPU s", "server CPU s", "µs a row", title="audit trail")
     for name, one in figures.items():
-        each = (one["own"] + one["server"]) / rows * 1e6
+        count = versions if "versions" in name else rows
+        each = (one["own"] + one["server"]) / count * 1e6
         table.add_row(
-            name, f"{rows:,}", f"{one['seconds']:.1f}", f"{one['own']:.1f}", f"{one['server']:.1f}", f"{each:.2f}"
+            name, f"{count:,}", f"{one['seconds']:.1f}", f"{one['own']:.1f}", f"{one['server']:.1f}", f"{each:.2f}"
         )
     Console(highlight=False).print(table)
     if output:
         output.write_text(json.dumps({"rows": rows, "machine": machine(), **figures}, indent=1), "utf-8")
 
 
-async def _measure(url: str, folder: Path, rows: int, *, fill: bool) -> dict[str, dict[str, float]]:
+async def _measure(url: str, folder: Path, rows: int, versions: int, *, fill: bool) -> dict[str, dict[str, float]]:
     platform = await open_platform(Settings(data=folder, connections=3), url)
     try:
         async with platform.pool.connection() as connection:
@@ -71,9 +76,11 @@ async def _measure(url: str, folder: Path, rows: int, *, fill: bool) -> dict[str
             steps = [("write", _write), ("seal", _seal), ("alerts", _watch), ("verify", _verify)]
             if fill:
                 steps = [("fill", _fill), ("seal", _seal), ("verify", _verify)]
+            if versions:
+                steps += [("fill versions", _fill_versions), ("verify versions", _verify_versions)]
             for name, step in steps:
                 began, own, server = time.monotonic(), time.process_time(), await cpu_of_clients(connection)
-                await step(platform, connection, rows)
+                await step(platform, connection, versions if "versions" in name else rows)
                 figures[name] = {
                     "seconds": time.monotonic() - began,
                     "own": time.process_time() - own,
@@ -155,6 +162,40 @@ async def _verify(platform: Platform, connection: asyncpg.Connection, rows: int)
     faults = [fault async for fault in verify(connection, (), tell)]
     if faults or reached.rows != rows:
         raise SystemExit(f"{len(faults)} faults, {reached.rows} of {rows} rows")
+
+
+async def _fill_versions(platform: Platform, connection: asyncpg.Connection, versions: int) -> None:
+    now, body = clock.now(), random.Random(1).randbytes(BODY)
+    for begin in range(1, versions + 1, AT_ONE_FILL):
+        numbers = range(begin, min(begin + AT_ONE_FILL, versions + 1))
+        await connection.execute("SELECT make_segment($1::int8 / segment_numbers())", numbers[-1])
+        await connection.execute("SELECT make_log_segment($1::int8 / (segment_numbers() * 4))", numbers[-1])
+        written = [Written(number << 12, 1, 0, 1, b"c", body) for number in numbers]
+        await connection.copy_records_to_table(
+            "version", columns=["res", "commit", "instant", "version", "key", "dictionary", "edition", "type", "action",
+            "body"], records=[(one.res, one.res >> 12, now, 1, 1, 1, 1, 1, b"c", body) for one in written],
+        )  # fmt: skip
+        await connection.executemany(_COMMIT, [(one.res >> 12, now, one.res, digest_of([one])) for one in written])
+    await connection.execute("INSERT INTO data_key (id, institution, epoch, wrapped) VALUES (1, 99, 1, '')")
+
+
+async def _verify_versions(platform: Platform, connection: asyncpg.Connection, versions: int) -> None:
+    trail, seen = Progress(commits=versions), Seen()
+
+    def tell(now: Seen) -> None:
+        nonlocal seen
+        seen = now
+
+    faults = [fault async for fault in verify_versions(connection, (), trail, tell)]
+    if faults or seen.versions != versions:
+        raise SystemExit(f"{len(faults)} faults, {seen.versions} of {versions} versions")
+
+
+BODY = 500  # bytes
+_COMMIT = """
+INSERT INTO commit (id, xid, instant, institution, historic, depth, actor, purpose, res, versions, digest)
+VALUES ($1, '1', $2, 1, true, 0, 'Device/feed', 'TREAT', ARRAY[$3::int8], '{1}', $4)
+"""
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from kangyun.base.crypto import Sealer, derived_key
 from kangyun.base.errors import Conflict, Forbidden, Gone, NotFound, PlatformError
 from kangyun.database.leases import pause
 from kangyun.database.pool import Pool
-from kangyun.store.erasure import SERIAL, Eraser, Extent, sweep
+from kangyun.store.erasure import SERIAL, Eraser, Extent, extent_of, sweep
 from kangyun.store.expunge import AUDIT
 from kangyun.store.model import Stored
 from kangyun.store.store import Store
@@ -51,6 +51,12 @@ _erasers: dict[str, EraseAlso] = {}
 def register(name: str, eraser: EraseAlso) -> None:
     """Adds an eraser, once for a name: it is called in each erasure from now on, in this order."""
     _erasers[name] = eraser
+
+
+def erased_resources(ledger: Ledger) -> frozenset[int]:
+    """Returns all resources whose erasure a ledger tells of. Raises LedgerBroken, Unavailable."""
+    extents = [extent_of(entry.detail) for entry in ledger.entries() if entry.kind == KIND]
+    return frozenset(res for extent in extents for res in (*extent.patients, *extent.resources))
 
 
 @dataclass(frozen=True, slots=True)

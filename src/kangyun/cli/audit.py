@@ -7,6 +7,8 @@ import asyncpg
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn
 
+from kangyun.access.erasing import erased_resources
+from kangyun.access.ledger import Ledger
 from kangyun.access.recovery import cuts, explained
 from kangyun.access.trail.archive import FOLDER
 from kangyun.access.trail.archiving import MONTH, Archived, archive_next
@@ -14,6 +16,7 @@ from kangyun.access.trail.roots import CERTIFICATE, FILE, Root, Roots, Standing,
 from kangyun.access.trail.rows import last_seal
 from kangyun.access.trail.signatures import examine
 from kangyun.access.trail.verifying import Progress, verify
+from kangyun.access.trail.versions import Seen, verify_versions
 from kangyun.base import clock
 from kangyun.base.clock import instant
 from kangyun.base.crypto.certificates import read_all
@@ -28,9 +31,12 @@ WHOLE, BROKEN, NOT_VERIFIED = 0, 1, 2
 
 
 def verify_trail(
-    data: Path | None, roots: Path | None, certificate: Path | None = None, archives: Path | None = None
-) -> int:
-    """Looks through the whole trail and says what it found. Returns 0, 1 when something is wrong, 2 when it could not.
+    data: Path | None, roots: Path | None, certificate: Path | None = None, archives: Path | None = None,
+    *, trail_only: bool = False,
+) -> int:  # fmt: skip
+    """Looks through the whole trail, and the versions of the record unless `trail_only`, and says what it found.
+
+    Returns 0, 1 when something is wrong, 2 when it could not.
 
     roots: a copy of the file of roots that was kept elsewhere; by default that of the data folder. archives: the folder
     of the parts in files, where it is not the one of the settings.
@@ -41,8 +47,9 @@ def verify_trail(
         kept = _kept(settings.data / FILE, roots)
         wrong = _tell_signatures(settings.data / FILE, roots, certificate) if kept else 0
         with reached_database(settings, there=True) as database:
-            found = asyncio.run(_verify(database, kept, archives or archive_folder(settings)))
-            return max(found, BROKEN if wrong else WHOLE)
+            ledger = None if trail_only else Ledger.of(settings)
+            found = asyncio.run(_verify(database, kept, archives or archive_folder(settings), ledger))
+            return BROKEN if wrong else found
     except PlatformError as error:
         for issue in error.issues:
             complain(speak(issue.text, **issue.parameters))
@@ -119,8 +126,8 @@ async def _arrived(connection: asyncpg.Connection, held: Standing) -> Standing:
     return held._replace(roots=roots)
 
 
-async def _verify(database: str, kept: list[Root], archives: Path) -> int:
-    faults, reached = 0, Progress()
+async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledger | None) -> int:
+    faults, of_versions, reached = 0, 0, Progress()
     try:
         connection = await asyncpg.connect(database)
         try:
@@ -141,6 +148,8 @@ async def _verify(database: str, kept: list[Root], archives: Path) -> int:
                     if faults <= MOST_TOLD:
                         announce(speak(f"cli.audit-{fault.kind}", seal=fault.seal, id=fault.id), style="red")
             unknown = await _cuts(connection, held)
+            if ledger is not None:
+                of_versions = await _verify_versions(connection, ledger, reached)
         finally:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -150,15 +159,42 @@ async def _verify(database: str, kept: list[Root], archives: Path) -> int:
     late = 0 if follows else reached.late  # Who follows seals nothing: it has what the primary had sealed.
     if late:
         announce(speak("cli.audit-late", count=late), style="red")
-    wrong = bool(faults or unknown or late)
+    wrong = bool(faults or unknown or late or of_versions)
     # The first seal is told outside at once: where there are seals and none was told, what was told is gone.
     compared = bool(kept) or not reached.seals
     if reached.archives:
         announce(speak("cli.audit-archives", count=reached.archives, folder=str(archives)))
     figures = {"rows": reached.rows, "seals": reached.seals, "waiting": reached.waiting, "roots": len(kept)}
     said = "cli.audit-broken" if wrong else "cli.audit-whole" if compared else "cli.audit-not-compared"
-    announce(speak(said, faults=faults + unknown, **figures), style="bold" if said == "cli.audit-whole" else "bold red")
+    announce(
+        speak(said, faults=faults + unknown + of_versions, **figures),
+        style="bold" if said == "cli.audit-whole" else "bold red",
+    )
     return BROKEN if wrong else WHOLE if compared else NOT_VERIFIED
+
+
+async def _verify_versions(connection: asyncpg.Connection, ledger: Ledger, trail: Progress) -> int:
+    """Holds the versions of the record against the commits that wrote them; returns the number of faults."""
+    faults, seen = 0, Seen()
+    with Bar(TextColumn("{task.description}"), TextColumn("{task.completed:,}"), console=console) as bar:
+        task = bar.add_task(speak("cli.audit-verifying-versions"), total=None)
+
+        def tell(now: Seen) -> None:
+            nonlocal seen
+            seen = now
+            bar.update(task, completed=now.versions)
+
+        erased = await asyncio.to_thread(erased_resources, ledger)
+        async for fault in verify_versions(connection, erased, trail, tell):
+            faults += 1
+            if faults <= MOST_TOLD:
+                places = {"commit": fault.commit, "res": fault.res or "?", "version": fault.version or "?"}
+                announce(speak(f"cli.audit-{fault.kind}", **places), style="red")
+    if faults > MOST_TOLD:
+        announce(speak("cli.audit-more", count=faults - MOST_TOLD), style="red")
+    figures = {"commits": seen.commits, "versions": seen.versions, "gone": seen.gone, "unproven": seen.unproven}
+    announce(speak("cli.audit-versions", faults=faults, **figures), style="bold red" if faults else "bold")
+    return faults
 
 
 def archive_folder(settings: Settings) -> Path:

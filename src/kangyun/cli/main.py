@@ -262,11 +262,13 @@ def _audit() -> None:
 
 封条的副本每分钟写入数据文件夹的 trail/roots.ndjson；请把它复制到数据库管理员不能改写之处，用 --roots 核对那一份。
 每行都有平台签名，证书在同一文件夹的 signing.pem；请另处保存一份，用 --certificate 指定。
+随后核对档案的每个版本与写入时封存的摘要：被删除、改动、插入的逐一指出；依法删除（库外账本）与清除（审计）的不算。
 
 The newest seal goes to trail/roots.ndjson in the data folder each minute. Copy it to where who administers the database
 cannot write, and give that copy by --roots. Its lines are signed; signing.pem beside it has the certificate: keep a
-copy of that elsewhere too, and give it by --certificate. Exit status: 0 nothing is wrong, 1 something is, 2 it could
-not be verified."""
+copy of that elsewhere too, and give it by --certificate. Then each version of the record is held against the digest
+that was sealed when it was written; what was erased (by the ledger) or expunged (by the trail) is no fault. Exit
+status: 0 nothing is wrong, 1 something is, 2 it could not be verified."""
 )
 def verify(
     data: Data = None,
@@ -279,11 +281,14 @@ def verify(
     archives: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="归档文件所在文件夹 | Folder of the archives")
     ] = None,
+    trail_only: Annotated[
+        bool, typer.Option("--trail-only", help="不核对档案各版本 | Leave the versions of the record out")
+    ] = False,
 ) -> None:
-    """Looks through the audit trail."""
+    """Looks through the audit trail, and through the record by it."""
     from kangyun.cli import audit as auditing
 
-    sys.exit(auditing.verify_trail(data, roots, certificate, archives))
+    sys.exit(auditing.verify_trail(data, roots, certificate, archives, trail_only=trail_only))
 
 
 @audit.command(

@@ -4,17 +4,17 @@ Nothing is written here; `writer.py` does that.
 """
 
 import asyncio
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from kangyun.base.crypto import Sealer, sm3
+from kangyun.base.crypto import Sealer
 from kangyun.base.errors import Forbidden
 from kangyun.fhir import Resource
 from kangyun.store import body, rows
+from kangyun.store.digests import Written, digest_of
 from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.keys import KeyRing
 from kangyun.store.labelling import SEVERAL
@@ -27,7 +27,6 @@ from kangyun.store.types import TYPE_NUMBERS
 DEFINITIONS_EDITION = 1
 SLICE = 50
 """So many are worked on before others get the processor."""
-_DIGESTED = struct.Struct(">qiq")
 
 
 class Stale(Exception):
@@ -112,7 +111,7 @@ class Batch:
         self.segments: set[int] = set()
         self.written: list[tuple[int, int]] = []  # res and version
         self._patients: set[int] = set()
-        self._digested: list[bytes] = []
+        self._written: list[Written] = []
         self._outcome = 200
         # Keys that this commit makes, by patient. Nobody else may use one before the commit has happened: what they
         # seal with it could never be opened if it does not.
@@ -152,7 +151,7 @@ class Batch:
         res, versions = zip(*self.written, strict=True)
         return rows.commit_row(
             *(about.institution, about.historic, about.depth, about.actor, about.purpose, about.origin, about.request),
-            *(res, versions, sm3(*self._digested), about.action, self._outcome, about.shape, about.source),
+            *(res, versions, digest_of(self._written), about.action, self._outcome, about.shape, about.source),
             *(sorted(self._patients), about.role, about.way, about.client),
         )
 
@@ -249,7 +248,9 @@ class Batch:
             )
         )
         self.written.append((change.res, change.version))
-        self._digested += [_DIGESTED.pack(change.res, change.version, patient or 0), sealed]
+        self._written.append(
+            Written(change.res, change.version, patient or 0, TYPE_NUMBERS[change.type], change.action, sealed)
+        )
 
 
 def _keys(res: int, narrow: Iterable[tuple[Any, ...]]) -> list[bytes]:

@@ -29,7 +29,8 @@ PIECE = 1_000_000  # bytes
 _LENGTH = struct.Struct(">i")
 # Each column of a row's content: the oid of its type, its length, its value. Before them their number.
 _COLUMN = struct.Struct(">ii")
-_COMMIT, _DIGEST = 3, 13
+_COMMIT, _ACTION, _REQUEST, _DIGEST = 3, 6, 11, 13
+_EXPUNGE = b"expunge"
 
 
 class Broken(Exception):
@@ -164,3 +165,23 @@ def commit_of(content: bytes) -> tuple[int, bytes] | None:
     except struct.error as error:
         raise Broken from error
     return int.from_bytes(found, "big", signed=True), value
+
+
+def expunges(found: Sequence[Row]) -> set[str]:
+    """Returns the requests of the rows that tell of an expunging. Raises Broken for what is no row's content."""
+    likely = [_columns(row.content) for row in found if _EXPUNGE in row.content]
+    return {(one[_REQUEST] or b"").decode() for one in likely if one[_ACTION] == _EXPUNGE}
+
+
+def _columns(content: bytes) -> list[bytes | None]:
+    """Returns the columns up to the digest, as the server sent them."""
+    place, found = _LENGTH.size, []
+    try:
+        for _ in range(_DIGEST + 1):
+            _, length = _COLUMN.unpack_from(content, place)
+            place += _COLUMN.size
+            found.append(None if length < 0 else content[place : place + length])
+            place += max(length, 0)
+    except struct.error as error:
+        raise Broken from error
+    return found

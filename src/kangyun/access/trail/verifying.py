@@ -1,7 +1,7 @@
 """Looks whether the audit trail is as it was sealed. Reads only; may run beside everything else."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -20,13 +20,16 @@ _COMMITS = "SELECT id, digest FROM commit WHERE id = ANY ($1::int8[])"
 @dataclass(slots=True)
 class Progress:
     """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now.
-    archives: files that were read through."""
+    archives: files that were read through; commits, expunges: how many of their rows are of commits, and the requests
+    of those that tell of an expunging."""
 
     seals: int = 0
     rows: int = 0
     waiting: int = 0
     late: int = 0
     archives: int = 0
+    commits: int = 0
+    expunges: set[str] = field(default_factory=set)
 
 
 async def verify(
@@ -94,7 +97,8 @@ async def _archived(
                 yield fault
             if kept.pop(block.seal.number, {block.seal.digest}) != {block.seal.digest}:
                 yield Fault("root-differs", block.seal.number)
-            for row in await _other_commits(connection, block.rows):
+            progress.expunges.update(archive.expunges(block.rows))
+            for row in await _other_commits(connection, block.rows, progress):
                 yield Fault("commit-differs", block.seal.number, row)
             number, before, place = block.seal.number, block.seal.digest, block.seal.last
             count += len(block.rows)
@@ -114,11 +118,12 @@ async def _archived(
     progress.archives += 1
 
 
-async def _other_commits(connection: asyncpg.Connection, found: Iterable[Row]) -> list[int]:
+async def _other_commits(connection: asyncpg.Connection, found: Iterable[Row], progress: Progress) -> list[int]:
     """Returns the rows whose commit does not say any more that it wrote what they were sealed with."""
     commits = {row.id: one for row in found if (one := archive.commit_of(row.content)) is not None}
     if not commits:
         return []
+    progress.commits += len(commits)
     wanted = [commit for commit, _ in commits.values()]
     now = {row["id"]: row["digest"] for row in await connection.fetch(_COMMITS, wanted)}
     return [id_ for id_, (commit, digest) in commits.items() if now.get(commit) != digest]

@@ -62,7 +62,7 @@ async def test_seals_without_roots_are_not_compared(sealed, capsys, tmp_path):
 
 async def test_a_trail_that_was_never_sealed_has_no_roots_to_miss(sealed):
     connection, _ = sealed
-    await connection.execute("TRUNCATE audit, audit_seal")
+    await connection.execute("TRUNCATE audit, audit_seal, commit, version")
     assert await verified() == 0
 
 
@@ -105,3 +105,11 @@ async def test_signed_roots(sealed, capsys, tmp_path):
     assert await verified(theirs.path, ours.path.with_name(CERTIFICATE)) == 1
     assert "unknown key" in capsys.readouterr().out
     assert await verified(ours.path, tmp_path / "none.pem") == 2
+
+
+async def test_a_version_that_was_removed_is_named(sealed, capsys):
+    connection, roots = sealed
+    res = await connection.fetchval("DELETE FROM version RETURNING res")
+    assert await verified(roots) == 1
+    assert f"version 1 of resource {res} is not there" in " ".join(capsys.readouterr().out.split())
+    assert await asyncio.to_thread(verify_trail, None, roots, trail_only=True) == 0
