@@ -11,6 +11,9 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from kangyun.access import replaying
+from kangyun.access.identities import revoked_again
+from kangyun.access.identities.register import KIND
 from kangyun.access.subscriptions import delivery, matching, rules, table
 from kangyun.base import clock
 from kangyun.fhir import xml
@@ -226,10 +229,33 @@ async def test_one_that_was_asked_for_anew_is_not_ended_with_what_it_was(hooked,
     await subscribed(hooked, subscription(endpoint))
     async with platform.pool.connection() as connection:
         (one,) = await table.active(connection)
-        await table.remove(connection, one.res, one.version - 1)
+        await table.remove(connection, platform.gate.ledger, one.res, one.version - 1)
         assert await table.one(connection, one.res) == one
-        await table.remove(connection, one.res, one.version)
+        await table.remove(connection, platform.gate.ledger, one.res, one.version)
         assert await table.one(connection, one.res) is None
+
+
+async def count_is(connection, wanted):
+    async with asyncio.timeout(PATIENCE):
+        while await connection.fetchval("SELECT count(*) FROM subscription") != wanted:
+            await asyncio.sleep(0.02)
+
+
+async def test_one_that_was_ended_is_not_brought_back_by_a_restore(hooked, receiver, endpoint, platform):
+    made = await subscribed(hooked, subscription(endpoint))
+    replaying.register(KIND, revoked_again.replay)
+    async with platform.pool.connection() as connection:
+        await count_is(connection, 1)
+        await connection.execute("CREATE TABLE kept AS SELECT * FROM subscription")
+        off = (await hooked.put(f"Subscription/{made['id']}", json=made | {"status": "off"})).json()
+        await count_is(connection, 0)
+        await connection.execute("INSERT INTO subscription SELECT * FROM kept")
+        assert await replaying.replay(connection, platform.gate.ledger) == {"revocation": 1}
+        await count_is(connection, 0)
+        await hooked.put(f"Subscription/{made['id']}", json=off | {"status": "requested"})
+        await count_is(connection, 1)
+        await replaying.replay(connection, platform.gate.ledger)
+        await count_is(connection, 1)
 
 
 async def test_what_a_receiver_refuses_again_and_again_is_parked_and_stops_nobody(hooked, receiver, endpoint, platform):

@@ -330,6 +330,47 @@ async def test_an_emergency_that_was_none_ends_at_once_and_after_a_restore_again
         assert await opened_to(connection, doctor.actor, [zhang[0]]) == set()
 
 
+@pytest.mark.parametrize(
+    ("institution", "role", "open_", "closed"),
+    [
+        ("Organization/b", "doctor", encounter(class_="IMP"), encounter("finished", class_="IMP")),
+        ("Organization/a", "family-doctor", contract(start="2020-01-01"), contract("inactive")),
+        ("Organization/a", "family-doctor", contract(start="2020-01-01"), contract(end="2020-01-02")),
+        ("Organization/a", "family-doctor", contract(start="2020-01-01"), contract() | {"participant": []}),
+    ],
+)
+async def test_what_ended_early_stays_ended_after_a_restore(
+    zhang, platform, opened, written, start_background, institution, role, open_, closed
+):
+    start_background()
+    here = institution if role == "doctor" else "Organization/c"
+    person = await opened(role, here, "Practitioner/wang")
+    await written(open_, institution)
+    await until(lambda: seen(person), ["a-pneumonia"])
+    async with platform.pool.connection() as connection:
+        kept = await connection.fetch("SELECT * FROM disclosure")
+    await written(closed, institution)
+    await until(lambda: seen(person), [])
+    replaying.register(KIND, revoked_again.replay)
+    async with platform.pool.connection() as connection:
+        await put_back(connection, {"disclosure": kept})
+        assert await seen(person) == ["a-pneumonia"]
+        assert await replaying.replay(connection, platform.gate.ledger) == {"revocation": 1}
+        assert await seen(person) == []
+
+
+async def test_what_began_anew_is_not_ended_by_a_restore(zhang, platform, opened, written, start_background):
+    start_background()
+    family = await opened("family-doctor", "Organization/c", "Practitioner/wang")
+    for team, wanted in ((contract(), ["a-pneumonia"]), (contract("inactive"), []), (contract(), ["a-pneumonia"])):
+        await written(team)
+        await until(lambda: seen(family), wanted)
+    replaying.register(KIND, revoked_again.replay)
+    async with platform.pool.connection() as connection:
+        assert await replaying.replay(connection, platform.gate.ledger) == {}
+    assert await seen(family) == ["a-pneumonia"]
+
+
 async def reviewed(record, number, *, justified, remark):
     given = [
         {"name": "id", "valueInteger": number}, {"name": "justified", "valueBoolean": justified},

@@ -52,6 +52,8 @@ _SIGN_OUT = (
     "UPDATE oidc_launch SET used = clock_timestamp() WHERE used IS NULL",
     "UPDATE look_ticket SET used = clock_timestamp() WHERE used IS NULL",
     "UPDATE one_time_code SET used = clock_timestamp() WHERE used IS NULL",
+    # Two persons have said it once: whether it was used, refused or is over since, nobody knows here.
+    "UPDATE approval SET ends = clock_timestamp() WHERE state IN ('open', 'confirmed') AND ends > clock_timestamp()",
     "DELETE FROM look_session",
     "DELETE FROM factor_challenge",
     "DELETE FROM factor_permit",
@@ -90,7 +92,7 @@ async def accept(
 
     how: in a few words, for the trail: from which copy, up to which instant. known: what is known from elsewhere of how
     far the record had come. replay: does again what was erased, withdrawn and revoked. signer: of the outside line.
-    Whoever was signed in then has to sign in again; tickets, codes and permits to enrol are given anew.
+    Whoever was signed in then has to sign in again; tickets, codes, permits to enrol and approvals are given anew.
     """
     await settle(connection)
     kept = Roots(data / FILE, signer)

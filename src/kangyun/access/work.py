@@ -87,7 +87,8 @@ async def work(
                 from_start=True, types=building.FEED_TYPES, again=watch.handle_again,
             )  # fmt: skip
             group.create_task(parameters.follow(stop))
-            relations = Relations(platform.pool, store, platform.gate.labels, platform.gate.sights.policy)
+            gate = platform.gate
+            relations = Relations(platform.pool, store, gate.labels, gate.sights.policy, gate.ledger)
             group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
             group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))

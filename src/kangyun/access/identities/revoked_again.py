@@ -66,8 +66,22 @@ WITH broken AS (
 )
 DELETE FROM disclosure WHERE source = $1 AND low <= $2
 """
+# By party: since when, and when it was over. What was said anew later begins later.
+_RELATION = """
+UPDATE disclosure AS d SET high = e.until
+FROM unnest($3::int8[], $4::timestamptz[], $5::timestamptz[]) AS e(party, low, until)
+WHERE d.source = $1 AND d.party = e.party AND d.low <= greatest($2, e.low) AND d.high > e.until
+"""
+_SUBSCRIPTION = """
+DELETE FROM subscription WHERE 'Subscription/' || id = $1 AND version <= $3 AND $2::timestamptz IS NOT NULL
+"""
+# The mark was made by who has the key; a row of other fields than it was made of is believed by nobody.
+_CERTIFICATE = """
+UPDATE person_certificate SET ended = $2, mark = decode($4, 'hex')
+WHERE fingerprint = decode($3, 'hex') AND reference = $1 AND since <= $2 AND ended IS NULL
+"""
 # By what was done: the statement, and which members of the detail it takes behind reference and instant.
-_AGAIN: dict[str, tuple[str, Callable[[dict[str, Any]], tuple[str | int, ...]]]] = {
+_AGAIN: dict[str, tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]] = {
     "suspend": (_SUSPEND, lambda detail: ()),
     "resume": (_RESUME, lambda detail: ()),
     "leave": (_LEAVE, lambda detail: ()),
@@ -77,11 +91,23 @@ _AGAIN: dict[str, tuple[str, Callable[[dict[str, Any]], tuple[str | int, ...]]]]
     "remove-factors": (_FACTORS, lambda detail: (detail["kind"],)),
     "look-key": (_LOOK_KEY, lambda detail: (detail["client"],)),
     "end-emergency": (_EMERGENCY, lambda detail: ()),
+    "end-relation": (_RELATION, lambda detail: _ended(detail["ended"])),
+    "end-subscription": (_SUBSCRIPTION, lambda detail: (detail["version"],)),
+    "end-certificate": (_CERTIFICATE, lambda detail: (detail["fingerprint"], detail["mark"])),
     "unbind": (_UNBIND, lambda detail: ()),
     "review-passed": (_REVIEW, lambda detail: (detail["client"], "passed")),
     "review-failed": (_REVIEW, lambda detail: (detail["client"], "failed")),
     "review-asked": (_REVIEW, lambda detail: (detail["client"], "asked")),
 }
+
+
+def _ended(each: list[tuple[int, str, str]]) -> tuple[list[Any], ...]:
+    """Returns parties, and since and until when."""
+    return (
+        [party for party, _, _ in each],
+        [datetime.fromisoformat(low) for _, low, _ in each],
+        [datetime.fromisoformat(until) for _, _, until in each],
+    )
 
 
 async def replay(connection: asyncpg.Connection, entry: Entry) -> bool:

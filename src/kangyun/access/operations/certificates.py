@@ -32,7 +32,7 @@ async def end_certificate(record: Record, call: Call) -> Resource:
     """Ends a certificate of a person or device, and returns it. Raises Forbidden, Invalid, NotFound."""
     record.administrators_only()
     certificate = _certificate(Inputs.of(call.parameters, frozenset({"certificate"})))
-    await Register(record.store).end(f"{call.type}/{call.id}", certificate.fingerprint)
+    await Register(record.store).end(f"{call.type}/{call.id}", certificate.fingerprint, record.ledger)
     await record.leave_row("end-certificate", 200, [])
     return _told(certificate)
 

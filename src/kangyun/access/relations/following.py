@@ -4,14 +4,21 @@ A tenth of a second behind, which opens late and never early. What has happened 
 nothing. What somebody writes counts only for registrations of his own institution: who the resident is, is for the
 resident index to say, not for whoever writes. And nobody gives himself a reason: a referral opens nothing in the house
 that wrote it, a duty nothing to who wrote it. Who is named is meant in the roles only that may have the reason.
+
+A stay, contract, referral or duty that ends more than a day early stands in the ledger outside the database before that
+is committed: a restore does not bring it back. What would be over within a day, as a visit, may last until then.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
+from kangyun.access.identities.register import KIND
 from kangyun.access.labels import Labels
+from kangyun.access.ledger import Ledger
 from kangyun.access.policy import Policy
 from kangyun.access.policy.sights import party
 from kangyun.access.relations import rows
@@ -33,6 +40,7 @@ class Relations:
     store: Store
     labels: Labels
     policy: Policy
+    ledger: Ledger
 
     async def handle(self, events: Sequence[Event]) -> None:
         """Deals with events, in order."""
@@ -61,7 +69,10 @@ class Relations:
                     opens = opened(self.labels, ground.opens)
                     for name in (f"{one.name}#{role}" for role in sorted(ground.roles)):
                         found.append((party(self.store.keys.hasher, name), ground, opens, one.low, one.high))
-            await rows.replace(connection, change.patient, source, found)
+            async with connection.transaction():
+                ended = await rows.replace(connection, change.patient, source, found)
+                if ended:
+                    await asyncio.to_thread(self.ledger.append, KIND, source, await _told(connection, ended))
 
 
 async def _is_for_himself(connection: asyncpg.Connection, one: Relation, writer: str, institution: str) -> bool:
@@ -69,6 +80,12 @@ async def _is_for_himself(connection: asyncpg.Connection, one: Relation, writer:
     if one.ground not in ("referral", "duty"):
         return False
     return one.name in (writer, institution) or bool(await connection.fetchval(_AT_WORK, one.name, institution))
+
+
+async def _told(connection: asyncpg.Connection, ended: Sequence[rows.Ended]) -> dict[str, Any]:
+    at = await connection.fetchval("SELECT clock_timestamp()")
+    each = [[party, low.isoformat(), until.isoformat()] for party, low, until in ended]
+    return {"what": "end-relation", "at": at.isoformat(), "ended": each}
 
 
 def opened(labels: Labels, opens: int) -> int:

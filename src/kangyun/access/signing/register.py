@@ -5,6 +5,7 @@ request. Rows carry a mark under a key that the database has not; one whose mark
 and is told in the log.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 import asyncpg
 
+from kangyun.access.identities.register import KIND
+from kangyun.access.ledger import Ledger
 from kangyun.base import clock
 from kangyun.base.crypto import PrivateKey, SchemeName, derived_key, hmac_sm3, same, sm3
 from kangyun.base.crypto.certificates import Certificate, RevocationList, Trust
@@ -120,8 +123,8 @@ class Register:
         if holder is None or holder.reference != reference or holder.ended is not None:
             raise Conflict("access.signing.somebody-elses")
 
-    async def end(self, reference: str, fingerprint: str) -> None:
-        """Says that a certificate is not this person's any more. Raises NotFound."""
+    async def end(self, reference: str, fingerprint: str, ledger: Ledger) -> None:
+        """Says that a certificate is not this person's any more, also after a restore. Raises NotFound, Unavailable."""
         async with self._store.pool.connection() as connection, connection.transaction():
             row = await connection.fetchrow(f"{_PERSON} FOR UPDATE", bytes.fromhex(fingerprint))
             if row is None or row["reference"] != reference:
@@ -130,6 +133,8 @@ class Register:
                 fields = {**row, "ended": clock.now()}
                 mark = self._mark(*_person_fields(fields))
                 await connection.execute(_END, row["fingerprint"], fields["ended"], mark)
+                told = {"what": "end-certificate", "at": fields["ended"].isoformat(), "fingerprint": fingerprint}
+                await asyncio.to_thread(ledger.append, KIND, reference, told | {"mark": mark.hex()})
 
     async def holder(self, certificate: Certificate) -> Holder | None:
         """Returns whose a certificate is, None where nobody has said so."""

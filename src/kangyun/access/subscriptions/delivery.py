@@ -111,7 +111,8 @@ class Deliverer:
     async def _end(self, one: table.Active, issue: Issue | None) -> None:
         await write_status(self.platform.gate, one.id, one.version, "off", issue)
         async with self.platform.pool.connection() as connection:
-            await table.remove(connection, one.res, one.version)  # It may have been asked for anew meanwhile.
+            # It may have been asked for anew meanwhile.
+            await table.remove(connection, self.platform.gate.ledger, one.res, one.version)
 
     # --- one subscription
 

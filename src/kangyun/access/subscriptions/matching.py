@@ -109,7 +109,7 @@ class Matcher:
 
     async def _remove(self, res: int) -> None:
         async with self.platform.pool.connection() as connection:
-            await table.remove(connection, res)
+            await table.remove(connection, self.platform.gate.ledger, res)
 
     # --- what is to be told
 

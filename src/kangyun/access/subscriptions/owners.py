@@ -17,5 +17,5 @@ async def owner_now(platform: Platform, one: table.Active) -> Actor | None:
         issue = Issue("error", "forbidden", "access.subscriptions.owner-gone")
         await write_status(platform.gate, one.id, one.version, "off", issue)
         async with platform.pool.connection() as connection:
-            await table.remove(connection, one.res, one.version)
+            await table.remove(connection, platform.gate.ledger, one.res, one.version)
     return owner

@@ -1,5 +1,6 @@
 """The rows of active subscriptions and of what is still to be delivered. What they say is in `rules`."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,8 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.access.actor import Actor, read_credential
+from kangyun.access.identities.register import KIND
+from kangyun.access.ledger import Ledger
 from kangyun.database.vitals import Vitals
 from kangyun.store.batch import Change
 from kangyun.store.interactions import Operation
@@ -111,11 +114,16 @@ async def renew(connection: asyncpg.Connection, res: int, version: int, told_fai
     )
 
 
-async def remove(connection: asyncpg.Connection, res: int, version: int | None = None) -> None:
-    """Ends a subscription, with what was still to be delivered: as it is, or only while it is of this version."""
-    await connection.execute(
-        "DELETE FROM subscription WHERE res = $1 AND version = coalesce($2, version)", res, version
-    )
+async def remove(connection: asyncpg.Connection, ledger: Ledger, res: int, version: int | None = None) -> None:
+    """Ends a subscription, with what was still to be delivered: as it is, or only while it is of this version.
+
+    Told to the ledger, so that a restore does not bring it back. Raises Unavailable.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(_REMOVE, res, version)
+        if row is not None:
+            told = {"what": "end-subscription", "at": row["at"].isoformat(), "version": row["version"]}
+            await asyncio.to_thread(ledger.append, KIND, f"Subscription/{row['id']}", told)
 
 
 async def matched(connection: asyncpg.Connection, one: Active, found: Sequence[tuple[int, int, int]]) -> None:
@@ -193,6 +201,10 @@ ON CONFLICT (res) DO UPDATE SET version = excluded.version, channel = excluded.c
     purpose = excluded.purpose, institution = excluded.institution, ends = excluded.ends,
     credential = excluded.credential,
     failures = 0, failing_since = NULL, told_failing = false, due = clock_timestamp()
+"""
+_REMOVE = """
+DELETE FROM subscription WHERE res = $1 AND version = coalesce($2, version)
+RETURNING id, version, clock_timestamp() AS at
 """
 _OWNED = """
 INSERT INTO subscription_owner (res, credential) VALUES ($1, $2)

@@ -19,10 +19,13 @@ INSERT INTO factor_permit VALUES (1, '', 'Practitioner/wang', 'infinity');
 INSERT INTO factor_challenge (id, identity, kind, sealed, expires) VALUES ('a', 1, 'totp', '', 'infinity');
 INSERT INTO one_time_code (id, purpose, target, source, digest, sealed, expires)
     VALUES ('a', 'desk', '', '', '', '', 'infinity');
+INSERT INTO approval (kind, state, asker, institution, digest, sealed, ends)
+    SELECT 'export', state, 'Practitioner/li', '', '', '', 'infinity' FROM unnest('{open, confirmed}'::text[]) AS state;
 """
 GOOD = """
 SELECT (SELECT count(*) FROM factor_permit) + (SELECT count(*) FROM factor_challenge)
     + (SELECT count(*) FROM one_time_code WHERE used IS NULL)
+    + (SELECT count(*) FROM approval WHERE ends > clock_timestamp())
 """
 PATIENT = {"resourceType": "Patient", "active": True}
 

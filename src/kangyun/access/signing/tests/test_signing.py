@@ -8,6 +8,9 @@ import asyncpg
 import msgspec
 import pytest
 
+from kangyun.access import replaying
+from kangyun.access.identities import revoked_again
+from kangyun.access.identities.register import KIND
 from kangyun.access.platform import open_platform
 from kangyun.access.signing.register import Register
 from kangyun.base import clock
@@ -16,6 +19,7 @@ from kangyun.base.crypto.authority import Authority, named
 from kangyun.fhir.json import canonical, decode
 
 DOCTOR = "Practitioner/demo-doctor"
+ENDED = "SELECT ended, mark FROM person_certificate WHERE fingerprint = decode($1, 'hex')"
 DAY = timedelta(days=1)
 PRESCRIPTION = {
     "resourceType": "MedicationRequest", "status": "active", "intent": "order",
@@ -242,13 +246,28 @@ async def test_a_revoked_certificate(doctor, prescription, usb_key, authority, r
     assert one["fault"] == "revoked"
 
 
-async def test_a_certificate_that_was_ended(doctor, prescription, usb_key, register):
+async def test_a_certificate_that_was_ended(doctor, prescription, usb_key, register, platform):
     await signed(doctor, prescription, usb_key)
-    await register.end(DOCTOR, usb_key[1].fingerprint)
+    await register.end(DOCTOR, usb_key[1].fingerprint, platform.gate.ledger)
     whole, (one,) = await verified(doctor, prescription)
     assert whole and one["valid"]
     answer = await doctor.post(f"{path(prescription)}/$sign", json=with_parameters(certificate=encoded(usb_key[1].der)))
     assert answer.status_code == 403
+
+
+async def test_a_certificate_that_was_ended_is_ended_after_a_restore(doctor, prescription, usb_key, register, platform):
+    """What was signed before still holds: the row is as whoever has the key left it."""
+    await signed(doctor, prescription, usb_key)
+    await register.end(DOCTOR, usb_key[1].fingerprint, platform.gate.ledger)
+    async with platform.pool.connection() as connection:
+        row = await connection.fetchrow(ENDED, usb_key[1].fingerprint)
+        await connection.execute("UPDATE person_certificate SET ended = NULL, mark = '' WHERE ended IS NOT NULL")
+        replaying.register(KIND, revoked_again.replay)
+        assert await replaying.replay(connection, platform.gate.ledger) == {"revocation": 1}
+        assert await connection.fetchrow(ENDED, usb_key[1].fingerprint) == row
+    whole, (one,) = await verified(doctor, prescription)
+    assert whole and one["valid"]
+    assert not (await register.holder(usb_key[1])).held(clock.now())
 
 
 async def test_an_old_version_and_an_old_preparation_are_refused(doctor, prescription, usb_key, monkeypatch):
