@@ -228,6 +228,7 @@ async def test_after_a_week_a_receiver_is_given_up(hooked, receiver, endpoint, m
 async def test_one_that_was_asked_for_anew_is_not_ended_with_what_it_was(hooked, receiver, endpoint, platform):
     await subscribed(hooked, subscription(endpoint))
     async with platform.pool.connection() as connection:
+        await count_is(connection, 1)
         (one,) = await table.active(connection)
         await table.remove(connection, platform.gate.ledger, one.res, one.version - 1)
         assert await table.one(connection, one.res) == one

@@ -5,6 +5,7 @@ Opened once a process, with the platform.
 
 from dataclasses import dataclass, replace
 
+from kangyun.access.addresses import read_addresses
 from kangyun.access.approvals import Approvals, open_approvals
 from kangyun.access.factors import Factors, open_factors
 from kangyun.access.keyed import Digester
@@ -47,13 +48,14 @@ def open_people(settings: Settings, gate: Gate, base: str) -> People:
     tickets = Sealer(derived_key(keys.index_key, "residents"), keys.cipher)
     codes = gate.codes
     rules = rules_of("kangyun.access.residents", "residents.toml", settings.data)
+    bindings = bindings_of(pool, keys, gate.ledger, read_addresses(settings.data))
     return People(
         approvals=open_approvals(pool, keys, settings.data),
         codes=codes,
         factors=open_factors(
             pool, keys, auditor, codes, settings.data, base, Certificates(gate.store).trust, gate.ledger
         ),
-        residents=Residents(gate, codes, bindings_of(pool, keys, gate.ledger), wechat_of(settings), tickets, rules),
+        residents=Residents(gate, codes, bindings, wechat_of(settings), tickets, rules),
     )
 
 
@@ -65,4 +67,5 @@ def open_codes(settings: Settings, pool: Pool, keys: KeyRing) -> Codes:
         Sealer(derived_key(keys.index_key, "codes"), keys.cipher),
         sender_of(settings),
         rules_of("kangyun.access.messages", "messages.toml", settings.data),
+        read_addresses(settings.data),
     )

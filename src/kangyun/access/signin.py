@@ -15,6 +15,7 @@ import asyncpg
 
 from kangyun.access.acting_for import FOREVER, acting_for
 from kangyun.access.actor import Actor
+from kangyun.access.addresses import read_addresses
 from kangyun.access.applications.register import COLUMNS as APPLICATION
 from kangyun.access.applications.register import Application, Applications
 from kangyun.access.applications.throttle import Bucket, Throttle
@@ -89,7 +90,9 @@ class SignIn:
         length, days = settings.password_length, settings.password_days
         identities = Identities(pool, vault, Hashing(), length, days, settings.demo, ledger)
         sessions = Sessions(pool, vault, settings.session_hours, settings.idle_minutes, settings.sessions_each)
-        entrance = Entrance(identities, sessions, Lockout(pool, vault), factors or NoFactors())
+        entrance = Entrance(
+            identities, sessions, Lockout(pool, vault, read_addresses(settings.data)), factors or NoFactors()
+        )
         remote = RemoteKeys(Guard.of(settings.sign_in_hosts, "KANGYUN_SIGN_IN_HOSTS"))
         issuer = base.removesuffix("/fhir")
         issuing = Issuing(issuer, base, Keys(pool, vault), int(settings.token_minutes * 60))

@@ -4,18 +4,18 @@ A try is counted before the password is looked at: whoever tries many at once ga
 nothing of whether there is such an account: one that there is not is locked the same way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from kangyun.access.addresses import Addresses, shipped
 from kangyun.access.identities.vault import Vault
 from kangyun.base.errors import Throttled
 from kangyun.database.pool import Pool
 
-ACCOUNT_TRIES, SOURCE_TRIES = 5, 30
+ACCOUNT_TRIES = 5
 FIRST, LONGEST = 60, 3600  # seconds
 FORGOTTEN = 24 * 3600  # seconds without a wrong one, after which it begins anew
-# Many people may share an address: of theirs one is forgotten so often, and the wait is never longer than the first.
-SOURCE_LEAK, NO_LEAK = 2.0, 1e12  # seconds
+NO_LEAK = 1e12  # seconds: of an account none is forgotten by itself
 
 
 class Locked(Throttled):
@@ -34,12 +34,15 @@ class Lockout:
 
     pool: Pool
     vault: Vault
+    addresses: Addresses = field(default_factory=shipped)
 
     async def begin(self, account: str, source: str) -> None:
         """Counts a try as a wrong one until `succeed` says otherwise. Raises Locked where it comes too soon."""
         limits: list[tuple[bytes, int, int, float]] = [(self._account(account), ACCOUNT_TRIES, LONGEST, NO_LEAK)]
         if not _is_here(source):
-            limits.append((self._source(source), SOURCE_TRIES, FIRST, SOURCE_LEAK))
+            # Many may share an address: of theirs one is forgotten now and then, and the wait is never longer.
+            one, times = self.addresses.one, self.addresses.times(source)
+            limits.append((self._source(source), one.wrong_sign_ins * times, FIRST, one.forgotten_seconds / times))
         for subject, tries, longest, leak in limits:
             async with self.pool.connection() as connection:
                 locked = await connection.fetchval(_TRY, subject, tries, FIRST, longest, FORGOTTEN, leak)

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from kangyun.access.addresses import Addresses
 from kangyun.access.keyed import Digester
 from kangyun.access.messages.senders import Channel, Sender
 from kangyun.base.crypto import Sealer
@@ -56,12 +57,14 @@ class Codes:
     """Draws, sends and checks codes. One for a process."""
 
     def __init__(
-        self, pool: Pool, digester: Digester, sealer: Sealer, sender: Sender, rules: Mapping[str, Any]
-    ) -> None:
+        self, pool: Pool, digester: Digester, sealer: Sealer, sender: Sender, rules: Mapping[str, Any],
+        addresses: Addresses,
+    ) -> None:  # fmt: skip
         self._pool = pool
         self._digester = digester
         self._sealer = sealer
         self._sender = sender
+        self._addresses = addresses
         try:
             self.limits = msgspec.convert(rules["codes"], Limits)
             self._templates = msgspec.convert(rules["template"], dict[str, Template])
@@ -149,7 +152,8 @@ class Codes:
         sealed = self._sealer.seal(msgspec.json.encode(good_for), id_.encode())
         async with self._pool.connection() as connection, connection.transaction():
             if limited:
-                await self._count(connection, target, asked_by)
+                most = self.limits.source_most * self._addresses.times(source)
+                await self._count(connection, target, asked_by, most)
             # The former code to the same telephone for the same purpose is over: two that hold are guessed at twice.
             await connection.execute(_END_FORMER, target, purpose)
             digest = self._digester.of("code", id_, code)
@@ -157,14 +161,14 @@ class Codes:
             await connection.execute(_FORGET, KEPT)
         return id_
 
-    async def _count(self, connection: asyncpg.Connection, target: bytes, source: bytes) -> None:
+    async def _count(self, connection: asyncpg.Connection, target: bytes, source: bytes, most: int) -> None:
         limits = self.limits
         for one in sorted((target, source)):  # In one order, so that two never wait for each other.
             await connection.execute("SELECT pg_advisory_xact_lock($1)", int.from_bytes(one[:8], "big", signed=True))
         row = await connection.fetchrow(_COUNT, target, source, limits.pause, limits.source_minutes * 60)
         if row["pause"] or row["hour"] >= limits.an_hour or row["day"] >= limits.a_day:
             raise Throttled("access.messages.too-many")
-        if row["source"] >= limits.source_most:
+        if row["source"] >= most:
             raise Throttled("access.messages.too-many-here")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from kangyun.access.addresses import read_addresses
 from kangyun.access.events.people import called
 from kangyun.access.messages import WrongCode, checked_phone
 from kangyun.access.messages.senders import Channel
@@ -84,9 +85,9 @@ async def ask(record: Record, resident: Resident, channel: Channel = "sms", phon
 async def said_phone(record: Record, phone: str) -> str:
     """Takes a telephone number that somebody says, before anybody is looked for. Raises Invalid, Throttled."""
     said = checked_phone(phone)
-    await bindings_of(record.store.pool, record.store.keys, record.ledger).count_try(
-        Handle("phone", said), record.circumstances.source
-    )
+    store, gate = record.store, record.gate
+    bindings = bindings_of(store.pool, store.keys, record.ledger, read_addresses(gate.settings.data))
+    await bindings.count_try(Handle("phone", said), record.circumstances.source)
     return said
 
 

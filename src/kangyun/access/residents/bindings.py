@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from dataclasses import dataclass, field
 
 import asyncpg
 
+from kangyun.access.addresses import Addresses, shipped
 from kangyun.access.identities.register import KIND
 from kangyun.access.keyed import Digester
 from kangyun.access.ledger import Ledger
@@ -17,8 +19,7 @@ from kangyun.database.pool import Pool
 from kangyun.store.keys import KeyRing
 
 A_DAY = 5
-"""So often a day somebody may say a name and a number by one telephone; and ten times as often from one address."""
-FROM_ONE_ADDRESS = 50
+"""So often a day somebody may say a name and a number by one telephone; `addresses.toml` has it of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Bindings:
     pool: Pool
     digester: Digester
     ledger: Ledger
+    addresses: Addresses = field(default_factory=shipped)
 
     async def patients(self, handle: Handle) -> tuple[str, ...]:
         """Returns the ids of the Patients that a handle is bound to; none where it is not."""
@@ -105,7 +107,8 @@ class Bindings:
 
     async def count_try(self, handle: Handle, source: str) -> None:
         """Counts that a name and a number were said. Raises Throttled."""
-        subjects = ((self._digest(handle), A_DAY), (self.digester.of("source", source), FROM_ONE_ADDRESS))
+        from_there = self.addresses.one.said_a_day * self.addresses.times(source)
+        subjects = ((self._digest(handle), A_DAY), (self.digester.of("source", source), from_there))
         async with self.pool.connection() as connection:
             for subject, most in subjects:
                 if await count_try(connection, subject) > most:
@@ -123,9 +126,10 @@ class Bindings:
         return self.digester.of(handle.channel, handle.value)
 
 
-def bindings_of(pool: Pool, keys: KeyRing, ledger: Ledger) -> Bindings:
-    """Returns the bindings of an installation."""
-    return Bindings(pool, Digester(derived_key(keys.index_key, "residents-digest", 32)), ledger)
+def bindings_of(pool: Pool, keys: KeyRing, ledger: Ledger, addresses: Addresses | None = None) -> Bindings:
+    """Returns the bindings of an installation. addresses: None where nothing is tried by them."""
+    digester = Digester(derived_key(keys.index_key, "residents-digest", 32))
+    return Bindings(pool, digester, ledger, addresses or shipped())
 
 
 _FIND = "SELECT id, patients FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL"

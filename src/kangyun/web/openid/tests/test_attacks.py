@@ -13,6 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from kangyun.access.addresses import shipped
 from kangyun.access.identities import lockout
 from kangyun.testing.provider import BACK, BASE, CHALLENGE, PASSWORD, SITE
 
@@ -274,9 +275,26 @@ async def test_wrong_passwords_lock_the_account(region, monkeypatch):
     assert (await http.post("/sign-in", json={"user": "li", "password": PASSWORD})).status_code == 200
 
 
-async def test_one_address_cannot_try_many_accounts(region, monkeypatch):
-    monkeypatch.setattr(lockout, "SOURCE_TRIES", 4)
-    monkeypatch.setattr(lockout, "SOURCE_LEAK", 1e9)
+FEW = """
+[one]
+wrong_sign_ins = 4
+forgotten_seconds = 1e9
+said_a_day = 1
+[[shared]]
+name = "县人民医院出口"
+addresses = ["198.51.100.0/28"]
+times = 2
+"""
+
+
+@pytest.fixture
+def few_tries(tmp_path):
+    """A region that allows few, and to an address that many share twice as many."""
+    (tmp_path / "policy").mkdir(exist_ok=True)
+    (tmp_path / "policy" / "addresses.toml").write_text(FEW)
+
+
+async def test_one_address_cannot_try_many_accounts(few_tries, region):
     transport = httpx.ASGITransport(region.client._transport.app, client=("203.0.113.7", 5000))
     http = httpx.AsyncClient(transport=transport, base_url=SITE)
     seen = [
@@ -284,6 +302,13 @@ async def test_one_address_cannot_try_many_accounts(region, monkeypatch):
         for number in range(6)
     ]
     assert seen == [401] * 4 + [429] * 2
+    shared = httpx.ASGITransport(region.client._transport.app, client=("198.51.100.3", 5000))
+    http = httpx.AsyncClient(transport=shared, base_url=SITE)
+    seen = [
+        (await http.post("/sign-in", json={"user": f"v{number}", "password": "wrong"})).status_code
+        for number in range(10)
+    ]
+    assert seen == [401] * 8 + [429] * 2
     # Others are not kept out by it, nor those behind a reverse proxy on this machine.
     answer = await region.browser().http.post("/sign-in", json={"user": "li", "password": PASSWORD})
     assert answer.status_code == 200
@@ -292,7 +317,7 @@ async def test_one_address_cannot_try_many_accounts(region, monkeypatch):
 async def test_the_wrong_tries_of_a_shared_address_leak_away(region, fresh_database):
     """A hospital behind one address: many mistype in a morning, few in a minute."""
     connection = await asyncpg.connect(fresh_database)
-    for number in range(lockout.SOURCE_TRIES * 2):
+    for number in range(shipped().one.wrong_sign_ins * 2):
         await region.sign_in.entrance.lockout.begin(f"u{number}", "203.0.113.7")
         await connection.execute("UPDATE sign_in_failure SET last = last - interval '2 seconds'")
     await connection.close()
