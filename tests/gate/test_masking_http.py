@@ -147,6 +147,15 @@ async def test_opening_is_a_post_with_a_reason(doctor, url, method, body, status
     assert (await doctor.request(method, "Patient/nobody/$open", json=body)).status_code in (400, 404, 405)
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("。。", 400), ("……", 400), ("--", 400), ("12", 400), ("啊啊啊", 400), ("就诊", 200), ("follow-up", 200)],
+)
+async def test_a_reason_has_words(doctor, url, reason, status):
+    body = {"resourceType": "Parameters", "parameter": [{"name": "reason", "valueString": reason}]}
+    assert (await doctor.post(f"{url}/$open", json=body)).status_code == status
+
+
 async def test_answers_that_hold_persons_carry_a_watermark_for_staff(doctor, url, signed_in, open_client):
     for path in (url, "Patient", f"{url}/$everything"):
         mark = unquote((await doctor.get(path)).headers["x-watermark"])

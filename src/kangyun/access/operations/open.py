@@ -6,6 +6,7 @@ An operation of our own. It opens nothing that the actor may not see; what it op
 
 from kangyun.access.opened import open_person
 from kangyun.access.operations.model import Call, parameters
+from kangyun.access.reasons import letters
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import Gone, Invalid
@@ -21,7 +22,7 @@ SHORTEST_REASON, LONGEST_REASON = 2, 500  # characters; 就诊 is a reason
 async def open_(record: Record, call: Call) -> Resource:
     """Opens a person to the actor and says until when. Raises Invalid, NotFound, Gone, Forbidden."""
     reason = (Inputs.of(call.parameters, KNOWN).text("reason") or "").strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not letters(reason):
         raise Invalid("access.open-reason", at="reason", least=SHORTEST_REASON, most=LONGEST_REASON)
     assert call.type is not None and call.id is not None
     record.may_read(call.type)
