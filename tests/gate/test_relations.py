@@ -12,8 +12,8 @@ from kangyun.access.identities.register import KIND
 from kangyun.access.opened import opened_to
 from kangyun.access.operations import Call, find
 from kangyun.access.policy.sights import party
-from kangyun.access.relations import rows
-from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
+from kangyun.access.relations import emergency, rows
+from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, RuleBroken
 from kangyun.testing.linking import link
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
@@ -405,6 +405,23 @@ async def test_the_glass_is_not_broken_without_a_reason_or_by_just_anybody(nobod
         with pytest.raises(Forbidden):
             await carried_out(other, "break-glass", identifier="urn:test|a-zhang", reason="昏迷，需了解用药史")
         assert await seen_or_none(other) == []
+
+
+async def test_a_number_that_many_registrations_have_opens_all_of_them(nobody_may, opened, written, monkeypatch):
+    """Who was registered again and again is found in an emergency; where there are too many, it is said what to do."""
+    twin = [{"system": "urn:test", "value": "twin"}]
+    for number in range(21):
+        await written(patient(f"a-{number}") | {"identifier": twin})
+        await written(condition(f"a-c{number}", f"a-{number}"))
+    doctor = await opened("doctor", "Organization/b", "Practitioner/wang")
+    monkeypatch.setattr(emergency, "MOST_REGISTRATIONS", 20)
+    with pytest.raises(RuleBroken, match="too-many"):
+        await carried_out(doctor, "break-glass", identifier="urn:test|twin", reason="昏迷，需了解用药史")
+    monkeypatch.undo()
+    answer = await carried_out(doctor, "break-glass", identifier="urn:test|twin", reason="昏迷，需了解用药史")
+    assert len(answer["parameter"]) == 22
+    page = await doctor.search(await doctor.read_query("Condition", [("_count", "50")]))
+    assert len(page.matches) == 21
 
 
 async def seen_or_none(record):

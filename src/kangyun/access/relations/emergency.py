@@ -26,7 +26,8 @@ from kangyun.access.relations.following import opened
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, derived_key, hmac_sm3
-from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, VersionConflict
+from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, RuleBroken, VersionConflict
+from kangyun.base.statuses import status_of
 from kangyun.base.texts import say
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 GROUND = "emergency"
 ACTION = "break-glass"
 SHORTEST_REASON, LONGEST_REASON = 5, 2_000  # characters
-MOST_REGISTRATIONS = 20  # with one number
+MOST_REGISTRATIONS = 200  # with one number: who has fewer is opened in all of them
 LEAST_LETTERS = 4  # of them: stops and one sign again and again are no reason
 REVIEWERS = ("security-administrator", "audit-administrator")
 MOST_LISTED = 1_000
@@ -105,10 +106,11 @@ async def break_glass(record: Record, current: Current, reason: str) -> datetime
 
 
 async def found(record: Record, id_: str | None, identifier: str | None) -> list[Current]:
-    """Returns the registrations that are meant, whether the actor may see them or not. Raises NotFound, Invalid.
+    """Returns the registrations that are meant, whether the actor may see them or not.
 
     A number means all that have it: who lies there has been registered by more than one, and there is no time to ask
-    which is he. Where none is left, or too many have it, the row names those that were found.
+    which is he. Where none is left, the row names those that were found; so it does where more have it than can be
+    opened at once, which is said. Raises NotFound, Invalid, RuleBroken.
     """
     store = record.store
     async with store.pool.connection() as connection:
@@ -121,8 +123,10 @@ async def found(record: Record, id_: str | None, identifier: str | None) -> list
         located = [*(await store.reader.locate(connection, [("Patient", one) for one in ids])).values()]
     standing = [one for one in located if one.stored is not None and not one.stored.deleted]
     if not standing or len(located) > MOST_REGISTRATIONS:
-        await record.leave_row(ACTION, 404, sorted(one.patient for one in located if one.patient is not None))
-        raise NotFound
+        refused = RuleBroken("access.relations.too-many", most=MOST_REGISTRATIONS) if standing else NotFound()
+        patients = sorted(one.patient for one in located if one.patient is not None)
+        await record.leave_row(ACTION, status_of(refused), patients)
+        raise refused
     return standing
 
 
