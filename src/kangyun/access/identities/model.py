@@ -17,6 +17,14 @@ OFFICERS = ("system-administrator", "security-administrator", "audit-administrat
 """No identity holds two of them."""
 PLATFORM = "Organization/platform"
 
+RESERVED = frozenset(
+    {
+        *OFFICERS, "administrator", "admin", "catalog", "demo-admin", "installer", "kangyun", "nobody", "platform",
+        "resident-binding", "staff-leavers", "work",
+    }
+)  # fmt: skip
+"""What the platform's own acts stand under in the audit trail (`Device/…`): nobody else is called so."""
+
 # Role: which kinds may have it, and the purpose of use that it acts for where no application says another.
 ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "doctor": (("staff",), "TREAT"),

@@ -13,7 +13,7 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.access.audit import Auditor, Row
-from kangyun.access.identities.model import OFFICERS, ROLES, Identity, Kind, Post, Proxy, Status
+from kangyun.access.identities.model import OFFICERS, RESERVED, ROLES, Identity, Kind, Post, Proxy, Status
 from kangyun.access.identities.passwords import KEPT, Hashing, check_strength
 from kangyun.access.identities.revocations import revoke
 from kangyun.access.identities.vault import Personal, Vault, folded
@@ -52,13 +52,15 @@ class Identities:
 
         reference:  what stands for it in the record. handle: the name that is signed in with, by default the reference.
         vouched_by: who vouches for it. evidence: what was seen, in words.
-        Raises Invalid for a role that its kind does not have, RuleBroken for two officers in one, Conflict where the
-        reference or the handle is taken.
+        Raises Invalid for a role that its kind does not have, and for a device or application that is called as the
+        platform itself; RuleBroken for two officers in one, Conflict where the reference or the handle is taken.
         """
         handle = folded(handle or reference)
         wrong = (not name, "/" not in reference, not institution, not vouched_by, not evidence, not handle)
         if any(wrong) or len(handle) > LONGEST_HANDLE:
             raise Invalid("access.identities.not-admitted")
+        if not demonstration and kind in ("device", "application") and folded(reference).partition("/")[2] in RESERVED:
+            raise Invalid("access.identities.reserved")
         wanted = tuple(dict.fromkeys(roles))
         _check_roles(kind, wanted)
         personal = Personal(name, handle, licence or "", department or "", evidence)
