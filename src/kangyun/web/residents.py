@@ -133,7 +133,7 @@ class ResidentDesk:
             patient = given.get("patient")
             if not isinstance(patient, str) or not FHIR_ID.fullmatch(patient):
                 raise Invalid("access.factors.needed", at="patient", name="patient")
-            count, ids = await self._residents.unbind(record.actor, patient)
+            count, ids = await self._residents.unbind(record, patient)
             if self._entry is not None:
                 await self._entry.end(ids, record.actor.reference)
             async with record.store.pool.connection() as connection:

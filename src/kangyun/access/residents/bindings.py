@@ -17,6 +17,7 @@ from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Conflict, Forbidden, Throttled
 from kangyun.database.pool import Pool
 from kangyun.store.keys import KeyRing
+from kangyun.store.visible import visible
 
 A_DAY = 5
 """So often a day somebody may say a name and a number by one telephone; `addresses.toml` has it of an address."""
@@ -97,6 +98,11 @@ class Bindings:
         async with self.pool.connection() as connection:
             return {row["res"] for row in await connection.fetch(_OWN, patients, institution)}
 
+    async def at_home(self, patient: int, institution: int) -> bool:
+        """Whether an institution has written a registration, or another of the same resident; by internal numbers."""
+        async with self.pool.connection() as connection:
+            return bool(await connection.fetchval(_AT_HOME, patient, institution))
+
     async def end(self, patients: Sequence[str], by: str) -> list[tuple[str, ...]]:
         """Ends all bindings of some Patients, and returns which Patients each of them opened."""
         return await self._ended(_END, list(patients), by)
@@ -150,6 +156,11 @@ SELECT EXISTS (SELECT FROM resident_binding
     WHERE ended IS NULL AND patients && $1::text[] AND whole <= clock_timestamp())
 """
 _RESIDENTS = "SELECT DISTINCT resident FROM resident_link WHERE patient = ANY ($1::int8[]) ORDER BY 1"
+_AT_HOME = f"""
+SELECT EXISTS (SELECT FROM resource AS r WHERE r.institution = $2 AND {visible("r")} AND r.res IN (
+    SELECT $1::int8 UNION ALL
+    SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident WHERE k.patient = $1
+))
 _END = """
 UPDATE resident_binding SET ended = clock_timestamp(), ended_by = $2
 WHERE patients && $1::text[] AND ended IS NULL RETURNING id, ended, patients

@@ -179,19 +179,29 @@ class Residents:
         former = tuple(sorted({*patients, *(one for each in ended for one in each)}))
         return Arrived(patients, ("desk", "sms"), by, good["name"], former)
 
-    async def unbind(self, actor: Actor, patient: str) -> tuple[int, tuple[str, ...]]:
-        """Ends what a resident is bound by: asked by themselves or at a desk. Raises Forbidden.
+    async def unbind(self, record: Record, patient: str) -> tuple[int, tuple[str, ...]]:
+        """Ends what a resident is bound by: asked by themselves, or at a desk where they are registered.
 
-        Returns how many bindings there were, and which Patients they opened.
+        Returns how many bindings there were, and which Patients they opened. Raises Forbidden, in the same words
+        whether there is such a Patient or not.
         """
         # Who acts for somebody (a guardian) does not shut him out of his own record.
+        actor = record.actor
         own = actor.role == RESIDENT and patient in actor.patients
         if not own and actor.role not in REGISTRARS:
             raise Forbidden("access.residents.registrars-only")
+        if not own and not await self._registered_here(record, patient):
+            raise Forbidden("access.residents.not-registered-here")
         ended = await self._bindings.end([patient], actor.reference)
         return len(ended), tuple(sorted({patient, *(one for each in ended for one in each)}))
 
     # --- parts
+
+    async def _registered_here(self, record: Record, patient: str) -> bool:
+        name = ("Patient", patient)
+        async with record.store.pool.connection() as connection:
+            current = (await record.store.reader.locate(connection, [name])).get(name)
+        return current is not None and await self._bindings.at_home(current.res, record.institution)
 
     async def _phone(self, challenge: object, code: object) -> Handle:
         return Handle("phone", str((await self._codes.check(challenge, CODE, code))["phone"]))

@@ -309,6 +309,16 @@ async def test_what_is_bound_can_be_ended(region, prove):
     assert "ticket" in (await post(region, "sign-in", **await prove())).json()
 
 
+async def test_a_desk_ends_what_is_bound_of_those_whom_its_institution_has_registered(region, prove, database):
+    """Any desk could shut anybody out else; whether there is such a registration is not told."""
+    assert (await bound(region, prove)).status_code == 200
+    for patient in ("a", "nobody"):
+        refused = await region["registrar"].post("$resident-unbind", json={"patient": patient})
+        assert (refused.status_code, "no registration at your" in refused.text) == (403, True)
+    await theirs(database, "a")
+    assert (await region["registrar"].post("$resident-unbind", json={"patient": "a"})).json() == {"ended": 1}
+
+
 async def test_the_database_knows_no_telephone_name_or_number(region, prove, database):
     await bound(region, prove)
     await post(region, "bind", ticket=(await post(region, "wechat", code="code-openid1")).json()["ticket"],
