@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from kangyun.access.labels import read_labels, shipped
+from kangyun.access.labels import labels_of, read_labels, shipped
 from kangyun.access.labels.following import Following, begun, keep_labelled
 from kangyun.base.errors import Invalid, NotFound
 from kangyun.store.relabel import Relabeller
@@ -15,7 +15,7 @@ CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 
 
 @pytest.fixture
-def labels_of(platform):
+def labelled(platform):
     async def names(stored):
         async with platform.pool.connection() as connection:
             found = await connection.fetchval("SELECT labels FROM resource WHERE res = $1", stored.res)
@@ -36,10 +36,50 @@ def condition(code=None, text=None, display=None, security=None):
     return made | ({"meta": {"security": security}} if security else {})
 
 
-async def test_each_resource_has_a_category_and_a_level(somebody, written, labels_of):
-    assert await labels_of(somebody) == {"personal", "level-4"}
-    assert await labels_of(await written({"resourceType": "Organization", "name": "x"})) == {"resources", "level-2"}
-    assert await labels_of(await written(condition("J18.9"))) == {"health", "level-4"}
+def coded(system, code):
+    made = condition()
+    return made | {"code": {"coding": [{"system": system, "code": code}]}}
+
+
+LOCAL = "system,code,label,source\nurn:hospital:lab,1-07,hiv,检验科\nurn:hospital:lab,1-07,infectious,检验科\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_region_says_what_codes_of_its_own_mean(tmp_path, encoding):
+    (tmp_path / "labels-local.csv").write_bytes(LOCAL.encode(encoding))
+    labels = labels_of(tmp_path)
+    for system in ("urn:hospital:lab", "urn:hospital:lab|2", None):
+        assert set(labels.names(labels.of_code(system, "1-07"))) >= {"hiv", "infectious", "level-5"}
+    assert labels.of_code("urn:other:lab", "1-07") == labels.of_code("urn:hospital:lab", "1-08") == 0
+    assert labels.of_code(ICD, "F20") == shipped().of_code(ICD, "F20")
+    assert labels.digest != shipped().digest  # So what is there already is labelled anew.
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "system,code\n", "system,code,label,source\na,b,hiv\n", "system,code,label,source\na,b,medical,x\n",
+     "system,code,label,source\na,,hiv,x\n", "system,code,label,source\na,b,nothing,x\n"],
+)  # fmt: skip
+def test_a_file_of_codes_that_cannot_be_is_refused(tmp_path, text):
+    (tmp_path / "labels-local.csv").write_text(text)
+    with pytest.raises(Invalid, match=r"labels\.local"):
+        labels_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [("http://loinc.org", "731-0"), ("http://snomed.info/sct", "38341003"), ("urn:hospital:lab", "ALT"),
+     ("http://id.who.int/icd/release/11/mms", "BA00"), ("http://unitsofmeasure.org", "mmol/L"),
+     ("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")],
+)  # fmt: skip
+def test_what_is_not_sensitive_has_no_label(system, code):
+    assert shipped().of_code(system, code) == 0
+
+
+async def test_each_resource_has_a_category_and_a_level(somebody, written, labelled):
+    assert await labelled(somebody) == {"personal", "level-4"}
+    assert await labelled(await written({"resourceType": "Organization", "name": "x"})) == {"resources", "level-2"}
+    assert await labelled(await written(condition("J18.9"))) == {"health", "level-4"}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +95,16 @@ async def test_each_resource_has_a_category_and_a_level(somebody, written, label
         (condition(text="海洛因依赖"), "substance"),
         (condition(text="奥氮平口崩片 5mg"), "psychiatry"),
         (condition("Z99.9", display="HIV-1 抗体阳性"), "hiv"),
+        (coded("http://snomed.info/sct", "58214004"), "psychiatry"),
+        (coded("http://id.who.int/icd/release/11/mms", "6A20.0"), "psychiatry"),
+        (coded("http://id.who.int/icd/release/11/mms", "1C62.0"), "hiv"),
+        (coded("http://id.who.int/icd/release/11/mms", "1A60"), "sexual"),
+        (coded("http://loinc.org", "24467-3"), "hiv"),
+        (coded("http://loinc.org", "24312-1"), "sexual"),
+        (coded("urn:hospital:lab", "TPPA"), "sexual"),
+        (coded("urn:hospital:lab", "CD4+"), "hiv"),
+        (condition(text="CD4+T淋巴细胞计数"), "hiv"),
+        (condition(text="梅毒螺旋体抗体（TPPA）"), "sexual"),
         (condition("J18.9", security=[{"system": "urn:kangyun:label", "code": "genetics"}]), "genetics"),
         (
             condition("J18.9", security=[{"system": CONFIDENTIALITY, "code": "R"}]),
@@ -62,8 +112,8 @@ async def test_each_resource_has_a_category_and_a_level(somebody, written, label
         ),
     ],
 )  # fmt: skip
-async def test_rules_and_people_label(somebody, written, labels_of, made, label):
-    assert await labels_of(await written(made)) >= {label, "level-5"}
+async def test_rules_and_people_label(somebody, written, labelled, made, label):
+    assert await labelled(await written(made)) >= {label, "level-5"}
 
 
 def claim(code):
@@ -75,15 +125,15 @@ def claim(code):
     return {"resourceType": "Claim", "diagnosis": diagnosis} | money | about | insured
 
 
-async def test_what_no_search_reads_is_labelled_too(somebody, written, labels_of):
-    assert await labels_of(await written(claim("B20"))) == {"payment", "level-4", "level-5", "hiv"}
-    assert await labels_of(await written(claim("J18"))) == {"payment", "level-4"}
+async def test_what_no_search_reads_is_labelled_too(somebody, written, labelled):
+    assert await labelled(await written(claim("B20"))) == {"payment", "level-4", "level-5", "hiv"}
+    assert await labelled(await written(claim("J18"))) == {"payment", "level-4"}
     medication = {"resourceType": "Medication", "id": "m", "code": {"text": "精神分裂 用药"}}
     request = {
         "resourceType": "MedicationRequest", "status": "active", "intent": "order", "contained": [medication],
         "subject": {"reference": "Patient/zhang"}, "medicationReference": {"reference": "#m"},
     }  # fmt: skip
-    assert "psychiatry" in await labels_of(await written(request))
+    assert "psychiatry" in await labelled(await written(request))
 
 
 PSYCHOSIS = {"coding": [{"system": ICD, "code": "F20.0"}]}
@@ -105,8 +155,8 @@ ABOUT = {"subject": {"reference": "Patient/zhang"}}
         {"resourceType": "Condition", "code": {"coding": [{"system": f"{ICD}/", "code": "Ｆ２０.0"}]}},
     ],
 )  # fmt: skip
-async def test_wherever_a_code_stands_and_however_it_is_written(somebody, written, labels_of, made):
-    assert "psychiatry" in await labels_of(await written(made | ABOUT))
+async def test_wherever_a_code_stands_and_however_it_is_written(somebody, written, labelled, made):
+    assert "psychiatry" in await labelled(await written(made | ABOUT))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +167,8 @@ async def test_wherever_a_code_stands_and_however_it_is_written(somebody, writte
         {"resourceType": "Condition", "code": {"text": "x"}, "note": [{"text": "梅毒", "time": "2026-01-01"}]},
     ],
 )  # fmt: skip
-async def test_what_no_rule_names_is_not_sensitive(somebody, written, labels_of, made):
-    assert await labels_of(await written(made | ABOUT)) == {"health", "level-4"}
+async def test_what_no_rule_names_is_not_sensitive(somebody, written, labelled, made):
+    assert await labelled(await written(made | ABOUT)) == {"health", "level-4"}
 
 
 ANTIRETROVIRAL = {"resourceType": "Medication", "id": "a-drug", "code": {"text": "抗逆转录病毒药"}}
@@ -133,41 +183,41 @@ REFERRING = [
 
 
 @pytest.mark.parametrize("made", REFERRING, ids=lambda made: made["resourceType"])
-async def test_what_refers_to_a_medication_has_its_labels(somebody, written, labels_of, made):
+async def test_what_refers_to_a_medication_has_its_labels(somebody, written, labelled, made):
     await written(ANTIRETROVIRAL)
     stored = await written(made | GIVEN)
-    assert await labels_of(stored) == {"medical", "level-4", "level-5", "hiv"}
+    assert await labelled(stored) == {"medical", "level-4", "level-5", "hiv"}
     await written(PARACETAMOL | {"id": "a-other"})
     other = {"medicationReference": {"reference": "Medication/a-other"}}
-    assert await labels_of(await written(made | GIVEN | other)) == {"medical", "level-4"}
+    assert await labelled(await written(made | GIVEN | other)) == {"medical", "level-4"}
 
 
-async def test_a_kept_bundle_has_the_labels_of_the_medications_to_which_its_entries_refer(somebody, written, labels_of):
+async def test_a_kept_bundle_has_the_labels_of_the_medications_to_which_its_entries_refer(somebody, written, labelled):
     await written(ANTIRETROVIRAL)
     await written(PARACETAMOL | {"id": "a-other"})
     other = {"medicationReference": {"reference": "Medication/a-other"}}
     bundle = {"resourceType": "Bundle", "type": "collection"}
     entries = [{"resource": made | GIVEN | other} for made in REFERRING]
-    assert "hiv" not in await labels_of(await written(bundle | {"entry": entries}))
+    assert "hiv" not in await labelled(await written(bundle | {"entry": entries}))
     for made in REFERRING:
         stored = await written(bundle | {"entry": [*entries, {"resource": made | GIVEN}]})
-        assert "hiv" in await labels_of(stored)
+        assert "hiv" in await labelled(stored)
 
 
 @pytest.mark.parametrize("before", [None, PARACETAMOL])
 @pytest.mark.parametrize("made", REFERRING, ids=lambda made: made["resourceType"])
-async def test_it_gets_them_when_the_medication_comes_or_is_changed_later(somebody, written, labels_of, made, before):
+async def test_it_gets_them_when_the_medication_comes_or_is_changed_later(somebody, written, labelled, made, before):
     if before is not None:
         await written(before)
     stored = await written(made | GIVEN | {"id": "a-given"})
-    assert await labels_of(stored) == {"medical", "level-4"}
+    assert await labelled(stored) == {"medical", "level-4"}
     await written(ANTIRETROVIRAL)
-    assert "hiv" in await labels_of(stored)
+    assert "hiv" in await labelled(stored)
     await written(PARACETAMOL)
-    assert "hiv" in await labels_of(await written(made | GIVEN | {"id": "a-given", "note": [{"text": "x"}]}))
+    assert "hiv" in await labelled(await written(made | GIVEN | {"id": "a-given", "note": [{"text": "x"}]}))
 
 
-async def test_it_gets_them_in_one_transaction_whatever_comes_first(somebody, administrator, labels_of):
+async def test_it_gets_them_in_one_transaction_whatever_comes_first(somebody, administrator, labelled):
     record = await administrator("Organization/a")
     for first, second in ((0, 1), (1, 0)):
         of_both = [ANTIRETROVIRAL | {"id": f"a-{first}"}, REFERRING[0] | GIVEN | {"id": f"a-request-{first}"}]
@@ -178,10 +228,10 @@ async def test_it_gets_them_in_one_transaction_whatever_comes_first(somebody, ad
         ]
         done = await record.commit(operations, "transaction")
         (request,) = [one.stored for one in done if one.stored.type == "MedicationRequest"]
-        assert "hiv" in await labels_of(request)
+        assert "hiv" in await labelled(request)
 
 
-async def test_what_refers_to_a_medication_is_labelled_anew_with_it(somebody, written, labels_of, platform, stricter):
+async def test_what_refers_to_a_medication_is_labelled_anew_with_it(somebody, written, labelled, platform, stricter):
     platform.gate.store.indexer.labelling = shipped()
     pneumonia = {"resourceType": "Medication", "id": "a-drug", "code": {"coding": [{"system": ICD, "code": "J18"}]}}
     await written(pneumonia)
@@ -190,14 +240,14 @@ async def test_what_refers_to_a_medication_is_labelled_anew_with_it(somebody, wr
     relabeller = Relabeller(platform.pool, platform.gate.store.indexer)
     assert await begun(platform.pool, relabeller, stricter)
     await relabeller.run()
-    assert await labels_of(stored) == {"medical", "level-4", "level-5", "restricted"}
+    assert await labelled(stored) == {"medical", "level-4", "level-5", "restricted"}
 
 
-async def test_what_an_older_version_said_stays_labelled(somebody, written, labels_of):
+async def test_what_an_older_version_said_stays_labelled(somebody, written, labelled):
     await written(condition("F20.0") | {"id": "c"})
-    assert "psychiatry" in await labels_of(await written(condition("J18.9") | {"id": "c"}))
+    assert "psychiatry" in await labelled(await written(condition("J18.9") | {"id": "c"}))
     await written(condition("J18.9") | {"id": "d"})
-    assert "psychiatry" not in await labels_of(await written(condition("J18.9") | {"id": "d"}))
+    assert "psychiatry" not in await labelled(await written(condition("J18.9") | {"id": "d"}))
 
 
 RESTRICTED_PNEUMONIA = """
@@ -218,7 +268,7 @@ def stricter(platform):
 
 
 async def test_after_a_change_of_the_rules_all_is_labelled_anew_and_none_less(
-    somebody, written, labels_of, platform, stricter
+    somebody, written, labelled, platform, stricter
 ):
     platform.gate.store.indexer.labelling = shipped()
     pneumonia = await written(condition("J18.9"))
@@ -230,9 +280,9 @@ async def test_after_a_change_of_the_rules_all_is_labelled_anew_and_none_less(
     relabeller = Relabeller(platform.pool, platform.gate.store.indexer)
     assert await begun(platform.pool, relabeller, stricter)
     assert await relabeller.run() == 3
-    assert await labels_of(pneumonia) == {"health", "level-4", "level-5", "restricted"}
-    assert await labels_of(psychosis) == {"health", "level-4", "level-5", "psychiatry"}
-    assert await labels_of(doctor) == {"resources", "level-2"}
+    assert await labelled(pneumonia) == {"health", "level-4", "level-5", "restricted"}
+    assert await labelled(psychosis) == {"health", "level-4", "level-5", "psychiatry"}
+    assert await labelled(doctor) == {"resources", "level-2"}
 
 
 def visit(id_, code):
@@ -243,7 +293,7 @@ def visit(id_, code):
 
 
 async def test_until_all_is_labelled_anew_the_stricter_of_both_rules_holds(
-    somebody, written, opened, labels_of, platform, request
+    somebody, written, opened, labelled, platform, request
 ):
     pneumonia = await written(visit("pneumonia", "J18.9"))
     for id_, code in (("bronchitis", "J20.9"), ("psychosis", "F20.0")):
@@ -261,10 +311,10 @@ async def test_until_all_is_labelled_anew_the_stricter_of_both_rules_holds(
     rules = request.getfixturevalue("stricter")
     following = Following(platform.pool, platform.gate.store.indexer, rules, platform.gate.sights.by_rule)
     await following.start()
-    assert await labels_of(pneumonia) == {"medical", "level-4"}
+    assert await labelled(pneumonia) == {"medical", "level-4"}
     assert await seen() == {"bronchitis"}
     await keep_labelled(platform.pool, platform.gate.store.indexer, rules, asyncio.Event())
-    assert await labels_of(pneumonia) == {"medical", "level-4", "level-5", "restricted"}
+    assert await labelled(pneumonia) == {"medical", "level-4", "level-5", "restricted"}
     async with asyncio.timeout(10):
         while (await opened("doctor")).sight.by_rule is not None:
             await asyncio.sleep(0.05)

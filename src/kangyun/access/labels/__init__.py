@@ -2,19 +2,23 @@
 
 Pure: a type, a code or a text in, a mask out. `store.labelling` asks, and says where in a resource it looks. A label is
 a bit of `resource.labels`; a resource has a category, a level, and what is sensitive about it. What no code, no display
-and no text of a coded element says (free text of a note) is not seen by rules.
+and no text of a coded element says (free text of a note) is not seen by rules. A code of a system that no rule knows is
+read as a text as well: hospitals call their tests TPPA. What it does not say by itself a region says of it, code by
+code (`labels-local.csv`).
 
 Source: GB/T 39725-2020, 6.1 categories and 6.2 levels; the sources of the rules stand with them.
 """
 
+import csv
 import hashlib
+import io
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +26,8 @@ from kangyun.base.errors import Invalid
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.words import words
 
-FILE = "labels.toml"
+FILE, LOCAL = "labels.toml", "labels-local.csv"
+HEADER = ["system", "code", "label", "source"]
 LAST_BIT = 61
 LEVELS = 5
 
@@ -46,11 +51,24 @@ class Rule(msgspec.Struct, frozen=True):
     words: tuple[str, ...] = ()
 
 
-class Labels:
-    """The labels of an installation and the rules that set them. Raises Invalid, naming the place."""
+class Local(NamedTuple):
+    """A code of a region's own that has a label, and where it stands in its file."""
 
-    def __init__(self, read: Mapping[str, Any]) -> None:
-        self.digest = hashlib.sha256(repr(sorted(read.items())).encode()).hexdigest()
+    line: int
+    system: str
+    code: str
+    label: str
+
+
+class Labels:
+    """The labels of an installation and the rules that set them. Raises Invalid, naming the place.
+
+    local: what a region says of codes of its own, beside the rules.
+    """
+
+    def __init__(self, read: Mapping[str, Any], local: Sequence[Local] = ()) -> None:
+        said = repr(sorted(read.items())) + (repr(sorted(local)) if local else "")
+        self.digest = hashlib.sha256(said.encode()).hexdigest()
         self.system = str(read["system"])
         self.categories = _labels(read, "categories")
         self.levels = {int(name): label for name, label in _labels(read, "levels").items()}
@@ -77,6 +95,14 @@ class Labels:
             for system in read[rule.system]["systems"] if rule.system else ():
                 self._codes.setdefault(system.rstrip("/"), []).append((tuple(map(_plain, rule.codes)), mask))
             self._words += [(frozenset(words(text)), mask) for text in rule.words]
+        self._local: dict[tuple[str, str], int] = {}
+        for one in local:
+            if one.label not in self.sensitivities:
+                raise Invalid("access.labels.local", file=LOCAL, line=one.line)
+            # Under no system, too: a code of no system may be one of any.
+            for system in (one.system.rstrip("/"), ""):
+                name = (system, _plain(one.code))
+                self._local[name] = self._local.get(name, 0) | self.with_level(one.label)
         self._any = list(dict.fromkeys(one for rules in self._codes.values() for one in rules))
         self.of_code = lru_cache(maxsize=65_536)(self._of_code)
         self.of_text = lru_cache(maxsize=65_536)(self._of_text)
@@ -117,7 +143,9 @@ class Labels:
         by_hand = self._by_hand.get((system, code))
         if by_hand is not None:
             return self.with_level(by_hand)
-        found = 0
+        found = self._local.get((system, _plain(code)), 0)
+        if system not in self._codes:
+            found |= self.of_text(code)
         # A code of no system may be one of any: it is closed as if it were.
         rules = self._codes.get(system, ()) if system else self._any
         plain = _plain(code)
@@ -160,21 +188,47 @@ def _known(types: Iterable[str]) -> Iterable[str]:
     return types
 
 
-def read_labels(text: str) -> Labels:
+def read_labels(text: str, local: Sequence[Local] = ()) -> Labels:
     """Reads a file of labels. Raises Invalid for one that cannot be."""
     try:
-        return Labels(tomllib.loads(text))
+        return Labels(tomllib.loads(text), local)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise Invalid("access.labels.file", reason=type(error).__name__) from None
+
+
+def read_local(data: bytes) -> list[Local]:
+    """Reads a region's own codes, a CSV in UTF-8 or, as Excel writes it, GB 18030. Raises Invalid, naming the line."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    rows = csv.reader(io.StringIO(text))
+    if [cell.strip() for cell in next(rows, [])] != HEADER:
+        raise Invalid("access.labels.local", file=LOCAL, line=1)
+    found = []
+    for row in rows:
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        if len(cells) != len(HEADER) or not all(cells):
+            raise Invalid("access.labels.local", file=LOCAL, line=rows.line_num)
+        found.append(Local(rows.line_num, *cells[:3]))
+    return found
+
+
+def _shipped_text() -> str:
+    return files("kangyun.access.labels").joinpath("data", FILE).read_text("utf-8")
 
 
 @cache
 def shipped() -> Labels:
     """Returns the labels that come with the platform."""
-    return read_labels(files("kangyun.access.labels").joinpath("data", FILE).read_text("utf-8"))
+    return read_labels(_shipped_text())
 
 
 def labels_of(folder: Path) -> Labels:
-    """Returns the labels of an installation: its own file, else the shipped one. Raises Invalid."""
-    own = folder / FILE
-    return read_labels(own.read_text("utf-8")) if own.exists() else shipped()
+    """Returns the labels of an installation: its own file, else the shipped one, and its own codes. Raises Invalid."""
+    own, local = folder / FILE, folder / LOCAL
+    if not local.exists():
+        return read_labels(own.read_text("utf-8")) if own.exists() else shipped()
+    return read_labels(own.read_text("utf-8") if own.exists() else _shipped_text(), read_local(local.read_bytes()))
