@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import asyncpg
 
@@ -161,6 +160,7 @@ SELECT EXISTS (SELECT FROM resource AS r WHERE r.institution = $2 AND {visible("
     SELECT $1::int8 UNION ALL
     SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident WHERE k.patient = $1
 ))
+"""
 _END = """
 UPDATE resident_binding SET ended = clock_timestamp(), ended_by = $2
 WHERE patients && $1::text[] AND ended IS NULL RETURNING id, ended, patients
