@@ -19,6 +19,7 @@ from kangyun.access.actor import Actor, Circumstances, credential
 from kangyun.access.approvals.rules import Rule
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.disk import Disk
+from kangyun.access.golden_search import Asked, asked_for, search_residents
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.masking import masked, masked_place
@@ -270,11 +271,31 @@ class Record:
     async def search(self, query: Query) -> Page:
         """Returns a page. Raises TooCostly, Invalid, NotSupported, Forbidden."""
         self.may_search(query.type)
+        asked = asked_for(query, partial(self.resident_of, "Patient"))
+        if asked is not None:
+            return await self._search_residents(query, asked)
         async with self._store.pool.connection() as connection:
             page = await self._store.searcher.search(connection, query, self.actor.reference, self.sight)
             patients = await self._met(connection, [query], page)
         await self._audit(SEARCH, 200, patients)
         return await self._page_shown(page)
+
+    async def _search_residents(self, query: Query, asked: Asked) -> Page:
+        """Returns a page on which golden Patients stand first, made of what the actor is shown."""
+        store = self._store
+        async with store.pool.connection() as connection:
+            found = await search_residents(
+                store.searcher, connection, query, asked, self.actor.reference, self.sight
+            )  # fmt: skip
+            patients = await self._met(connection, [query], found.page)
+        registrations = found.registrations
+        own = [one.res for seen in registrations.values() for one in seen]
+        await self._audit(SEARCH, 200, sorted({*patients, *own}))
+        residents = [
+            golden(number, asked.residents[number], await self.shown(seen)) for number, seen in registrations.items()
+        ]
+        page = await self._page_shown(found.page)
+        return replace(page, matches=[*residents, *page.matches])
 
     async def search_several(self, queries: Sequence[Query]) -> Page:
         """Returns a page of what any of the queries matches: they ask the same of different types.

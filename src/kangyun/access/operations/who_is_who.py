@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from kangyun.access.events.rows import standing
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -245,12 +246,8 @@ async def _all_seen(record: Record, connection: asyncpg.Connection, patients: li
 
 
 async def _references(record: Record, connection: asyncpg.Connection, patients: list[int]) -> dict[int, str]:
-    found = {}
-    for patient in set(patients):
-        stored = await record.store.reader.of_number(connection, patient)
-        if stored is not None:
-            found[patient] = f"Patient/{stored.id}"
-    return found
+    found = await standing(connection, record.store, set(patients))
+    return {patient: f"Patient/{one.id}" for patient, one in found.items()}
 
 
 async def _carried_out(

@@ -24,35 +24,6 @@ def person(name="王建国", birth="1949-12-31", number=None, **more):
     return resource
 
 
-@pytest.fixture
-def register(client):
-    """Registers a person and returns the id of the Patient."""
-
-    async def register_(*args, id=None, **more):
-        resource = person(*args, **more)
-        answer = await (
-            client.put(f"Patient/{id}", json=resource | {"id": id}) if id else client.post("Patient", json=resource)
-        )
-        assert answer.status_code in (200, 201), answer.text
-        return answer.json()["id"]
-
-    return register_
-
-
-@pytest.fixture
-def resident(client):
-    """Returns the id of the resident whose a registration is, and all of his registrations."""
-
-    async def resident_(patient):
-        said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
-        (whose,) = [one["valueReference"]["reference"] for one in said if one["name"] == "resident"]
-        return whose.removeprefix("Patient/"), {
-            one["valueReference"]["reference"].removeprefix("Patient/") for one in said if one["name"] == "registration"
-        }
-
-    return resident_
-
-
 async def test_one_number_is_one_resident(register, resident):
     first, second = await register(number=ONE), await register("王建國", number=ONE)
     stranger = await register("李四", "1990-03-07", OTHER)
@@ -125,46 +96,19 @@ async def test_a_patch_is_an_arrival_as_well(register, resident, client):
 # --- a steward
 
 
-@pytest.fixture
-def ask(client):
-    """Calls an operation of a steward's and returns the number that it answers."""
-
-    async def ask_(path, status=200, **inputs):
-        given = [
-            {"name": name, {bool: "valueBoolean", int: "valueInteger", str: "valueString"}[type(value)]: value}
-            for name, value in {"reason": "核对过病案", **inputs}.items()
-        ]
-        answer = await client.post(path, json={"resourceType": "Parameters", "parameter": given})
-        assert answer.status_code == status, answer.text
-        return answer.json()["parameter"][0]["valueInteger"] if status == 200 else None
-
-    return ask_
-
-
-async def test_linked_parted_and_taken_back(register, resident, ask, client):
+async def test_linked_parted_and_taken_back(register, resident, ask, client, newest_decision):
     first, second = await register(number=ONE), await register("王某", "1950-01-01")
     before = [(await client.get(f"Patient/{one}")).text for one in (first, second)]
     await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
     whose, registrations = await resident(first)
     assert registrations == {first, second}
-    decision = await decisions(client, second)
+    decision = await newest_decision(second)
     await ask("$undo-link", id=decision)
     assert (await resident(second))[1] == {second}
     assert [(await client.get(f"Patient/{one}")).text for one in (first, second)] == before
     await ask("$undo-link", 422, id=decision)
-    await ask("$undo-link", id=await decisions(client, second))
+    await ask("$undo-link", id=await newest_decision(second))
     assert await resident(second) == (whose, registrations)
-
-
-async def decisions(client, patient):
-    """The number of the newest decision about a registration."""
-    said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
-    return next(
-        part["part"][0]["valueInteger"]
-        for part in said
-        if part["name"] == "decision"
-        and {"name": "patient", "valueReference": {"reference": f"Patient/{patient}"}} in part["part"]
-    )
 
 
 async def test_who_was_parted_is_not_linked_again_by_rule(register, resident, ask, client):
@@ -188,7 +132,7 @@ async def test_answers_bind(register, resident, ask, client):
     assert (await resident(first))[1] == {first}
 
 
-async def test_two_residents_merge_and_come_apart_whole(register, resident, ask, client):
+async def test_two_residents_merge_and_come_apart_whole(register, resident, ask, client, newest_decision):
     first, second = (
         [await register(number=ONE) for _ in range(2)],
         [await register("李四", "1990-03-07", OTHER) for _ in range(2)],
@@ -196,7 +140,7 @@ async def test_two_residents_merge_and_come_apart_whole(register, resident, ask,
     (one, _), (other, _) = await resident(first[0]), await resident(second[0])
     await ask(f"Patient/{other}/$link", to=f"Patient/{one}")
     assert (await resident(first[0]))[1] == {*first, *second}
-    await ask("$undo-link", id=await decisions(client, second[0]))
+    await ask("$undo-link", id=await newest_decision(second[0]))
     assert await resident(first[0]) == (one, set(first))
     assert await resident(second[0]) == (other, set(second))
 
