@@ -8,8 +8,8 @@ Who may do this, and the audit row, is the gate's business: it calls within its 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import asyncpg
 
@@ -21,10 +21,20 @@ from kangyun.store.transaction import TAKE_LOCKS
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Who acts, and why. actor: as `Practitioner/…`. The reason is kept sealed."""
+    """Who acts, and why. actor: as `Practitioner/…`. The reason is kept sealed, with what else is evidence.
+
+    kind: as it is noted: a steward's, or an institution's own word about its registrations.
+    """
 
     actor: str
     reason: str
+    kind: Literal["steward", "feed"] = "steward"
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What is kept, sealed."""
+        return {**self.evidence, "reason": self.reason}
 
 
 class Steward:
@@ -47,7 +57,7 @@ class Steward:
         moving = [patient for patient in patients if patient not in members[resident]]
         if not moving:
             raise RuleBroken("identity.linked-already")
-        number = await self._move(connection, dict.fromkeys(moving, resident), "steward", act)
+        number = await self._move(connection, dict.fromkeys(moving, resident), act.kind, act)
         await connection.execute(SQL["say_same"], moving, members[resident])
         await connection.execute(SQL["settle_questions"], moving, resident, "same", act.actor)
         return number
@@ -65,9 +75,19 @@ class Steward:
         if not staying:
             raise RuleBroken("identity.nothing-left")
         (own,) = await self._index.new_residents(1)
-        number = await self._move(connection, dict.fromkeys(patients, own), "steward", act)
+        number = await self._move(connection, dict.fromkeys(patients, own), act.kind, act)
         await connection.execute(SQL["say_not_same"], patients, staying, number)
         await connection.execute(SQL["settle_questions"], patients, resident, "not-same", act.actor)
+        return number
+
+    async def keep_apart(
+        self, connection: asyncpg.Connection, patients: Sequence[int], others: Sequence[int], act: Act
+    ) -> int:
+        """Notes that registrations of one resident and those of another are two persons'. Returns the number of the
+        act."""
+        rows = await connection.fetch(SQL["residents_of"], patients)
+        number = await self._move(connection, {row["patient"]: row["resident"] for row in rows}, act.kind, act)
+        await connection.execute(SQL["say_not_same"], patients, others, number)
         return number
 
     async def merge(self, connection: asyncpg.Connection, resident: int, into: int, act: Act) -> int:
@@ -150,7 +170,7 @@ class Steward:
         noted: list[tuple[Any, ...]] = [
             (
                 *(patient, former[patient], resident, kind, act.actor, "", None, number, undoes),
-                self._index.sealed(patient, {"reason": act.reason}),
+                self._index.sealed(patient, act.said),
             )
             for patient, resident in moving.items()
         ]

@@ -15,6 +15,7 @@ from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
 from kangyun.access.operations.match import match
+from kangyun.access.operations.merging import merge
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
 from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
 from kangyun.access.operations.open import open_
@@ -190,6 +191,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "match", _TYPE, match, f"{_DEFINED}Patient-match",
         (Input("resource", "Patient"), Input("onlyCertainMatches", "boolean"), Input("count", "integer")), _PATIENT,
         body="resource",
+    ),
+    Operation(
+        "merge", _TYPE, merge, "urn:kangyun:operation:merge",
+        (
+            Input("source-patient", "Reference"), Input("source-patient-identifier", "Identifier", True),
+            Input("target-patient", "Reference"), Input("target-patient-identifier", "Identifier", True),
+            Input("preview", "boolean"), Input("reason", "string"),
+        ),
+        _PATIENT, affects_state=True,
     ),
     Operation("links", _INSTANCE, links, "urn:kangyun:operation:links", (), _PATIENT),
     Operation(

@@ -143,7 +143,7 @@ async def links(record: Record, call: Call) -> Resource:
     """Returns whose a registration is, what else is his, and what was decided about these. Raises NotFound."""
     record.may_read("Patient")
     Inputs.of(call.parameters, frozenset())
-    index, ids, steward = record.gate.residents, record.store.ids, _is_steward(record)
+    index, ids, steward = record.gate.residents, record.store.ids, is_steward(record)
     async with record.store.pool.connection() as connection:
         whose = await _whose(record, connection, str(call.id))
         located = (await record.store.reader.of_residents(connection, [whose.resident], record.sight))[whose.resident]
@@ -197,12 +197,13 @@ async def not_mine(record: Record, call: Call) -> Resource:
 
 def _steward(record: Record, call: Call, *known: str) -> Inputs:
     record.in_person()
-    if not _is_steward(record):
+    if not is_steward(record):
         raise Forbidden("identity.stewards-only")
     return Inputs.of(call.parameters, frozenset(known))
 
 
-def _is_steward(record: Record) -> bool:
+def is_steward(record: Record) -> bool:
+    """Whether the actor decides who is who."""
     return record.actor.administrator or record.actor.role in STEWARDS
 
 

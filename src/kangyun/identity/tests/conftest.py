@@ -1,9 +1,12 @@
 """An installation whose registrations become residents' as they arrive."""
 
+import httpx
 import pytest
 import pytest_asyncio
 
+from kangyun.access.actor import Actor
 from kangyun.access.platform import open_platform
+from kangyun.testing.people import know
 
 
 @pytest_asyncio.fixture
@@ -95,3 +98,18 @@ def newest_decision(client):
         )
 
     return newest_decision_
+
+
+@pytest.fixture
+def hospital(client, monkeypatch):
+    """Opens the client of a hospital's own system: `hospital("a")` acts for Organization/a."""
+
+    def open_(name, **more):
+        token = f"token-of-the-system-of-hospital-{name}"
+        known[token] = Actor(f"Device/{name}", "", f"Organization/{name}", "TREAT", role="application", **more)
+        know(monkeypatch, known)
+        headers = dict(client.headers) | {"authorization": f"Bearer {token}", "accept-language": "en"}
+        return httpx.AsyncClient(transport=client._transport, base_url=str(client.base_url), headers=headers)
+
+    known = {}
+    return open_

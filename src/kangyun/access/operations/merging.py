@@ -1,0 +1,202 @@
+"""`Patient/$merge`: two registrations, or all of two residents', are one person's. And what feeds say alike.
+
+Nothing clinical is moved, and no Patient is changed: links are all that an act of the index moves, so each is taken
+back. That is where this departs from the draft, whose server writes `active` and `link` and moves references;
+`result-patient` and `delete-source` are refused therefore. Who merges what his own institution has registered speaks
+for it, as its feed does: what contradicts is asked of a steward. A steward decides, whatever speaks against it.
+
+Source: https://build.fhir.org/patient-operation-merge.html (FHIR R6 ballot), brought back to R4.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import asyncpg
+
+from kangyun.access.opened import written_by
+from kangyun.access.operations.model import Call, parameters
+from kangyun.access.operations.who_is_who import is_steward
+from kangyun.access.record import Record
+from kangyun.base.errors import Conflict, Invalid, MultipleMatches, NotFound
+from kangyun.base.texts import say
+from kangyun.fhir import Resource
+from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.feeding import Answer, Event, Feed, Said
+from kangyun.identity.golden import golden
+from kangyun.identity.index import SQL
+from kangyun.identity.stewarding import Act
+from kangyun.store.model import Stored
+from kangyun.store.references import local_target, relative
+
+MERGE: Final = "merge"
+KNOWN = frozenset(
+    {
+        "source-patient", "source-patient-identifier", "target-patient", "target-patient-identifier", "preview",
+        "reason",
+    }
+)  # fmt: skip
+REFUSED = frozenset({"result-patient", "delete-source"})
+ATTEMPTS = 4
+MOST_IDENTIFIERS = 10
+LONGEST_REASON = 500  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A registration that is meant: by its reference, by identifiers (system, value), or by both, which must agree."""
+
+    reference: str | None
+    identifiers: tuple[tuple[str, str], ...] = ()
+
+
+async def merge(record: Record, call: Call) -> Resource:
+    """Merges, or says what would come of it. Raises Forbidden, NotFound, MultipleMatches, Invalid, NotSupported."""
+    inputs = Inputs.of(call.parameters, KNOWN, REFUSED)
+    sides = [_asked(inputs, side) for side in ("source", "target")]
+    preview = inputs.boolean("preview", False)
+    reason = (inputs.text("reason") or MERGE).strip()[:LONGEST_REASON]
+    steward = is_steward(record)
+    if steward:
+        record.in_person()
+    source, target = [await _meant(record, one, own=not steward) for one in sides]
+    if source.res == target.res:
+        raise Invalid("identity.merge-itself", at="target-patient")
+    feed = Feed(record.gate.residents, record.gate.steward)
+    answer = Answer("already")
+
+    async def act(connection: asyncpg.Connection) -> Answer:
+        if not steward:
+            said = _said(record, MERGE, record.circumstances.request)
+            return await feed.carry_out(connection, said, source.res, target.res)
+        rows = await connection.fetch(SQL["residents_of"], [source.res, target.res])
+        of = {row["patient"]: row["resident"] for row in rows}
+        if of[source.res] == of[target.res]:
+            return Answer("already")
+        number = await record.gate.steward.merge(
+            connection, of[source.res], of[target.res], Act(record.actor.reference, reason)
+        )
+        return Answer("done", number)
+
+    if preview:
+        async with record.store.pool.connection() as connection:
+            codes = await feed.weigh(connection, MERGE, source.res, target.res)
+        answer = Answer("asked" if codes and not steward else "done", because=codes)
+        await record.leave_row(MERGE, 200, [source.res, target.res])
+    else:
+        answer = await _carried_out(record, act, [source.res, target.res])
+    return await _told(record, call, answer, [source, target], preview=preview)
+
+
+async def told_by_feed(
+    record: Record, event: Event, first: Sequence[tuple[str, str]], second: Sequence[tuple[str, str]], message: str
+) -> Answer:
+    """Carries out what a message of a feed says of two registrations of its own institution.
+
+    first, second: identifiers (system of the assigner, number). message: its id with the sender; it is kept sealed.
+    Raises NotFound, MultipleMatches, Forbidden for who may not change these registrations.
+    """
+    sides = [Registration(None, tuple(one)) for one in (first, second)]
+    one, other = [await _meant(record, side, own=True) for side in sides]
+    feed = Feed(record.gate.residents, record.gate.steward)
+    act = partial(feed.carry_out, said=_said(record, event, message), first=one.res, second=other.res)
+    return await _carried_out(record, act, [one.res, other.res])
+
+
+def _said(record: Record, event: Event, message: str) -> Said:
+    return Said(event, record.actor.institution, message, record.actor.reference)
+
+
+def _asked(inputs: Inputs, side: str) -> Registration:
+    reference = next(iter(inputs.all(f"{side}-patient")), None)
+    text = reference.get("reference") if isinstance(reference, dict) else reference
+    given = inputs.all(f"{side}-patient-identifier")
+    if not (text or given) or len(given) > MOST_IDENTIFIERS:
+        raise Invalid("fhir.terminology.parameter-needed", name=f"{side}-patient")
+    pairs = []
+    for one in given:
+        system, value = (one.get("system"), one.get("value")) if isinstance(one, dict) else (None, None)
+        if not (isinstance(system, str) and isinstance(value, str) and system and value):
+            raise Invalid("identity.merge-identifier", at=f"{side}-patient-identifier")
+        pairs.append((system, value))
+    if text is not None and not isinstance(text, str):
+        raise Invalid("identity.merge-identifier", at=f"{side}-patient")
+    return Registration(text, tuple(pairs))
+
+
+async def _meant(record: Record, asked: Registration, *, own: bool) -> Stored:
+    """Returns the one registration that is meant. Raises NotFound, MultipleMatches.
+
+    own: only of the actor's institution, and he changes it; others are not to be told from none.
+    """
+    ids: list[str] | None = None
+    if asked.reference is not None:
+        target = local_target(relative(asked.reference, record.store.bases))
+        if target is None or target[0] != "Patient":
+            raise Invalid("identity.whom", at="source-patient")
+        ids = [target[1]]
+    async with record.store.pool.connection() as connection:
+        for system, value in asked.identifiers:
+            pair = ("identifier", f"{_escaped(system)}|{_escaped(value)}")
+            query = await record.read_query("Patient", [pair], strict=True)
+            found = await record.store.searcher.matches(
+                connection, "Patient", query.node, MOST_IDENTIFIERS, record.sight
+            )
+            ids = found if ids is None else [one for one in ids if one in found]
+        names = [("Patient", one) for one in ids or ()]
+        located = await record.store.reader.locate(connection, names, record.sight)
+        there = [one.stored for one in located.values() if one.stored is not None and not one.stored.deleted]
+        if own:
+            mine = await written_by(connection, record.institution, [one.res for one in there])
+            there = [one for one in there if one.res in mine]
+    if len(there) > 1:
+        raise MultipleMatches("identity.merge-several")
+    if not there:
+        raise NotFound
+    if own:
+        await record.may_change(there[0])
+    return there[0]
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{sign}" if sign in "\\|,$" else sign for sign in text)
+
+
+async def _carried_out(
+    record: Record, act: Callable[[asyncpg.Connection], Awaitable[Answer]], patients: Sequence[int]
+) -> Answer:
+    """Carries an act out with its audit row. Who decides about the same at the same time is waited for."""
+    for _ in range(ATTEMPTS):
+        try:
+            async with record.store.pool.connection_for_locks() as connection, connection.transaction():
+                answer = await act(connection)
+                await record.leave_row_within(connection, MERGE, 200, sorted(patients))
+            return answer
+        except Conflict:
+            continue
+    raise Conflict
+
+
+async def _told(
+    record: Record, call: Call, answer: Answer, registrations: Sequence[Stored], *, preview: bool
+) -> Resource:
+    """Returns what came of it: an OperationOutcome, and the golden Patient of whom it is then."""
+    text = f"identity.merge-{'would-be-' if preview else ''}{answer.outcome}"
+    severity, code = ("warning", "business-rule") if answer.outcome == "asked" else ("information", "informational")
+    issue = {"severity": severity, "code": code, "details": {"text": say(text, call.language)}}
+    said: list[Resource] = [{"name": "outcome", "resource": {"resourceType": "OperationOutcome", "issue": [issue]}}]
+    if answer.outcome == "asked":
+        return parameters(*said)
+    numbers = [one.res for one in registrations]
+    async with record.store.pool.connection() as connection:
+        rows = await connection.fetch(SQL["residents_of"], numbers)
+        of = {row["patient"]: row["resident"] for row in rows}
+        located = await record.store.reader.of_residents(connection, sorted(set(of.values())), record.sight)
+    seen = [one.stored for each in located.values() for one in each if one.stored is not None]
+    resident = of[numbers[1]]
+    whole = golden(resident, record.store.ids.id_of(resident), await record.shown(seen))
+    said.append({"name": "result", "resource": whole.resource})
+    if answer.act is not None:
+        said.append({"name": "id", "valueInteger": answer.act})
+    return parameters(*said)

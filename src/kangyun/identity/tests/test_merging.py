@@ -1,0 +1,202 @@
+"""Institutions say of their registrations that they are one person's, or two's: by `Patient/$merge`, and as a message
+of HL7 v2 will. Over HTTP, on a database."""
+
+import pytest
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.operations.merging import told_by_feed
+from kangyun.base.errors import NotFound
+from kangyun.identity.feeding import EVENTS
+
+ONE, OTHER = "11010519491231002X", "110101199003070011"
+MRN = "urn:oid:2.16.156.10011.9.1"
+
+
+@pytest.fixture
+def registered(hospital, person):
+    """Registers somebody at a hospital and returns the id of the Patient."""
+
+    async def registered_(mrn, *args, at="a", **more):
+        resource = person(*args, **more) | {}
+        resource["identifier"] = [*resource.get("identifier", ()), {"system": MRN, "value": mrn}]
+        answer = await hospital(at).post("Patient", json=resource)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    return registered_
+
+
+def asked(source, target, **more):
+    def named(side, one):
+        if "/" in one:
+            return {"name": f"{side}-patient", "valueReference": {"reference": one}}
+        return {"name": f"{side}-patient-identifier", "valueIdentifier": {"system": MRN, "value": one}}
+
+    given = [named("source", source), named("target", target)]
+    given += [{"name": name, "valueBoolean": value} for name, value in more.items()]
+    return {"resourceType": "Parameters", "parameter": given}
+
+
+def outcome(answer):
+    """Severity of what came of it, and the golden Patient's references."""
+    said = {one["name"]: one for one in answer.json()["parameter"]}
+    golden = said.get("result", {}).get("resource", {"link": []})
+    links = {one["other"]["reference"].removeprefix("Patient/") for one in golden["link"]}
+    return said["outcome"]["resource"]["issue"][0]["severity"], links
+
+
+async def evidence(client, patient):
+    said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
+    decisions = [{one["name"]: one for one in part["part"]} for part in said if part["name"] == "decision"]
+    newest = next(one for one in decisions if one["patient"]["valueReference"]["reference"] == f"Patient/{patient}")
+    return newest["kind"]["valueCode"], newest["evidence"]["valueString"]
+
+
+async def test_an_institution_merges_its_own_and_it_is_taken_back(
+    registered, resident, client, hospital, ask, newest_decision
+):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "王某")
+    before = [(await client.get(f"Patient/{one}")).content for one in (kept, given_up)]
+    was = [await resident(one) for one in (kept, given_up)]
+    answer = await hospital("a").post("Patient/$merge", json=asked("2", "1"), headers={"x-request-id": "message-7"})
+    assert outcome(answer) == ("information", {kept, given_up})
+    assert (await resident(kept))[1] == {kept, given_up}
+    kind, said = await evidence(client, given_up)
+    assert kind == "feed"
+    assert {"Organization/a", "message-7", "merge"} <= set(said.replace('"', " ").split())
+    assert [(await client.get(f"Patient/{one}")).content for one in (kept, given_up)] == before
+    await ask("$undo-link", id=await newest_decision(given_up))
+    assert [await resident(one) for one in (kept, given_up)] == was
+
+
+async def test_it_binds_the_rules(registered, resident, hospital, client):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "王某")
+    await hospital("a").post("Patient/$merge", json=asked(f"Patient/{given_up}", f"Patient/{kept}"))
+    changed = (await client.get(f"Patient/{given_up}")).json() | {"name": [{"text": "王某某"}]}
+    assert (await hospital("a").put(f"Patient/{given_up}", json=changed)).status_code == 200
+    assert (await resident(kept))[1] == {kept, given_up}
+
+
+@pytest.mark.parametrize(
+    "more", [{"name": "王建国", "birth": "1990-03-07", "number": OTHER}, {"name": "李四", "birth": "1990-03-07"}]
+)
+async def test_what_contradicts_is_asked(registered, resident, hospital, client, ask, more):
+    kept, given_up = await registered("1", number=ONE), await registered("2", **more)
+    answer = await hospital("a").post("Patient/$merge", json=asked("2", "1"))
+    assert outcome(answer) == ("warning", set())
+    assert (await resident(kept))[1] == {kept}
+    questions = (await client.get("$link-questions")).json()["parameter"]
+    kinds = {one["name"]: one for one in questions[-1]["part"]}
+    assert kinds["kind"]["valueCode"] == "feed-merge"
+    assert kinds["patient"]["valueReference"] == {"reference": f"Patient/{given_up}"}
+    await ask("$answer-link", id=kinds["id"]["valueInteger"], same=True)
+    assert (await resident(kept))[1] == {kept, given_up}
+
+
+async def test_a_preview_changes_nothing(registered, resident, hospital):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "王某")
+    answer = await hospital("a").post("Patient/$merge", json=asked("2", "1", preview=True))
+    assert outcome(answer) == ("information", {kept, given_up})
+    assert (await resident(kept))[1] == {kept}
+
+
+async def test_once_more_is_nothing_new(registered, hospital, client):
+    await registered("1", number=ONE)
+    await registered("2", "王某")
+    first, second = [await hospital("a").post("Patient/$merge", json=asked("2", "1")) for _ in range(2)]
+    assert outcome(first) == outcome(second)
+    assert "id" in [one["name"] for one in first.json()["parameter"]]
+    assert "id" not in [one["name"] for one in second.json()["parameter"]]
+
+
+async def test_another_hospitals_is_nobody(registered, resident, hospital):
+    own, others = await registered("1", number=ONE, at="b"), await registered("2", "王某")
+    nobody = (await hospital("b").post("Patient/$merge", json=asked("none", "1"))).json()["issue"]
+    for one in ("2", f"Patient/{others}"):
+        answer = await hospital("b").post("Patient/$merge", json=asked(one, "1"))
+        assert (answer.status_code, answer.json()["issue"]) == (404, nobody)
+    assert (await resident(own))[1] == {own}
+
+
+async def test_a_steward_merges_what_contradicts(registered, resident, client):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "李四", number=OTHER, at="b")
+    answer = await client.post("Patient/$merge", json=asked(f"Patient/{given_up}", "1"))
+    assert outcome(answer) == ("information", {kept, given_up})
+    assert (await evidence(client, given_up))[0] == "steward"
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (asked("1", "1"), 400),
+        (asked("9", "1"), 404),
+        (asked("Observation/x", "1"), 400),
+        (asked("3", "1"), 412),
+        ({"resourceType": "Parameters", "parameter": asked("2", "1")["parameter"][:1]}, 400),
+        (asked("2", "1", **{"delete-source": True}), 400),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(registered, client, given, status):
+    await registered("1", number=ONE)
+    for mrn in ("2", "3", "3"):
+        await registered(mrn, "王某")
+    assert (await client.post("Patient/$merge", json=given)).status_code == status
+
+
+# --- as messages say it
+
+
+@pytest.fixture
+def message(platform):
+    """A message of HL7 v2 of hospital A about two of its numbers: `await message("A24", "1", "2")`."""
+
+    async def message_(event, first, second, institution="a"):
+        actor = Actor(f"Device/{institution}", "", f"Organization/{institution}", "TREAT", role="application")
+        record = await platform.gate.open(actor, Circumstances("MLLP ADT", "", "message"))
+        answer = await told_by_feed(record, EVENTS[event], [(MRN, first)], [(MRN, second)], f"MSG-{event}")
+        return answer.outcome
+
+    return message_
+
+
+@pytest.mark.parametrize("event", ["A24", "A40"])
+async def test_linked_by_a_message(registered, resident, message, client, event):
+    first, second = await registered("1", number=ONE), await registered("2", "王某")
+    assert [await message(event, "2", "1") for _ in range(2)] == ["done", "already"]
+    assert (await resident(first))[1] == {first, second}
+    assert f"MSG-{event}" in (await evidence(client, second))[1]
+
+
+async def test_parted_by_a_message(registered, resident, message, person, hospital, ask, newest_decision):
+    first, second = await registered("1"), await registered("2")
+    assert (await resident(first))[1] == {first, second}
+    assert [await message("A37", "1", "2") for _ in range(2)] == ["done", "already"]
+    assert (await resident(second))[1] == {second}
+    again = person(telecom=[{"system": "phone", "value": "13812345678"}]) | {"id": second}
+    assert (await hospital("a").put(f"Patient/{second}", json=again)).status_code == 200
+    assert (await resident(second))[1] == {second}
+    await ask("$undo-link", id=await newest_decision(second))
+    assert (await resident(first))[1] == {first, second}
+
+
+async def test_two_with_one_number_are_not_parted_by_a_message(registered, resident, message, client):
+    first, second = await registered("1", number=ONE), await registered("2", number=ONE)
+    assert await message("A37", "1", "2") == "asked"
+    assert (await resident(first))[1] == {first, second}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    assert {"name": "kind", "valueCode": "feed-part"} in question["part"]
+
+
+async def test_two_who_are_apart_are_kept_apart(registered, resident, message, person, hospital):
+    first, second = await registered("1", number=ONE), await registered("2", "王某")
+    assert [await message("A37", "1", "2") for _ in range(2)] == ["done", "already"]
+    same = person(number=ONE) | {"id": second}
+    assert (await hospital("a").put(f"Patient/{second}", json=same)).status_code == 200
+    assert (await resident(first))[1] == {first}
+
+
+async def test_no_message_is_about_anothers(registered, message):
+    await registered("1", number=ONE)
+    await registered("2", "王某")
+    with pytest.raises(NotFound):
+        await message("A40", "2", "1", institution="b")
