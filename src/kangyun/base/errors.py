@@ -17,6 +17,7 @@ class Issue(msgspec.Struct, frozen=True):
     """One thing to say in an OperationOutcome.
 
     `text` is a text id, `parameters` fill its places, `at` is a FHIRPath into what the caller sent.
+    `diagnostics`: words that a profile prescribes to be said as they are.
     """
 
     severity: Severity
@@ -24,6 +25,7 @@ class Issue(msgspec.Struct, frozen=True):
     text: str
     at: str | None = None
     parameters: dict[str, str | int] = {}
+    diagnostics: str | None = None
 
 
 def located(issue: Issue, place: str) -> Issue:

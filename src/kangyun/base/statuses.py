@@ -11,8 +11,11 @@ STATUS_BY_ISSUE_CODE = {
     412, "multiple-matches": 412, "business-rule": 422, "processing": 422, "throttled": 429, "exception": 500,
     "too-costly": 422, "too-long": 413, "not-supported": 400, "transient": 503, "timeout": 504, "security": 403,
 }  # fmt: skip
-# HTTP tells these apart, where FHIR has one issue type for all: "not-supported", "timeout".
-STATUS_BY_TEXT = {"web.no-such-method": 405, "web.format": 406, "web.body-too-slow": 408, "web.media-type": 415}
+# HTTP tells these apart, where FHIR has one issue type for all: "not-supported", "timeout", "code-invalid" (ITI-83).
+STATUS_BY_TEXT = {
+    "web.no-such-method": 405, "web.format": 406, "web.body-too-slow": 408, "web.media-type": 415,
+    "identity.pix-source-domain": 400, "identity.pix-target-domain": 403,
+}  # fmt: skip
 
 
 def status_of(error: BaseException) -> int:

@@ -37,6 +37,11 @@ COMMON = (
 WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket"
 SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+# IHE actors: cross-references of identifiers (ITI-83, ITI-104), search and match of patients (ITI-78, ITI-119).
+PROFILES = (
+    "https://profiles.ihe.net/ITI/PIXm/CapabilityStatement/IHE.PIXm.Manager",
+    "https://profiles.ihe.net/ITI/PDQm/CapabilityStatement/IHE.PDQm.PatientDemographicsSupplier",
+)
 # Carried out by jobs and not by `access.operations`: (name, type or None for the system, definition).
 BULK = (
     ("export", None, "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
@@ -56,6 +61,7 @@ def capability_statement(base: str, known: Known, started: datetime, cors: bool 
     referring = _referring(known)
     return _head("CapabilityStatement", "Kangyun", base, f"{base}/metadata", started) | {
         "title": "康云 Kangyun",
+        "instantiates": list(PROFILES),
         "fhirVersion": definitions().version,
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],

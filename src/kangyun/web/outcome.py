@@ -46,6 +46,8 @@ def _issue(issue: Issue, language: Language) -> Resource:
             "text": say(issue.text, language, _sayable(issue.parameters)),
         },
     }
+    if issue.diagnostics:
+        said["diagnostics"] = issue.diagnostics
     if issue.at:
         said["expression"] = [_UNPRINTED.split(issue.at, maxsplit=1)[0]]
     return said

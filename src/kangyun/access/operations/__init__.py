@@ -14,6 +14,7 @@ from kangyun.access.operations.certificates import TYPES, bind_certificate, end_
 from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
+from kangyun.access.operations.ihe_pix import ihe_pix
 from kangyun.access.operations.match import match
 from kangyun.access.operations.merging import merge
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
@@ -191,6 +192,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "match", _TYPE, match, f"{_DEFINED}Patient-match",
         (Input("resource", "Patient"), Input("onlyCertainMatches", "boolean"), Input("count", "integer")), _PATIENT,
         body="resource",
+    ),
+    Operation(
+        "ihe-pix", _TYPE, ihe_pix, "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix",
+        (Input("sourceIdentifier", "string"), Input("targetSystem", "uri", True)), _PATIENT,
     ),
     Operation(
         "merge", _TYPE, merge, "urn:kangyun:operation:merge",

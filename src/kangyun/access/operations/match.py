@@ -54,7 +54,9 @@ async def match(record: Record, call: Call) -> Resource:
             for resident, one in near.items()
         ]
         found = [one for verdict in verdicts if (one := graded(verdict)) is not None]
-        found = [one for one in found if one.grade == "certain" or not only_certain]
+        if only_certain:
+            found = [one for one in found if one.grade == "certain"]
+            found = found if len(found) == 1 else []  # Of several none is the one who is meant.
         found.sort(key=lambda one: (-one.score, -one.bits, one.resident))
         found = found[: COUNT if count is None else max(min(count, LARGEST), 1)]
         located = await store.reader.of_residents(connection, [one.resident for one in found], record.sight)

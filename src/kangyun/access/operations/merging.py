@@ -16,6 +16,7 @@ from typing import Final
 import asyncpg
 
 from kangyun.access.opened import written_by
+from kangyun.access.operations.ihe_pix import escaped
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.operations.who_is_who import is_steward
 from kangyun.access.record import Record
@@ -138,7 +139,7 @@ async def _meant(record: Record, asked: Registration, *, own: bool) -> Stored:
         ids = [target[1]]
     async with record.store.pool.connection() as connection:
         for system, value in asked.identifiers:
-            pair = ("identifier", f"{_escaped(system)}|{_escaped(value)}")
+            pair = ("identifier", f"{escaped(system)}|{escaped(value)}")
             query = await record.read_query("Patient", [pair], strict=True)
             found = await record.store.searcher.matches(
                 connection, "Patient", query.node, MOST_IDENTIFIERS, record.sight
@@ -157,10 +158,6 @@ async def _meant(record: Record, asked: Registration, *, own: bool) -> Stored:
     if own:
         await record.may_change(there[0])
     return there[0]
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in "\\|,$" else sign for sign in text)
 
 
 async def _carried_out(

@@ -20,6 +20,17 @@ from kangyun.fhir.search.paths import Path, branches, parse, types_at
 # Answered from columns, by operations of their own, or not at all; never extracted.
 _NOT_EXTRACTED = {"_id", "_lastUpdated", "_content", "_text", "_filter", "_query"}
 
+_EXTENSION = "Patient.extension('http://hl7.org/fhir/StructureDefinition/%s')"
+_CORRECTED = {
+    "http://hl7.org/fhir/SearchParameter/patient-extensions-Patient-mothersMaidenName": " | ".join(
+        _EXTENSION % name for name in ("patient-mothersMaidenName", "patient-extensions-Patient-mothersMaidenName")
+    )
+}
+"""By url: expressions in the place of published ones that name an extension that there is not, besides what they name.
+
+Source: https://hl7.org/fhir/R4/extension-patient-mothersmaidenname.html
+"""
+
 HIERARCHIES = {"DeviceDefinition": "parent", "Encounter": "part-of", "Location": "partof", "Organization": "partof"}
 """By resource type: the parameter that says what one is a part of. R4 allows one such reference, so they make trees.
 
@@ -126,10 +137,11 @@ def _begins_at(branch: str, resource_type: str) -> bool:
 
 
 def _simple(resource_type: str, number: int, one: SearchParameter) -> Parameter:
-    texts = branches(one.expression) if one.expression and one.type != "special" else []
+    expression = _CORRECTED.get(one.url, one.expression)
+    texts = branches(expression) if expression and one.type != "special" else []
     paths = [parse(text, resource_type) for text in texts]
     known = tuple(path for path in paths if path is not None)
-    formula = one.expression if len(known) < len(paths) else None
+    formula = expression if len(known) < len(paths) else None
     return Parameter(
         *(resource_type, one.code, one.type, number, one.url),
         paths=() if formula else known,
