@@ -110,17 +110,19 @@ class ResidentIndex:
         written = {one.res: one.resource for one in patients if one.resource is not None}
         # Who was deleted, and comes back, is whose he was.
         again = [one.res for one in patients if one.resource is not None and (one.version > 1 or one.chosen)]
-        await self._carry_out(connection, written, again, envelope.actor)
+        # What was imported has happened long ago: subscribers are told of it as little as of the Patients themselves.
+        await self._carry_out(connection, written, again, envelope.actor, told=not envelope.historic)
 
     async def register(self, connection: asyncpg.Connection, patients: Mapping[int, Resource], actor: str) -> None:
         """Decides whose Patients are that stand in the record, by number, as if they came now. The caller holds their
         locks. Raises Stale for more."""
-        await self._carry_out(connection, patients, list(patients), actor)
+        await self._carry_out(connection, patients, list(patients), actor, told=False)
 
     async def _carry_out(
-        self, connection: asyncpg.Connection, patients: Mapping[int, Resource], again: Sequence[int], actor: str
-    ) -> None:
-        """again: those that may be in the index already."""
+        self, connection: asyncpg.Connection, patients: Mapping[int, Resource], again: Sequence[int], actor: str, *,
+        told: bool,
+    ) -> None:  # fmt: skip
+        """again: those that may be in the index already. told: whether subscribers are."""
         read = {res: self._rules.read(resource) for res, resource in patients.items()}
         known = await self.known(connection, again) if again else {}
         await self._lock(connection, [read[res] for res in again])
@@ -129,7 +131,7 @@ class ResidentIndex:
         }
         if fresh:
             known = {res: one for res, one in known.items() if res in fresh}
-            await _Round(self, connection, actor, fresh, known).carry_out()
+            await _Round(self, connection, actor, fresh, known, told).carry_out()
 
     async def _lock(self, connection: asyncpg.Connection, readings: Sequence[Reading]) -> None:
         """Makes sure of the locks of what no operation told before: of patches. Raises Stale."""
@@ -229,7 +231,7 @@ class ResidentIndex:
 
 async def forget(connection: asyncpg.Connection, patients: Sequence[int], resources: Sequence[int]) -> None:
     """Removes all that the index holds of registrations that are erased, its decisions about them included."""
-    for name in ("forget_registrations", "forget_decisions", "forget_questions", "forget_not_same"):
+    for name in _FORGETTING:
         await connection.execute(SQL[name], list(patients))
 
 
@@ -244,13 +246,14 @@ class _Round:
 
     def __init__(
         self, index: ResidentIndex, connection: asyncpg.Connection, actor: str,
-        fresh: Mapping[int, Reading], known: Mapping[int, Known],
+        fresh: Mapping[int, Reading], known: Mapping[int, Known], told: bool,
     ) -> None:  # fmt: skip
         self._index = index
         self._connection = connection
         self._actor = actor
         self._fresh = fresh
         self._known = known
+        self._told = told
         self._not_same: set[tuple[int, int]] = set()
         self._decided: list[Decided] = []
         self._residents: dict[int, Neighbour] = {}
@@ -329,7 +332,7 @@ class _Round:
             await self._move(joining, before)
         noted = [one for one in self._decided if one.kind]
         if noted:
-            await self._connection.fetch(SQL["note_decisions"], *self._columns(noted))
+            await self._connection.execute(SQL["note_decisions"], *self._columns(noted), self._told)
         await self._ask()
 
     async def _keep(self) -> None:
@@ -380,4 +383,5 @@ def _label(patient: int) -> bytes:
     return patient.to_bytes(8, "big")
 
 
+_FORGETTING = ("forget_registrations", "forget_untold", "forget_decisions", "forget_questions", "forget_not_same")
 _FIELDS = msgspec.msgpack.Decoder(dict[str, tuple[str, ...]])

@@ -174,5 +174,5 @@ class Steward:
             )
             for patient, resident in moving.items()
         ]
-        await connection.execute(SQL["note_decisions"], *map(list, zip(*noted, strict=True)))
+        await connection.execute(SQL["note_decisions"], *map(list, zip(*noted, strict=True)), True)
         return number

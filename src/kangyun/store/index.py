@@ -45,10 +45,10 @@ CLINICAL_DATE = {
 }  # fmt: skip
 # Of the parameters that place a resource in the Patient compartment, these say whom it is about.
 ABOUT = ("patient", "subject", "beneficiary", "individual", "subscriber")
-# Nor does the compartment have what is done for somebody, worn by him, or answered by him.
+# Nor does the compartment have what is done for somebody, worn by him, or answered by him, or says whose he is.
 ALSO_ABOUT = {
     "Device": ("patient",), "DeviceMetric": ("patient",), "GuidanceResponse": ("patient", "subject"),
-    "QuestionnaireResponse": ("source",), "Task": ("patient",),
+    "Linkage": ("item",), "QuestionnaireResponse": ("source",), "Task": ("patient",),
 }  # fmt: skip
 UCUM = "http://unitsofmeasure.org"
 MOST_SAID = 600

@@ -69,10 +69,24 @@ DELETE FROM registration_key AS x USING gone WHERE x.patient = gone.patient AND 
 INSERT INTO resident_link (patient, resident) SELECT * FROM unnest($1::int8[], $2::int8[]);
 
 -- name: note_decisions
-INSERT INTO resident_decision (patient, former, resident, kind, actor, model, bits, act, undoes, evidence)
-SELECT * FROM unnest(
-    $1::int8[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::int8[], $9::int8[], $10::bytea[]
-);
+-- $11: whether subscribers are to be told, of what makes registrations one resident's or two's.
+WITH noted AS (
+    INSERT INTO resident_decision (patient, former, resident, kind, actor, model, bits, act, undoes, evidence)
+    SELECT * FROM unnest(
+        $1::int8[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::int8[], $9::int8[], $10::bytea[]
+    ) RETURNING id, patient, kind
+)
+INSERT INTO resident_untold (decision, patient) SELECT id, patient FROM noted WHERE $11 AND kind <> 'new';
+
+-- name: untold
+-- The oldest decisions that subscribers are not told of, with the institution of the registration.
+SELECT u.decision, u.patient, d.resident, d.former, d.kind, i.reference AS institution
+FROM resident_untold AS u JOIN resident_decision AS d ON d.id = u.decision
+LEFT JOIN resource AS r ON r.res = u.patient AND NOT r.deleted AND {visible:r} LEFT JOIN institution AS i ON i.id = r.institution
+ORDER BY u.decision LIMIT $1;
+
+-- name: told
+DELETE FROM resident_untold WHERE decision = ANY ($1::int8[]);
 
 -- name: ask
 INSERT INTO resident_question (patient, resident, kind, bits, evidence)
@@ -140,3 +154,6 @@ DELETE FROM resident_question WHERE patient = ANY ($1::int8[]);
 
 -- name: forget_not_same
 DELETE FROM not_same WHERE patient = ANY ($1::int8[]) OR other = ANY ($1::int8[]);
+
+-- name: forget_untold
+DELETE FROM resident_untold WHERE patient = ANY ($1::int8[]);
