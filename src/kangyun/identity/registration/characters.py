@@ -81,6 +81,16 @@ def look_alike(one: str, other: str) -> bool:
     return strokes <= 2 and corners == 4
 
 
+def made_of(whole: str, parts: str) -> bool:
+    """Whether a character may be written as its parts: 燚 as 火火火火. By the first and last of its code of Cangjie."""
+    shape, first, last = (_shapes().get(sign) for sign in (whole, parts[0], parts[-1]))
+    if not (shape and first and last and shape.cangjie and first.cangjie and last.cangjie):
+        return False
+    return (
+        shape.cangjie[0] == first.cangjie[0] and shape.cangjie[-1] == last.cangjie[-1] and first.strokes < shape.strokes
+    )
+
+
 def _common(a: str, b: str) -> int:
     """Returns how many signs two strings begin with in common."""
     return next((place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -28,9 +28,9 @@ class Graded(NamedTuple):
 
 ID_GRADES = ("same", "slip", "elsewhere", "same-birth")
 PHONE_GRADES = ("same", "tail", "slip")
-DATE_GRADES = ("same", "swapped", "slip", "transposed", "year", "decade", "default")
+DATE_GRADES = ("same", "swapped", "month", "default", "slip", "transposed", "year", "decade")
 DIVISION_GRADES = ("village", "town", "county", "city", "province")
-ADDRESS_GRADES = ("same", "door", "place", "town", "county", "city")
+ADDRESS_GRADES = ("same", "door", "place", "other-door", "town", "county", "city")
 SEX_GRADES = ("same",)
 
 
@@ -68,8 +68,8 @@ def phone(one: str, other: str) -> int:
 def birth_date(one: str, other: str) -> int:
     """Grades two dates, with dashes or without.
 
-    `slip`: one digit wrong. `year`: one year more or less, same day. `decade`: ten years. `default`: the same year, and
-    1 January or no day stands for what nobody knew.
+    `month`: one month, and the first or no day stands for what nobody knew. `default`: one year, and 1 January does.
+    `slip`: one digit wrong. `year`: one year more or less, same day. `decade`: ten years.
     """
     if one == other:
         return 0
@@ -77,16 +77,26 @@ def birth_date(one: str, other: str) -> int:
     if a == b:
         return 0
     if len(a) != 8 or len(b) != 8 or not (a + b).isdecimal():
-        return 6 if len(min(a, b, key=len)) in (4, 6) and (a.startswith(b) or b.startswith(a)) else len(DATE_GRADES)
-    if a[:4] == b[:4] and a[4:6] == b[6:] and a[6:] == b[4:6]:
-        return 1
+        return _not_to_the_day(a, b)
+    if a[:4] == b[:4]:
+        if a[4:6] == b[6:] and a[6:] == b[4:6]:
+            return 1
+        if a[4:6] == b[4:6] and "01" in (a[6:], b[6:]):
+            return 2
+        if "0101" in (a[4:], b[4:]):
+            return 3
     if len(differing(a, b)) == 1:
-        return 2
+        return 4
     if transposed(a, b):
-        return 3
-    if a[4:] == b[4:] and abs(int(a[:4]) - int(b[:4])) in (1, 10):
-        return 4 if abs(int(a[:4]) - int(b[:4])) == 1 else 5
-    return 6 if a[:4] == b[:4] and "0101" in (a[4:], b[4:]) else len(DATE_GRADES)
+        return 5
+    years = abs(int(a[:4]) - int(b[:4])) if a[4:] == b[4:] else 0
+    return 6 if years == 1 else 7 if years == 10 else len(DATE_GRADES)
+
+
+def _not_to_the_day(one: str, other: str) -> int:
+    """Grades two dates one of which is a year or a month."""
+    short, long = sorted((one, other), key=len)
+    return {4: 3, 6: 2}.get(len(short), len(DATE_GRADES)) if long.startswith(short) else len(DATE_GRADES)
 
 
 def division(one: str, other: str) -> int:
@@ -101,17 +111,20 @@ def division(one: str, other: str) -> int:
 
 
 def address(one: str, other: str) -> int:
-    """Grades two addresses as they were written. `door`: one place, and all that both count there agrees."""
+    """Grades two addresses as they were written.
+
+    `door`: one place, and all that both count there agrees. `other-door`: one place, and something does not agree.
+    """
     if one == other:
         return 0
     a, b = addresses.read(one), addresses.read(other)
     if a.text == b.text:
         return 0
     if _differ(a.city, b.city) or _differ(a.county, b.county):
-        return 5 if a.city and a.city == b.city else len(ADDRESS_GRADES)
+        return 6 if a.city and a.city == b.city else len(ADDRESS_GRADES)
     if a.places & b.places and not _differ(a.town, b.town):
-        return 1 if _one_door(a.doors, b.doors) else 2
-    for grade, (x, y) in enumerate(((a.town, b.town), (a.county, b.county), (a.city, b.city)), 3):
+        return _doors(a.doors, b.doors)
+    for grade, (x, y) in enumerate(((a.town, b.town), (a.county, b.county), (a.city, b.city)), 4):
         if x and x == y:
             return grade
     return len(ADDRESS_GRADES)
@@ -136,9 +149,12 @@ def _differ(one: str, other: str) -> bool:
     return bool(one and other and one != other)
 
 
-def _one_door(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+def _doors(one: Mapping[str, str], other: Mapping[str, str]) -> int:
+    """Grades what is counted at one place."""
     shared = one.keys() & other.keys()
-    return bool(shared) and all(one[unit] == other[unit] for unit in shared)
+    if not shared:
+        return 2
+    return 1 if all(one[unit] == other[unit] for unit in shared) else 3
 
 
 COMPARATORS: Mapping[str, Graded] = {

@@ -9,9 +9,17 @@ A slip in one of name, date of birth and sex does not contradict, nor does what 
 from collections.abc import Callable
 from datetime import date
 
-from kangyun.identity.registration.comparing import DATE_GRADES, birth_date
+from kangyun.identity.registration import names
+from kangyun.identity.registration.comparing import (
+    ADDRESS_GRADES,
+    DATE_GRADES,
+    PHONE_GRADES,
+    address,
+    birth_date,
+    phone,
+)
 from kangyun.identity.registration.fields import Fields, digits
-from kangyun.identity.registration.naming import OTHER, chinese_name
+from kangyun.identity.registration.naming import OTHER, PARTS, VARIANT, chinese_name, folded
 from kangyun.identity.registration.numbering import MOTHERHOOD_YEARS
 
 _UNKNOWN = -1
@@ -29,6 +37,33 @@ def contradiction(one: Fields, other: Fields) -> str:
     if name == OTHER:
         return "number-of-another" if other_birth or other_sex else "other-name"
     return "other-person" if other_birth and (other_sex or name == _UNKNOWN) else ""
+
+
+def renamed(arriving: Fields, holder: Fields) -> bool:
+    """Whether no name in common under one number may be a person's new name, or his name in other letters.
+
+    All else must be one person's: the date of birth to the day and the sex, as registered and not taken from the
+    number; family or given name, unless the one is in Latin letters; and telephone, door or who is to be called.
+    Whoever has a relative's card has all but the first two of these as well: where the one is who is to be called for
+    the other, it is not one person. That nobody else near bears the arriving name, the caller has to see.
+    """
+    if arriving.get("derived") or not (_shared(arriving, holder, "birth_date") and _shared(arriving, holder, "sex")):
+        return False
+    latin = [{names.read(name).kind == "latin" for name in fields.get("name", ())} for fields in (arriving, holder)]
+    if latin[0] == latin[1] and not any(_shared(arriving, holder, field) for field in ("surname", "given")):
+        return False
+    relatives = (
+        _best(arriving, holder, "contact_name", chinese_name, "name"),
+        _best(arriving, holder, "name", chinese_name, "contact_name"),
+    )
+    if any(_UNKNOWN < grade <= PARTS for grade in relatives):
+        return False
+    beside = (
+        (_best(arriving, holder, "phone", phone), PHONE_GRADES.index("tail")),
+        (_best(arriving, holder, "address", address), ADDRESS_GRADES.index("door")),
+        (_best(arriving, holder, "contact_name", chinese_name), VARIANT),
+    )
+    return any(_UNKNOWN < grade <= least for grade, least in beside)
 
 
 def of_the_dead(holder: Fields, arriving: Fields, seen: date) -> str:
@@ -53,6 +88,10 @@ def _mother_and_child(one: Fields, other: Fields, *, name: int, other_birth: boo
     generation = bool(years[0] and years[1]) and abs(years[0][0] - years[1][0]) in MOTHERHOOD_YEARS
     elder = one if generation and years[0][0] < years[1][0] else other
     return name == OTHER and other_birth and generation and "female" in elder.get("sex", ("female",))
+
+
+def _shared(one: Fields, other: Fields, field: str) -> bool:
+    return not {folded(value) for value in one.get(field, ())}.isdisjoint(map(folded, other.get(field, ())))
 
 
 def _best(one: Fields, other: Fields, field: str, compare: Callable[[str, str], int], against: str = "") -> int:

@@ -19,19 +19,20 @@ look up together with a town.
 | `nt` | name folded, town | another birth date, no number |
 | `ft` | family name folded, year of birth, town | a given name that is another with a wrong day, no number |
 | `part` | first part of a minority name, year of birth | parts left out |
-| `mum` | mother's name, year of birth | a newborn without a name |
+| `mum` | name of mother or contact, year of birth | a newborn without a name, and who came to be called otherwise |
+| `cons` | consonants of a minority or Latin name, year of birth | Latin letters for Chinese characters |
 | `kin` | contact's name folded, family name | another birth date |
 """
 
 from collections.abc import Iterable, Iterator
 
-from kangyun.identity.registration import names, pinyin
+from kangyun.identity.registration import names, pinyin, transcribed
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.registration.identifiers import certain_fields
 from kangyun.identity.registration.naming import folded
 from kangyun.identity.registration.numbering import DOUBTFUL_NUMBER, ID_NUMBER, MOTHER_NUMBER
 
-KINDS = ("id", "no", "tel", "bi", "bs", "bg", "swap", "py", "pm", "turn", "nt", "ft", "part", "mum", "kin")
+KINDS = ("id", "no", "tel", "bi", "bs", "bg", "swap", "py", "pm", "turn", "nt", "ft", "part", "mum", "kin", "cons")
 MOST = 8
 """Keys of one kind that a registration has."""
 LONGEST = 120
@@ -60,8 +61,13 @@ def keys(fields: Fields) -> tuple[str, ...]:
         "nt": _pairs(fields.get("town", ()), _rarer(read)),
         "ft": _pairs(_pairs(families, years), fields.get("town", ())),
         "part": _pairs(years, (folded(part) for name in read if name.kind == "parts" for part in _ends(name))),
-        "mum": _pairs(years, (folded(name) for name in fields.get("mother_name", ()))),
+        "mum": _pairs(
+            years, (folded(name) for field in ("mother_name", "contact_name") for name in fields.get(field, ()))
+        ),
         "kin": _pairs((folded(name) for name in fields.get("contact_name", ())), families),
+        "cons": _pairs(
+            years, (one for name, sound in zip(read, sounds, strict=True) for one in _consonants(name, sound))
+        ),
     }
     return tuple(f"{kind}:{value}" for kind in KINDS for value in _first(found[kind]))
 
@@ -97,6 +103,14 @@ def _swapped(born: str) -> Iterator[str]:
     month, day = born[4:6], born[6:]
     if month != day and day <= "12":
         yield born[:4] + min(month, day) + max(month, day)
+
+
+def _consonants(name: names.Name, sound: pinyin.Sound) -> Iterator[str]:
+    """Gives the consonants of a name that may be in other letters elsewhere, in either order of its words."""
+    if name.kind in ("parts", "latin"):
+        yield transcribed.skeleton(sound.letters)
+        if name.kind == "latin":
+            yield transcribed.skeleton("".join(sound.usual[::-1]))
 
 
 def _ends(name: names.Name) -> Iterator[str]:

@@ -45,6 +45,7 @@ class Name:
     parts:   the parts of a name of several, else the one text.
     note:    what stood beside it: (大), a title, a number.
     mother:  of a newborn without a name, its mother's name; sex: what was said with it.
+    order:   which of its mother's children it is, as far as that was said with it: 大 is 1, 小 may be 2 or 3.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Name:
     note: str = ""
     mother: str = ""
     sex: str = ""
+    order: str = ""
 
     @property
     def joined(self) -> str:
@@ -134,7 +136,9 @@ def _newborn(compact: str, note: str) -> Name | None:
             note = f"{note} {compact[found.end('mother') :]}".strip()
             sex = "female" if "女" in said else "male" if said in ("子", "男", "儿子", "男婴") else ""
             surname = found.groupdict().get("surname") or ""
-            return Name("", "newborn", surname=surname, note=note, mother=mother, sex=sex)
+            beside = compact[found.end("mother") :].replace(said, "", 1)
+            order = next((_rules().orders[sign] for sign in beside if sign in _rules().orders), "")
+            return Name("", "newborn", surname=surname, note=note, mother=mother, sex=sex, order=order)
     return None
 
 
@@ -155,6 +159,7 @@ class _Rules:
     titles: re.Pattern[str]
     latin_titles: frozenset[str]
     common: frozenset[str]
+    orders: dict[str, str]
 
 
 @cache
@@ -166,6 +171,7 @@ def _rules() -> _Rules:
         re.compile(rf"(?P<name>.+?)(?P<title>{table['titles']})"),
         frozenset(table["latin_titles"]),
         frozenset("".join(table["common"]).split()),
+        table["orders"],
     )
 
 

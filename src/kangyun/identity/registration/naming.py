@@ -4,24 +4,31 @@ The first grade that holds counts:
 
 - `exact`: the same characters, whatever the blanks, widths and dots;
 - `variant`: the same after folding traditional, variant and private-use characters;
-- `sound`: the same pinyin without tones in any reading, or a Latin name spelt as the other sounds;
+- `sound`: the same pinyin without tones in any reading, for ears and fingers that do not tell zh and z, n and l, h and
+  f, or ng and n apart too, or a Latin name spelt as the other sounds;
 - `swapped`: family and given name, or the two characters of a given name, the other way round;
-- `look-alike`: one character other, of a shape that is taken for it;
-- `parts`: of a minority or foreign name some parts, others left out or an initial;
+- `look-alike`: one character other, of a shape that is taken for it, or written as its parts: 韦昷 for 韫;
+- `parts`: of a minority or foreign name some parts, others left out, an initial, or the last cut short;
+- `transcribed`: a minority or foreign name in Latin letters, and one in Chinese characters of the same consonants;
 - `one-character`: one character other, missing or too many, in a name of three or more;
-- `given`: a given name of two characters or more under another family name;
+- `given`: a given name of two characters or more under another family name, or a husband's before one's own;
 - `near-sound`: pinyin two letters apart at most.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
-from kangyun.identity.registration import characters, pinyin
+from kangyun.identity.registration import characters, pinyin, surnames, transcribed
 from kangyun.identity.registration.names import Name, read
 from kangyun.identity.registration.slips import differing, transposed, within
 
-GRADES = ("exact", "variant", "sound", "swapped", "look-alike", "parts", "one-character", "given", "near-sound")
-EXACT, VARIANT, SOUND, SWAPPED, LOOK_ALIKE, PARTS, ONE_CHARACTER, GIVEN, NEAR_SOUND, OTHER = range(10)
+GRADES = (
+    "exact", "variant", "sound", "swapped", "look-alike", "parts", "transcribed", "one-character", "given",
+    "near-sound",
+)  # fmt: skip
+EXACT, VARIANT, SOUND, SWAPPED, LOOK_ALIKE, PARTS, TRANSCRIBED, ONE_CHARACTER, GIVEN, NEAR_SOUND, OTHER = range(11)
+MOST_PARTS = 4
+"""Characters that one may be written as: 燚 as 火火火火."""
 LEAST_LETTERS = 5
 """Letters of a pinyin or Latin name from which on two wrong ones may be a slip."""
 
@@ -50,7 +57,7 @@ def chinese_name(one: str, other: str) -> int:
     if a.kind == b.kind == "latin":
         grade = _latin(a, b)
     elif "latin" in (a.kind, b.kind):
-        grade = SWAPPED if _spelt_backwards(x, y) else OTHER
+        grade = _across(x, y)
     else:
         grade = _written(a, x.folded, b, y.folded)
     return NEAR_SOUND if grade == OTHER and _near(x, y) else grade
@@ -95,7 +102,25 @@ def _written(a: Name, x: str, b: Name, y: str) -> int:
     elif max(len(x), len(y)) > 2 and min(len(x), len(y)) > 1 and x[0] == y[0] and within(x, y, 1):
         return ONE_CHARACTER
     given = folded(a.given)
-    return GIVEN if len(given) > 1 and given == folded(b.given) else OTHER
+    if len(given) > 1 and given == folded(b.given):
+        return GIVEN
+    return _at_length(*sorted((x, y), key=len))
+
+
+def _at_length(short: str, long: str) -> int:
+    """Grades two folded names of which one may be longer by a husband's family name or a character's parts."""
+    more = len(long) - len(short)
+    if len(short) < 2 or not 1 <= more <= MOST_PARTS - 1:
+        return OTHER
+    if long.endswith(short):
+        return GIVEN if surnames.split(long)[0] == long[:more] else OTHER
+    return LOOK_ALIKE if any(_in_parts(short, long, place, more + 1) for place in range(1, len(short))) else OTHER
+
+
+def _in_parts(short: str, long: str, place: int, parts: int) -> bool:
+    """Whether the longer name has parts in the place of one character of the shorter."""
+    written = long[place : place + parts]
+    return short[:place] + written + short[place + 1 :] == long and characters.made_of(short[place], written)
 
 
 def _turned(name: Name, whole: str) -> str:
@@ -117,8 +142,17 @@ def _some_parts(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     if len(short) == 1:
         return len(short[0]) >= 3 and (whole.startswith(short[0]) or whole.endswith(short[0]))
     rest, full = list(long), False
-    for part in short:
-        found = next((place for place, candidate in enumerate(rest) if _is_short_for(part, candidate)), None)
+    for nth, part in enumerate(short, 1):
+        # Where a field ends, it is the last part that is cut.
+        cut = nth == len(short)
+        found = next(
+            (
+                place
+                for place, whole in enumerate(rest)
+                if _is_short_for(part, whole) or (cut and whole.startswith(part))
+            ),
+            None,
+        )
         if found is None:
             return False
         full = full or (rest[found] == part and len(part) > 1)
@@ -147,8 +181,10 @@ def _latin(a: Name, b: Name) -> int:
     return OTHER
 
 
-def _spelt_backwards(x: _Known, y: _Known) -> bool:
-    """Whether a Latin name is a Chinese one's pinyin with the given name first: WEI ZHANG."""
+def _across(x: _Known, y: _Known) -> int:
+    """Grades a Latin name and a Chinese one: its pinyin with the given name first, WEI ZHANG, or its consonants."""
     latin, han = (x, y) if x.name.kind == "latin" else (y, x)
     usual, count = han.sound.usual, len(han.name.surname)
-    return "".join((*usual[count:], *usual[:count])) == latin.sound.letters
+    if "".join((*usual[count:], *usual[:count])) == latin.sound.letters:
+        return SWAPPED
+    return TRANSCRIBED if transcribed.alike(usual, latin.name.parts) else OTHER

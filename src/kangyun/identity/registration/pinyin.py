@@ -9,17 +9,21 @@ from typing import NamedTuple
 from kangyun.identity.registration import characters, surnames
 from kangyun.identity.registration.names import Name
 
+_INITIALS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("n", "l"), ("h", "f"))
+
 
 class Sound(NamedTuple):
     """How a name may sound.
 
     usual:    a syllable for each character, as it is usually read; for Latin words the words.
     readings: for each character all that it may be read as.
+    heard:    the same for who does not tell zh and z, n and l, h and f, or ng and n apart: input methods call it fuzzy.
     letters:  the usual reading without blanks: zhangwei.
     """
 
     usual: tuple[str, ...]
     readings: tuple[frozenset[str], ...]
+    heard: tuple[frozenset[str], ...]
     letters: str
 
     @property
@@ -32,7 +36,8 @@ def sound(name: Name) -> Sound:
     """Returns how a name may sound."""
     if name.kind == "latin":
         words = tuple(_spelt(word) for word in name.parts)
-        return Sound(words, tuple(frozenset((word,)) for word in words), "".join(words))
+        spelt = tuple(frozenset((word,)) for word in words)
+        return Sound(words, spelt, tuple(frozenset((_heard(word),)) for word in words), "".join(words))
     alternatives = [_readings(sign) for sign in name.joined]
     family = surnames.surname_readings().get(name.surname, ())
     if len(name.surname) == 1 and family:
@@ -42,14 +47,23 @@ def sound(name: Name) -> Sound:
             alternatives[place] = tuple(dict.fromkeys((syllable, *alternatives[place])))
     kept = [readings or (sign,) for readings, sign in zip(alternatives, name.joined, strict=True)]
     usual = tuple(readings[0] for readings in kept)
-    return Sound(usual, tuple(map(frozenset, kept)), "".join(usual))
+    heard = tuple(frozenset(map(_heard, readings)) for readings in kept)
+    return Sound(usual, tuple(map(frozenset, kept)), heard, "".join(usual))
 
 
 def same(one: Sound, other: Sound) -> bool:
-    """Whether two names may sound the same in any reading; a Latin name sounds as it is spelt."""
-    if len(one.readings) != len(other.readings):
+    """Whether two names may sound the same in any reading, to any ear; a Latin name sounds as it is spelt."""
+    if len(one.heard) != len(other.heard):
         return one.letters == other.letters
-    return all(not a.isdisjoint(b) for a, b in zip(one.readings, other.readings, strict=True))
+    return all(not a.isdisjoint(b) for a, b in zip(one.heard, other.heard, strict=True))
+
+
+@cache
+def _heard(syllable: str) -> str:
+    """Returns one syllable for all that input methods offer as fuzzy readings of it."""
+    initial = next((simple for full, simple in _INITIALS if syllable.startswith(full)), syllable[:1])
+    rest = syllable[2 if syllable[1:2] == "h" and syllable[:1] in "zcs" else 1 :]
+    return initial + (rest.removesuffix("g") if rest.endswith(("ang", "eng", "ing")) else rest)
 
 
 def _spelt(word: str) -> str:

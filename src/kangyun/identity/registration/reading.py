@@ -8,15 +8,18 @@ where the registration has: former names, two telephones. The Patient itself is 
 | `name`, `surname`, `given`, `pinyin` | HumanName, former ones too; `pinyin` without tones and blanks |
 | `name_note` | what stood beside a name: (大), 之小女 |
 | `newborn`, `mother_name`, `father_name` | 李娟之女; contacts; the extension of the mother's name |
+| `birth_order` | 1 of 李娟之大女; 2 and more of 李娟之小女, who is the second or third |
 | `sex`, `birth_date`, `deceased` | male or female; YYYYMMDD, or YYYY and YYYYMM; a date or `true` |
 | `id_number` | 18 characters: identity card, residence permit, foreign permanent resident since 2023 |
 | `mother_number`, `doubtful_number` | a number that is not this person's, or is not in order |
 | other fields of `data/identifiers.toml` | the number, or `issuer|number` |
 | `phone`, `email`, `contact_name`, `contact_phone` | telecom and contact |
-| `division`, `address`, `town`, `postal_code` | address, and a code of division in an extension |
+| `address`, `area` | an address with a number of a house or door; one without |
+| `division`, `town`, `postal_code` | a code of division in an extension; county and town of an address |
 | `multiple_birth`, `institution`, `link`, `ethnicity` | as they stand |
 
-`birth_date` and `sex` are those of the number of the identity card where the registration has none of its own.
+`birth_date` and `sex` are those of the number of the identity card where the registration has none of its own;
+`derived` names those fields then.
 """
 
 import re
@@ -157,6 +160,8 @@ def _name(written: str, into: Gathering, at: str) -> None:
     elif name.kind == "newborn":
         into.add("newborn", "true")
         into.add("mother_name", name.mother)
+        into.add("contact_name", name.mother)
+        into.add("birth_order", *name.order)
         into.add("name_note", name.note)
         if not into.get("sex"):
             into.add("sex", name.sex)
@@ -176,10 +181,10 @@ def _name(written: str, into: Gathering, at: str) -> None:
 def _from_number(into: Gathering) -> None:
     for number in into.get(numbering.ID_NUMBER)[:1]:
         read = resident_id.read(number)
-        if read and not into.get("birth_date"):
-            into.add("birth_date", digits(read.birth))
-        if read and not into.get("sex"):
-            into.add("sex", read.sex)
+        for field, value in (("birth_date", digits(read.birth)), ("sex", read.sex)) if read else ():
+            if not into.get(field):
+                into.add(field, value)
+                into.add("derived", field)
 
 
 def _telecom(patient: Mapping[str, Any], into: Gathering) -> None:
@@ -197,8 +202,8 @@ def _addresses(patient: Mapping[str, Any], into: Gathering) -> None:
         parts = (address.get("state"), address.get("city"), address.get("district"), *(lines or ()))
         whole = stated(address.get("text")) or stated(joined(parts))
         if whole:
-            into.add("address", whole[:_LONGEST])
             read = addresses.read(whole)
+            into.add("address" if read.doors else "area", whole[:_LONGEST])
             into.add("town", (read.county + read.town) if read.town else "")
         into.add("postal_code", stated(address.get("postalCode")))
         beside = (address.get(f"_{part}") for part in ("district", "city", "state", "text"))

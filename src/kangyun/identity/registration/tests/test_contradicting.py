@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.identity.registration.contradicting import contradiction, of_the_dead
+from kangyun.identity.registration.contradicting import contradiction, of_the_dead, renamed
 from kangyun.identity.registration.keys import KINDS, LONGEST, MOST, keys
 
 WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)}
@@ -35,6 +35,34 @@ WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)
 def test_what_contradicts_a_shared_number(other, code):
     changed = WOMAN | other
     assert contradiction(WOMAN, changed) == contradiction(changed, WOMAN) == code
+
+
+RENAMED = WOMAN | {
+    "name": ("王嘉宁",), "surname": ("王",), "given": ("嘉宁",), "phone": ("13912345678",), "contact_name": ("赵建国",),
+}  # fmt: skip
+BEFORE = RENAMED | {"name": ("王秀英",), "given": ("秀英",)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "whether"),
+    [
+        ({}, True),
+        ({"phone": (), "contact_name": ("趙建國",)}, True),
+        ({"name": ("李秀英",), "surname": ("李",), "given": ("秀英",)}, True),
+        ({"name": ("JANE SMITH",), "surname": (), "given": ()}, True),
+        ({"name": ("李嘉宁",), "surname": ("李",)}, False),
+        ({"phone": (), "contact_name": ()}, False),
+        ({"birth_date": ("19900501",)}, False),
+        ({"sex": ()}, False),
+        # What the number says of itself is no evidence for who bears it.
+        ({"derived": ("birth_date",)}, False),
+        # Who is to be called for the holder, or the holder for him, is a relative with the holder's card.
+        ({"contact_name": ("王秀英",)}, False),
+        ({"name": ("赵建国",), "surname": ("王",)}, False),
+    ],
+)
+def test_another_name_may_be_a_new_one(changes, whether):
+    assert renamed(RENAMED | changes, BEFORE) is whether
 
 
 def test_two_registrations_of_one_newborn_do_not_contradict():
@@ -87,6 +115,16 @@ def test_a_number_of_the_dead(holder, arriving, code):
             {"mother_name": ("王秀英",), "birth_date": ("20261101",)},
             {"mother_name": ("王秀英",), "birth_date": ("20261102",)},
             "mum",
+        ),
+        (
+            {"mother_name": ("王秀英",), "birth_date": ("20261101",)},
+            {"contact_name": ("王秀英",), "birth_date": ("20261102",)},
+            "mum",
+        ),
+        (
+            {"name": ("ILHAM EHMET",), "birth_date": ("1990",)},
+            {"name": ("艾合买提·伊力哈木",), "birth_date": ("1990",)},
+            "cons",
         ),
         (
             {"name": ("赵小宝",), "contact_name": ("王秀英",)},
