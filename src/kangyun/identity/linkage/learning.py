@@ -44,13 +44,15 @@ class Setting:
     """How to learn.
 
     seed, random_pairs: the sample for u. limit: most pairs of one key. least_count: how often a value occurs at least
-    to have a frequency of its own. hide: hashes the values that are kept.
+    to have a frequency of its own. floor_count: how often all others are taken to occur; without it as often as that.
+    hide: hashes the values that are kept.
     """
 
     seed: int = 1
     random_pairs: int = 1_000_000
     limit: int = 100_000
     least_count: int = 2
+    floor_count: int = 0
     hide: Hide | None = None
 
 
@@ -221,7 +223,7 @@ def _frequencies(field: str, sets: Iterable[Sequence[Record]], setting: Setting)
     values = {value: count / total for value, count in sorted(counted.items()) if count >= setting.least_count}
     hide = setting.hide
     return Frequencies(
-        floor=min(setting.least_count / total, 1.0),
+        floor=min((setting.floor_count or setting.least_count) / total, 1.0),
         average=sum((count / total) ** 2 for count in counted.values()),
         values={hide(value): share for value, share in values.items()} if hide else values,
     )

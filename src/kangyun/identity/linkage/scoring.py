@@ -87,9 +87,10 @@ class Scorer:
             for comparison, learnt in zip(schema.comparison, weights.comparisons, strict=True)
         ]
 
-    def prepare(self, record: Record) -> "Query":
-        """Returns what scores candidates against a record."""
-        return Query(self.schema, self.prior_bits, [_Bound(part, record, self._hide) for part in self._parts])
+    def prepare(self, record: Record, *, prior: float | None = None) -> "Query":
+        """Returns what scores candidates against a record. prior: another one than the scorer's."""
+        bits = self.prior_bits if prior is None else log2(prior / (1 - prior))
+        return Query(self.schema, bits, [_Bound(part, record, self._hide) for part in self._parts])
 
     def score(self, one: Record, other: Record) -> Score:
         """Returns the score of two records; their order does not matter."""
@@ -100,7 +101,7 @@ class Query:
     """One record, ready to be scored against candidates."""
 
     def __init__(self, schema: Schema, prior_bits: float, parts: list["_Bound"]) -> None:
-        self._schema, self._prior, self._parts = schema, prior_bits, parts
+        self._schema, self.prior, self._parts = schema, prior_bits, parts
         self._rules = (1 << len(schema.forbid)) - 1
         self._quick = [(part.fields, part.known.get, part.evidence) for part in parts]
 
@@ -112,19 +113,25 @@ class Query:
             found = known(theirs) or evidence(theirs)
             bits += found.bits
             rules &= found.rules
-        probability = 1 / (1 + 2.0 ** min(-bits - self._prior, 1000.0))
+        probability = self.probability(bits)
         if rules:
             return Score(bits, probability, "none", self._schema.forbid[(rules & -rules).bit_length() - 1].name)
         return Score(bits, probability, self._schema.thresholds.grade(probability), None)
+
+    def probability(self, bits: float) -> float:
+        """Returns the probability that so many bits of evidence come to, with the prior."""
+        odds: float = 2.0 ** min(-bits - self.prior, 1000.0)
+        return 1 / (1 + odds)
 
     def explain(self, candidate: Record) -> Waterfall:
         """Returns the score with what each comparison added to it."""
         steps = []
         for part in self._parts:
-            found = part.evidence(tuple([candidate.get(field, ()) for field in part.fields]))
+            theirs = tuple([candidate.get(field, ()) for field in part.fields])
+            found = part.known.get(theirs) or part.evidence(theirs)
             level = MISSING if found.level == NOWHERE else part.level_names[found.level]
             steps.append(Step(part.name, level, found.bits, found.frequency))
-        return Waterfall(self._prior, tuple(steps), self.score(candidate))
+        return Waterfall(self.prior, tuple(steps), self.score(candidate))
 
 
 class _Part:
