@@ -7,8 +7,8 @@ registrations ever said: what holds a resident together is how well each fits th
 Source: Fellegi and Sunter, A Theory for Record Linkage, JASA 1969;64:1183-1210 (three outcomes, two thresholds).
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["new", "certain", "probable"]
@@ -23,6 +23,8 @@ class Verdict:
     contradicted: codes of what speaks against it although they share one: name, birth date, sex.
     forbidden:    code of the rule that forbids the link, "" where none does.
     bits:         of evidence: log2 of the Bayes factor. probability: with the prior. grade: what that comes to.
+    renamed:      they share an identifier that decides, and everything but the name.
+    named:        the resident bears the registration's name, and has his telephone, home or family.
     """
 
     resident: int
@@ -32,6 +34,8 @@ class Verdict:
     bits: float = 0.0
     grade: Literal["certain", "possible", "no"] = "no"
     probability: float = 0.0
+    renamed: bool = False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ def decide(verdicts: Sequence[Verdict], *, margin: float) -> Outcome:
 
     margin: bits by which the best resident must lead the next where no identifier decides.
     """
+    verdicts = [_of_whose_name(one, verdicts) for one in verdicts]
     free = [one for one in verdicts if not one.forbidden]
     doubtful = sorted((one for one in verdicts if one.certain and (one.contradicted or one.forbidden)), key=_bits)
     by_identifier = sorted((one for one in free if one.certain and not one.contradicted), key=_bits)
@@ -85,6 +90,16 @@ def decide(verdicts: Sequence[Verdict], *, margin: float) -> Outcome:
     return _outcome("new", None, [Question(one.resident, "alike", one.bits) for one in possible[:1]])
 
 
+def _of_whose_name(verdict: Verdict, verdicts: Sequence[Verdict]) -> Verdict:
+    """Returns a verdict, contradicted where the other name under one's number is the name of somebody of the household.
+
+    Nobody got a new name then: he came with a relative's card.
+    """
+    if verdict.renamed and any(other.named for other in verdicts if other.resident != verdict.resident):
+        return replace(verdict, contradicted=("number-of-another",))
+    return verdict
+
+
 def _bits(verdict: Verdict) -> tuple[float, int]:
     """The strongest first; of equal ones the oldest resident, so that the same input decides the same."""
     return -verdict.bits, verdict.resident
@@ -94,6 +109,17 @@ def _outcome(kind: Kind, best: Verdict | None, asked: Sequence[Question]) -> Out
     if best is None:
         return Outcome(kind, questions=tuple(asked[:MOST_QUESTIONS]))
     return Outcome(kind, best.resident, best.bits, tuple(asked[:MOST_QUESTIONS]))
+
+
+def loose(verdicts: Iterable[Verdict], joined: int) -> list[int]:
+    """Returns residents that may be the one who was joined: to be decided anew where they have few registrations, for
+    what they were held against before was less.
+    """
+    return sorted(
+        one.resident
+        for one in verdicts
+        if one.resident != joined and not one.forbidden and (one.certain or one.grade != "no")
+    )
 
 
 def stays(verdict: Verdict) -> bool:

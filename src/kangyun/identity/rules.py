@@ -4,27 +4,28 @@
 what joins them: which identifiers decide, which rules forbid, and what is shown to a steward of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 from kangyun.fhir import Resource
 from kangyun.identity.deciding import Verdict
 from kangyun.identity.linkage.clustering import united
 from kangyun.identity.linkage.comparators import COMPARATORS, Comparator
-from kangyun.identity.linkage.schema import Schema, read_schema
-from kangyun.identity.linkage.scoring import Query, Scorer, Waterfall
+from kangyun.identity.linkage.schema import DIFFERS, MISSING, Schema, Thresholds, read_schema
+from kangyun.identity.linkage.scoring import Query, Scorer, Step, Waterfall
 from kangyun.identity.linkage.weights import Weights, load
 from kangyun.identity.registration import comparing
-from kangyun.identity.registration.contradicting import contradiction, of_the_dead
+from kangyun.identity.registration.contradicting import contradiction, of_the_dead, renamed
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.registration.keys import keys
 from kangyun.identity.registration.reading import read
 from kangyun.identity.weighing import Held, Reading
 
-EDITION = 1
+EDITION = 2
 """Of the reading: another one has every registration read again."""
 MARGIN = 5.0  # bits by which the likeliest resident leads the next
 CERTAIN, ANY_NUMBER = "certain", "any_number"
@@ -32,14 +33,22 @@ CERTAIN, ANY_NUMBER = "certain", "any_number"
 NUMBERS_DIFFER, TWINS = "numbers-differ", "twins"
 REGISTRATIONS_EACH, LEAST_REGISTRATIONS = 3, 10_000
 """Of one resident besides the one at hand, roughly; a register that begins is judged as one of so many."""
-BESIDE, LEAST_SUPPORT, MOST_AGAINST = ("number", "telephone", "home", "family"), 3.0, -2.5  # bits
-"""In any region there are namesakes of one day: where what stands beside name, sex and birth speaks against it, and
-none of it for it, they link nobody."""
-OWN_NAME = frozenset({"missing", "same", "variant", "sound", "swapped", "look-alike", "parts"})
+HOUSEHOLD, HOUSEHOLD_ODDS = ("telephone", "home", "family"), -2.0  # bits
+"""What a household has in common tells it from all others and not its members from each other: however much of it
+agrees, somebody of it is one in four with that. What is a person's own has to tell the rest."""
+LEAST_SUPPORT, MOST_AGAINST = 3.0, -2.5  # bits
+"""In any region there are namesakes of one day: where what a household has in common speaks against it, and none of it
+for it, they link nobody."""
+OWN_NAME = frozenset({"same", "variant", "sound", "swapped", "look-alike", "parts", "transcribed"})
 """Levels of a name that twins do not share: siblings of one day, one home and one telephone differ by a character."""
-SUPPORT = 0.5
-"""Share of a resident's registrations to which another must be likely by itself to be linked by odds alone."""
+ALIKE = frozenset({"same", "variant", "sound"})
+"""Levels of a name by which somebody is found to be the one whom a registration under another's number is of."""
+HOPELESS = -10.0  # bits
+"""Odds below which nothing that only lowers them is looked at."""
 
+_GRADES: Mapping[str, Literal["certain", "possible", "no"]] = {
+    "certain": "certain", "probable": "possible", "possible": "possible", "none": "no",
+}  # fmt: skip
 AT_HAND = {
     **COMPARATORS, **{name: Comparator(one.grades, one.compare) for name, one in comparing.COMPARATORS.items()},
 }  # fmt: skip
@@ -84,41 +93,91 @@ class ResidentRules:
         fields, issues = fields_of(patient, self.today(), demo=self.demo)
         return Reading(fields, keys(fields), issues)
 
-    def prepare(self, fields: Fields) -> "Prepared":
-        return Prepared(fields, self.scorer.prepare(fields), self.today())
+    def again(self, fields: Fields) -> Reading:
+        return Reading(fields, keys(fields))
+
+    def prepare(self, fields: Fields, *, among: int, historic: bool = False) -> "Prepared":
+        query = self.scorer.prepare(fields, prior=prior_among(among))
+        return Prepared(fields, query, self.scorer.schema.thresholds, None if historic else self.today())
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A registration, ready to be held against residents."""
+    """A registration, ready to be held against residents. seen: the day of it, None where nobody knows."""
 
     fields: Fields
     query: Query
-    today: date
+    thresholds: Thresholds
+    seen: date | None
 
     def held(self, resident: int, registrations: Sequence[Fields]) -> Held:
         """Holds it against what a resident's registrations say."""
         whole = united(registrations)
-        score = self.query.score(whole)
         shares = not set(self.fields.get(CERTAIN, ())).isdisjoint(whole.get(CERTAIN, ()))
-        against = contradiction(self.fields, whole) or of_the_dead(whole, self.fields, self.today) if shares else ""
-        grade = "certain" if score.grade == "certain" else "no" if score.grade == "none" else "possible"
-        if grade == "certain" and not shares and self._doubtful(whole, registrations):
-            grade = "possible"
+        score = self.query.score(whole)
+        if not shares and score.bits + self.query.prior < HOPELESS:
+            far = Verdict(resident, forbidden=_forbidden(self.fields, whole), bits=score.bits)
+            return Held(far, lambda: _shown(self.query.explain(whole), score.bits))
+        waterfall = self.query.explain(whole)
+        at = {one.comparison: one for one in waterfall.steps}
+        against, other_name = self._against(whole) if shares else ("", False)
+        bits = score.bits - max(0.0, _of_household(at) - (HOUSEHOLD_ODDS - self.query.prior))
+        probability = self.query.probability(bits)
+        grade = _GRADES[self.thresholds.grade(probability)]
+        doubt = self._doubt(whole, registrations, at) if grade == "certain" and not shares else ""
+        named = at["name"].level in ALIKE and max(at[name].bits for name in HOUSEHOLD) >= LEAST_SUPPORT
         verdict = Verdict(
-            resident, shares, (against,) if against else (), _forbidden(self.fields, whole), score.bits,
-            grade, score.probability,  # type: ignore[arg-type]
+            resident, shares, (against,) if against else (), _forbidden(self.fields, whole), bits,
+            "possible" if doubt else grade, probability, renamed=other_name, named=named,
         )  # fmt: skip
-        return Held(verdict, lambda: _shown(self.query.explain(whole)))
+        return Held(verdict, lambda: _shown(waterfall, bits, doubt))
 
-    def _doubtful(self, whole: Fields, registrations: Sequence[Fields]) -> bool:
-        """Whether it may be a namesake of the same day, a twin, or alike to few of the registrations only."""
-        at = {one.comparison: one for one in self.query.explain(whole).steps}
-        beside = [at[name].bits for name in BESIDE]
-        namesake = max(beside) < LEAST_SUPPORT and sum(beside) < MOST_AGAINST
-        sibling = at["name"].level not in OWN_NAME and at["number"].level != "same"
-        likely = sum(self.query.score(one).grade != "none" for one in registrations)
-        return namesake or sibling or likely < SUPPORT * len(registrations)
+    def _against(self, whole: Fields) -> tuple[str, bool]:
+        """Returns what speaks against a shared number, and whether only the name is another."""
+        against = contradiction(self.fields, whole)
+        other_name = against == "other-name" and renamed(self.fields, whole)
+        if against and not other_name:
+            return against, False
+        return (of_the_dead(whole, self.fields, self.seen) if self.seen else ""), other_name
+
+    def _doubt(self, whole: Fields, registrations: Sequence[Fields], at: Mapping[str, Step]) -> str:
+        """Returns why it may be somebody else in spite of the odds, "" for no reason.
+
+        Somebody with a relative's number, which did not count as one then; a namesake of the same day; a twin; or
+        somebody who is like no registration by itself.
+        """
+        beside, number, name = [at[one].bits for one in HOUSEHOLD], at["number"], at["name"].level
+        if at["birth"].level == DIFFERS:
+            return "other-birth"
+        if number.level != "same":
+            against = number.level == DIFFERS or (sum(beside) < MOST_AGAINST and number.bits < LEAST_SUPPORT)
+            if against and max(beside) < LEAST_SUPPORT:
+                return "namesake"
+            if name == MISSING:
+                if _of_several(self.fields, whole, at):
+                    return "without-name"
+            elif name not in OWN_NAME and number.level != "slip":
+                return "sibling"
+        chained = len(registrations) > 1 and all(self.query.score(one).grade != "certain" for one in registrations)
+        return "chained" if chained else ""
+
+
+def _of_several(one: Fields, other: Fields, at: Mapping[str, Step]) -> bool:
+    """Whether two registrations, one at least without a name, may be of twins, or of somebody whom nobody knows.
+
+    A newborn is known by its mother, its day and its sex, if nothing says that she had several that day: not where one
+    of several would get a name, nor where one ward has registered two.
+    """
+    newborns = ["newborn" in fields for fields in (one, other)]
+    if not any(newborns) or at["sex"].level != "same" or at["birth"].level != "same":
+        return True
+    if all(newborns) and not ("name" in one or "name" in other):
+        return not set(one.get("institution", ())).isdisjoint(other.get("institution", ()))
+    return any("birth_order" in fields or "multiple_birth" in fields for fields in (one, other))
+
+
+def _of_household(at: Mapping[str, Step]) -> float:
+    return sum(at[name].bits for name in HOUSEHOLD)
 
 
 def _forbidden(one: Fields, other: Fields) -> str:
@@ -126,20 +185,20 @@ def _forbidden(one: Fields, other: Fields) -> str:
     if _apart(one, other, "id_number"):
         return NUMBERS_DIFFER
     births = [{value for value in fields.get("multiple_birth", ()) if value != "true"} for fields in (one, other)]
-    if births[0] and births[1] and births[0].isdisjoint(births[1]):
-        return TWINS
-    return ""
+    apart = births[0] and births[1] and births[0].isdisjoint(births[1])
+    return TWINS if apart or _apart(one, other, "birth_order") else ""
 
 
 def _apart(one: Fields, other: Fields, field: str) -> bool:
     return field in one and field in other and set(one[field]).isdisjoint(other[field])
 
 
-def _shown(waterfall: Waterfall) -> object:
-    """What a steward sees: levels and bits, no value."""
+def _shown(waterfall: Waterfall, bits: float, doubt: str = "") -> object:
+    """What a steward sees: levels and bits, no value. bits: in all, a household counted once."""
     return {
+        "doubt": doubt,
         "prior": round(waterfall.prior, 2),
-        "bits": round(waterfall.score.bits, 2),
+        "bits": round(bits, 2),
         "steps": [[one.comparison, one.level, round(one.bits, 2)] for one in waterfall.steps],
     }
 

@@ -50,4 +50,8 @@ class Rules(Protocol):
     @property
     def margin(self) -> float: ...
     def read(self, patient: Resource) -> Reading: ...
-    def prepare(self, fields: Fields) -> Prepared: ...
+    def again(self, fields: Fields) -> Reading:
+        """Returns what was read of a registration before, without what cannot be right in it."""
+
+    def prepare(self, fields: Fields, *, among: int, historic: bool = False) -> Prepared:
+        """among: how many registrations there are, roughly. historic: it was made some day that nobody knows."""

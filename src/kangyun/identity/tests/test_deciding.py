@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.identity.deciding import MOST_QUESTIONS, Verdict, decide, parted_by_person, stays
+from kangyun.identity.deciding import MOST_QUESTIONS, Verdict, decide, loose, parted_by_person, stays
 
 MARGIN = 3.0
 
@@ -41,10 +41,21 @@ def likely(resident, bits, grade="certain", **more):
         ([likely(1, 6.0, "possible"), likely(2, 5.0, "possible")], ("new", None, [("alike", 1)])),
         ([likely(1, -4.0, "no")], ("new", None, [])),
         ([likely(1, 15.0, forbidden="not-same")], ("new", None, [])),
+        # A new name under one's own number; and the name of somebody else of the household under it.
+        ([certain(1, renamed=True), likely(2, 0.0, "no")], ("certain", 1, [])),
+        ([certain(1, renamed=True), likely(2, 0, "no", named=True)], ("new", None, [("contradicted", 1)])),
     ],
 )
 def test_what_is_decided(verdicts, decided):
     assert outcome(*verdicts) == decided
+
+
+def test_who_may_be_the_one_that_was_joined_is_decided_anew():
+    verdicts = [
+        certain(1), likely(2, 9.0, "possible"), likely(3, 9.0), likely(4, -9.0, "no"),
+        likely(5, 9.0, forbidden="twins"), certain(6, contradicted=("name",)),
+    ]  # fmt: skip
+    assert loose(verdicts, 1) == [2, 3, 6]
 
 
 COMMON = {

@@ -1,0 +1,92 @@
+"""How a registration stands to a resident by the rules and weights that are shipped."""
+
+from datetime import date
+
+import pytest
+
+from kangyun.identity.deciding import decide
+from kangyun.identity.rules import prior_among, resident_rules
+
+TODAY = date(2026, 11, 22)
+AMONG = 400_000
+CHILD = {
+    "name": ("张嘉轩",), "sex": ("male",), "birth_date": ("20200114",), "phone": ("13912345678",),
+    "address": ("大营镇李家村3组23号",), "contact_name": ("许娆",),
+}  # fmt: skip
+BABY = {
+    "newborn": ("true",), "sex": ("male",), "birth_date": ("20261101",), "phone": ("13912345678",),
+    "mother_name": ("许娆",), "contact_name": ("许娆",), "institution": ("Organization/a",),
+}  # fmt: skip
+
+
+@pytest.fixture
+def becomes():
+    """Returns what becomes of a registration that meets one resident, of the registrations given."""
+    rules = resident_rules(lambda: TODAY, demo=True)
+
+    def becomes_(fields, *registrations, **more):
+        fields, *registrations = [{k: said for k, said in one.items() if said} for one in (fields, *registrations)]
+        prepared = rules.prepare(fields, among=AMONG, **more)
+        outcome = decide([prepared.held(1, registrations).verdict], margin=rules.margin)
+        return "linked" if outcome.resident else "asked" if outcome.questions else "new"
+
+    return becomes_
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "linked"),
+        ({"name": ("张嘉煊",)}, "linked"),
+        ({"birth_date": ("20200101",)}, "linked"),
+        ({"phone": (), "contact_name": ()}, "linked"),
+        # Of one household, and not one person: a twin, a brother, the father.
+        ({"name": ("张嘉豪",)}, "asked"),
+        ({"name": ("张嘉豪",), "birth_date": ("20220630",)}, "new"),
+        ({"name": ("张伟",), "birth_date": ("19900504",)}, "new"),
+        ({"birth_date": ("19900504",)}, "new"),
+        # A namesake of the day.
+        ({"phone": ("13787654321",), "address": ("小营镇王家村1组1号",), "contact_name": ()}, "asked"),
+    ],
+)
+def test_without_a_number(becomes, changes, outcome):
+    assert becomes(CHILD | changes, CHILD) == outcome
+
+
+@pytest.mark.parametrize(
+    ("changes", "other", "outcome"),
+    [
+        ({"institution": ("Organization/b",)}, BABY, "linked"),
+        ({"newborn": (), "name": ("张嘉轩",), "mother_name": ()}, BABY, "linked"),
+        ({"sex": ("female",), "institution": ("Organization/b",)}, BABY, "asked"),
+        # Two babies of one ward, and the elder and the younger.
+        ({}, BABY, "asked"),
+        ({"birth_order": ("2", "3")}, BABY | {"birth_order": ("1",)}, "new"),
+        ({"newborn": (), "name": ("张嘉轩",), "mother_name": ()}, BABY | {"birth_order": ("1",)}, "asked"),
+    ],
+)
+def test_newborns_without_a_name(becomes, changes, other, outcome):
+    assert becomes(BABY | changes, other) == becomes(other, BABY | changes) == outcome
+
+
+def test_a_relatives_number_links_nobody(becomes):
+    number = "990102199011095840"
+    mother = {
+        "name": ("许娆",), "sex": ("female",), "birth_date": ("19901109",), "any_number": (number,),
+        "id_number": (number,), "certain": (f"id_number|{number}",), "phone": ("13912345678",),
+        "address": ("大营镇李家村3组23号",),
+    }  # fmt: skip
+    own = {"name": ("许娆",), "sex": ("female",), "birth_date": ("20200114",), "doubtful_number": (number,)}
+    assert becomes(mother | own | {"certain": (), "id_number": ()}, mother) == "asked"
+    lent = mother | {"name": ("许嘉",), "surname": ("许",), "derived": ("birth_date",)}
+    assert becomes(lent, mother | {"surname": ("许",)}) == "asked"
+
+
+def test_a_day_that_nobody_knows_is_not_after_a_death(becomes):
+    number = {"certain": ("id_number|1",), "name": ("张嘉轩",)}
+    assert becomes(number, number | {"deceased": ("20200101",)}) == "asked"
+    assert becomes(number, number | {"deceased": ("20200101",)}, historic=True) == "linked"
+
+
+def test_the_more_are_registered_the_more_are_namesakes():
+    assert prior_among(0) == prior_among(10_000) > prior_among(400_000) > prior_among(50_000_000)
