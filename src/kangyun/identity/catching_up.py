@@ -12,7 +12,8 @@ import asyncpg
 
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST, Pool
-from kangyun.identity.index import SQL, TYPE, ResidentIndex
+from kangyun.identity.index import TYPE, ResidentIndex
+from kangyun.identity.standing import SQL
 from kangyun.store.batch import Stale
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of

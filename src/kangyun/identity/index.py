@@ -6,28 +6,17 @@ same time waits: the keys under which registrations are looked for are locked be
 What it does not do: change a Patient. Links, and the rows of consent that follow from them, are all that it writes.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import asyncpg
-import msgspec
 
-from kangyun.base.crypto import Sealer, derived_key
-from kangyun.database.pool import Pool
-from kangyun.database.statements import statements
 from kangyun.fhir import Resource
-from kangyun.identity.deciding import Outcome, Question, Verdict, decide, parted_by_person, stays
-from kangyun.identity.registration.fields import Fields
-from kangyun.identity.weighing import Held, Reading, Rules
+from kangyun.identity.arriving import Round
+from kangyun.identity.standing import SQL, Known, Standing
+from kangyun.identity.weighing import Reading
 from kangyun.store.batch import Change, Stale
-from kangyun.store.ids import RESIDENT, SHARD_BITS
 from kangyun.store.interactions import Operation
-from kangyun.store.keys import KeyRing
 from kangyun.store.model import Envelope
-from kangyun.store.tokens import bucket_of
-from kangyun.store.visible import Sight, seen
 from kangyun.store.writer import TRY_LOCKS
 
 TYPE = "Patient"
@@ -39,53 +28,8 @@ SQL = statements("identity")
 MOVE = "SELECT move_registrations($1, $2, $3, $4)"
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A registration as it stands."""
-
-    edition: int
-    keys: frozenset[int]
-    fields: Fields
-    resident: int
-    by_person: bool
-
-
-@dataclass(slots=True)
-class Neighbour:
-    """A resident near to a registration: what each of his registrations says, None of those that were deleted."""
-
-    registrations: dict[int, Fields | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What was decided about one registration.
-
-    former:   whose it was, None where it is new. kind: as it is noted, "" where nothing is.
-    evidence: by resident, of those whom it is about.
-    """
-
-    patient: int
-    former: int | None
-    resident: int
-    kind: str
-    outcome: Outcome
-    evidence: Mapping[int, object] = field(default_factory=dict)
-
-    def concerns(self) -> set[int]:
-        """Returns the residents whom it is about."""
-        return {self.resident, *(one.resident for one in self.outcome.questions)}
-
-
-class ResidentIndex:
+class ResidentIndex(Standing):
     """Follows Patients that are written. One for a process."""
-
-    def __init__(self, pool: Pool, keys: KeyRing, rules: Rules) -> None:
-        self._pool = pool
-        self._hasher = keys.hasher
-        self._sealer = Sealer(derived_key(keys.index_key, "registrations", 16), keys.cipher)
-        self._rules = rules
-        self._free: list[int] = []
 
     def wants(self, operation: Operation) -> bool:
         """Whether it writes a Patient."""
@@ -123,6 +67,14 @@ class ResidentIndex:
         told: bool,
     ) -> None:  # fmt: skip
         """again: those that may be in the index already. told: whether subscribers are."""
+        await self._carry_out(connection, written, again, envelope.actor, historic=envelope.historic)
+
+        """Decides whose Patients are that stand in the record, by number, as if they came now, but that nobody knows
+        when they were first here. The caller holds their locks. Raises Stale for more."""
+        await self._carry_out(connection, patients, list(patients), actor, historic=True)
+
+        historic: bool,
+        """again: those that may be in the index already."""
         read = {res: self._rules.read(resource) for res, resource in patients.items()}
         known = await self.known(connection, again) if again else {}
         await self._lock(connection, [read[res] for res in again])
@@ -132,6 +84,8 @@ class ResidentIndex:
         if fresh:
             known = {res: one for res, one in known.items() if res in fresh}
             await _Round(self, connection, actor, fresh, known, told).carry_out()
+            among = await self.among(connection)
+            await Round(self, connection, actor, fresh, known, among, historic).carry_out()
 
     async def _lock(self, connection: asyncpg.Connection, readings: Sequence[Reading]) -> None:
         """Makes sure of the locks of what no operation told before: of patches. Raises Stale."""
@@ -143,90 +97,8 @@ class ResidentIndex:
         said = known.fields == reading.fields and known.keys == {self.hashed(key) for key in reading.keys}
         return not said or known.edition != self._rules.edition
 
-    # --- what is read
-
-    async def known(self, connection: asyncpg.Connection, patients: Sequence[int]) -> dict[int, Known]:
-        """Returns registrations as they stand, those that are somebody's: deleted ones without fields."""
-        return {
-            row["patient"]: Known(
-                row["edition"] or 0,
-                frozenset(row["keys"] or ()),
-                self.opened(row) or {},
-                row["resident"],
-                row["kind"] in BY_PERSON,
-            )
-            for row in await connection.fetch(SQL["known"], patients)
-        }
-
-    async def near(self, connection: asyncpg.Connection, readings: Sequence[Reading]) -> list[dict[int, Neighbour]]:
-        """Returns for each reading the residents of whom a registration has a key of it, by number.
-
-        A resident who is near to several is the same object.
-        """
-        asked = [(nth, self.hashed(key)) for nth, reading in enumerate(readings) for key in reading.keys]
-        found: list[dict[int, Neighbour]] = [{} for _ in readings]
-        if not asked:
-            return found
-        nths, keys = zip(*asked, strict=True)
-        rows = await connection.fetch(SQL["near"], nths, keys, MOST_OF_A_KEY)
-        residents = self._grouped(rows)
-        for row in rows:
-            for nth in row["nths"]:
-                found[nth][row["resident"]] = residents[row["resident"]]
-        return found
-
-    async def near_seen(self, connection: asyncpg.Connection, reading: Reading, sight: Sight) -> dict[int, Neighbour]:
-        """Returns the residents near to a reading with their registrations, as far as these are seen."""
-        keys = [self.hashed(key) for key in reading.keys]
-        return self._grouped(await connection.fetch(*seen(SQL["near_seen"], sight, keys, MOST_OF_A_KEY)))
-
-    async def residents(self, connection: asyncpg.Connection, numbers: Collection[int]) -> dict[int, Neighbour]:
-        """Returns residents by their numbers, those that have registrations."""
-        return self._grouped(await connection.fetch(SQL["residents"], list(numbers)) if numbers else ())
-
-    def _grouped(self, rows: Iterable[asyncpg.Record]) -> dict[int, Neighbour]:
-        found: dict[int, Neighbour] = defaultdict(Neighbour)
-        for row in rows:
-            found[row["resident"]].registrations[row["patient"]] = self.opened(row)
-        return dict(found)
-
-    # --- what is sealed and hashed
-
-    @property
-    def rules(self) -> Rules:
-        """The rules by which it reads and weighs."""
-        return self._rules
-
-    def hashed(self, key: str) -> int:
-        """Returns the row of a key."""
-        return self._hasher.number(b"registration\0" + key.encode("utf-8", "surrogatepass"))
-
     def _bucket(self, key: str) -> int:
         return self._hasher.bucket(b"registration\0" + key.encode("utf-8", "surrogatepass"))
-
-    def opened(self, row: asyncpg.Record) -> Fields | None:
-        """Returns the fields of a row of `registration`, None of a Patient that was deleted."""
-        return (
-            None if row["fields"] is None else _FIELDS.decode(self._sealer.open(row["fields"], _label(row["patient"])))
-        )
-
-    def sealed(self, patient: int, value: object) -> bytes:
-        """Returns something said of a patient, sealed."""
-        return self._sealer.seal(msgspec.msgpack.encode(value), _label(patient))
-
-    def unsealed(self, patient: int, sealed: bytes) -> object:
-        """Returns what `sealed` was given. Raises Unreadable."""
-        return msgspec.msgpack.decode(self._sealer.open(sealed, _label(patient)))
-
-    async def new_residents(self, count: int) -> list[int]:
-        """Returns numbers that no resident has."""
-        if count > len(self._free):
-            # Not in the transaction that asks: a crash or a refusal loses some numbers, never gives one twice.
-            async with self._pool.connection() as connection:
-                rows = await connection.fetch(SQL["numbers"], max(count, BLOCK))
-            self._free += [row[0] << SHARD_BITS | RESIDENT for row in rows]
-        taken, self._free = self._free[:count], self._free[count:]
-        return taken
 
 
 async def forget(connection: asyncpg.Connection, patients: Sequence[int], resources: Sequence[int]) -> None:

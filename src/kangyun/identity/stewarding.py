@@ -14,7 +14,9 @@ from typing import Any, Literal
 import asyncpg
 
 from kangyun.base.errors import Conflict, NotFound, RuleBroken
-from kangyun.identity.index import MOVE, SQL, ResidentIndex
+from kangyun.identity.arriving import MOVE
+from kangyun.identity.index import ResidentIndex
+from kangyun.identity.standing import SQL
 from kangyun.store.tokens import bucket_of
 from kangyun.store.transaction import TAKE_LOCKS
 
@@ -136,8 +138,11 @@ class Steward:
         elif not same and patient in members:
             await self.part(connection, [patient], act)
         elif not same:
+            # The question stood for all registrations of the two residents.
+            own = await connection.fetchval(SQL["resident_of"], patient)
             number = await connection.fetchval(SQL["new_act"])
-            await connection.execute(SQL["say_not_same"], [patient], members, number)
+            mine = (await self._members(connection, [own])).get(own, [patient])
+            await connection.execute(SQL["say_not_same"], mine, members, number)
         await connection.execute(SQL["answer"], question, "same" if same else "not-same", act.actor)
 
     async def dismiss(self, connection: asyncpg.Connection, question: int, act: Act) -> None:

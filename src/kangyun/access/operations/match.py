@@ -48,7 +48,7 @@ async def match(record: Record, call: Call) -> Resource:
         raise Invalid("identity.nothing-to-match", at="resource")
     async with store.pool.connection() as connection:
         near = await index.near_seen(connection, reading, record.sight)
-        prepared = index.rules.prepare(reading.fields)
+        prepared = index.rules.prepare(reading.fields, among=await index.among(connection))
         verdicts = [
             prepared.held(resident, [said for said in one.registrations.values() if said is not None]).verdict
             for resident, one in near.items()

@@ -19,7 +19,7 @@ from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.json import encode
 from kangyun.fhir.terminology.operations.parameters import Inputs
-from kangyun.identity.index import SQL
+from kangyun.identity.standing import SQL
 from kangyun.identity.stewarding import Act
 from kangyun.store.references import local_target
 from kangyun.store.visible import seen

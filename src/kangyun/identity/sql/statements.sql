@@ -46,6 +46,9 @@ SELECT patient, other FROM not_same WHERE patient = ANY ($1::int8[]) OR other = 
 -- name: numbers
 SELECT nextval('resident_number') FROM generate_series(1, $1::int4);
 
+-- name: last_number
+SELECT last_value FROM resident_number;
+
 -- name: keep_registrations
 -- $1 patient, $2 edition, $3 fields; $4, $5: which of them has which key. What they had before goes.
 WITH now AS (
@@ -89,14 +92,37 @@ ORDER BY u.decision LIMIT $1;
 DELETE FROM resident_untold WHERE decision = ANY ($1::int8[]);
 
 -- name: ask
+-- What a steward has been asked about the same two residents, he is not asked about another of their registrations; nor
+-- about a newborn's second registration under the mother's number.
+WITH asked AS (
+    SELECT a.*, o.resident AS own
+    FROM unnest($1::int8[], $2::int8[], $3::text[], $4::float8[], $5::bytea[]) AS a(patient, resident, kind, bits, evidence)
+    LEFT JOIN resident_link AS o ON o.patient = a.patient
+)
 INSERT INTO resident_question (patient, resident, kind, bits, evidence)
-SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::float8[], $5::bytea[])
+SELECT a.patient, a.resident, a.kind, a.bits, a.evidence FROM asked AS a WHERE NOT EXISTS (
+    SELECT FROM resident_link AS l JOIN resident_question AS q ON q.patient = l.patient
+    WHERE l.resident = a.own AND q.kind = a.kind AND q.answered IS NULL
+    AND (
+        (q.resident = a.resident AND a.resident <> a.own)
+        OR (q.resident IS NULL AND a.resident IS NULL AND a.kind = 'number-of-mother')
+    )
+) AND NOT EXISTS (
+    SELECT FROM resident_question AS q JOIN resident_link AS l ON l.patient = q.patient
+    WHERE q.resident = a.own AND l.resident = a.resident AND a.resident <> a.own AND q.kind = a.kind
+    AND q.answered IS NULL
+)
 ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
 
 -- name: withdraw_questions
 -- Those about registrations that were written anew: they are asked anew where there is still reason to.
 UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
 WHERE patient = ANY ($1::int8[]) AND answered IS NULL;
+
+-- name: withdraw_comparisons
+-- The same of registrations that found their own later, but for what they say themselves.
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+WHERE patient = ANY ($1::int8[]) AND resident IS NOT NULL AND answered IS NULL;
 
 -- What a person does.
 

@@ -38,6 +38,25 @@ async def test_without_a_number_the_rest_decides(register, resident):
     assert (await resident(first))[1] == {first, second}
 
 
+async def test_who_was_alone_is_found_when_more_is_known(register, resident):
+    def called(phone):
+        return [{"system": "phone", "value": phone}]
+
+    first = await register("王健国", "1949-01-01", telecom=called("13912345678"))
+    second = await register(number=ONE, telecom=called("13787654321"))
+    assert (await resident(first))[1] == {first}
+    third = await register(number=ONE, telecom=called("13912345678"))
+    assert (await resident(first))[1] == {first, second, third}
+
+
+async def test_a_doubt_about_two_residents_is_asked_once(client, register):
+    await register(number=ONE)
+    for _ in range(3):
+        await register("赵刚", number=ONE)
+    asked = (await client.get("$link-questions")).json()
+    assert len(asked["parameter"]) == 1
+
+
 async def test_two_numbers_are_two_persons(register, resident):
     first, second = await register(number=ONE), await register(number=OTHER)
     assert (await resident(first))[1] == {first}
@@ -85,7 +104,7 @@ async def test_who_was_alone_finds_his_own_when_the_number_comes(register, resid
 
 
 async def test_a_patch_is_an_arrival_as_well(register, resident, client):
-    first, second = await register(number=ONE), await register("王某", "1950-01-01")
+    first, second = await register(number=ONE), await register("王某", "1949-12-30")
     patch = [{"op": "add", "path": "/identifier", "value": [{"system": NUMBER, "value": ONE}]},
              {"op": "replace", "path": "/name/0/text", "value": "王建国"}]  # fmt: skip
     headers = {"content-type": "application/json-patch+json"}
@@ -109,6 +128,27 @@ async def test_linked_parted_and_taken_back(register, resident, ask, client, new
     await ask("$undo-link", 422, id=decision)
     await ask("$undo-link", id=await newest_decision(second))
     assert await resident(second) == (whose, registrations)
+
+
+async def decisions(client, patient):
+    """The number of the newest decision about a registration."""
+    said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
+    return next(
+        part["part"][0]["valueInteger"]
+        for part in said
+        if part["name"] == "decision"
+        and {"name": "patient", "valueReference": {"reference": f"Patient/{patient}"}} in part["part"]
+    )
+
+
+async def test_who_was_parted_stays_apart_when_more_is_known(register, resident, ask):
+    telecom = [{"system": "phone", "value": "13912345678"}]
+    first, second = await register(telecom=telecom), await register()
+    assert (await resident(second))[1] == {first, second}
+    await ask(f"Patient/{first}/$part")
+    third = await register(number=ONE, telecom=telecom)
+    assert (await resident(third))[1] == {first, third}
+    assert (await resident(second))[1] == {second}
 
 
 async def test_who_was_parted_is_not_linked_again_by_rule(register, resident, ask, client):
