@@ -1,9 +1,9 @@
 """Tells subscribers whose registrations are: a Linkage for each registration that a decision made another's (ADR 29).
 
 The background work writes it, from the ledger of the resident index (`resident_decision`), as the own of the
-institution whose registration it is about: so who sees the Patient sees it, and a Subscription on Linkage is told of it as of
-anything that is written. It names that one Patient and, by identifiers, residents: nobody learns by it of registrations
-that he does not see. What is imported, or brought into the index later, is told to nobody.
+institution whose registration it is about: so who sees the Patient sees it, and a Subscription on Linkage is told of it
+as of anything that is written. It names that one Patient and, by identifiers, residents: nobody learns by it of
+registrations that he does not see. What is imported, or brought into the index later, is told to nobody.
 """
 
 import asyncio

@@ -92,8 +92,6 @@ async def work(
             group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
             group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
-            if settings.resident_index:
-                group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
             group.create_task(linkages.tell(platform.gate, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))

@@ -194,7 +194,9 @@ class Round:
             await self._move(joining)
         noted = [one for one in self._decided.values() if one.kind]
         if noted:
-            await self._connection.fetch(SQL["note_decisions"], *self._columns(noted))
+            # What was imported happened long ago: subscribers are told of it as little as of the Patients themselves.
+            _, historic = self._circumstances
+            await self._connection.execute(SQL["note_decisions"], *self._columns(noted), not historic)
         await self._ask()
 
     async def _keep(self) -> None:

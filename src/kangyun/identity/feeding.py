@@ -122,7 +122,8 @@ class Feed:
         whole = {patient: fields for one in said.values() for patient, fields in one.registrations.items()}
         sides = [_known(whole, side) for side in (moving, staying)]
         own, others = united(sides[0]), united(sides[1])
-        held = self._index.rules.prepare(own).held(of[staying[0]], sides[1] or [{}])
+        among = await self._index.among(connection)
+        held = self._index.rules.prepare(own, among=among).held(of[staying[0]], sides[1] or [{}])
         return moving, objections(event, held, own, others), held
 
     async def _ask(

@@ -22,7 +22,7 @@ from kangyun.store.visible import Sight, seen
 MOST_OF_A_KEY = 100
 """Registrations that are looked at under one key: of more it says too little."""
 BLOCK = 64  # numbers of residents that a process takes at once
-BY_PERSON = frozenset({"steward", "undone"})
+BY_PERSON = frozenset({"steward", "feed", "undone"})
 SQL = statements("identity")
 
 

@@ -1,27 +1,10 @@
-"""An installation whose registrations become residents' as they arrive."""
+"""Persons who are registered, and what the index says of them."""
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from kangyun.access.actor import Actor
-from kangyun.access.platform import open_platform
 from kangyun.testing.people import know
-
-
-@pytest_asyncio.fixture
-async def client(open_client):
-    """An administrator's client."""
-    return await open_client(resident_index=True)
-
-
-@pytest_asyncio.fixture
-async def platform(fresh_database, make_settings):
-    """The platform of another process on the same database."""
-    opened = await open_platform(make_settings(resident_index=True), fresh_database)
-    yield opened
-    await opened.close()
-
 
 NUMBER = "urn:oid:2.16.156.10011.1.3"
 

@@ -130,17 +130,6 @@ async def test_linked_parted_and_taken_back(register, resident, ask, client, new
     assert await resident(second) == (whose, registrations)
 
 
-async def decisions(client, patient):
-    """The number of the newest decision about a registration."""
-    said = (await client.get(f"Patient/{patient}/$links")).json()["parameter"]
-    return next(
-        part["part"][0]["valueInteger"]
-        for part in said
-        if part["name"] == "decision"
-        and {"name": "patient", "valueReference": {"reference": f"Patient/{patient}"}} in part["part"]
-    )
-
-
 async def test_who_was_parted_stays_apart_when_more_is_known(register, resident, ask):
     telecom = [{"system": "phone", "value": "13912345678"}]
     first, second = await register(telecom=telecom), await register()

@@ -144,7 +144,7 @@ async def received():
 async def test_a_subscriber_is_told_by_the_patient_and_by_the_resident(
     client, start_background, register, resident, ask, received
 ):
-    start_background(resident_index=True, subscription_hosts="127.0.0.1")
+    start_background(subscription_hosts="127.0.0.1")
     got, endpoint = received
     first, second = await register(number=ONE), await register("王某")
     whose, _ = await resident(first)
