@@ -23,7 +23,7 @@ from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST
 from kangyun.fhir import Resource
-from kangyun.identity.index import SQL
+from kangyun.identity.standing import SQL
 from kangyun.store.keys import KeyRing
 from kangyun.store.visible import EVERYTHING, seen
 

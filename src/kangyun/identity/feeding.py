@@ -20,10 +20,11 @@ from typing import Literal
 
 import asyncpg
 
-from kangyun.identity.index import SQL, ResidentIndex
+from kangyun.identity.index import ResidentIndex
 from kangyun.identity.linkage.clustering import united
 from kangyun.identity.registration.contradicting import contradiction
 from kangyun.identity.registration.fields import Fields
+from kangyun.identity.standing import SQL
 from kangyun.identity.stewarding import Act, Steward
 from kangyun.identity.weighing import Held
 

@@ -16,8 +16,8 @@ from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, Issue, MultipleMatches, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
-from kangyun.identity.index import SQL
 from kangyun.identity.registration.identifiers import kinds
+from kangyun.identity.standing import SQL
 from kangyun.store.model import Stored
 from kangyun.store.references import local_target
 

@@ -26,7 +26,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.identity.feeding import Answer, Event, Feed, Said
 from kangyun.identity.golden import golden
-from kangyun.identity.index import SQL
+from kangyun.identity.standing import SQL
 from kangyun.identity.stewarding import Act
 from kangyun.store.model import Stored
 from kangyun.store.references import local_target, relative

@@ -76,10 +76,15 @@ class Relations:
 
 
 async def _is_for_himself(connection: asyncpg.Connection, one: Relation, writer: str, institution: str) -> bool:
-    """Whether a reason would be for who wrote it, or for his house: a referral or a duty among colleagues."""
+    """Whether a reason would be for who wrote it, or for a house of his: a referral or a duty among colleagues.
+
+    Who works in both houses has a colleague write it: he would have opened the record to himself.
+    """
     if one.ground not in ("referral", "duty"):
         return False
-    return one.name in (writer, institution) or bool(await connection.fetchval(_AT_WORK, one.name, institution))
+    if one.name in (writer, institution):
+        return True
+    return any([await connection.fetchval(_AT_WORK, *post) for post in ((one.name, institution), (writer, one.name))])
 
 
 async def _told(connection: asyncpg.Connection, ended: Sequence[rows.Ended]) -> dict[str, Any]:
