@@ -7,7 +7,7 @@ An institution takes residents' words for its own registrations only, and its pe
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,10 +70,12 @@ class ConsentRows:
             if not home:
                 raise Forbidden("access.not-your-registration", at=f"{TYPE}.patient")
             rules.denials = [self._denial(patient, box, source) for box in word.denials]
+            # Nobody opens to others what he does not see himself: a guardian what his proxy leaves out.
+            shown = ~envelope.sight.selves_closed if own else ALL
             for box in word.disclosures:
-                rows = self._disclosures(patient, box, source)
+                rows = self._disclosures(patient, replace(box, labels=box.labels & shown), source)
                 rules.disclosures += rows
-                rules.covers += [box.covers] * len(rows)
+                rules.covers += [box.covers & shown] * len(rows)
         elif word.denials or word.disclosures:
             # Taken, it would bind nobody, and whoever wrote it would believe that it does.
             raise RuleBroken("access.whose-consent", at=f"{TYPE}.patient")

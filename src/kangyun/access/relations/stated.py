@@ -49,7 +49,8 @@ async def show(record: Record, resident: Resident, id_: str) -> tuple[str, str]:
     """Returns a code as a picture carries it, and its digits, to be typed beside an identifier. Raises Forbidden."""
     actor = record.actor
     # An application that was given something of a record does not give away the whole of it.
-    if actor.role not in SHOWERS or id_ not in actor.patients or actor.scopes is not None:
+    # Nor does who sees a part only.
+    if actor.role not in SHOWERS or id_ not in actor.patients or actor.scopes is not None or actor.hidden:
         raise Forbidden("access.relations.not-your-code")
     if actor.alone and not set(resident.ids) <= set(actor.patients):
         raise Forbidden("access.residents.prove-the-rest")

@@ -105,9 +105,9 @@ class Residents:
     async def bind(self, ticket: object, given: Mapping[str, Any], about: Circumstances) -> Arrived:
         """Says who somebody is that is not bound yet: `name`, `number` and, by WeChat, a telephone's code.
 
-        Bound are registrations in which name, number and telephone have stood together for some days; what the index
-        links to them stays closed. Raises SignInNeeded for a ticket that is over, Forbidden where there is none, or
-        where any registration of this number has another telephone or none, Invalid, Throttled.
+        Bound are registrations in which name and number have stood for some days, and this telephone and no other ever;
+        what the index links to them stays closed. Raises SignInNeeded for a ticket that is over, Forbidden where there
+        is none, or where any registration of this number has another telephone or none, Invalid, Throttled.
         """
         handle = self._opened(ticket)
         name, number = _said(given)
@@ -116,7 +116,7 @@ class Residents:
         found = await self._numbered(number, about)
         # What somebody wrote a moment ago, or at one institution only, takes over no older record: all must agree.
         opened = await self._standing(found, name, number, phone.value)
-        agree = len(found) < MOST_REGISTRATIONS and all(phone.value in phones_of(one.resource) for one in found)
+        agree = len(found) < MOST_REGISTRATIONS and all(phones_of(one.resource) == {phone.value} for one in found)
         if not opened or not agree:
             raise Forbidden("access.residents.no-match")
         patients = tuple(one.id for one in opened)

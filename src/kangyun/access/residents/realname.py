@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import takewhile
 
 from kangyun.access.messages import checked_phone
 from kangyun.base.errors import Invalid
@@ -59,13 +60,15 @@ def matches(patient: Resource, name: str, number: str) -> bool:
 
 
 def standing_since(versions: Iterable[Stored], name: str, number: str, phone: str) -> datetime | None:
-    """Returns since when a registration has had all three without a break; None where it has not now.
+    """Returns since when a registration has had name and number without a break, and this telephone and no other ever.
 
-    versions: the newest first.
+    None where it has not. A telephone that took another's place, or was put beside one, may be of whoever wrote it.
+    versions: all, the newest first.
     """
-    since = None
-    for one in versions:
-        if one.deleted or not matches(one.resource, name, number) or phone not in phones_of(one.resource):
-            break
-        since = one.instant
-    return since
+    known = list(versions)
+    if not known or known[-1].version != 1:
+        return None
+    if any(one.deleted or phones_of(one.resource) != {phone} for one in known):
+        return None
+    standing = list(takewhile(lambda one: matches(one.resource, name, number), known))
+    return standing[-1].instant if standing else None

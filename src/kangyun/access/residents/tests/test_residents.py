@@ -195,16 +195,25 @@ async def test_a_registration_of_the_number_that_says_otherwise_sends_to_the_des
     assert (await bound(region, prove)).status_code == 403
 
 
-async def test_a_telephone_opens_a_registration_when_it_has_stood_there_for_a_week(region, prove, database):
-    await register(region, "a", NEW)
-    await register(region, "b", NEW)
-    await register(region, "y", NEW)
-    ticket = (await post(region, "sign-in", **await prove(NEW))).json()["ticket"]
-    given = {"ticket": ticket, "name": "张三", "number": NUMBER}
-    assert (await post(region, "bind", **given)).status_code == 403
+async def test_a_telephone_opens_a_registration_that_has_stood_for_a_week(region, prove, database):
+    await register(region, "y")
+    assert sorted((await bound(region, prove)).json()["entered"]) == ["a", "b"]
     await age(database)
-    await register(region, "z", NEW)
-    assert sorted((await post(region, "bind", **given)).json()["entered"]) == ["a", "b", "y"]
+    assert sorted((await post(region, "sign-in", **await prove())).json()["entered"]) == ["a", "b", "y"]
+
+
+@pytest.mark.parametrize("kept", [(), (PHONE,)], ids=["in its place", "beside it"])
+async def test_a_telephone_that_was_put_into_a_registration_opens_nothing(region, prove, database, kept):
+    """Whoever may write a registration could put his own there."""
+    for id_ in ("a", "b"):
+        patient = (await region["administrator"].get(f"Patient/{id_}")).json()
+        patient["telecom"] = [{"system": "phone", "value": phone} for phone in (*kept, NEW)]
+        (await region["administrator"].put(f"Patient/{id_}", json=patient)).raise_for_status()
+    await age(database)
+    for phone in (NEW, PHONE):
+        ticket = (await post(region, "sign-in", **await prove(phone))).json()["ticket"]
+        told = await post(region, "bind", ticket=ticket, name="张三", number=NUMBER)
+        assert told.status_code == 403
 
 
 async def test_who_is_bound_by_a_telephone_gets_another_at_a_desk_only(region, prove, database):
