@@ -1,10 +1,12 @@
 """Nobody makes himself a reason to see: what somebody writes opens nothing to himself, or to his own house."""
 
 import asyncio
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from kangyun.access.identities.model import Proxy
 from kangyun.access.relations.derived import DUTY, FAMILY_DOCTOR
 from kangyun.access.residents.bindings import A_DAY
 from kangyun.testing.provider import PASSWORD
@@ -124,6 +126,45 @@ async def test_colleagues_give_each_other_no_duty(hospital_a, put, platform, sig
         while (await other("GET", "Condition/a-pneumonia")).status_code != 200:
             await asyncio.sleep(0.05)
     assert (await colleague("GET", "Condition/a-pneumonia")).status_code == 404
+
+
+@pytest.mark.parametrize("made", ["referral", "duty"])
+async def test_who_works_in_both_houses_gives_himself_no_reason(
+    made, hospital_a, put, platform, region, client, sign_in, start_background
+):
+    from kangyun.testing.linking import link
+
+    start_background()
+    elsewhere, home = await put(patient("c-zhang"), "Organization/c"), await put(patient("a-zhang"))
+    async with platform.pool.connection() as connection:
+        await link(connection, elsewhere.res, home.res)
+        await link(connection, home.res, home.res)
+    me = await region.admit("me", "staff", ("doctor",), "Organization/c", reference="Practitioner/me")
+    await region.sign_in.identities.give_role(me, "public-health", B, "Practitioner/security")
+    there = _person(client, await region.sign_in.sign_in("me", PASSWORD, "doctor"), "there")
+    here = _person(client, await region.sign_in.sign_in("me", PASSWORD, "public-health"), "here")
+    body = MADE[made](US, "c-zhang")
+    assert (await there("POST", body["resourceType"], json=body)).status_code == 201
+    await dealt_with(put, sign_in)
+    assert (await here("GET", "Condition/a-pneumonia")).status_code == 404
+
+
+async def test_a_guardian_opens_to_nobody_what_his_proxy_leaves_out(hospital_a, put, platform, sign_in):
+    await put(condition("a-depression", code="F32.1"))
+    left_out = ~platform.gate.labels.mask("psychiatry")
+    guardian = await sign_in(
+        "guardian", name="ma", reference="RelatedPerson/ma", proxies=(Proxy("a-zhang", "GUARD", left_out),)
+    )
+    friend = await sign_in("doctor", name="friend", reference="Practitioner/friend")
+    said = consent({"reference": "Practitioner/friend"})
+    said["provision"]["securityLabel"] = [{"system": "urn:kangyun:label", "code": "psychiatry"}]
+    for body in (said, consent({"reference": "Practitioner/friend"})):
+        assert (await guardian("POST", "Consent", json=body)).status_code == 201
+    seen = [(await friend("GET", f"Condition/{id_}")).status_code for id_ in ("a-pneumonia", "a-depression")]
+    assert seen == [200, 404]
+    assert (
+        await guardian("POST", "Patient/a-zhang/$show-code", json={"resourceType": "Parameters"})
+    ).status_code == 403
 
 
 async def test_a_consent_is_taken_from_a_desk_for_its_own_registrations_only(hospital_a, put, sign_in):
@@ -404,3 +445,24 @@ async def test_who_may_not_read_does_not_patch(writing_only):
     assert batch.json()["entry"][0]["response"]["status"].startswith("403")
     whole = await writing_only("POST", "", json=bundle("transaction", "PATCH", "Condition/b-pneumonia", EMPTY))
     assert whole.status_code == 403
+
+
+@pytest.mark.parametrize("role", ["resident", "guardian"])
+async def test_what_the_platform_has_written_is_nobodys_to_change_whom_it_is_about(hospital_a, put, sign_in, role):
+    """The notice of broken glass, above all: a doctor who is the ward's guardian took it away."""
+    notice = {
+        "resourceType": "Communication", "id": str(uuid4()), "status": "completed", "subject": about("a-zhang"),
+        "recipient": [about("a-zhang")], "payload": [{"contentString": "您的档案被打开"}],
+    }  # fmt: skip
+    await put(notice, "Organization/platform")
+    relation = "ONESELF" if role == "resident" else "GUARD"
+    person = await sign_in(role, name="ma", reference="RelatedPerson/ma", proxies=(Proxy("a-zhang", relation),))
+    path = f"Communication/{notice['id']}"
+    assert (await person("GET", path)).status_code == 200
+    falsified = notice | {"payload": [{"contentString": "无"}]}
+    assert (await person("PUT", path, json=falsified)).status_code == 403
+    assert (await person("DELETE", path)).status_code == 403
+    own = (
+        await person("POST", "Communication", json={key: value for key, value in notice.items() if key != "id"})
+    ).json()
+    assert (await person("DELETE", f"Communication/{own['id']}")).status_code == 204

@@ -11,6 +11,8 @@ from datetime import datetime
 
 import asyncpg
 
+from kangyun.access.identities.model import OF_RESIDENTS
+
 FOREVER = float("inf")
 
 
@@ -32,7 +34,7 @@ async def acting_for(connection: asyncpg.Connection, identity: int, role: str, r
 
     A sight has one mask for all of them: what one proxy leaves out is hidden of all.
     """
-    if role not in ("resident", "guardian"):
+    if role not in OF_RESIDENTS:
         return For()
     rows = await connection.fetch(_PROXIES, identity)
     mine = [row for row in rows if (row["relation"] == "ONESELF") == (role == "resident")]

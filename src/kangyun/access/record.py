@@ -20,6 +20,7 @@ from kangyun.access.approvals.rules import Rule
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.disk import Disk
 from kangyun.access.golden_search import Asked, asked_for, search_residents
+from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.masking import masked, masked_place
@@ -73,12 +74,14 @@ class Gate:
 
     async def open(self, actor: Actor, circumstances: Circumstances) -> "Record":
         """Opens the record for one request."""
-        number = self.institutions.get(actor.institution)
+        # What the platform itself has written (a notice, a measurement) is not the residents' to change.
+        home = RESIDENTS if actor.role in OF_RESIDENTS else actor.institution
+        number = self.institutions.get(home)
         if number is None:
             async with self.store.pool.connection() as connection:
-                await connection.execute(_NEW_INSTITUTION, actor.institution)
-                number = await connection.fetchval(_INSTITUTION, actor.institution)
-            self.institutions[actor.institution] = number
+                await connection.execute(_NEW_INSTITUTION, home)
+                number = await connection.fetchval(_INSTITUTION, home)
+            self.institutions[home] = number
         if self.named_alike.get(actor.institution, (0.0, ()))[0] < time.monotonic():
             await self._look_for_names(actor.institution)
         return Record(self, actor, circumstances, number, await self._decision(actor, number))

@@ -16,6 +16,9 @@ Status = Literal["admitted", "suspended", "left"]
 OFFICERS = ("system-administrator", "security-administrator", "audit-administrator")
 """No identity holds two of them."""
 PLATFORM = "Organization/platform"
+RESIDENTS = "Organization/residents"
+"""Whose own is what residents and their guardians write."""
+OF_RESIDENTS = frozenset({"resident", "guardian"})
 
 RESERVED = frozenset(
     {

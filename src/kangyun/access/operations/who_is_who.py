@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from kangyun.access.events.rows import standing
+from kangyun.access.identities.model import OF_RESIDENTS
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -22,10 +23,9 @@ from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.identity.standing import SQL
 from kangyun.identity.stewarding import Act
 from kangyun.store.references import local_target
-from kangyun.store.visible import seen
+from kangyun.store.visible import EVERYTHING, seen
 
 STEWARDS = frozenset({"steward"})
-PATIENTS = frozenset({"resident", "guardian"})
 LINK, PART, UNDO, ANSWER = "link", "part", "undo-link", "answer-link"
 LINKS, QUESTIONS, NOT_MINE = "links", "link-questions", "not-mine"
 SHORTEST_REASON, LONGEST_REASON = 2, 500  # characters
@@ -51,6 +51,7 @@ async def link(record: Record, call: Call) -> Resource:
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         moving, joined = await _whose(record, connection, str(call.id)), await _whose(record, connection, target[1])
+        await _whole_seen(record, connection, moving.resident, joined.resident)
         number = await record.gate.steward.link(
             connection, moving.patients, joined.resident, Act(record.actor.reference, reason)
         )
@@ -65,6 +66,7 @@ async def part(record: Record, call: Call) -> Resource:
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         whose = await _whose(record, connection, str(call.id))
+        await _whole_seen(record, connection, whose.resident)
         number = await record.gate.steward.part(connection, whose.patients, Act(record.actor.reference, reason))
         return number, whose.patients
 
@@ -140,15 +142,18 @@ async def link_questions(record: Record, call: Call) -> Resource:
 
 
 async def links(record: Record, call: Call) -> Resource:
-    """Returns whose a registration is, what else is his, and what was decided about these. Raises NotFound."""
+    """Returns whose a registration is and what else is his; to a steward also what was decided. Raises NotFound.
+
+    That there was something to decide tells that somebody is known elsewhere.
+    """
     record.may_read("Patient")
     Inputs.of(call.parameters, frozenset())
-    index, ids, steward = record.gate.residents, record.store.ids, is_steward(record)
+    index, ids = record.gate.residents, record.store.ids
     async with record.store.pool.connection() as connection:
         whose = await _whose(record, connection, str(call.id))
         located = (await record.store.reader.of_residents(connection, [whose.resident], record.sight))[whose.resident]
         shown = [one.res for one in located]
-        rows = await connection.fetch(_DECISIONS, shown)
+        rows = await connection.fetch(_DECISIONS, shown) if is_steward(record) else []
     names = {one.res: f"Patient/{one.stored.id}" for one in located if one.stored is not None}
     await record.leave_row(LINKS, 200, sorted(shown))
     decided = [
@@ -162,8 +167,7 @@ async def links(record: Record, call: Call) -> Resource:
                 *_resident_part(ids.id_of(row["resident"])),
                 {"name": "actor", "valueString": row["actor"]},
                 *([{"name": "model", "valueString": row["model"]}] if row["model"] else []),
-                # It tells of registrations that others may not see.
-                *_evidence(index.unsealed(row["patient"], row["evidence"]) if steward and row["evidence"] else None),
+                *_evidence(index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None),
             ],
         }
         for row in rows
@@ -177,7 +181,7 @@ async def links(record: Record, call: Call) -> Resource:
 
 async def not_mine(record: Record, call: Call) -> Resource:
     """Opens the question whether a registration is its resident's, on the resident's own word. Raises Forbidden."""
-    if record.actor.role not in PATIENTS:
+    if record.actor.role not in OF_RESIDENTS:
         raise Forbidden("identity.residents-only")
     reason = _reason(Inputs.of(call.parameters, frozenset({"reason"})))
     index = record.gate.residents
@@ -244,6 +248,15 @@ async def _all_seen(record: Record, connection: asyncpg.Connection, patients: li
     rows = await connection.fetch(*seen(_SEEN, record.sight, patients))
     if not patients or len(rows) < len(set(patients)):
         raise NotFound
+
+
+async def _whole_seen(record: Record, connection: asyncpg.Connection, *residents: int) -> None:
+    """Raises NotFound where these have a registration that the actor does not see: it would come to be another's."""
+    reader = record.store.reader
+    there = await reader.of_residents(connection, residents, EVERYTHING)
+    shown = await reader.of_residents(connection, residents, record.sight)
+    if any(len(shown[resident]) < len(there[resident]) for resident in residents):
+        raise NotFound("identity.not-all-seen")
 
 
 async def _references(record: Record, connection: asyncpg.Connection, patients: list[int]) -> dict[int, str]:

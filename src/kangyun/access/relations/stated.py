@@ -13,6 +13,7 @@ from typing import Any
 
 from kangyun.access.addresses import read_addresses
 from kangyun.access.events.people import called
+from kangyun.access.identities.model import OF_RESIDENTS
 from kangyun.access.messages import WrongCode, checked_phone
 from kangyun.access.messages.senders import Channel
 from kangyun.access.policy import Ground
@@ -30,7 +31,6 @@ CARD, WORD = "card", "word"
 OPEN = "open-record"
 SHOWN_MINUTES = 5
 DIGITS = 8
-SHOWERS = ("resident", "guardian")
 LONGEST_NAME = 40  # characters of an institution's name in a message
 _SHOWN, _SENT = "shown-code", "sent-word"
 _READER = re.compile(r"[A-Za-z0-9._\-]{1,64}")
@@ -50,7 +50,7 @@ async def show(record: Record, resident: Resident, id_: str) -> tuple[str, str]:
     actor = record.actor
     # An application that was given something of a record does not give away the whole of it.
     # Nor does who sees a part only.
-    if actor.role not in SHOWERS or id_ not in actor.patients or actor.scopes is not None or actor.hidden:
+    if actor.role not in OF_RESIDENTS or id_ not in actor.patients or actor.scopes is not None or actor.hidden:
         raise Forbidden("access.relations.not-your-code")
     if actor.alone and not set(resident.ids) <= set(actor.patients):
         raise Forbidden("access.residents.prove-the-rest")

@@ -1,0 +1,42 @@
+"""Linking tells nobody who is known elsewhere, and moves nothing that its steward does not see."""
+
+import pytest
+
+from .conftest import A, B, patient
+
+C = "Organization/c"
+RESTRICTED = {"security": [{"system": "urn:kangyun:label", "code": "restricted"}]}
+
+
+def person(id_, number, **more):
+    return patient(id_) | {
+        "name": [{"text": "王建国"}], "birthDate": "1949-12-31", "gender": "male",
+        "identifier": [{"system": "urn:oid:2.16.156.10011.1.3", "value": number}], **more,
+    }  # fmt: skip
+
+
+def parameters(**given):
+    return {
+        "resourceType": "Parameters", "parameter": [{"name": name, "valueString": text} for name, text in given.items()]
+    }  # fmt: skip
+
+
+async def test_a_doctor_learns_by_no_probe_who_is_registered_elsewhere(put, sign_in):
+    await put(person("a-wang", "110105194912310011"), A)
+    await put(person("b-known", "110105194912310011"), B)
+    await put(person("b-unknown", "110105195001010016"), B)
+    doctor = await sign_in("doctor")
+    known, unknown = [(await doctor("GET", f"Patient/{id_}/$links")).json() for id_ in ("b-known", "b-unknown")]
+    assert [one["name"] for one in known["parameter"]] == ["resident", "registration"]
+    assert [one["name"] for one in unknown["parameter"]] == ["resident", "registration"]
+
+
+@pytest.mark.parametrize("path", ["Patient/a-li/$link", "Patient/a-wang/$part"])
+async def test_a_steward_moves_nothing_about_whom_he_does_not_see(put, sign_in, path):
+    await put(person("a-wang", "110105194912310011"), A)
+    await put(person("c-wang", "110105194912310011", meta=RESTRICTED), C)
+    await put(person("a-li", "110105195001010016", name=[{"text": "李四"}]), A)
+    steward = await sign_in("steward")
+    assert (await steward("GET", "Patient/c-wang")).status_code == 404
+    given = parameters(reason="核对过病案") if "$part" in path else parameters(to="Patient/a-wang", reason="核对过病案")
+    assert (await steward("POST", path, json=given)).status_code == 404
