@@ -69,7 +69,9 @@ def _shown(resource: Resource) -> Resource:
         if isinstance(one, dict)
     }
     type_ = type_ if isinstance(type_, str) else ""
-    return _kept(resource, _NAMING.get(type_, {}), _Within(personal(type_), types))
+    # A title is a person's where it is of what is somebody's: 张三的用药清单.
+    rules = _NAMING.get(type_, {}) if type_ not in _TITLED or "subject" in resource else {}
+    return _kept(resource, rules, _Within(personal(type_), types))
 
 
 def _marked(shown: Resource) -> Resource:
@@ -233,11 +235,12 @@ def _of_persons() -> frozenset[str]:
 
 
 Rules = Mapping[str, Callable[[Any], Any]]
-# What is a person's by its datatype, which the name of an element of several types tells, wherever it stands; and the
-# one number of a person that is no Identifier.
+# What is a person's by its datatype, which the name of an element of several types tells, wherever it stands; the
+# one number of a person that is no Identifier, and who has written an Annotation, in plain text.
 TYPED: Rules = {
     "valueHumanName": _name, "valueContactPoint": _contact_point, "valueAddress": _address, "valueIdentifier": _number,
     "valueContactDetail": _contact_detail, "locationAddress": _address, "subscriberId": _text(mask_number),
+    "authorString": _text(mask_name),
 }  # fmt: skip
 _PLAIN = (
     *("resourceType", "id", "meta", "implicitRules", "language", "active", "gender", "deceasedBoolean"),
@@ -262,6 +265,8 @@ _PRACTITIONER: Rules = {
     "identifier": _staff_number, "birthDate": _text(year_of),
 }  # fmt: skip
 _RELATIVE: Rules = {"name": _text(mask_name), "bornDate": _text(year_of), "deceasedDate": _text(year_of)}
-_NAMING: Mapping[str, Rules] = {"Practitioner": _PRACTITIONER, "FamilyMemberHistory": _RELATIVE}
+_hidden = _text(lambda text: STAR * 3)
+_TITLED: Mapping[str, Rules] = {"Account": {"name": _hidden}, "List": {"title": _hidden}}
+_NAMING: Mapping[str, Rules] = {"Practitioner": _PRACTITIONER, "FamilyMemberHistory": _RELATIVE, **_TITLED}
 NAMING = frozenset(_NAMING)
 """Types besides persons with elements of their own that are masked."""

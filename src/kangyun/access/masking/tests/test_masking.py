@@ -368,3 +368,23 @@ def test_the_watermark():
         watermark(actor, "县人民医院", moment, ZoneInfo("Asia/Shanghai"))
         == "李医生 · 县人民医院 · 2026-11-22 14:03 · 3f9c"
     )
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"resourceType": "Observation", "note": [{"authorString": "张三", "text": "复查"}]},
+        {"resourceType": "Account", "status": "active", "name": "张三的账户", "subject": [{"reference": "Patient/a"}]},
+        {"resourceType": "List", "title": "张三的用药清单", "subject": {"reference": "Patient/a"}},
+        {"resourceType": "Composition", "contained": [{"resourceType": "List", "title": "张三", "subject": {}}]},
+    ],
+)
+def test_names_in_plain_text_elements_are_masked(resource):
+    shown = masked(resource)
+    assert "张三" not in json.dumps(shown, ensure_ascii=False)
+    assert is_masked(shown)
+
+
+def test_a_title_of_what_is_nobody_s_is_shown():
+    formulary = {"resourceType": "List", "status": "current", "mode": "working", "title": "基本药物目录"}
+    assert masked(formulary) == formulary
