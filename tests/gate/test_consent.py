@@ -239,6 +239,26 @@ async def test_a_denial_of_a_house_that_nobody_acts_for_binds_everybody(zhang, w
         assert not await seen()
 
 
+async def test_a_denial_of_a_house_binds_who_acts_for_what_is_below_it(zhang, written, seen_by, platform):
+    """Also for what is put below it after the word was said."""
+    c = "Organization/c"
+    for id_, above in (("c", None), ("c-branch", c), ("c-ward", "Organization/c-branch"), ("c-other", None)):
+        part = {"partOf": {"reference": above}} if above else {}
+        await written({"resourceType": "Organization", "id": id_, "name": id_} | part, c)
+    houses = (c, "Organization/c-branch", "Organization/c-ward", "Organization/c-other")
+    permission = consent(type="permit", actor=[one for house in houses for one in actor(house)])
+    await written(permission | {"id": "b-permits"}, B)
+    assert [await seen_by(house) for house in houses] == [True] * 4
+    await written(consent(type="deny", actor=actor("Organization/c-branch")), B)
+    assert [await seen_by(house) for house in houses] == [True, False, False, True]
+    await written(consent(type="deny", actor=actor(c)), B)
+    assert [await seen_by(house) for house in houses] == [False, False, False, True]
+    later = {"resourceType": "Organization", "id": "c-other", "name": "x", "partOf": {"reference": c}}
+    await written(later, c)
+    platform.gate.named_alike.clear()  # A minute later.
+    assert [await seen_by(house) for house in (*houses, B)] == [False, False, False, False, True]
+
+
 async def test_a_denial_of_a_person_binds_him_from_when_he_signs_in_first(zhang, written, seen):
     await written(consent(type="deny", actor=actor("Practitioner/b-later")), B)
     assert await seen()

@@ -21,6 +21,7 @@ from kangyun.access.audit import Auditor, Row
 from kangyun.access.disk import Disk
 from kangyun.access.golden_search import Asked, asked_for, search_residents
 from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
+from kangyun.access.houses import above
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.masking import masked, masked_place
@@ -71,6 +72,7 @@ class Gate:
     institutions: dict[str, int] = field(default_factory=dict)
     patients: dict[str, int] = field(default_factory=dict)
     named_alike: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    above: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     async def open(self, actor: Actor, circumstances: Circumstances) -> "Record":
         """Opens the record for one request."""
@@ -83,13 +85,15 @@ class Gate:
                 number = await connection.fetchval(_INSTITUTION, home)
             self.institutions[home] = number
         if self.named_alike.get(actor.institution, (0.0, ()))[0] < time.monotonic():
-            await self._look_for_names(actor.institution)
+            await self._look_around(actor.institution)
         return Record(self, actor, circumstances, number, await self._decision(actor, number))
 
-    async def _look_for_names(self, institution: str) -> None:
-        """Notes which institutions have ids that continue an institution's: ids that begin with these are theirs."""
+    async def _look_around(self, institution: str) -> None:
+        """Notes which institutions have ids that continue an institution's: ids that begin with these are theirs; and
+        which stand above it."""
         async with self.store.pool.connection() as connection:
             rows = await connection.fetch(_NAMED_ALIKE, institution)
+            self.above[institution] = await above(connection, self.store.reader, institution)
         names = tuple(row["reference"].rpartition("/")[2] for row in rows)
         self.named_alike[institution] = time.monotonic() + NAMES_EVERY, names
 
@@ -100,7 +104,9 @@ class Gate:
     async def _decision(self, actor: Actor, institution: int) -> Decision:
         selves = await self._numbers(actor.patients) if actor.patients else ()
         within = await self._numbers((actor.patient,)) if actor.patient else ()
-        return self.sights.decide(actor, institution, selves, within[0] if within else None)
+        return self.sights.decide(
+            actor, institution, selves, within[0] if within else None, self.above[actor.institution]
+        )
 
     async def _numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
         """Returns the `res` of Patients; ids that nothing was ever written under are left out."""

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from kangyun.access.labels import FILE as LABELS
+from kangyun.access.labels import LOCAL
 from kangyun.access.policy import FILE as POLICY
 from kangyun.access.rulebook import FOLDER as RULES
 from kangyun.access.trail.roots import CERTIFICATE, FILE
@@ -51,7 +52,7 @@ def lacks_settings(data: Path) -> bool:
 
 def _standing(data: Path, settings: str) -> dict[str, bytes]:
     """Returns what is carried as it stands, by its place in a standby's folder. Raises OSError."""
-    own = [data / POLICY, data / LABELS, data / OUTSIDE, (data / FILE).with_name(CERTIFICATE)]
+    own = [data / POLICY, data / LABELS, data / LOCAL, data / OUTSIDE, (data / FILE).with_name(CERTIFICATE)]
     if (data / RULES).is_dir():
         own += [path for path in (data / RULES).iterdir() if path.suffix == ".toml"]
     places = {str(path.relative_to(data)): path for path in own} | {KEPT_SETTINGS: data / settings}

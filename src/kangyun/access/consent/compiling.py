@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from kangyun.access.houses import BELOW
 from kangyun.access.labels import Labels
 from kangyun.access.policy import ANY_PURPOSE, Policy, purpose_bit
 from kangyun.fhir import Resource
@@ -192,7 +193,7 @@ class _Reading:
             meant = self.meant.get(text, frozenset({text})) if denies else frozenset({text})
             if identifier.get("system") == ROLE_SYSTEM and identifier.get("value") in self.policy.roles:
                 found.add(f"role:{identifier['value']}")
-            elif meant and all(name.partition("/")[0] in _NAMED and name.count("/") == 1 for name in meant):
+            elif meant and all(_is_named(name.removeprefix(BELOW)) for name in meant):
                 found |= meant
             else:
                 return None
@@ -241,6 +242,10 @@ class _Reading:
         inside = replace(inside, labels=inside.labels & hole.labels)
         if inside.labels and hole.parties is not None:
             yield replace(inside, besides=inside.besides | hole.parties)
+
+
+def _is_named(name: str) -> bool:
+    return name.partition("/")[0] in _NAMED and name.count("/") == 1
 
 
 def _is_something(box: Box) -> bool:

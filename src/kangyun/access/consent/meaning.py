@@ -1,31 +1,31 @@
 """Whom a denial binds that names what nobody signs in as: a post of somebody, a department of a hospital.
 
 What the registers say when the Consent is written. A PractitionerRole stands for its Practitioner, wherever he works;
-an Organization that nobody acts for, for the next one above it that somebody does, and where there is none, for
-everybody. A person stands for himself, whether he has an account yet or not: he signs in under that very reference.
-Nothing of this is shown to anybody.
+an Organization for those below it as well, and one that nobody acts for, for the next one above it that somebody does,
+and where there is none, for everybody. A person stands for himself, whether he has an account yet or not: he signs in
+under that very reference. Nothing of this is shown to anybody.
 """
 
 from collections.abc import Iterable
 
 import asyncpg
 
+from kangyun.access.houses import BELOW, MOST_LEVELS, led_to
 from kangyun.store.reader import Reader
 from kangyun.store.references import local_target
 
-MOST_LEVELS = 8  # of departments
 _POST, _HOUSE = "PractitionerRole", "Organization"
 
 
 async def meant(
     connection: asyncpg.Connection, reader: Reader, references: Iterable[str]
 ) -> dict[str, frozenset[str]]:  # fmt: skip
-    """Returns whom references stand for, nobody for everybody; those that people sign in by are left out."""
+    """Returns whom references stand for, nobody for everybody; persons are left out, who stand for themselves."""
     named = {text for text in references if local_target(text) is not None}
     posts = {text for text in named if text.startswith(f"{_POST}/")}
     found = {
         text: frozenset({person})
-        for text, person in (await _led_to(connection, reader, posts, "practitioner")).items()
+        for text, person in (await led_to(connection, reader, posts, "practitioner")).items()
         if person.startswith("Practitioner/")
     }
     above = {text: text for text in named if text.startswith(f"{_HOUSE}/")}
@@ -35,22 +35,16 @@ async def meant(
         above = {text: house for text, house in above.items() if house not in acting}
         if not above:
             break
-        higher = await _led_to(connection, reader, set(above.values()), "partOf")
+        higher = await led_to(connection, reader, set(above.values()), "partOf")
         found |= {text: frozenset() for text, house in above.items() if house not in higher}
         above = {text: higher[house] for text, house in above.items() if house in higher}
-    return found | dict.fromkeys(above, frozenset())
-
-
-async def _led_to(connection: asyncpg.Connection, reader: Reader, texts: set[str], element: str) -> dict[str, str]:
-    """Returns where an element of what is referred to leads."""
-    names = {target: text for text in texts if (target := local_target(text)) is not None}
-    located = await reader.locate(connection, names) if names else {}
-    return {
-        names[name]: str(stored.resource[element]["reference"])
-        for name, current in located.items()
-        if (stored := current.stored) is not None and not stored.deleted
-        if "reference" in stored.resource.get(element, {})
-    }
+    found |= dict.fromkeys(above, frozenset())
+    # Who acts for a house below the one that is named is bound as well.
+    for text in named:
+        bound = found.get(text, frozenset({text}))
+        if bound and text.startswith(f"{_HOUSE}/"):
+            found[text] = bound | {f"{BELOW}{text}"}
+    return found
 
 
 _ACTING = """

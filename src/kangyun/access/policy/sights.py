@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from kangyun.access.actor import Actor
+from kangyun.access.houses import BELOW
 from kangyun.access.oidc.scopes import Scope, data_scopes
 from kangyun.access.policy import Policy, Role, purpose_bit
 from kangyun.store.index import Indexer
@@ -78,8 +79,11 @@ class Sights:
         self.anybody = Sight(types=numbers, open_types=numbers, open_closed=self.policy.open_closed, by_rule=of_types)
         self.decide.cache_clear()
 
-    def _decide(self, actor: Actor, institution: int, selves: tuple[int, ...], within: int | None) -> Decision:
-        """Decides for an actor. selves: `res` of its patients; within: of the Patient it was launched for."""
+    def _decide(
+        self, actor: Actor, institution: int, selves: tuple[int, ...], within: int | None, above: tuple[str, ...] = ()
+    ) -> Decision:
+        """Decides for an actor. selves: `res` of its patients; within: of the Patient it was launched for; above: the
+        institutions above its own, whose denials bind it."""
         if actor.administrator and actor.scopes is None:
             return ALL
         role = self.policy.roles.get(actor.role)
@@ -90,7 +94,7 @@ class Sights:
         hasher = self._indexer.hasher
         at = (actor.institution, actor.reference)
         of_role = (f"role:{actor.role}", *(f"{name}#{actor.role}" for name in at)) if actor.role else ()
-        names = (ANYBODY, *at, *of_role)
+        names = (ANYBODY, *at, *of_role, *(f"{BELOW}{house}" for house in above))
         bound_to_patient = scopes is not None and any(scope.level == "patient" for scope in scopes)
         sight = Sight(
             types=_numbers(reads | searches),
