@@ -155,6 +155,26 @@ async def test_each_kind_of_look_has_its_words(people, left, row, text):
     assert said.endswith(text)
 
 
+async def test_somebody_is_called_as_he_was_called_then(people, left, fresh_database):
+    """Who changes a name, or takes himself out of the register, does not change who has looked."""
+    await left(2, 9)
+    await left(9, 9)
+    connection = await asyncpg.connect(fresh_database)
+    named = {"resourceType": "Practitioner", "id": "li-yi", "name": [{"text": "王大夫"}]}
+    await people["admin"].put("Practitioner/li-yi", json=named)
+    await people["admin"].put("Organization/county", json=RECORD[2] | {"name": "市立医院"})
+    await connection.execute(
+        "UPDATE version SET instant = '2026-01-01'::timestamptz + version * interval '3 days' WHERE res IN "
+        "(SELECT res FROM version WHERE version = 2)"
+    )
+    await connection.close()
+    await people["admin"].delete("Practitioner/li-yi")
+    latest, first = await texts(people["resident"])
+    assert "王大夫" in latest and "市立医院" in latest
+    assert "李医生" in first and "县人民医院" in first
+    assert [one["who"]["display"] for one in await told(people["resident"])] == ["王大夫", "李医生"]
+
+
 async def test_oneself_is_told_so(people, left):
     await left(22, 14, 3, actor="Patient/li", purpose="PATRQT", role="resident")
     assert await texts(people["resident"]) == ["2026年1月22日 14:03 您本人 因本人申请查看了您的检查检验结果"]

@@ -113,20 +113,24 @@ def _what(row: Seen) -> str:
 def _who(look: Look, called: Called, own: frozenset[str], language: Language) -> str:
     if look.actor in own:
         return say("access.events.yourself", language)
-    parts = [name_of(look.institution, called, language) if look.institution else "", called.department(look.actor)]
-    parts.append(name_of(look.actor, called, language))
+    at = look.first
+    parts = [name_of(look.institution, called, language, at) if look.institution else ""]
+    parts += [called.department(look.actor), name_of(look.actor, called, language, at)]
     role = f"role-{look.role}"
     if look.role and role in ROLES:
         known_as = say(f"access.events.{role}", language)
         parts[-1] += f"（{known_as}）" if language == "zh" else f" ({known_as})"
     if look.client and look.client != look.actor:
-        parts.append(say("access.events.through", language, {"client": name_of(look.client, called, language)}))
+        parts.append(say("access.events.through", language, {"client": name_of(look.client, called, language, at)}))
     return " ".join(part for part in parts if part)
 
 
-def name_of(reference: str, called: Called, language: Language) -> str:
-    """Returns how somebody is called: by the record, the platform's own by words of its own, else by the reference."""
-    known = called.names.get(reference)
+def name_of(reference: str, called: Called, language: Language, at: datetime | None = None) -> str:
+    """Returns how somebody is called: by the record, the platform's own by words of its own, else by the reference.
+
+    at: as it was then, where that was asked for.
+    """
+    known = (called.then.get((reference, at)) if at is not None else None) or called.names.get(reference)
     own = OWN.get(reference)
     return known or (say(f"access.events.{own}", language) if own else reference)
 

@@ -1,11 +1,13 @@
 """How people, institutions and applications of audit rows are called: by the record, where it knows them.
 
+Who is asked for as of an instant is called as he was then: a name that somebody changes is not changed in what was.
 Who is not in the record is called by his reference. Names of patients are not looked for: a resident who looks at
 himself is told so in other words.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -23,10 +25,11 @@ _CALLED = frozenset({"Practitioner", "PractitionerRole", "Organization", "Device
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """Names by reference; departments of staff by theirs."""
+    """Names by reference, and by reference and instant; departments of staff by theirs, as they are now."""
 
     names: dict[str, str]
     departments: dict[str, str]
+    then: dict[tuple[str, datetime], str] = field(default_factory=dict)
 
     def name(self, reference: str) -> str:
         """Returns a name, the reference itself where there is none."""
@@ -37,8 +40,11 @@ class Called:
         return self.departments.get(reference, "")
 
 
-async def called(connection: asyncpg.Connection, store: Store, references: Iterable[str]) -> Called:
-    """Looks for the names of whom audit rows name."""
+async def called(
+    connection: asyncpg.Connection, store: Store, references: Iterable[str],
+    moments: Iterable[tuple[str, datetime]] = (),
+) -> Called:  # fmt: skip
+    """Looks for the names of whom audit rows name: as they are now, and of references as of instants."""
     targets = {text: target for text in set(references) if (target := local_target(text)) and target[0] in _CALLED}
     found = await store.reader.locate(connection, targets.values()) if targets else {}
     resources = {
@@ -48,7 +54,26 @@ async def called(connection: asyncpg.Connection, store: Store, references: Itera
     }
     names = {text: name for text, resource in resources.items() if (name := _name(resource))}
     staff = [text for text, resource in resources.items() if resource["resourceType"] == "Practitioner"][:MOST]
-    return Called(names, await _departments(connection, store, staff) if staff else {})
+    numbers = {text: found[target].res for text, target in targets.items() if target in found}
+    asked = [(text, at) for text, at in dict.fromkeys(moments) if text in numbers]
+    then = await _then(connection, store, [(numbers[text], at) for text, at in asked])
+    named = {one: _name(resource) for one, resource in zip(asked, then, strict=True) if resource is not None}
+    return Called(names, await _departments(connection, store, staff) if staff else {}, named)
+
+
+async def _then(
+    connection: asyncpg.Connection, store: Store, moments: Sequence[tuple[int, datetime]]
+) -> list[Resource | None]:
+    """Returns resources as they stood at instants; one that came later, as it was first."""
+    if not moments:
+        return []
+    rows = {row["nth"]: row for row in await connection.fetch(_THEN, *map(list, zip(*moments, strict=True)))}
+    await store.reader.bring_keys(connection, {row["key"] for row in rows.values()})
+    readable = {nth: row for nth, row in rows.items() if store.reader.is_readable(row)}
+    return [
+        store.reader.stored(readable[nth], res).resource if nth in readable else None
+        for nth, (res, _) in enumerate(moments, 1)
+    ]
 
 
 async def _departments(connection: asyncpg.Connection, store: Store, staff: list[str]) -> dict[str, str]:
@@ -89,6 +114,16 @@ def _name(resource: Resource) -> str:
         if written:
             return str(written)
     return ""
+
+
+_THEN = """
+SELECT n.nth, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body
+FROM unnest($1::int8[], $2::timestamptz[]) WITH ORDINALITY AS n(res, at, nth)
+CROSS JOIN LATERAL (
+    SELECT * FROM version AS v WHERE v.res = n.res AND v.action <> 'd'
+    ORDER BY v.instant > n.at, CASE WHEN v.instant <= n.at THEN v.version END DESC, v.version LIMIT 1
+) AS v
+"""
 
 
 def _text(concept: Any) -> str:

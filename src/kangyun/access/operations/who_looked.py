@@ -55,8 +55,8 @@ async def who_looked(record: Record, call: Call) -> Resource:
             asked = seen(sql, record.sight, current.res, start, end, MOST_ROWS)
             rows = [Seen(*row) for row in await connection.fetch(*asked)]
         found, before = _page(record, rows, count)
-        people = {name for look in found for name in (look.actor, look.institution, look.client) if name}
-        names = await called(connection, store, people)
+        moments = [(name, one.first) for one in found for name in (one.actor, one.institution, one.client) if name]
+        names = await called(connection, store, {name for name, _ in moments}, moments)
         archived = await archived_before(connection)
     await record.leave_row(ACTION, 200, [current.res])
     mine = frozenset({f"{call.type}/{call.id}", *(f"Patient/{id_}" for id_ in record.actor.patients)})
@@ -117,20 +117,20 @@ def _part(record: Record, look: Look, names: Called, mine: frozenset[str], call:
         {"name": "first", "valueInstant": clock.instant(look.first)},
         {"name": "last", "valueInstant": clock.instant(look.last)},
         {"name": "count", "valueInteger": look.count},
-        {"name": "who", "valueReference": _reference(look.actor, names, call)},
+        {"name": "who", "valueReference": _reference(look.actor, look, names, call)},
         {"name": "done", "valueCode": look.verb},
         {"name": "refused", "valueBoolean": look.refused},
         {"name": "emergency", "valueBoolean": look.emergency},
     ]
     for part in ("institution", "client"):
         if getattr(look, part):
-            said.append({"name": part, "valueReference": _reference(getattr(look, part), names, call)})
+            said.append({"name": part, "valueReference": _reference(getattr(look, part), look, names, call)})
     for part in ("role", "purpose", "way", "what"):
         if getattr(look, part):
             said.append({"name": part, "valueCode": getattr(look, part)})
     return {"name": "look", "part": said}
 
 
-def _reference(reference: str, names: Called, call: Call) -> dict[str, str]:
+def _reference(reference: str, look: Look, names: Called, call: Call) -> dict[str, str]:
     known = {"reference": reference} if "/" in reference else {}
-    return known | {"display": name_of(reference, names, call.language)}
+    return known | {"display": name_of(reference, names, call.language, look.first)}
