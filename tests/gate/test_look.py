@@ -135,7 +135,7 @@ async def zhang(platform, written):
         await link(connection, one.res, one.res)
         await link(connection, other.res, one.res)
     await bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger).bind(
-        Handle("phone", PHONE), ("a-zhang",), "test"
+        Handle("phone", PHONE), ("a-zhang", "b-zhang"), "test"
     )
 
 

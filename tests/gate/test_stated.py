@@ -59,7 +59,7 @@ async def at(settings, open_client, platform, written):
         )  # fmt: skip
         await register.set_password(id_, PASSWORD)
     await bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger).bind(
-        Handle("phone", PHONE), ("a-zhang",), "test"
+        Handle("phone", PHONE), ("a-zhang", "b-zhang"), "test"
     )
     return At(await open_client(demo=True), platform, settings)
 
