@@ -43,7 +43,7 @@ OWN_NAME = frozenset({"same", "variant", "sound", "swapped", "look-alike", "part
 """Levels of a name that twins do not share: siblings of one day, one home and one telephone differ by a character."""
 ALIKE = frozenset({"same", "variant", "sound"})
 """Levels of a name by which somebody is found to be the one whom a registration under another's number is of."""
-HOPELESS = -10.0  # bits
+HOPELESS = -20.0  # bits
 """Odds below which nothing that only lowers them is looked at."""
 
 _GRADES: Mapping[str, Literal["certain", "possible", "no"]] = {
