@@ -21,7 +21,8 @@ from typing import Any
 from kangyun.fhir import Resource
 from kangyun.identity import rules
 from kangyun.identity.arriving import FEW
-from kangyun.identity.deciding import Outcome, Question, Verdict, decide, loose
+from kangyun.identity.deciding import Outcome, Question, Verdict, decide, loose, rivals
+from kangyun.identity.linkage.clustering import united
 from kangyun.identity.linkage.learning import Setting, learn
 from kangyun.identity.linkage.scoring import Scorer
 from kangyun.identity.linkage.weights import load, save
@@ -90,9 +91,9 @@ class Index:
         self.near += len(near)
         for key in reading.keys:
             self._by_key[key].append(number)
-        if outcome.resident is not None:
-            for resident in loose(verdicts.values(), outcome.resident):
-                self._reconsider(resident)
+        joined = outcome.resident if outcome.resident is not None else self._unite(number, outcome)
+        for resident in loose(verdicts.values(), joined) if joined is not None else ():
+            self._reconsider(resident)
         self.asked.append(self._new(number, outcome))
 
     def _near(self, keys: Iterable[str]) -> set[int]:
@@ -105,24 +106,36 @@ class Index:
             for one in sorted(near)
         }
 
+    def _unite(self, number: int, outcome: Outcome) -> int | None:
+        """As `identity.arriving` does: residents of whom a registration may be each may be one by it."""
+        if not (alike := rivals(outcome)):
+            return None
+        target, *others = sorted(alike, key=lambda one: (-len(self.members[one]), one))
+        self.resident[number] = target
+        self.members[target] += self.members.pop(number)
+        if all(self._elsewhere(one) == target for one in others):
+            return target
+        self.members[number] = [self.members[target].pop()]
+        self.resident[number] = number
+        return None
+
     def _reconsider(self, resident: int) -> None:
         """As `identity.arriving` does: few registrations may find their own when what is near to them has grown."""
-        members = self.members[resident]
-        if len(members) > FEW:
-            return
-        outcomes = []
-        for number in members:
-            reading = self.rules.again(self.fields[number])
-            verdicts = self._held(reading.fields, self._near(reading.keys) - {resident})
-            outcomes.append(decide(list(verdicts.values()), margin=self.rules.margin))
-        targets = {one.resident for one in outcomes}
-        (joined, *others) = targets
-        if joined is not None and not others and not any(one.questions for one in outcomes):
-            del self.members[resident]
+        joined = self._elsewhere(resident)
+        if joined is not None:
+            members = self.members.pop(resident)
             self.members[joined] += members
             self.found_later += len(members)
             for number in members:
                 self.resident[number] = joined
+
+    def _elsewhere(self, resident: int) -> int | None:
+        if len(self.members[resident]) > FEW:
+            return None
+        whole = self.rules.again(united([self.fields[number] for number in self.members[resident]]))
+        verdicts = self._held(whole.fields, self._near(whole.keys) - {resident})
+        outcome = decide(list(verdicts.values()), margin=self.rules.margin)
+        return None if outcome.questions else outcome.resident
 
     def _new(self, number: int, outcome: Outcome) -> list[Question]:
         """Returns the questions that no steward has been asked yet about the same residents."""

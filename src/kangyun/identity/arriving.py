@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from kangyun.identity.deciding import Outcome, Question, Verdict, decide, loose, parted_by_person, stays
+from kangyun.identity.deciding import Outcome, Question, Verdict, decide, loose, parted_by_person, rivals, stays
+from kangyun.identity.linkage.clustering import united
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.standing import SQL, Known, Neighbour, Standing
 from kangyun.identity.weighing import Held, Reading
@@ -75,6 +76,7 @@ class Round:
             self._meet(await self._index.residents(self._connection, missing))
         for (patient, reading), neighbours, number in zip(self._fresh.items(), near, numbers, strict=True):
             joined, verdicts = self._decide(patient, reading, set(neighbours), number)
+            joined = joined or await self._unite(patient, reading)
             for resident in loose(verdicts, joined) if joined is not None else ():
                 await self._reconsider(resident)
         await self._write()
@@ -99,7 +101,7 @@ class Round:
             near.add(known.resident)
             self._residents[known.resident].registrations.pop(patient, None)
         near.update(resident for key in reading.keys for resident in self._by_key[key])
-        held = self._held(patient, reading.fields, near)
+        held = self._held([patient], reading.fields, near)
         verdicts = {resident: one.verdict for resident, one in held.items()}
         decided = self._settled(patient, known, dict(verdicts), number)
         self._note(decided, held, reading)
@@ -113,52 +115,70 @@ class Round:
         for key in reading.keys:
             self._by_key[key].add(decided.resident)
 
+    async def _unite(self, patient: int, reading: Reading) -> int | None:
+        """Makes one of residents of whom a registration may be each, where they are one by it, and returns whom."""
+        decided = self._decided[patient]
+        if not (alike := rivals(decided.outcome)):
+            return None
+        target, *others = sorted(alike, key=lambda one: (-len(self._residents[one].registrations), one))
+        own = self._residents[decided.resident].registrations
+        self._residents[target].registrations[patient] = own.pop(patient)
+        found = [await self._elsewhere(other) for other in others]
+        if any(one is None or one[0].resident != target for one in found):
+            own[patient] = self._residents[target].registrations.pop(patient)
+            return None
+        outcome = Outcome("probable", target, next(q.bits for q in decided.outcome.questions if q.resident == target))
+        self._decided[patient] = replace(decided, resident=target, kind=outcome.kind, outcome=outcome)
+        for key in reading.keys:
+            self._by_key[key].add(target)
+        return target
+
     async def _reconsider(self, resident: int) -> None:
         """Decides anew about a resident of few registrations: they were held against less than there is now.
 
         They go together, and only where nothing is to be asked.
         """
+        found = await self._elsewhere(resident)
+        if found is None:
+            return
+        outcome, held = found
+        standing = self._residents[resident].registrations
+        moving, joined = dict(standing), outcome.resident
+        standing.clear()
+        for patient, fields in moving.items():
+            if fields is not None and joined is not None:
+                before = self._decided.get(patient)
+                former = before.former if before is not None else resident
+                decided = Decided(patient, former, joined, outcome.kind, outcome)
+                self._note(decided, held, self._index.rules.again(fields))
+
+    async def _elsewhere(self, resident: int) -> tuple[Outcome, Mapping[int, Held]] | None:
+        """Returns whose a resident's registrations would be if they were not his; None where they are."""
         standing = self._residents[resident].registrations
         said = {patient: fields for patient, fields in standing.items() if fields is not None}
         if not 0 < len(said) == len(standing) <= FEW:
-            return
+            return None
         known = await self._index.known(self._connection, list(said))
         if any(one.by_person for one in known.values()):
-            return
+            return None
         await self._remember(list(said))
-        readings = {patient: self._index.rules.again(fields) for patient, fields in said.items()}
-        near = await self._index.near(self._connection, list(readings.values()))
-        found = [
-            self._elsewhere(patient, reading, neighbours, resident)
-            for (patient, reading), neighbours in zip(readings.items(), near, strict=True)
-        ]
-        joined, *others = {outcome.resident for outcome, _ in found}
-        if joined is None or others or any(outcome.questions for outcome, _ in found):
-            return
-        standing.clear()
-        for (patient, reading), (outcome, held) in zip(readings.items(), found, strict=True):
-            before = self._decided.get(patient)
-            former = before.former if before is not None else resident
-            self._note(Decided(patient, former, joined, outcome.kind, outcome), held, reading)
-
-    def _elsewhere(
-        self, patient: int, reading: Reading, neighbours: Mapping[int, Neighbour], resident: int
-    ) -> tuple[Outcome, Mapping[int, Held]]:
-        """Returns whose a registration would be if it were not its resident's."""
+        whole = self._index.rules.again(united(list(said.values())))
+        (neighbours,) = await self._index.near(self._connection, [whole])
         self._meet(neighbours)
-        near = {*neighbours, *(one for key in reading.keys for one in self._by_key[key])} - {resident}
-        held = self._held(patient, reading.fields, near)
-        return decide([one.verdict for one in held.values()], margin=self._index.rules.margin), held
+        near = {*neighbours, *(one for key in whole.keys for one in self._by_key[key])} - {resident}
+        held = self._held(list(said), whole.fields, near)
+        outcome = decide([one.verdict for one in held.values()], margin=self._index.rules.margin)
+        return None if outcome.resident is None or outcome.questions else (outcome, held)
 
-    def _held(self, patient: int, fields: Fields, near: Iterable[int]) -> dict[int, Held]:
-        """Holds a registration against residents, but for those of whom nothing is known any more, and those from whom
-        a person parted it."""
+    def _held(self, patients: Collection[int], fields: Fields, near: Iterable[int]) -> dict[int, Held]:
+        """Holds what registrations say against residents, but for those of whom nothing is known any more, and those
+        from whom a person parted one of them."""
         among, historic = self._circumstances
         prepared, found = self._index.rules.prepare(fields, among=among, historic=historic), {}
         for resident in sorted(near):
             neighbour = self._residents[resident]
             others = [one for one in neighbour.registrations.values() if one is not None]
-            if others and not parted_by_person([patient], neighbour.registrations, self._not_same):
+            if others and not parted_by_person(patients, neighbour.registrations, self._not_same):
                 found[resident] = prepared.held(resident, others)
         return found
 

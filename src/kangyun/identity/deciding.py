@@ -122,6 +122,12 @@ def loose(verdicts: Iterable[Verdict], joined: int) -> list[int]:
     )
 
 
+def rivals(outcome: Outcome) -> list[int]:
+    """Returns the residents of whom a registration may be each, none by enough more than the next: they may be one."""
+    alike = [one.resident for one in outcome.questions if one.why == "alike"]
+    return alike if outcome.resident is None and 1 < len(alike) == len(outcome.questions) else []
+
+
 def stays(verdict: Verdict) -> bool:
     """Whether a registration that was written again stays with its resident: unless a rule forbids it by now.
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.identity.deciding import MOST_QUESTIONS, Verdict, decide, loose, parted_by_person, stays
+from kangyun.identity.deciding import MOST_QUESTIONS, Verdict, decide, loose, parted_by_person, rivals, stays
 
 MARGIN = 3.0
 
@@ -56,6 +56,18 @@ def test_who_may_be_the_one_that_was_joined_is_decided_anew():
         likely(5, 9.0, forbidden="twins"), certain(6, contradicted=("name",)),
     ]  # fmt: skip
     assert loose(verdicts, 1) == [2, 3, 6]
+
+
+def test_of_whom_a_registration_may_be_each_may_be_one():
+    alike = decide([likely(1, 15.0), likely(2, 16.0)], margin=MARGIN)
+    assert rivals(alike) == [2, 1]
+    for verdicts in (
+        [],
+        [likely(1, 15.0)],
+        [likely(1, 6.0, "possible")],
+        [certain(1, contradicted=("name",)), certain(2)],
+    ):
+        assert rivals(decide(verdicts, margin=MARGIN)) == []
 
 
 COMMON = {

@@ -49,6 +49,18 @@ async def test_who_was_alone_is_found_when_more_is_known(register, resident):
     assert (await resident(first))[1] == {first, second, third}
 
 
+async def test_two_who_are_one_by_a_third_become_one(register, resident):
+    def at(phone, contact):
+        called = [{"system": "phone", "value": phone}]
+        return {"telecom": called, "contact": [{"name": {"text": contact}}]}
+
+    first = await register("王健国", "1949-01-01", **at("13912345678", "陈静"))
+    second = await register("王健国", "1949-12-01", **at("13787654321", "李秀英"))
+    assert (await resident(first))[1] == {first}
+    third = await register(**at("13912345678", "李秀英"))
+    assert (await resident(third))[1] == {first, second, third}
+
+
 async def test_a_doubt_about_two_residents_is_asked_once(client, register):
     await register(number=ONE)
     for _ in range(3):
