@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from kangyun.access import linkages, sweeping
+from kangyun.access import linkages, replaced, sweeping
 from kangyun.access.alerts.reading import watch_for_odd
 from kangyun.access.alerts.rules import read_rules
 from kangyun.access.bulk import worker
@@ -23,6 +23,7 @@ from kangyun.access.outbound import Guard, Outbound
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.relations import emergency, following
 from kangyun.access.relations.following import Relations
+from kangyun.access.replaced import Replaced
 from kangyun.access.staff import leavers as staff_leavers
 from kangyun.access.staff.leavers import Leavers
 from kangyun.access.subscriptions import matching
@@ -92,6 +93,8 @@ async def work(
             group.create_task(Reader(platform.pool, following.READER, relations.handle, historic=False).follow(stop))
             group.create_task(keep_labelled(platform.pool, store.indexer, platform.gate.labels, stop))
             group.create_task(keep_caught_up(platform.pool, platform.gate.residents, store.reader, stop))
+            merged = Reader(platform.pool, replaced.READER, Replaced(platform.gate).handle, types=replaced.TYPES)
+            group.create_task(merged.follow(stop))
             group.create_task(linkages.tell(platform.gate, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound).deliver(stop))

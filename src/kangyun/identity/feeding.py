@@ -6,10 +6,10 @@
 | `part`  | ADT^A37 | the second registration is taken out of the first one's resident, and stays out |
 | `merge` | ADT^A40 | as `link`: the first is the registration that is given up, the second the one that survives |
 
-A word that the registrations contradict (two valid, different numbers; two names that have nothing in common; for
-`part`: one number that decides, borne by both) is not carried out: a steward is asked. What is carried out is noted as
-`feed`, with the sender and the message; it binds the rules, and is taken back as a steward's act is. Which registration
-an institution has given up stands where it says so itself, in its own Patient: no Patient is changed.
+What the registrations contradict (two valid, different numbers; two names that have nothing in common; for `part`: one
+number that decides, borne by both), or a steward's word, is not carried out: a steward is asked. What is carried out is
+noted as `feed`, with the sender and the message; it binds the rules, and is taken back as a steward's act is. Which
+registration an institution has given up stands where it says so itself, in its own Patient: no Patient is changed.
 
 Source: HL7 v2.5.1 chapter 3, 3.3.24 (A24), 3.3.37 (A37), 3.3.40 (A40).
 """
@@ -31,7 +31,7 @@ from kangyun.identity.weighing import Held
 Event = Literal["link", "part", "merge"]
 EVENTS: dict[str, Event] = {"A24": "link", "A37": "part", "A40": "merge"}
 """By trigger event of HL7 v2."""
-SAME_NUMBER = "same-number"
+SAME_NUMBER, BY_PERSON = "same-number", "parted-by-person"
 Outcome = Literal["done", "asked", "already"]
 
 
@@ -125,7 +125,10 @@ class Feed:
         own, others = united(sides[0]), united(sides[1])
         among = await self._index.among(connection)
         held = self._index.rules.prepare(own, among=among).held(of[staying[0]], sides[1] or [{}])
-        return moving, objections(event, held, own, others), held
+        codes = objections(event, held, own, others)
+        if event != "part" and await connection.fetchval(_BOUND, moving, staying, first):
+            codes = (BY_PERSON, *codes)
+        return moving, codes, held
 
     async def _ask(
         self, connection: asyncpg.Connection, said: Said, patient: int, resident: int, codes: Sequence[str], held: Held
@@ -141,4 +144,11 @@ def _known(whole: dict[int, Fields | None], patients: Sequence[int]) -> list[Fie
     return [fields for patient in patients if (fields := whole[patient]) is not None]
 
 
+# Whether a person said that they are two, or took back what made them one.
+_BOUND = """
+SELECT EXISTS (
+    SELECT FROM not_same WHERE (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[]))
+    OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
+) OR coalesce((SELECT kind = 'undone' FROM resident_decision WHERE patient = $3 ORDER BY id DESC LIMIT 1), FALSE)
+"""
 _APART = "SELECT EXISTS (SELECT FROM not_same WHERE patient = $1 AND other = $2)"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 
 import asyncpg
@@ -21,6 +22,7 @@ from kangyun.store.index import Indexer
 from kangyun.store.model import Stored
 from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.references import local_target, relative
+from kangyun.store.search.values import decides_patient
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import EVERYTHING, Sight, seen, visible
 
@@ -79,16 +81,11 @@ class Compartments:
     ) -> Part:  # fmt: skip
         """Returns a page of one compartment, or of those of a resident's registrations; of all of a kind where there
         are no owners. Raises TooCostly."""
-        salts = {
-            (type_, bound.salt)
-            for type_, codes in definitions().compartments[kind].items()
-            for bound in self._bound(type_, codes)
-        }
         try:
             if owners:
-                rows = await self._of_owners(connection, owners, sorted(salt for _, salt in salts), wish, sight)
+                rows = await self._of_owners(connection, kind, owners, wish, sight)
             else:
-                rows = await self._of_all(connection, kind, sorted(salt for _, salt in salts), wish, sight)
+                rows = await self._of_all(connection, kind, self._salts(kind, wish), wish, sight)
         except TimeoutError:
             raise TooCostly("store.everything-too-costly") from None
         more = len(rows) > wish.count
@@ -112,17 +109,40 @@ class Compartments:
         found = [owner.stored for owner in owners if owner.stored is not None and not owner.stored.deleted]
         return [one for one in found if wish.takes(one.type) and (wish.since is None or one.instant >= wish.since)]
 
-    async def _of_owners(
-        self, connection: asyncpg.Connection, owners: Sequence[Current], salts: list[int], wish: Wish, sight: Sight
-    ) -> list[Any]:
-        # OFFSET 0: the index on tokens gives few rows, and nothing else does.
-        sql = (
-            f"{_SELECT} FROM (SELECT * FROM resource WHERE tok && $1::int8[] OFFSET 0) AS r {_VERSION} "
-            f"WHERE NOT r.res = ANY ($2::int8[]) AND {_WANTED} AND {visible('r', sight)} ORDER BY r.res DESC LIMIT $9"
+    def _salts(self, kind: Kind, wish: Wish, *, but: frozenset[tuple[str, str]] = frozenset()) -> list[int]:
+        """Returns by which parameters something that is wanted is in a compartment. but: not by these (type, code)."""
+        return sorted(
+            {
+                bound.salt
+                for type_, codes in definitions().compartments[kind].items()
+                if wish.takes(type_)
+                for bound in self._bound(type_, [code for code in codes if (type_, code) not in but])
+            }
         )
+
+    async def _of_owners(
+        self, connection: asyncpg.Connection, kind: Kind, owners: Sequence[Current], wish: Wish, sight: Sight
+    ) -> list[Any]:
+        # What is about a patient by the column needs no token of the parameter that says so: of a resident with a dozen
+        # registrations these would be a thousand, each to be looked for. OFFSET 0: these indexes give few rows, and
+        # nothing else does.
         own = [owner.res for owner in owners]
+        decided = decided_by_column() if kind == "Patient" else frozenset()
+        salts = self._salts(kind, wish, but=decided)
+        about = "x.patient = ANY ($2::int8[]) AND x.type = ANY ($10::int2[])"
+        sql = (
+            f"{_SELECT} FROM (SELECT x.* FROM resource AS x WHERE {about} AND {visible('x', sight)} OFFSET 0) AS r "
+            f"{_VERSION} WHERE {_WANTED} "
+            f"UNION ALL {_SELECT} FROM (SELECT x.* FROM resource AS x WHERE x.tok && $1::int8[] "
+            f"AND ({about}) IS NOT TRUE AND {visible('x', sight)} OFFSET 0) AS r {_VERSION} "
+            f"WHERE NOT r.res = ANY ($2::int8[]) AND {_WANTED} "
+            "ORDER BY res DESC LIMIT $9"
+        )
         tokens = [res ^ salt for res in own for salt in salts]
-        rows: list[Any] = await connection.fetch(*seen(sql, sight, tokens, own, *_arguments(wish)), timeout=SECONDS)
+        types = sorted({TYPE_NUMBERS[type_] for type_, _ in decided if wish.takes(type_)})
+        rows: list[Any] = await connection.fetch(
+            *seen(sql, sight, tokens, own, *_arguments(wish), types), timeout=SECONDS
+        )
         return rows
 
     async def _of_all(
@@ -183,6 +203,17 @@ class Compartments:
             if name is not None and (member == b"reference" or name[0] == "Binary"):
                 found.add(name)
         return found
+
+
+@cache
+def decided_by_column() -> frozenset[tuple[str, str]]:
+    """Returns the parameters (type, code) that say just what the column `patient` does: one implies the other."""
+    return frozenset(
+        (type_, code)
+        for type_, codes in definitions().compartments["Patient"].items()
+        for code in codes
+        if decides_patient(type_, code)
+    )
 
 
 _SELECT = "SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body"

@@ -46,7 +46,10 @@ LONGEST_REASON = 500  # characters
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A registration that is meant: by its reference, by identifiers (system, value), or by both, which must agree."""
+    """A registration that is meant: by its reference, by identifiers, or by both, which must agree.
+
+    identifiers: (system of the assigner, number).
+    """
 
     reference: str | None
     identifiers: tuple[tuple[str, str], ...] = ()
@@ -90,16 +93,13 @@ async def merge(record: Record, call: Call) -> Resource:
     return await _told(record, call, answer, [source, target], preview=preview)
 
 
-async def told_by_feed(
-    record: Record, event: Event, first: Sequence[tuple[str, str]], second: Sequence[tuple[str, str]], message: str
-) -> Answer:
+async def told_by_feed(record: Record, event: Event, first: Registration, second: Registration, message: str) -> Answer:
     """Carries out what a message of a feed says of two registrations of its own institution.
 
-    first, second: identifiers (system of the assigner, number). message: its id with the sender; it is kept sealed.
+    message: its id with the sender; it is kept sealed.
     Raises NotFound, MultipleMatches, Forbidden for who may not change these registrations.
     """
-    sides = [Registration(None, tuple(one)) for one in (first, second)]
-    one, other = [await _meant(record, side, own=True) for side in sides]
+    one, other = [await _meant(record, side, own=True) for side in (first, second)]
     feed = Feed(record.gate.residents, record.gate.steward)
     act = partial(feed.carry_out, said=_said(record, event, message), first=one.res, second=other.res)
     return await _carried_out(record, act, [one.res, other.res])

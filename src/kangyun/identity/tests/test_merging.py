@@ -4,9 +4,12 @@ of HL7 v2 will. Over HTTP, on a database."""
 import pytest
 
 from kangyun.access.actor import Actor, Circumstances
-from kangyun.access.operations.merging import told_by_feed
+from kangyun.access.operations.merging import Registration, told_by_feed
+from kangyun.access.replaced import Replaced
 from kangyun.base.errors import NotFound
 from kangyun.identity.feeding import EVENTS
+from kangyun.store.feed import Place, last_place, read
+from kangyun.testing.sequencing import give_positions
 
 ONE, OTHER = "11010519491231002X", "110101199003070011"
 MRN = "urn:oid:2.16.156.10011.9.1"
@@ -153,7 +156,8 @@ def message(platform):
     async def message_(event, first, second, institution="a"):
         actor = Actor(f"Device/{institution}", "", f"Organization/{institution}", "TREAT", role="application")
         record = await platform.gate.open(actor, Circumstances("MLLP ADT", "", "message"))
-        answer = await told_by_feed(record, EVENTS[event], [(MRN, first)], [(MRN, second)], f"MSG-{event}")
+        sides = [Registration(None, ((MRN, one),)) for one in (first, second)]
+        answer = await told_by_feed(record, EVENTS[event], *sides, f"MSG-{event}")
         return answer.outcome
 
     return message_
@@ -200,3 +204,71 @@ async def test_no_message_is_about_anothers(registered, message):
     await registered("2", "王某")
     with pytest.raises(NotFound):
         await message("A40", "2", "1", institution="b")
+
+
+async def test_a_stewards_word_is_not_overruled_by_a_message(registered, resident, message, ask, newest_decision):
+    first, second = await registered("1", number=ONE), await registered("2", "王某")
+    assert await message("A40", "2", "1") == "done"
+    await ask("$undo-link", id=await newest_decision(second))
+    assert await message("A40", "2", "1") == "asked"
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    await ask(f"Patient/{second}/$part")
+    assert await message("A24", "2", "1") == "asked"
+    assert (await resident(first))[1] == {first}
+
+
+# --- as a Patient says it: ITI-104
+
+
+@pytest.fixture
+def follow(platform):
+    """Deals with all that the feed has of Patients."""
+
+    async def follow_():
+        replaced = Replaced(platform.gate)
+        async with platform.pool.connection() as connection:
+            await give_positions(connection)
+            events, _ = await read(connection, Place((await last_place(connection)).epoch, 0))
+        await replaced.handle(events)
+
+    return follow_
+
+
+@pytest.mark.parametrize("by", ["identifier", "reference"])
+async def test_a_patient_that_is_replaced_is_merged(registered, resident, hospital, client, follow, by, person):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "王某")
+    other = {"identifier": {"system": MRN, "value": "1"}} if by == "identifier" else {"reference": f"Patient/{kept}"}
+    subsumed = person("王某", active=False, link=[{"other": other, "type": "replaced-by"}])
+    subsumed["identifier"] = [{"system": MRN, "value": "2"}]
+    answer = await hospital("a").put(f"Patient?identifier={MRN}|2", json=subsumed)
+    assert answer.status_code == 200
+    await follow()
+    assert (await resident(kept))[1] == {kept, given_up}
+    assert (await evidence(client, given_up))[0] == "feed"
+    assert (await client.get(f"Patient/{given_up}")).json()["meta"]["versionId"] == "2"
+
+
+async def test_what_was_taken_back_is_not_merged_by_the_next_version(
+    registered, resident, hospital, follow, ask, newest_decision, person
+):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "王某")
+    link = [{"other": {"reference": f"Patient/{kept}"}, "type": "replaced-by"}]
+    subsumed = person("王某", link=link) | {"id": given_up}
+    assert (await hospital("a").put(f"Patient/{given_up}", json=subsumed)).status_code == 200
+    await follow()
+    await ask("$undo-link", id=await newest_decision(given_up))
+    decision = await newest_decision(given_up)
+    subsumed["telecom"] = [{"system": "phone", "value": "13812345678"}]
+    assert (await hospital("a").put(f"Patient/{given_up}", json=subsumed)).status_code == 200
+    await follow()
+    assert await newest_decision(given_up) == decision
+    assert (await resident(kept))[1] == {kept}
+
+
+async def test_nobody_is_replaced_by_anothers(registered, resident, hospital, follow, person):
+    own, others = await registered("1", "王某", at="b"), await registered("2", number=ONE)
+    link = [{"other": {"identifier": {"system": MRN, "value": "2"}}, "type": "replaced-by"}]
+    subsumed = person("王某", link=link) | {"id": own}
+    assert (await hospital("b").put(f"Patient/{own}", json=subsumed)).status_code == 200
+    await follow()
+    assert (await resident(others))[1] == {others}
