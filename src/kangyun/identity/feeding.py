@@ -147,8 +147,9 @@ def _known(whole: dict[int, Fields | None], patients: Sequence[int]) -> list[Fie
 # Whether a person said that they are two, or took back what made them one.
 _BOUND = """
 SELECT EXISTS (
-    SELECT FROM not_same WHERE (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[]))
-    OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
+    SELECT FROM not_same WHERE unsaid IS NULL AND (
+        (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[])) OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
+    )
 ) OR coalesce((SELECT kind = 'undone' FROM resident_decision WHERE patient = $3 ORDER BY id DESC LIMIT 1), FALSE)
 """
-_APART = "SELECT EXISTS (SELECT FROM not_same WHERE patient = $1 AND other = $2)"
+_APART = "SELECT EXISTS (SELECT FROM not_same WHERE patient = $1 AND other = $2 AND unsaid IS NULL)"

@@ -60,7 +60,7 @@ class Steward:
         if not moving:
             raise RuleBroken("identity.linked-already")
         number = await self._move(connection, dict.fromkeys(moving, resident), act.kind, act)
-        await connection.execute(SQL["say_same"], moving, members[resident])
+        await connection.execute(SQL["say_same"], moving, members[resident], number)
         await connection.execute(SQL["settle_questions"], moving, resident, "same", act.actor)
         return number
 

@@ -41,7 +41,7 @@ SELECT patient FROM registration WHERE edition <> $1 AND patient > $2 ORDER BY p
 
 -- name: parted
 -- What persons said are not one resident's, of these registrations.
-SELECT patient, other FROM not_same WHERE patient = ANY ($1::int8[]) OR other = ANY ($1::int8[]);
+SELECT patient, other FROM not_same WHERE unsaid IS NULL AND (patient = ANY ($1::int8[]) OR other = ANY ($1::int8[]));
 
 -- name: numbers
 SELECT nextval('resident_number') FROM generate_series(1, $1::int4);
@@ -136,15 +136,18 @@ SELECT patient, resident FROM resident_link WHERE patient = ANY ($1::int8[]);
 INSERT INTO not_same (patient, other, act)
 SELECT least(a.patient, o.other), greatest(a.patient, o.other), $3
 FROM unnest($1::int8[]) AS a(patient) CROSS JOIN unnest($2::int8[]) AS o(other) WHERE a.patient <> o.other
-ON CONFLICT (patient, other) DO NOTHING;
+ON CONFLICT (patient, other) DO UPDATE SET act = excluded.act, unsaid = NULL WHERE not_same.unsaid IS NOT NULL;
 
 -- name: say_same
--- Between each of one side and each of the other.
-DELETE FROM not_same WHERE (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[]))
-OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]));
+-- Between each of one side and each of the other; $3: the act by which it is said.
+UPDATE not_same SET unsaid = $3 WHERE unsaid IS NULL AND (
+    (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[])) OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
+);
 
 -- name: unsay_not_same
-DELETE FROM not_same WHERE act = $1;
+-- What an act said is not said any more, and what it took back holds again.
+WITH gone AS (DELETE FROM not_same WHERE act = $1)
+UPDATE not_same SET unsaid = NULL WHERE unsaid = $1;
 
 -- name: act
 -- The decisions of an act, and whether any of its registrations was decided on since.

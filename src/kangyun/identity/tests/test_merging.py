@@ -217,6 +217,18 @@ async def test_a_stewards_word_is_not_overruled_by_a_message(registered, residen
     assert (await resident(first))[1] == {first}
 
 
+async def test_what_a_steward_parted_stays_apart_when_a_later_link_is_taken_back(
+    register, resident, ask, newest_decision, client, person
+):
+    first, second = await register(number=ONE), await register(number=ONE)
+    await ask(f"Patient/{second}/$part")
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    await ask("$undo-link", id=await newest_decision(second))
+    changed = person("王建国", number=ONE, gender="male") | {"id": second}
+    assert (await client.put(f"Patient/{second}", json=changed)).status_code == 200
+    assert (await resident(second))[1] == {second}
+
+
 # --- as a Patient says it: ITI-104
 
 
