@@ -1,6 +1,6 @@
 """`python -m benchmarks.linked`: what twelve registrations of one resident cost, against one with the same resources.
 
-Starts `kangyun up` with the resident index on a new data folder, and writes a patient with 5,000 resources, a resident
+Starts `kangyun up` on a new data folder, and writes a patient with 5,000 resources, a resident
 of 12 registrations among whom the same 5,000 are shared out, and 30 others with 200 each. Then each question is asked
 of both by turns: by the id of the patient and of the resident, or by a number that the registrations share. Every
 answer must have the same total. The bar is 1.3 times the CPU, of server and database together.
@@ -8,7 +8,6 @@ answer must have the same total. The bar is 1.3 times the CPU, of server and dat
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -211,7 +210,6 @@ def main(
 ) -> None:
     """Loads, compares the answers, and lets both sides ask by turns; exit status 1 where the bar is missed."""
     out.mkdir(parents=True, exist_ok=True)
-    os.environ["KANGYUN_RESIDENT_INDEX"] = "true"
     lot = Lot([], out, out, seconds)
     with our_server(lot):
         ids = asyncio.run(load(lot))

@@ -148,7 +148,8 @@ def _known(whole: dict[int, Fields | None], patients: Sequence[int]) -> list[Fie
 _BOUND = """
 SELECT EXISTS (
     SELECT FROM not_same WHERE unsaid IS NULL AND (
-        (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[])) OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
+        (patient = ANY ($1::int8[]) AND other = ANY ($2::int8[]))
+        OR (patient = ANY ($2::int8[]) AND other = ANY ($1::int8[]))
     )
 ) OR coalesce((SELECT kind = 'undone' FROM resident_decision WHERE patient = $3 ORDER BY id DESC LIMIT 1), FALSE)
 """
