@@ -1,0 +1,1 @@
+"""Linking a whole city in a batch, ours and Splink alone."""
