@@ -15,6 +15,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
 from kangyun.cli import registering, safekeeping
 from kangyun.cli.policy import policy
+from kangyun.cli.residents import residents
 from kangyun.cli.speech import complain, speak
 
 LANGUAGES = get_args(Language)
@@ -343,6 +344,7 @@ def trust(
 
 
 app.add_typer(policy, name="policy")
+app.add_typer(residents, name="residents")
 
 
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="密钥 | Keys")

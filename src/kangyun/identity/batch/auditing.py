@@ -4,6 +4,7 @@ No link is changed here. What persons decided binds the batch as it binds the in
 registrations and residents by their ids, and say levels and bits, never what a registration says.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from kangyun.identity.batch.exporting import AT_ONCE, PATIENT, RESIDENT, Row, Wr
 from kangyun.identity.batch.linking import Linked, link, model_by
 from kangyun.identity.batch.pairs import Tell, untold
 from kangyun.identity.batch.residents import By, Decided
-from kangyun.identity.index import BY_PERSON, SQL, ResidentIndex
+from kangyun.identity.index import ResidentIndex
 from kangyun.identity.registration.fields import Fields
-from kangyun.identity.rules import ResidentRules
+from kangyun.identity.standing import BY_PERSON, SQL
 
 Kind = Literal["batch-parts", "batch-links"]
 """`batch-parts`: the batch would not have it with this resident. `batch-links`: it would, and the index has not."""
@@ -55,27 +56,28 @@ class Audited:
 
 
 async def audit(
-    pool: Pool, index: ResidentIndex, by: By, folder: Path, *, ask: bool = True, cores: int = 2, tell: Tell = untold
+    pool: Pool, index: ResidentIndex, folder: Path, *, demo: bool, ask: bool = True, cores: int = 2, tell: Tell = untold
 ) -> Audited:
     """Links everything anew and compares. folder: where nobody else reads; what is written there is removed again.
 
-    ask: opens questions of stewards, too. Raises OSError where there is no room.
+    demo: fictitious numbers count. ask: opens questions of stewards, too. Raises OSError where there is no room.
     """
     with TemporaryDirectory(prefix="batch-", dir=folder) as private:
         file = Path(private) / FILE
         tell("exporting")
         async with pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            by = By(await index.among(connection), demo)
             places = await _export(connection, index, by, file)
             decided = await _decided(connection, places)
-        linked = link(file, by, decided, cores=cores, tell=tell)
+        linked = await asyncio.to_thread(link, file, by, decided, cores=cores, tell=tell)
         table = pq.read_table(file, columns=[PATIENT, RESIDENT])
     tell("holding")
     patients, residents = table[PATIENT].to_pylist(), table[RESIDENT].to_pylist()
     told = _disagreements(patients, residents, linked.home.tolist())
-    rules, found, asked = by.rules(), list[Difference](), 0
+    found, asked = list[Difference](), 0
     async with pool.connection() as connection:
         for start in range(0, len(told), _TOLD_AT_ONCE):
-            several = await _explained(connection, index, rules, told[start : start + _TOLD_AT_ONCE])
+            several = await _explained(connection, index, by, told[start : start + _TOLD_AT_ONCE])
             found += several
             if ask:
                 asked += await _ask(connection, index, several)
@@ -142,7 +144,7 @@ def _disagreements(
 
 
 async def _explained(
-    connection: asyncpg.Connection, index: ResidentIndex, rules: ResidentRules, told: Sequence[tuple[Kind, int, int]]
+    connection: asyncpg.Connection, index: ResidentIndex, by: By, told: Sequence[tuple[Kind, int, int]]
 ) -> list[Difference]:
     """Returns disagreements with their evidence: the registration held against the resident's others."""
     whose = await connection.fetch(SQL["residents_of"], [patient for _, patient, _ in told])
@@ -151,12 +153,12 @@ async def _explained(
     said: dict[int, Fields | None] = {}
     for one in near.values():
         said.update(one.registrations)
-    found = []
+    rules, found = by.rules(), []
     for kind, patient, resident in told:
         own, there = said.get(patient), near[resident].registrations if resident in near else {}
         others = [fields for other, fields in there.items() if fields is not None and other != patient]
         if own is not None and others:
-            held = rules.prepare(own).held(resident, others)
+            held = rules.prepare(own, among=by.among, historic=True).held(resident, others)
             found.append(Difference(kind, patient, resident, held.verdict.bits, held.evidence()))
     return found
 

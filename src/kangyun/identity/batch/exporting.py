@@ -21,7 +21,7 @@ from kangyun.identity.rules import CERTAIN
 AT_ONCE = 50_000
 SURE, PLAIN, PATIENT, RESIDENT, FIELDS = "sure", "plain", "patient", "resident", "fields"
 """Columns. SURE: hashes of the identifiers that decide. PLAIN: nothing about the person asks for a closer look."""
-UNUSUAL = frozenset({"deceased", "newborn", "multiple_birth"})
+UNUSUAL = frozenset({"deceased", "newborn", "multiple_birth", "birth_order"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import log2
 from typing import Literal
 
 import numpy as np
@@ -11,12 +12,16 @@ from numpy.typing import NDArray
 
 from kangyun.identity.batch.levels import Ints
 from kangyun.identity.batch.model import ROW, Model
+from kangyun.identity.linkage.schema import DIFFERS
+from kangyun.identity.rules import HOUSEHOLD_ODDS
 
 ALIKE = ("name", "birth", "sex", "number")
 """Comparisons at whose top level two registrations are settled."""
-NEARLY = {"name": "parts", "birth": "default"}
-"""The least levels of a firm pair: neither a relative's name nor another's birth."""
-BESIDE, SUPPORT = ("number", "telephone", "home", "family"), 5.0  # bits
+OWN_NAME = "parts"
+"""The least level of a name that is not a relative's."""
+HOME = ("telephone", "home", "family")
+"""What a household has in common."""
+BESIDE, SUPPORT = ("number", *HOME), 5.0  # bits
 """What stands beside name, sex and birth: one of it speaks for a firm pair by so much."""
 Step = Literal["exporting", "blocking", "comparing", "scoring", "residents", "holding"]
 Tell = Callable[[Step], None]
@@ -58,16 +63,14 @@ def untold(_: Step) -> None:
 
 def selected(model: Model) -> str:
     """Returns the columns of Splink's predictions that `pairs_of` reads."""
-    columns = (_column(name) for name in dict.fromkeys((*NEARLY, *BESIDE)))
-    return ", ".join((f"{ROW}_l", f"{ROW}_r", "match_weight", *columns))
+    columns = [_column(name) for name in ("name", "birth", *BESIDE)]
+    return ", ".join((f"{ROW}_l", f"{ROW}_r", "match_weight", *columns, *_of_frequency(model)))
 
 
 def pairs_of(model: Model, table: pa.Table, settled: tuple[Ints, Ints, float] | None = None) -> Pairs:
     """Returns the pairs of Splink's predictions, the lower place first, and those that were settled before."""
     one, other, bits = (table[name].to_numpy() for name in (f"{ROW}_l", f"{ROW}_r", "match_weight"))
-    firm = np.max([table[_column(name)].to_numpy() for name in BESIDE], axis=0, initial=-np.inf) >= SUPPORT
-    for name, level in NEARLY.items():
-        firm &= table[_column(name)].to_numpy() >= _bits(model, name, level)
+    firm = _firm(model, table, bits)
     if settled is not None:
         one, other = np.append(one, settled[0]), np.append(other, settled[1])
         bits = np.append(bits, np.full(len(settled[0]), settled[2]))
@@ -75,6 +78,27 @@ def pairs_of(model: Model, table: pa.Table, settled: tuple[Ints, Ints, float] | 
     left, right = np.minimum(one, other), np.maximum(one, other)
     order = np.lexsort((right, left))
     return Pairs(left[order], right[order], bits[order], firm[order])
+
+
+def _firm(model: Model, table: pa.Table, bits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Returns which pairs `rules.Prepared` has no doubt of: their odds are enough without all that a household shares
+    but its best, and nothing of what makes it doubt may be so."""
+    at = {name: table[_column(name)].to_numpy() for name in ("name", "birth", *BESIDE)}
+    certain = model.schema.thresholds.certain
+    shared = np.sum([np.maximum(at[name], 0.0) for name in HOME], axis=0)
+    shared = shared + np.sum([np.maximum(table[name].to_numpy(), 0.0) for name in _of_frequency(model)], axis=0)
+    odds = bits - np.maximum(0.0, shared - (HOUSEHOLD_ODDS - model.prior_bits))
+    firm: NDArray[np.bool_] = odds >= log2(certain / (1 - certain))
+    firm &= np.max([at[name] for name in BESIDE], axis=0, initial=-np.inf) >= SUPPORT
+    firm &= at["name"] >= _bits(model, "name", OWN_NAME)
+    firm &= at["birth"] > _bits(model, "birth", DIFFERS) + 2e-6
+    return firm
+
+
+def _of_frequency(model: Model) -> list[str]:
+    """Returns Splink's columns of what frequency adds to what a household has in common."""
+    names = [model.schema.comparison[one.of].name for one in model.moved]
+    return [f"mw_tf_adj_{name}" for name in dict.fromkeys(names) if name in HOME]
 
 
 def _column(name: str) -> str:

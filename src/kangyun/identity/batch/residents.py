@@ -23,9 +23,8 @@ from kangyun.identity.batch.levels import Ints
 from kangyun.identity.batch.pairs import Found
 from kangyun.identity.deciding import Verdict
 from kangyun.identity.linkage.clustering import united
-from kangyun.identity.linkage.scoring import Scorer
 from kangyun.identity.registration.fields import Fields
-from kangyun.identity.rules import AT_HAND, ResidentRules, resident_rules, schema, shipped_weights
+from kangyun.identity.rules import ResidentRules, resident_rules
 
 MOST = 200
 """Registrations of one resident."""
@@ -39,19 +38,14 @@ _fields = msgspec.json.Decoder(dict[str, tuple[str, ...]])
 
 @dataclass(frozen=True)
 class By:
-    """By what is judged. prior: of two registrations being one person's, None for that of the index."""
+    """By what is judged. among: how many registrations there are, roughly, from which the prior follows."""
 
-    today: date
+    among: int
     demo: bool
-    prior: float | None = None
 
     def rules(self) -> ResidentRules:
-        """Returns the rules."""
-        if self.prior is None:
-            return resident_rules(lambda: self.today, demo=self.demo)
-        return ResidentRules(
-            Scorer(schema(), shipped_weights(), AT_HAND, prior=self.prior), "batch", lambda: self.today, self.demo
-        )
+        """Returns the rules. No day is asked of them: nobody knows any more when a registration was made."""
+        return resident_rules(lambda: date.max, demo=self.demo)
 
 
 @dataclass(frozen=True)
@@ -165,7 +159,7 @@ def _rules(by: By) -> ResidentRules:
 def _judged(several: Sequence[Group], said: Mapping[int, str], by: By) -> list[list[int]]:
     """Returns the clusters of groups, each in order."""
     fields = {place: _fields.decode(text) for place, text in said.items()}
-    return [members for group in several for members in Growing(_rules(by), group, fields).grown()]
+    return [members for group in several for members in Growing(_rules(by), by.among, group, fields).grown()]
 
 
 def links(verdict: Verdict) -> bool:
@@ -180,6 +174,7 @@ class Growing:
     """The clusters of a group on the way."""
 
     rules: ResidentRules
+    among: int
     group: Group
     fields: Mapping[int, Fields]
     home: dict[int, int] = field(default_factory=dict)
@@ -212,5 +207,5 @@ class Growing:
         if all((min(a, b), max(a, b)) in self.group.firm for a in ones for b in others):
             return True
         few, many = sorted((ones, others), key=len)
-        prepared = self.rules.prepare(united(self.fields[one] for one in few))
+        prepared = self.rules.prepare(united(self.fields[one] for one in few), among=self.among, historic=True)
         return links(prepared.held(0, [self.fields[one] for one in many]).verdict)
