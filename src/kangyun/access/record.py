@@ -20,8 +20,8 @@ from kangyun.access.approvals.rules import Rule
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.disk import Disk
 from kangyun.access.golden_search import Asked, asked_for, search_residents
-from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
 from kangyun.access.houses import above
+from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.masking import masked, masked_place
