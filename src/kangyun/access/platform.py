@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, replace
 
+from kangyun.access import linked_again
 from kangyun.access.alerts.vitals import alert_vitals
 from kangyun.access.approvals.requests import rules_here
 from kangyun.access.audit import Auditor
@@ -138,7 +139,7 @@ async def open_platform(settings: Settings, database: str) -> Platform:
         store.profiles.share(lambda: sights.anybody)
         gate = Gate(
             store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data), settings,
-            residents, Steward(residents),
+            residents, Steward(residents, linked_again.witness(ledger)),
         )  # fmt: skip
         labelled = Following(pool, store.indexer, labels, sights.by_rule)
         await labelled.start()

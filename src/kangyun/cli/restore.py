@@ -12,7 +12,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from kangyun.access import replaying
+from kangyun.access import linked_again, replaying
 from kangyun.access.consent import rows as consents
 from kangyun.access.identities import register as identities
 from kangyun.access.identities import revoked_again
@@ -123,6 +123,7 @@ async def accepted(
         signer = await _signer(connection, settings)
         replaying.register(consents.KIND, consents.replay)
         replaying.register(identities.KIND, revoked_again.replay)
+        replaying.register(linked_again.KIND, linked_again.replay)
         cut = await accept(
             connection, settings.data, how=how, request=str(uuid4()), known=known, signer=signer,
             replay=lambda there: replaying.replay(there, Ledger.of(settings)),

@@ -143,6 +143,12 @@ class Standing:
         return self._among
 
 
+async def new_number(connection: asyncpg.Connection) -> int:
+    """Returns the number of a new resident."""
+    number: int = await connection.fetchval(SQL["numbers"], 1)
+    return number << SHARD_BITS | RESIDENT
+
+
 def _label(patient: int) -> bytes:
     return patient.to_bytes(8, "big")
 

@@ -7,7 +7,7 @@ long as nothing was decided about its registrations since: all of it, to where e
 Who may do this, and the audit row, is the gate's business: it calls within its own transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,14 +39,23 @@ class Act:
         return {**self.evidence, "reason": self.reason}
 
 
+Witness = Callable[[str, Sequence[int], Sequence[int]], Awaitable[None]]
+"""Is told, before it is committed, that registrations are `together` with others, or `apart`."""
+
+
+async def nobody(what: str, patients: Sequence[int], others: Sequence[int]) -> None:
+    """Notes nothing."""
+
+
 class Steward:
     """Carries out what stewards decide. One for a process. Each method is called in a transaction of its caller.
 
     Each raises Conflict where others decide about the same registrations at the same time: nothing was done then.
     """
 
-    def __init__(self, index: ResidentIndex) -> None:
+    def __init__(self, index: ResidentIndex, witness: Witness = nobody) -> None:
         self._index = index
+        self._witness = witness
 
     async def link(self, connection: asyncpg.Connection, patients: Sequence[int], resident: int, act: Act) -> int:
         """Makes registrations a resident's, whatever was said before. Returns the number of the act.
@@ -61,6 +70,7 @@ class Steward:
             raise RuleBroken("identity.linked-already")
         number = await self._move(connection, dict.fromkeys(moving, resident), act.kind, act)
         await connection.execute(SQL["say_same"], moving, members[resident], number)
+        await self._witness("together", moving, members[resident])
         await connection.execute(SQL["settle_questions"], moving, resident, "same", act.actor)
         return number
 
@@ -79,6 +89,7 @@ class Steward:
         (own,) = await self._index.new_residents(1)
         number = await self._move(connection, dict.fromkeys(patients, own), act.kind, act)
         await connection.execute(SQL["say_not_same"], patients, staying, number)
+        await self._witness("apart", patients, staying)
         await connection.execute(SQL["settle_questions"], patients, resident, "not-same", act.actor)
         return number
 
@@ -90,6 +101,7 @@ class Steward:
         rows = await connection.fetch(SQL["residents_of"], patients)
         number = await self._move(connection, {row["patient"]: row["resident"] for row in rows}, act.kind, act)
         await connection.execute(SQL["say_not_same"], patients, others, number)
+        await self._witness("apart", patients, others)
         return number
 
     async def merge(self, connection: asyncpg.Connection, resident: int, into: int, act: Act) -> int:
@@ -113,14 +125,18 @@ class Steward:
             raise RuleBroken("identity.decided-since")
         joined = (await self._members(connection, {row["resident"] for row in rows})).values()
         moving = {row["patient"]: row["former"] for row in rows}
+        staying = [one for members in joined for one in members if one not in moving]
+        home = await self._members(connection, set(moving.values()))
         number = await self._move(connection, moving, "undone", act, undoes=decision)
         by_person = await connection.fetchval(SQL["act_of"], decision)
         if by_person is None:
             # What a rule joined it would join again at the next change.
-            staying = [one for members in joined for one in members if one not in moving]
             await connection.execute(SQL["say_not_same"], list(moving), staying, number)
         else:
             await connection.execute(SQL["unsay_not_same"], by_person)
+        await self._witness("apart", list(moving), staying)
+        for resident, members in home.items():
+            await self._witness("together", [one for one in moving if moving[one] == resident], members)
         return number
 
     async def answer(self, connection: asyncpg.Connection, question: int, same: bool, act: Act) -> None:
@@ -143,6 +159,7 @@ class Steward:
             number = await connection.fetchval(SQL["new_act"])
             mine = (await self._members(connection, [own])).get(own, [patient])
             await connection.execute(SQL["say_not_same"], mine, members, number)
+            await self._witness("apart", mine, members)
         await connection.execute(SQL["answer"], question, "same" if same else "not-same", act.actor)
 
     async def dismiss(self, connection: asyncpg.Connection, question: int, act: Act) -> None:
