@@ -124,7 +124,9 @@ class Feed:
         sides = [_known(whole, side) for side in (moving, staying)]
         own, others = united(sides[0]), united(sides[1])
         among = await self._index.among(connection)
-        held = self._index.rules.prepare(own, among=among).held(of[staying[0]], sides[1] or [{}])
+        held = self._index.rules.prepare(own, among=among).held(
+            of[first if event == "part" else second], sides[1] or [{}]
+        )
         codes = objections(event, held, own, others)
         if event != "part" and await connection.fetchval(_BOUND, moving, staying, first):
             codes = (BY_PERSON, *codes)

@@ -168,7 +168,11 @@ async def _carried_out(
         try:
             async with record.store.pool.connection_for_locks() as connection, connection.transaction():
                 answer = await act(connection)
-                await record.leave_row_within(connection, MERGE, 200, sorted(patients))
+                # Whose registrations they are as well: a merge is about all of both residents.
+                rows = await connection.fetch(_CONCERNED, list(patients))
+                await record.leave_row_within(
+                    connection, MERGE, 200, sorted({*patients, *(row["patient"] for row in rows)})
+                )  # fmt: skip
             return answer
         except Conflict:
             continue
@@ -197,3 +201,9 @@ async def _told(
     if answer.act is not None:
         said.append({"name": "id", "valueInteger": answer.act})
     return parameters(*said)
+
+
+_CONCERNED = """
+SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
+WHERE k.patient = ANY ($1::int8[])
+"""
