@@ -61,6 +61,8 @@ class By:
         )
 
 
+
+
 @dataclass(frozen=True)
 class Decided:
     """What persons decided, as pairs of places, the lower one first."""
