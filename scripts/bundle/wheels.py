@@ -2,7 +2,7 @@
 
 `wheels.txt` names each file with its SHA-256, as `python scripts/bundle/build.py --lock` writes it: nothing gets into a
 bundle that is not listed there. Wheels may ask for glibc 2.28 at most, which every Linux that is still sold in
-China has (Kylin V10, openEuler, UOS 20).
+China has (Kylin V10, openEuler, UOS 20). Extras (`batch`, with DuckDB and PyArrow) are not in a bundle.
 
 Source: PEP 427 (file names), PEP 600 (manylinux), PEP 656 (musllinux).
 """
