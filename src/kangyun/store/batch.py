@@ -52,6 +52,7 @@ class Change:
     reindexed: its index row was made by an older edition and is made anew whatever changes.
     text:    what is stored of it, in clear; the writer fills it in.
     labels:  that the resource has. patient: whom it is about, about: all of them; the writer fills them in.
+    contents: the Binaries that it names, where it is about somebody.
     """
 
     res: int
@@ -69,6 +70,7 @@ class Change:
     labels: int = 0
     patient: int | None = None
     about: frozenset[int] = frozenset()
+    contents: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)

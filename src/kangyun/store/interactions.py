@@ -92,3 +92,4 @@ class Plan:
     change: Change | None = None
     matched: bool = False  # by its condition
     twin: "Plan | None" = None  # an earlier conditional create that asks for the same
+    contents: set[int] = field(default_factory=set)  # the Binaries that it names

@@ -16,6 +16,7 @@ from kangyun.base.crypto.opening import cipher_of, open_software
 from kangyun.base.settings import Settings
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.query import Query
+from kangyun.store.contents import ContentLabels
 from kangyun.store.finder import Finder
 from kangyun.store.ids import IdPermutation
 from kangyun.store.index import Indexer
@@ -116,7 +117,7 @@ class Store:
             bases=bases, matching=matching, profiles=profiles, check=check,
             refresh=refresh_all,
         )  # fmt: skip
-        transactor.followers.append(MedicationLabels(indexer))
+        transactor.followers += [MedicationLabels(indexer), ContentLabels(indexer.labelling, bases)]
         return cls(
             pool=pool,
             provider=provider,

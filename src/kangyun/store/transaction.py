@@ -36,6 +36,7 @@ from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE, Batch, Change, Stale
 from kangyun.store.bundles import named_patients
 from kangyun.store.committer import Committer
+from kangyun.store.contents import Contents
 from kangyun.store.finder import Finder
 from kangyun.store.index import Indexer, IndexRow
 from kangyun.store.interactions import ANY_VERSION, Done, Operation, Plan, Status
@@ -166,6 +167,7 @@ class _Run:
         self._parts = parts
         self.envelope = envelope
         self._plans = [Plan(operation, index) for index, operation in enumerate(operations)]
+        self._besides: list[Plan] = []
         self._linker = Linker(self._plans, parts.bases)
 
     def undo(self) -> None:
@@ -186,6 +188,10 @@ class _Run:
         await self._linker.rewrite(self._parts.matching, connection, self.envelope.sight)
         await self._check_profiles(connection)
         await self._linker.resolve(self._parts.reader, self._parts.numbers, connection)
+        contents = Contents(
+            self._plans, self._linker.targets, self.envelope, self._parts.indexer, self._parts.bases
+        )  # fmt: skip
+        self._besides = await contents.settle(self._parts.reader, connection)
         changes = await self._changes()
         if not changes:
             return None
@@ -205,7 +211,7 @@ class _Run:
     @property
     def changes(self) -> list[Change]:
         """What was written."""
-        return [plan.change for plan in self._plans if plan.change is not None]
+        return [plan.change for plan in (*self._plans, *self._besides) if plan.change is not None]
 
     def done(self) -> list[Done]:
         """Returns what became of the operations, in order."""
@@ -441,7 +447,7 @@ class _Run:
 
     async def _changes(self) -> list[Change]:
         changes = []
-        for count, plan in enumerate(self._plans):
+        for count, plan in enumerate((*self._plans, *self._besides)):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             if plan.done is None:
@@ -471,6 +477,7 @@ class _Run:
             # A name that is known and stands for nothing yet has no index row of any edition.
             reindexed=current is not None and stored is not None and current.edition != self._parts.writer.edition,
             labels=current.labels if current else 0,
+            contents=frozenset(plan.contents),
         )
 
     def _before(self, plan: Plan) -> IndexRow | None:
