@@ -390,7 +390,9 @@ class Record:
             self._gate.disk.check()
             done = await self._store.transactor.apply(operations, self._envelope(action))
         except PlatformError as error:
-            await self._audit(action, status_of(error), sorted(_named(operations)))
+            # Of what stands, a refusal tells as well: a test of a patch, the version that must be current.
+            found = (operation.found for operation in operations)
+            await self._audit(action, status_of(error), sorted(_named(operations).union(*found)))
             raise
         self.outcome = 200
         met = [one.stored for one in done if one.status in ("unchanged", "matched") and one.stored is not None]

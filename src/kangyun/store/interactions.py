@@ -33,6 +33,7 @@ class Operation:
     links:      its literal references, where they are known already.
     named:      the patients whom its conditions name, or to whom it refers without being about one; filled in while it
                 is carried out, whatever comes of it.
+    found:      whom what it is to change is about, as far as its writer sees it: who is refused was told something.
     """
 
     method: Method
@@ -49,6 +50,7 @@ class Operation:
     text: bytes | None = None
     links: list[Resource] | None = None
     named: set[int] = field(default_factory=set)
+    found: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)

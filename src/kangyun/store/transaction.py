@@ -265,6 +265,8 @@ class _Run:
             plan = self._plans[index]
             plan.current = found.get(name)
             plan.id = name[1]
+            if plan.current is not None and plan.current.patient is not None:
+                plan.operation.found.add(plan.current.patient)
             if plan.current is not None and plan.current.erased and self.envelope.may_know_of(plan.id):
                 raise Gone("store.erased", at=plan.operation.at)
 
