@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from kangyun.access.identities.model import Proxy
 from kangyun.access.policy import FILE, shipped_text
 from kangyun.access.residents.bindings import Handle, bindings_of
+from kangyun.access.residents.entry import ONESELF
 from kangyun.testing.linking import link
 from kangyun.testing.provider import PASSWORD, SITE
 
@@ -55,7 +57,8 @@ async def at(settings, open_client, platform, written):
     ):  # fmt: skip
         reference = {"zhang": "Patient/a-zhang", "li": "Patient/a-li"}.get(handle, f"Practitioner/{handle}")
         id_ = await register.admit(
-            kind, reference, institution, handle, roles=[role], vouched_by="Organization/b", evidence="x", handle=handle
+            kind, reference, institution, handle, roles=[role], vouched_by="Organization/b", evidence="x",
+            handle=handle, proxies=[Proxy("b-zhang", ONESELF)] if handle == "zhang" else [],
         )  # fmt: skip
         await register.set_password(id_, PASSWORD)
     await bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger).bind(
