@@ -26,7 +26,6 @@ from benchmarks.bench import machine
 from kangyun.identity.batch.linking import link, link_on_spark, model_by
 from kangyun.identity.rules import prior_among
 from kangyun.identity.standing import MOST_OF_A_KEY
-from kangyun.identity.index import MOST_OF_A_KEY
 
 CORES = 2
 OURS, ALONE = "ours", "splink alone"
@@ -108,7 +107,6 @@ def _linked(way: str, file: Path, rows: int, tell: Callable[[str], None]) -> tup
         from benchmarks.batch import alone
 
         prior = prior_among(rows)
-        prior = by(rows).prior or 0.0
         least = model_by(by(rows)).least
         return alone.link(file, most=MOST_OF_A_KEY, cores=CORES, prior=prior, least=least, tell=tell), {}
     if way == OURS:

@@ -19,7 +19,6 @@ KEPT = Path("results/batch")
 def by(rows: int) -> By:
     """Returns by what so many registrations are judged."""
     return By(rows, True)
-    return By(UNTIL, True, rules.prior_among(rows))
 
 
 def registrations(rows: int, seed: int) -> Iterator[Row]:

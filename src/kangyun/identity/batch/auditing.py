@@ -23,8 +23,6 @@ from kangyun.identity.batch.residents import By, Decided
 from kangyun.identity.index import ResidentIndex
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.standing import BY_PERSON, SQL
-from kangyun.identity.index import BY_PERSON, SQL, ResidentIndex
-from kangyun.identity.rules import ResidentRules
 
 Kind = Literal["batch-parts", "batch-links"]
 """`batch-parts`: the batch would not have it with this resident. `batch-links`: it would, and the index has not."""
@@ -63,9 +61,6 @@ async def audit(
     """Links everything anew and compares. folder: where nobody else reads; what is written there is removed again.
 
     demo: fictitious numbers count. ask: opens questions of stewards, too. Raises OSError where there is no room.
-    pool: Pool, index: ResidentIndex, by: By, folder: Path, *, ask: bool = True, cores: int = 2, tell: Tell = untold
-
-    ask: opens questions of stewards, too. Raises OSError where there is no room.
     """
     with TemporaryDirectory(prefix="batch-", dir=folder) as private:
         file = Path(private) / FILE
@@ -75,7 +70,6 @@ async def audit(
             places = await _export(connection, index, by, file)
             decided = await _decided(connection, places)
         linked = await asyncio.to_thread(link, file, by, decided, cores=cores, tell=tell)
-        linked = link(file, by, decided, cores=cores, tell=tell)
         table = pq.read_table(file, columns=[PATIENT, RESIDENT])
     tell("holding")
     patients, residents = table[PATIENT].to_pylist(), table[RESIDENT].to_pylist()
@@ -84,8 +78,6 @@ async def audit(
     async with pool.connection() as connection:
         for start in range(0, len(told), _TOLD_AT_ONCE):
             several = await _explained(connection, index, by, told[start : start + _TOLD_AT_ONCE])
-    rules, found, asked = by.rules(), list[Difference](), 0
-            several = await _explained(connection, index, rules, told[start : start + _TOLD_AT_ONCE])
             found += several
             if ask:
                 asked += await _ask(connection, index, several)
@@ -153,7 +145,6 @@ def _disagreements(
 
 async def _explained(
     connection: asyncpg.Connection, index: ResidentIndex, by: By, told: Sequence[tuple[Kind, int, int]]
-    connection: asyncpg.Connection, index: ResidentIndex, rules: ResidentRules, told: Sequence[tuple[Kind, int, int]]
 ) -> list[Difference]:
     """Returns disagreements with their evidence: the registration held against the resident's others."""
     whose = await connection.fetch(SQL["residents_of"], [patient for _, patient, _ in told])
@@ -163,13 +154,11 @@ async def _explained(
     for one in near.values():
         said.update(one.registrations)
     rules, found = by.rules(), []
-    found = []
     for kind, patient, resident in told:
         own, there = said.get(patient), near[resident].registrations if resident in near else {}
         others = [fields for other, fields in there.items() if fields is not None and other != patient]
         if own is not None and others:
             held = rules.prepare(own, among=by.among, historic=True).held(resident, others)
-            held = rules.prepare(own).held(resident, others)
             found.append(Difference(kind, patient, resident, held.verdict.bits, held.evidence()))
     return found
 

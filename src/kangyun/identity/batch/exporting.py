@@ -22,7 +22,6 @@ AT_ONCE = 50_000
 SURE, PLAIN, PATIENT, RESIDENT, FIELDS = "sure", "plain", "patient", "resident", "fields"
 """Columns. SURE: hashes of the identifiers that decide. PLAIN: nothing about the person asks for a closer look."""
 UNUSUAL = frozenset({"deceased", "newborn", "multiple_birth", "birth_order"})
-UNUSUAL = frozenset({"deceased", "newborn", "multiple_birth"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from kangyun.identity.batch.model import Model
 from kangyun.identity.batch.pairs import Found, Tell, untold
 from kangyun.identity.batch.residents import NOTHING, By, Decided, residents
 from kangyun.identity.standing import MOST_OF_A_KEY
-from kangyun.identity.index import MOST_OF_A_KEY
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,8 +40,6 @@ def model_by(by: By) -> Model:
     """Returns the model of a batch: pairs count from where a steward would be asked."""
     least, prior = rules.schema().thresholds.possible, rules.prior_among(by.among)
     return Model(rules.schema(), rules.shipped_weights(), rules.AT_HAND, log2(prior / (1 - prior)), least)
-    least = rules.schema().thresholds.possible
-    return Model(rules.schema(), rules.shipped_weights(), rules.AT_HAND, by.rules().scorer.prior_bits, least)
 
 
 def link(file: Path, by: By, decided: Decided = NOTHING, *, cores: int = 2, tell: Tell = untold) -> Linked:

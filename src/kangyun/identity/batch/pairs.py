@@ -22,10 +22,6 @@ OWN_NAME = "parts"
 HOME = ("telephone", "home", "family")
 """What a household has in common."""
 BESIDE, SUPPORT = ("number", *HOME), 5.0  # bits
-
-NEARLY = {"name": "parts", "birth": "default"}
-"""The least levels of a firm pair: neither a relative's name nor another's birth."""
-BESIDE, SUPPORT = ("number", "telephone", "home", "family"), 5.0  # bits
 """What stands beside name, sex and birth: one of it speaks for a firm pair by so much."""
 Step = Literal["exporting", "blocking", "comparing", "scoring", "residents", "holding"]
 Tell = Callable[[Step], None]
@@ -69,17 +65,12 @@ def selected(model: Model) -> str:
     """Returns the columns of Splink's predictions that `pairs_of` reads."""
     columns = [_column(name) for name in ("name", "birth", *BESIDE)]
     return ", ".join((f"{ROW}_l", f"{ROW}_r", "match_weight", *columns, *_of_frequency(model)))
-    columns = (_column(name) for name in dict.fromkeys((*NEARLY, *BESIDE)))
-    return ", ".join((f"{ROW}_l", f"{ROW}_r", "match_weight", *columns))
 
 
 def pairs_of(model: Model, table: pa.Table, settled: tuple[Ints, Ints, float] | None = None) -> Pairs:
     """Returns the pairs of Splink's predictions, the lower place first, and those that were settled before."""
     one, other, bits = (table[name].to_numpy() for name in (f"{ROW}_l", f"{ROW}_r", "match_weight"))
     firm = _firm(model, table, bits)
-    firm = np.max([table[_column(name)].to_numpy() for name in BESIDE], axis=0, initial=-np.inf) >= SUPPORT
-    for name, level in NEARLY.items():
-        firm &= table[_column(name)].to_numpy() >= _bits(model, name, level)
     if settled is not None:
         one, other = np.append(one, settled[0]), np.append(other, settled[1])
         bits = np.append(bits, np.full(len(settled[0]), settled[2]))

@@ -25,8 +25,6 @@ from kangyun.identity.deciding import Verdict
 from kangyun.identity.linkage.clustering import united
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.rules import ResidentRules, resident_rules
-from kangyun.identity.linkage.scoring import Scorer
-from kangyun.identity.rules import AT_HAND, ResidentRules, resident_rules, schema, shipped_weights
 
 MOST = 200
 """Registrations of one resident."""
@@ -48,19 +46,6 @@ class By:
     def rules(self) -> ResidentRules:
         """Returns the rules. No day is asked of them: nobody knows any more when a registration was made."""
         return resident_rules(lambda: date.max, demo=self.demo)
-    """By what is judged. prior: of two registrations being one person's, None for that of the index."""
-
-    today: date
-    prior: float | None = None
-
-        """Returns the rules."""
-        if self.prior is None:
-            return resident_rules(lambda: self.today, demo=self.demo)
-        return ResidentRules(
-            Scorer(schema(), shipped_weights(), AT_HAND, prior=self.prior), "batch", lambda: self.today, self.demo
-        )
-
-
 
 
 @dataclass(frozen=True)
@@ -175,7 +160,6 @@ def _judged(several: Sequence[Group], said: Mapping[int, str], by: By) -> list[l
     """Returns the clusters of groups, each in order."""
     fields = {place: _fields.decode(text) for place, text in said.items()}
     return [members for group in several for members in Growing(_rules(by), by.among, group, fields).grown()]
-    return [members for group in several for members in Growing(_rules(by), group, fields).grown()]
 
 
 def links(verdict: Verdict) -> bool:
@@ -224,5 +208,4 @@ class Growing:
             return True
         few, many = sorted((ones, others), key=len)
         prepared = self.rules.prepare(united(self.fields[one] for one in few), among=self.among, historic=True)
-        prepared = self.rules.prepare(united(self.fields[one] for one in few))
         return links(prepared.held(0, [self.fields[one] for one in many]).verdict)

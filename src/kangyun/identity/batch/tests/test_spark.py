@@ -33,7 +33,7 @@ def session():
 
 @pytest.mark.filterwarnings("ignore")  # Spark's own.
 def test_two_workers_find_the_same(session, people, by, written, tmp_path):
-    file = written(people[:800], by, tmp_path / "few.parquet")
+    file = written(people[:400], by, tmp_path / "few.parquet")
     there, here = link_on_spark(session, file, by), link(file, by)
     assert np.array_equal(there.home, here.home)
     assert np.array_equal(there.found.pairs.left, here.found.pairs.left)
