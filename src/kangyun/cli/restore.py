@@ -68,6 +68,7 @@ def restore(order: Order) -> None:
         base = chosen(medium, order.at, order.base)
         refuse_what_the_log_has_not(medium, base, order.at)
         announce(speak("cli.restore-from", **shown(base)))
+        tell_ledger(Ledger.of(settings))
         write_whole(settings.data / UNFINISHED, msgspec.json.encode({"backup": base.id}))
         if order.root is not None and not root_file(settings).exists():
             _keep_root_key(order.root, root_file(settings))
@@ -85,6 +86,7 @@ def restore(order: Order) -> None:
 def accept_present(data: Path | None) -> None:
     """Takes the database as it is for the present one, after it was restored by other means. Raises Unavailable."""
     settings = read_settings(data=data)
+    tell_ledger(Ledger.of(settings))
     if settings.database:
         cut, newest = asyncio.run(accepted(settings.database, settings, "accepted", Reached()))
     else:
@@ -99,6 +101,15 @@ def accept_present(data: Path | None) -> None:
             finally:
                 server.stop()
     announce(speak("cli.restore-accepted", newest=newest, epoch=cut.epoch), style="bold")
+
+
+def tell_ledger(ledger: Ledger) -> None:
+    """Says how many entries are carried out again. Without any, whoever was erased since the backup is there again."""
+    count = ledger.verify()
+    if count:
+        announce(speak("cli.restore-ledger", file=str(ledger.path), count=count))
+    else:
+        announce(speak("cli.restore-no-ledger", file=str(ledger.path)), style="bold red")
 
 
 async def accepted(
