@@ -114,9 +114,13 @@ class Prepared:
         """Holds it against what a resident's registrations say."""
         whole = united(registrations)
         shares = not set(self.fields.get(CERTAIN, ())).isdisjoint(whole.get(CERTAIN, ()))
+        forbidden = _forbidden(self.fields, whole)
+        if forbidden and not shares and set(self.fields.get("pinyin", ())).isdisjoint(whole.get("pinyin", ())):
+            # Most who are near: another number and another name. There is nothing to be weighed.
+            return Held(Verdict(resident, forbidden=forbidden), lambda: _shown(self.query.explain(whole), 0.0))
         score = self.query.score(whole)
         if not shares and score.bits + self.query.prior < HOPELESS:
-            far = Verdict(resident, forbidden=_forbidden(self.fields, whole), bits=score.bits)
+            far = Verdict(resident, forbidden=forbidden, bits=score.bits)
             return Held(far, lambda: _shown(self.query.explain(whole), score.bits))
         waterfall = self.query.explain(whole)
         at = {one.comparison: one for one in waterfall.steps}
@@ -127,7 +131,7 @@ class Prepared:
         doubt = self._doubt(whole, registrations, at) if grade == "certain" and not shares else ""
         named = at["name"].level in ALIKE and max(at[name].bits for name in HOUSEHOLD) >= LEAST_SUPPORT
         verdict = Verdict(
-            resident, shares, (against,) if against else (), _forbidden(self.fields, whole), bits,
+            resident, shares, (against,) if against else (), forbidden, bits,
             "possible" if doubt else grade, probability, renamed=other_name, named=named,
         )  # fmt: skip
         return Held(verdict, lambda: _shown(waterfall, bits, doubt))

@@ -88,9 +88,10 @@ def test_a_new_name_links_but_not_where_a_relative_bears_it():
         "name": ("张伟",), "surname": ("张",), "sex": ("male",), "birth_date": ("19900504",), "id_number": ("1",),
         "any_number": ("1",), "certain": ("id_number|1",), "phone": ("13912345678",), "address": CHILD["address"],
     }  # fmt: skip
-    arriving = rules.prepare(father | {"name": ("张嘉轩",)}, among=AMONG)
+    arriving = rules.prepare(father | {"name": ("张嘉轩",), "pinyin": ("zhangjiaxuan",)}, among=AMONG)
     with_card = arriving.held(1, [father]).verdict
-    son = arriving.held(2, [CHILD | {"id_number": ("2",), "any_number": ("2",)}]).verdict
+    own = {"id_number": ("2",), "any_number": ("2",), "pinyin": ("zhangjiaxuan",)}
+    son = arriving.held(2, [CHILD | own]).verdict
     assert decide([with_card], margin=rules.margin).resident == 1
     outcome = decide([with_card, son], margin=rules.margin)
     assert (outcome.resident, [one.because for one in outcome.questions]) == (None, [("number-of-another",)])
