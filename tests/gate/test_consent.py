@@ -134,6 +134,17 @@ async def test_whose_it_is_is_said_by_a_reference(zhang, written, seen, patient)
     assert (await written(said | {"status": "draft"}, B)).version == 1
 
 
+@pytest.mark.parametrize("whom", [
+    actor("RelatedPerson/ma"), actor("Patient/b-other"),
+    [{"role": {"text": "recipient"}, "reference": {"identifier": {"system": "urn:kangyun:role", "value": "guardian"}}}],
+])  # fmt: skip
+async def test_a_denial_of_a_guardian_is_told_where_it_is_ended(zhang, written, whom):
+    """Taken, it would bind nobody: a guardian acts in the resident's place."""
+    with pytest.raises(RuleBroken) as refused:
+        await written(consent(type="deny", actor=whom))
+    assert refused.value.at == "Consent.provision.actor"
+
+
 async def test_a_consent_that_says_nothing_may_be_nobody_s(written):
     said = consent()
     del said["patient"], said["provision"]

@@ -97,7 +97,7 @@ class Stage:
         for _ in range(2):
             consent = worlds.make_consent(rng, rng.randint(0, 3), self.patients)
             world.consents[consent["id"]] = consent
-            await self.write("Organization/platform", "update", consent | {"dateTime": "2020-01-01"})
+            await self.write("Organization/residents", "update", consent | {"dateTime": "2020-01-01"})
             world.own_words.discard(consent["id"])
             if rng.random() < 0.7:
                 await self.say(consent)

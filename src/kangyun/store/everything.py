@@ -129,12 +129,12 @@ class Compartments:
         own = [owner.res for owner in owners]
         decided = decided_by_column() if kind == "Patient" else frozenset()
         salts = self._salts(kind, wish, but=decided)
-        about = "x.patient = ANY ($2::int8[]) AND x.type = ANY ($10::int2[])"
+        about = "m.patient = ANY ($2::int8[]) AND m.type = ANY ($10::int2[])"
         sql = (
-            f"{_SELECT} FROM (SELECT x.* FROM resource AS x WHERE {about} AND {visible('x', sight)} OFFSET 0) AS r "
+            f"{_SELECT} FROM (SELECT m.* FROM resource AS m WHERE {about} AND {visible('m', sight)} OFFSET 0) AS r "
             f"{_VERSION} WHERE {_WANTED} "
-            f"UNION ALL {_SELECT} FROM (SELECT x.* FROM resource AS x WHERE x.tok && $1::int8[] "
-            f"AND ({about}) IS NOT TRUE AND {visible('x', sight)} OFFSET 0) AS r {_VERSION} "
+            f"UNION ALL {_SELECT} FROM (SELECT m.* FROM resource AS m WHERE m.tok && $1::int8[] "
+            f"AND ({about}) IS NOT TRUE AND {visible('m', sight)} OFFSET 0) AS r {_VERSION} "
             f"WHERE NOT r.res = ANY ($2::int8[]) AND {_WANTED} "
             "ORDER BY res DESC LIMIT $9"
         )

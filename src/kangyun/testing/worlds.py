@@ -89,6 +89,11 @@ class Asker:
     def names(self) -> set[str]:
         return {"*", self.reference, self.institution, f"role:{self.role}"}
 
+    @property
+    def home(self) -> str:
+        """Whose own is what he writes: a resident's is the residents'."""
+        return "Organization/residents" if self.role in ("resident", "guardian") else self.institution
+
 
 @dataclass
 class Relation:
@@ -169,7 +174,7 @@ class World:
             return True
         if (
             role["own"] is not None
-            and item.institution == asker.institution
+            and item.institution == asker.home
             and not labels & role["own"]
             and not denied
         ):

@@ -17,6 +17,7 @@ import msgspec
 from kangyun.access.consent.compiling import Box, Word, actors, compile_consent
 from kangyun.access.consent.meaning import meant
 from kangyun.access.erasing import register as register_eraser
+from kangyun.access.identities.model import OF_RESIDENTS
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Entry, Kind, Ledger
 from kangyun.access.policy import Policy
@@ -69,6 +70,8 @@ class ConsentRows:
             home = own or envelope.writes_all or await connection.fetchval(_HOME, patient) == envelope.institution
             if not home:
                 raise Forbidden("access.not-your-registration", at=f"{TYPE}.patient")
+            if any(map(_is_of_himself, word.denials)):
+                raise RuleBroken("access.consent-guardian", at=f"{TYPE}.provision.actor")
             rules.denials = [self._denial(patient, box, source) for box in word.denials]
             # Nobody opens to others what he does not see himself: a guardian what his proxy leaves out.
             shown = ~envelope.sight.selves_closed if own else ALL
@@ -154,6 +157,12 @@ async def forget_patients(connection: asyncpg.Connection, patients: Sequence[int
 register_eraser("gate", forget_patients)
 
 
+def _is_of_himself(denial: Box) -> bool:
+    """Whether it names who acts in the resident's place: him no denial binds, the place itself is taken from him."""
+    roles = {f"role:{role}" for role in OF_RESIDENTS}
+    return any(name.partition("#")[0].startswith(_IN_HIS_PLACE) or name in roles for name in denial.parties or ())
+
+
 def _patient(change: Change) -> int | None:
     """Returns whose Consent it is; None for one that was deleted, or names no Patient of this server."""
     reference = (change.resource or {}).get("patient", {}).get("reference")
@@ -162,6 +171,7 @@ def _patient(change: Change) -> int | None:
     return target if isinstance(target, int) and named is not None and named[0] == "Patient" else None
 
 
+_IN_HIS_PLACE = ("RelatedPerson/", "Patient/")
 # Whether there is such a registration elsewhere is not told: the words are the same.
 _HOME = f"SELECT r.institution FROM resource AS r WHERE r.res = $1 AND {visible('r')}"
 _FORGET_PATIENTS = (
