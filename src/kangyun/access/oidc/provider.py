@@ -215,27 +215,33 @@ class Provider:
             raise Refused("invalid_grant", "access.oidc.wrong-refresh")
         return found
 
-    async def revoke(self, form: Mapping[str, str]) -> None:
-        """Takes back what a token was given by, if it is the client's own; nothing is said of any other."""
+    async def revoke(self, form: Mapping[str, str]) -> str:
+        """Takes back what a token was given by, if it is the client's own; nothing is said of any other.
+
+        Returns the client.
+        """
         client = await self.clients.recognised(form)
         grant = await self._grant_of(form.get("token", ""), client.client)
         if grant:
             await self.grants.end(grant)
+        return client.client
 
-    async def introspect(self, form: Mapping[str, str]) -> dict[str, Any]:
-        """Says of a token of the client's own whether it is good. Raises WrongClient, also for a public client."""
+    async def introspect(self, form: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        """Says to a client of a token of its own whether it is good. Raises WrongClient, also for a public client."""
         client = await self.clients.recognised(form)
         if client.is_public:
             raise Refused("unauthorized_client")
         token = form.get("token", "")
         found = await self.grants.find(client.client, token)
         if found is not None:
-            return {"active": True, "client_id": found.client, "scope": " ".join(found.scopes), **_context(found)}
+            said = {"active": True, "client_id": found.client, "scope": " ".join(found.scopes), **_context(found)}
+            return client.client, said
         claims = await self._claims(token)
         if claims is None or claims.get("client_id") != client.client:
-            return {"active": False}
+            return client.client, {"active": False}
         told = ("client_id", "scope", "sub", "aud", "iss", "exp", "iat", "jti")
-        return {"active": True, "token_type": "Bearer", **{name: claims[name] for name in told if name in claims}}
+        said = {"active": True, "token_type": "Bearer", **{name: claims[name] for name in told if name in claims}}
+        return client.client, said
 
     async def userinfo(self, claims: Claims) -> dict[str, Any]:
         """Returns the claims about the person of an access token that was found good. Raises NotValid."""

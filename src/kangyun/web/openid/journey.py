@@ -233,8 +233,10 @@ class Journey:
         """Shows where one is signed in; to nobody the sign-in."""
         session = await self._session()
         if session is None:
+            await self._visit.refused(401)
             return self._begun(self._entrance.first(), None)
         identity = await self._identity(session)
+        await self._visit.done("session-list", identity.reference)
         first = self._entrance.first()
         step = Step(first.mark, first.until, "", identity.id)
         all_ = await self._sign_in.sessions.of(identity.id)

@@ -4,7 +4,6 @@ An application is told by the names of RFC 6749, a person by a page. Who is turn
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -197,15 +196,17 @@ async def _token(visit: Visit) -> Response:
 
 
 async def _revoke(visit: Visit) -> Response:
-    await visit.platform.sign_in.provider.revoke(await visit.form())
+    who = await visit.platform.sign_in.provider.revoke(await visit.form())
+    await visit.done("token-revoke", f"Device/{who}")
     return Response(status_code=200, headers=NO_STORE)
 
 
 async def _introspect(visit: Visit) -> Response:
     form, sign_in = await visit.form(), visit.platform.sign_in
-    answer: dict[str, Any] = await sign_in.provider.introspect(form)
+    who, answer = await sign_in.provider.introspect(form)
     if answer.get("token_type") and not await sign_in.is_good(form["token"]):
         answer = {"active": False}
+    await visit.done("token-introspect", f"Device/{who}")
     return JSONResponse(answer, headers=NO_STORE)
 
 
@@ -256,6 +257,7 @@ async def _sessions(visit: Visit) -> Response:
             raise NotFound
         return Response(status_code=204)
     found = await sign_in.sessions.of(identity.id)
+    await visit.done("session-list", identity.reference)
     told = [
         {
             "id": one.id, "current": one.id == actor.session, "role": one.role, "institution": one.institution,
