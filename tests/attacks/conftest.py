@@ -80,13 +80,14 @@ def sign_in(client, region):
 def by_application(client, region):
     """An application that acts for somebody who is let in by it: `await by_application("doctor", "user/…")`."""
 
-    async def enter(role, scope, patient="", **given):
-        await region.register(f"app-{role}", **given)
-        await region.admit(f"u-{role}", KINDS.get(role, "staff"), (role,), B)
-        code = await region.code(f"u-{role}", client_id=f"app-{role}", scope=scope, patient=patient)
-        made = await region.exchange(code, f"app-{role}")
+    async def enter(role, scope, patient="", proxies=(), **given):
+        await region.register(f"client-{role}", **given)
+        of = {"reference": f"Patient/{patient}", "proxies": proxies} if proxies else {}
+        await region.admit(f"u-{role}", KINDS.get(role, "staff"), (role,), B, **of)
+        code = await region.code(f"u-{role}", client_id=f"client-{role}", scope=scope, patient=patient)
+        made = await region.exchange(code, f"client-{role}")
         assert made.status_code == 200, made.text
-        return _person(client, made.json()["access_token"], f"app-{role}")
+        return _person(client, made.json()["access_token"], f"client-{role}")
 
     return enter
 

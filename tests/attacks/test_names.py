@@ -19,7 +19,19 @@ def test_whatever_acts_for_the_platform_has_a_reserved_name():
     assert named <= RESERVED
 
 
-@pytest.mark.parametrize("client", ["administrator", "Administrator", "kangyun", "work", "security-administrator"])
+@pytest.mark.parametrize(
+    "client",
+    [
+        "administrator",
+        "Administrator",
+        "kangyun",
+        "work",
+        "security-administrator",
+        "feed",
+        "App-health_card",
+        "installer",
+    ],
+)
 async def test_no_application_is_called_as_the_platform(region, client):
     with pytest.raises(Invalid, match="reserved"):
         await region.register(client)

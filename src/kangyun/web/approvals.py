@@ -36,7 +36,12 @@ class ApprovalDesk:
         return request.segments[:1] == [NAME]
 
     async def answer(self, request: HttpRequest, record: Record) -> Answer:
-        """Answers a request. Raises NotFound for an address that is none of these after all."""
+        """Answers a request. Raises NotFound for an address that is none of these after all.
+
+        Raises Forbidden for an application that acts for a person; one that acts for itself sees what it asked.
+        """
+        if record.actor.role != "application":
+            record.in_person()
         match request.segments:
             case [_]:
                 return await self._list(request, record)

@@ -22,11 +22,13 @@ OF_RESIDENTS = frozenset({"resident", "guardian"})
 
 RESERVED = frozenset(
     {
-        *OFFICERS, "administrator", "admin", "catalog", "demo-admin", "installer", "kangyun", "nobody", "platform",
-        "resident-binding", "staff-leavers", "work",
+        *OFFICERS, "administrator", "admin", "catalog", "demo-admin", "feed", "installer", "kangyun", "nobody",
+        "platform", "resident-binding", "staff-leavers", "work",
     }
 )  # fmt: skip
 """What the platform's own acts stand under in the audit trail (`Device/…`): nobody else is called so."""
+OF_APPS = "app-"
+"""So begins what the apps of the platform stand under there: nobody else is called so either."""
 
 # Role: which kinds may have it, and the purpose of use that it acts for where no application says another.
 ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {

@@ -13,7 +13,7 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.access.audit import Auditor, Row
-from kangyun.access.identities.model import OFFICERS, RESERVED, ROLES, Identity, Kind, Post, Proxy, Status
+from kangyun.access.identities.model import OF_APPS, OFFICERS, RESERVED, ROLES, Identity, Kind, Post, Proxy, Status
 from kangyun.access.identities.passwords import KEPT, Hashing, check_strength
 from kangyun.access.identities.revocations import revoke
 from kangyun.access.identities.vault import Personal, Vault, folded
@@ -59,7 +59,8 @@ class Identities:
         wrong = (not name, "/" not in reference, not institution, not vouched_by, not evidence, not handle)
         if any(wrong) or len(handle) > LONGEST_HANDLE:
             raise Invalid("access.identities.not-admitted")
-        if not demonstration and kind in ("device", "application") and folded(reference).partition("/")[2] in RESERVED:
+        called = folded(reference).partition("/")[2] if kind in ("device", "application") else ""
+        if not demonstration and (called in RESERVED or called.startswith(OF_APPS)):
             raise Invalid("access.identities.reserved")
         wanted = tuple(dict.fromkeys(roles))
         _check_roles(kind, wanted)

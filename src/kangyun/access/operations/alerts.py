@@ -31,7 +31,8 @@ _NEWEST = (1 << 63) - 1
 
 
 async def alerts(record: Record, call: Call) -> Resource:
-    """Returns alerts. Raises Forbidden for all but the audit administrator and administrators."""
+    """Returns alerts. Raises Forbidden for all but the audit administrator and administrators, in person."""
+    record.in_person()
     if not sees_all(record.actor):
         raise Forbidden("access.events.auditors-only")
     inputs = Inputs.of(call.parameters, LISTED)

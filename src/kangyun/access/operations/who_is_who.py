@@ -181,6 +181,7 @@ async def links(record: Record, call: Call) -> Resource:
 
 async def not_mine(record: Record, call: Call) -> Resource:
     """Opens the question whether a registration is its resident's, on the resident's own word. Raises Forbidden."""
+    record.in_person()
     if record.actor.role not in OF_RESIDENTS:
         raise Forbidden("identity.residents-only")
     reason = _reason(Inputs.of(call.parameters, frozenset({"reason"})))
