@@ -7,6 +7,7 @@ import pytest
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.bulk.exporting import Export, ExportRequest, begun
+from kangyun.access.masking.resources import masked
 from kangyun.access.operations import Call, find
 from kangyun.base.errors import Forbidden, Invalid, NotFound, RuleBroken
 from kangyun.fhir.json import encode
@@ -369,3 +370,23 @@ async def test_an_export_is_masked_as_well(zhang, platform, opened, start_backgr
     text = (tmp_path / "Patient.1.ndjson").read_text("utf-8")
     assert "欧阳**" in text
     assert [secret for secret in SECRETS if secret in text] == []
+
+
+ELSEWHERE = [
+    ("Encounter", "identifier", {"system": "urn:oid:2.16.156.10011.1.3", "value": "C-" + NUMBER}),
+    ("Coverage", "identifier", {"system": "urn:hospital", "value": NUMBER}),
+    ("DocumentReference", "masterIdentifier", {"value": NUMBER}),
+    ("Specimen", "accessionIdentifier", {"type": {"coding": [{"code": "NNCHN"}]}, "value": "K-110105194912310"}),
+]
+
+
+@pytest.mark.parametrize(("type_", "element", "identifier"), ELSEWHERE)
+@pytest.mark.parametrize("wrapped", [lambda one: [one], lambda one: one])
+def test_the_number_of_an_identity_card_is_masked_wherever_it_stands(type_, element, identifier, wrapped):
+    shown = masked({"resourceType": type_, element: wrapped(identifier), "input": [{"value": wrapped(identifier)}]})
+    assert identifier["value"] not in encode(shown).decode()
+
+
+def test_other_identifiers_are_shown_as_they_are():
+    other = {"resourceType": "Encounter", "identifier": [{"system": "urn:visits", "value": "V-2026-0001"}]}
+    assert masked(other) == other

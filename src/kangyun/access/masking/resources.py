@@ -10,7 +10,16 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from kangyun.access.masking.standing import PERSONS, personal
-from kangyun.access.masking.texts import STAR, district_of, mask_email, mask_name, mask_number, mask_phone, year_of
+from kangyun.access.masking.texts import (
+    STAR,
+    district_of,
+    is_identity_number,
+    mask_email,
+    mask_name,
+    mask_number,
+    mask_phone,
+    year_of,
+)
 from kangyun.fhir import Resource
 
 MARK = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "MASKED"}
@@ -18,6 +27,9 @@ PARTIAL = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 _TYPE = re.compile(r"[A-Z][A-Za-z]*")
 _PRIVATE_USE = ("home", "mobile", "temp", "old")
 _IDENTITY_CARD_LENGTHS = (15, 18)
+# WS/T 500-2016; HL7 v2-0203.
+_IDENTITY_SYSTEMS = ("urn:oid:2.16.156.10011.1.3", "2.16.156.10011.1.3", "urn:kangyun:identifier:id-number")
+_IDENTITY_KINDS = {"NNCHN", "NI", "CIN"}
 
 
 class _Within(NamedTuple):
@@ -109,11 +121,24 @@ def _walked(name: str, value: Any, within: _Within) -> Any:
         return _shown(value) if name == "contained" else masked(value)
     if _refers_to_person(name, value, within):
         return _reference(value)
+    if _is_identity_number(value):
+        return _number(value)
     return {
         key: _walked(key, one, within)
         for key, one in value.items()
         if key != "text" or not _is_narrative(key, one)  # The key first: this is most of the work.
     }
+
+
+def _is_identity_number(value: Mapping[str, Any]) -> bool:
+    """Whether an element is an Identifier with the number of an identity card: by its system, its kind or its form."""
+    number = value.get("value")
+    if not isinstance(number, str):  # Of a Quantity it is a number, and of most elements there is none.
+        return False
+    kind = value.get("type")
+    coded = kind.get("coding") if isinstance(kind, dict) else None
+    codes = {one.get("code") for one in coded if isinstance(one, dict)} if isinstance(coded, list) else set()
+    return value.get("system") in _IDENTITY_SYSTEMS or bool(codes & _IDENTITY_KINDS) or is_identity_number(number)
 
 
 def _is_narrative(name: str, value: Any) -> bool:

@@ -47,6 +47,11 @@ def _mask_han(text: str) -> str:
     return text[0] + STAR * (len(text) - 2) + text[-1]
 
 
+def is_identity_number(text: str) -> bool:
+    """Whether a text has the form of the number of an identity card."""
+    return _IDENTITY.fullmatch(text.strip()) is not None
+
+
 def mask_number(text: str) -> str:
     """Returns an identity or other number as it may be shown: 330106********28."""
     text = text.strip()
