@@ -7,7 +7,7 @@ It is decided once, when the record is opened, and every statement of the store 
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from kangyun.access.actor import Actor, Circumstances, credential
+from kangyun.access.approvals import Approvals
 from kangyun.access.approvals.rules import Rule
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.disk import Disk
@@ -49,6 +50,9 @@ from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
 
 READ, SEARCH, HISTORY = "read", "search", "history"
+EXPORT = "export"
+LARGE_PAGE = 50
+"""Persons: those on smaller pages are not counted together with exports."""
 MOST_PATIENTS = 100_000  # whose numbers are kept in mind
 NAMES_EVERY = 60.0  # seconds that no institution comes to be named alike
 REFUSED = 400  # and above: HTTP statuses of what was not done
@@ -286,6 +290,7 @@ class Record:
         async with self._store.pool.connection() as connection:
             page = await self._store.searcher.search(connection, query, self.actor.reference, self.sight)
             patients = await self._met(connection, [query], page)
+        await self.refuse_many(SEARCH, self.patients_of((*page.matches, *page.included)))
         await self._audit(SEARCH, 200, patients)
         return await self._page_shown(page)
 
@@ -321,6 +326,7 @@ class Record:
                 self._store.searcher, connection, queries, self.actor.reference, self.sight
             )  # fmt: skip
             patients = await self._met(connection, queries, page)
+        await self.refuse_many(SEARCH, self.patients_of((*page.matches, *page.included)))
         await self._audit(SEARCH, 200, patients)
         return await self._page_shown(page)
 
@@ -335,6 +341,19 @@ class Record:
         if not shown:
             named |= await told_patients(connection, store.searcher, queries, self.sight, page.total)
         return sorted(named.union(self.patients_of(shown)))
+
+    async def refuse_many(self, action: str, patients: Collection[int]) -> None:
+        """Counts the persons of a large page together with those of exports, for an application.
+
+        Raises Forbidden where they are more than need no second officer; its row is left.
+        """
+        rule = self._gate.rules.get(EXPORT)
+        if rule is None or len(patients) <= LARGE_PAGE or not (self.actor.client or self.actor.role == "application"):
+            return
+        approvals = Approvals(self._store.pool, self._store.keys, self._gate.rules)
+        if not await approvals.few(EXPORT, self.actor, patients):
+            await self._audit(action, 403, [])
+            raise Forbidden("access.approvals.by-export", limit=rule.above)
 
     async def history(
         self, type_: str | None, id_: str | None, *, count: int, since: datetime | None, during: Range | None,

@@ -22,12 +22,13 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.bulk import exporting, importing
 from kangyun.access.bulk.exporting import ExportRequest, Level
 from kangyun.access.bulk.folder import Folder
+from kangyun.access.bulk.holding import is_held_back
 from kangyun.access.bulk.importing import ImportRequest, ToldRefusal
 from kangyun.access.bulk.sources import file_pieces, lines_of, unpacked
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
-from kangyun.base.errors import NotFound, Throttled
+from kangyun.base.errors import Gone, NotFound, Throttled
 from kangyun.base.statuses import STATUS_BY_ISSUE_CODE
 from kangyun.base.texts import Language
 from kangyun.database.jobs import Job, Jobs
@@ -190,6 +191,7 @@ class Bulk:
         path = self._folder.file(job.id, name) if job.state == "done" else None
         if path is None:
             raise NotFound
+        await self._refuse_held_back(record, job)
         await record.leave_row(f"{job.kind}-file", 200, [])
         if name.startswith(importing.ERRORS):
             return Answer(200, stream=_told(path, request.language), media_type=NDJSON, resource=False)
@@ -199,6 +201,19 @@ class Bulk:
         else:
             pieces = unpacked(pieces)
         return Answer(200, headers=headers, stream=pieces, media_type=NDJSON, resource=False)
+
+    async def _refuse_held_back(self, record: Record, job: Job) -> None:
+        """Raises Gone for the files of an export that would tell what may not be seen any more."""
+        if job.kind != exporting.KIND or job.ended is None:
+            return
+        about = msgspec.json.decode(job.asked, type=ExportRequest).about
+        async with self._platform.pool.connection() as connection:
+            held = await is_held_back(
+                connection, about.request, job.made, job.ended, bound=not record.sight.everything
+            )  # fmt: skip
+        if held:
+            await record.leave_row(f"{job.kind}-file", 410, [])
+            raise Gone("access.bulk.held-back")
 
 
 async def _told(path: Path, language: Language) -> AsyncGenerator[bytes, None]:

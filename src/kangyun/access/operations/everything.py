@@ -45,6 +45,8 @@ async def everything(record: Record, call: Call) -> Excerpt:
         absent = Gone() if deleted else record.absence(str(call.id), owner)
         await record.leave_row("everything", status_of(absent), await record.hidden(kind, str(call.id)))
         raise absent
+    if call.id is None:
+        await record.refuse_many("everything", patients)
     own = {one.patient for one in owners if one.patient is not None}
     await record.leave_row("everything", 200, sorted(own.union(patients)))
     shown, count = await record.shown([*part.members, *part.included]), len(part.members)
