@@ -4,7 +4,7 @@ Nothing is written here; `writer.py` does that.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,6 +184,8 @@ class Batch:
         only = self._envelope.only_about
         if only is not None and (row.patient not in only or change.type == "Patient"):
             raise Forbidden("store.not-about-you")
+        if only is not None and change.type == "Communication" and _is_of_others(change, only, self._envelope.actor):
+            raise Forbidden("store.not-about-you")
         for patient in {row.patient, before.patient if before else None} - {None}:
             self._patients.add(patient)  # type: ignore[arg-type]
             self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
@@ -253,6 +255,16 @@ class Batch:
         self._written.append(
             Written(change.res, change.version, patient or 0, TYPE_NUMBERS[change.type], change.action, sealed)
         )
+
+
+def _is_of_others(change: Change, only: Collection[int], actor: str) -> bool:
+    """Whether a resident's message says that somebody else sent it, or goes to another resident or is about one."""
+    said = change.resource or {}
+    sender = said.get("sender", {}).get("reference")
+    if sender is not None and sender != actor and change.targets.get(sender) not in only:
+        return True
+    others = [one.get("reference") or "" for name in ("recipient", "about") for one in said.get(name, ())]
+    return any("Patient/" in text and change.targets.get(text) not in only for text in others)
 
 
 def _keys(res: int, narrow: Iterable[tuple[Any, ...]]) -> list[bytes]:

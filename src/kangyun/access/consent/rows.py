@@ -59,6 +59,10 @@ class ConsentRows:
     async def _follow(self, connection: asyncpg.Connection, change: Change, envelope: Envelope) -> None:
         source = f"{TYPE}/{change.id}"
         patient = _patient(change)
+        if envelope.client and change.before is not None:
+            said_before = await connection.fetchval(_SAID_IN_PERSON, change.before.patient, change.res)
+            if said_before:
+                raise Forbidden("access.in-person", at=TYPE)
         own = patient in envelope.sight.selves
         if own and envelope.sight.alone and await connection.fetchval(_BEYOND, patient, list(envelope.sight.selves)):
             raise Forbidden("access.residents.prove-the-rest")  # It would bind for registrations that may be another's.
@@ -180,6 +184,15 @@ _FORGET_PATIENTS = (
     "DELETE FROM resident_link WHERE patient = ANY ($1::int8[])",
     "DELETE FROM broken_glass WHERE patient = ANY ($1::int8[])",
 )
+# A version of it was written by the resident or a guardian, on our own pages.
+_SAID_IN_PERSON = """
+SELECT EXISTS (
+    SELECT FROM audit AS a
+    WHERE a.patients @> ARRAY[$1::int8] AND a.patients <> '{}' AND coalesce(a.client, '') = ''
+    AND a.role = ANY ('{resident,guardian}') AND a.outcome < 400
+    AND EXISTS (SELECT FROM commit AS o WHERE o.id = a.commit AND $2::int8 = ANY (o.res))
+)
+"""
 _BEYOND = """
 SELECT EXISTS (SELECT FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
     WHERE k.patient = $1 AND l.patient <> ALL ($2::int8[]))
