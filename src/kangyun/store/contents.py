@@ -5,7 +5,7 @@ a Binary of no patient that the writer's institution has written is given the pa
 same transaction, as a version under the patient's key; so consents, erasures and the trail reach it as anything else.
 Refused is what names content that is not there, of somebody else, or of nobody and another institution: content comes
 first, or in the same transaction. A Binary stays its patient's. It has the sensitive labels of what names it
-(`ContentLabels`); labels are only added.
+(`ContentLabels`); they stay, but for what is lifted where it was set.
 
 Not looked at: what names content that is kept elsewhere, and what is about nobody.
 
@@ -183,12 +183,13 @@ class ContentLabels:
         """Labels what the changes name."""
         for change in changes:
             if change.contents:
-                about = [change.res], sorted(change.contents), self._labelling.sticky
+                lifted = self._labelling.lifted
+                about = [change.res], sorted(change.contents), self._labelling.sticky | lifted, lifted
                 await connection.execute(_ADD, *about)
 
 
 _ADD = f"""
-UPDATE resource AS t SET labels = t.labels | (n.labels & $3)
+UPDATE resource AS t SET labels = (t.labels & ~$4::int8) | (n.labels & $3::int8)
 FROM (SELECT r.labels FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible("r")}) AS n
-WHERE t.res = ANY ($2::int8[]) AND t.labels <> t.labels | (n.labels & $3)
+WHERE t.res = ANY ($2::int8[]) AND t.labels <> (t.labels & ~$4::int8) | (n.labels & $3::int8)
 """

@@ -21,7 +21,8 @@ class Labelling(Protocol):
     """Labels (bits) by type, by a code, and by a text.
 
     parameters: the search parameters by whose terms resources are labelled anew when the rules change.
-    sticky: what stays although the newest version would not have it. texts: whose words bring a label.
+    sticky: what stays although the newest version would not have it. lifted: what does not, though it is sensitive.
+    texts: whose words bring a label.
     """
 
     @property
@@ -31,6 +32,8 @@ class Labelling(Protocol):
     def parameters(self) -> frozenset[str]: ...
     @property
     def sticky(self) -> int: ...
+    @property
+    def lifted(self) -> int: ...
     def of_type(self, type_: str) -> int: ...
     @property
     def of_code(self) -> Callable[[str | None, str | None], int]: ...
@@ -43,6 +46,7 @@ class OneLabel:
 
     parameters: frozenset[str] = frozenset()
     sticky = 0
+    lifted = 0
     texts: tuple[str, ...] = ()
 
     def of_type(self, type_: str) -> int:

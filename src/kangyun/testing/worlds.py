@@ -172,12 +172,7 @@ class World:
         ]
         if role["all"] is not None and not labels & role["all"] and (role["free"] or not denied):
             return True
-        if (
-            role["own"] is not None
-            and item.institution == asker.home
-            and not labels & role["own"]
-            and not denied
-        ):
+        if role["own"] is not None and item.institution == asker.home and not labels & role["own"] and not denied:
             return True
         if role["granted"] is not None:
             over = [one for one in relations if one.over]

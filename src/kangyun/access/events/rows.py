@@ -28,8 +28,11 @@ _NAMED = "a.about || (SELECT o.res FROM commit AS o WHERE o.id = a.commit)"
 _TOLD = f"""
 coalesce((
     SELECT bool_or({{visible:r}}) FROM resource AS r WHERE r.res = ANY ({_NAMED}) AND r.patient = ANY (OWN)
-), TRUE) AND NOT (a.outcome >= 400 AND coalesce(a.role = ANY ('{{resident,guardian}}'), FALSE))
+), TRUE)
 """
+NOT_REFUSED_TO_THEM = "NOT (a.outcome >= 400 AND coalesce(a.role = ANY ('{resident,guardian}'), FALSE))"
+"""The condition that a row is none of what residents and guardians were refused, for `seen` to fill. They would learn
+by it whether there is what they tried."""
 _STANDING = (
     "SELECT r.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body FROM resource AS r "
     "JOIN version AS v ON v.res = r.res AND v.version = r.version "
@@ -75,8 +78,13 @@ def told(own: str) -> str:
 
     For `seen` to fill. own: an expression for his Patients. A row that names resources of theirs is there for him where
     he sees one of them.
-    What residents and guardians were refused is not: they would learn by it whether there is what they tried.
+    What residents and guardians were refused is not.
     """
+    return f"{shown(own)} AND {NOT_REFUSED_TO_THEM}"
+
+
+def shown(own: str) -> str:
+    """Returns the condition that a row names nothing of theirs that he does not see, as in `told`."""
     return _TOLD.replace("OWN", own)
 
 

@@ -33,12 +33,16 @@ LEVELS = 5
 
 
 class Label(msgspec.Struct, frozen=True):
-    """A label: its bit, its names, and for a sensitivity the level that it brings."""
+    """A label: its bit, its names, and for a sensitivity the level that it brings.
+
+    lifted: it goes when the newest version does not have it any more: who set it by hand takes it back so.
+    """
 
     bit: int
     zh: str
     en: str
     level: int = 0
+    lifted: bool = False
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -77,8 +81,11 @@ class Labels:
         self._bits |= {f"level-{number}": label.bit for number, label in self.levels.items()}
         if len(set(self._bits.values())) < len(self._bits) or max(self._bits.values()) > LAST_BIT:
             raise Invalid("access.labels.bits")
-        self.sticky = sum(1 << label.bit for label in self.sensitivities.values()) | self.mask(f"level-{LEVELS}")
+        staying = (label.bit for label in self.sensitivities.values() if not label.lifted)
+        self.sticky = sum(1 << bit for bit in staying) | self.mask(f"level-{LEVELS}")
         """What stays with a resource although its newest version would not have it: older ones can be read."""
+        self.lifted = sum(1 << label.bit for label in self.sensitivities.values() if label.lifted)
+        """What goes with the newest version that does not have it."""
         self.parameters = frozenset({"_security", *read["looked-at"]["parameters"]})
         self._types = {
             type_: self.mask(category, f"level-{level}") for type_, (category, level) in _types(read["types"]).items()

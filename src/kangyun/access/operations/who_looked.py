@@ -4,13 +4,14 @@ start, end   days between which is told; by default all that the trail holds
 _count       about how many looks a page has; a page ends with a day
 """
 
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from kangyun.access.events.looks import Look, looks, name_of, sentence
 from kangyun.access.events.people import Called, called
 from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes
-from kangyun.access.events.rows import COLUMNS, JOINED, Seen, told
+from kangyun.access.events.rows import COLUMNS, JOINED, NOT_REFUSED_TO_THEM, Seen, shown, told
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.access.trail.archiving import archived_before
@@ -34,7 +35,13 @@ WITH m AS MATERIALIZED (
 SELECT {COLUMNS} FROM m AS a {JOINED} ORDER BY a.instant DESC, a.id DESC LIMIT $4
 """
 _TO_AUDITORS = _ROWS.replace("CONDITION", "TRUE")
-_TO_HIM = _ROWS.replace("CONDITION", told("ARRAY[$1::int8]"))
+_TO_OTHERS = _ROWS.replace("CONDITION", told("ARRAY[$1::int8]"))
+# The resident learns of each look, of what is hidden without what it was.
+_TO_HIM = (
+    _ROWS.replace("CONDITION", NOT_REFUSED_TO_THEM)
+    .replace("SELECT * FROM", f"SELECT a.*, {shown('ARRAY[$1::int8]')} AS told FROM")
+    .replace(COLUMNS, f"{COLUMNS}, a.told")
+)
 
 
 async def who_looked(record: Record, call: Call) -> Resource:
@@ -51,9 +58,8 @@ async def who_looked(record: Record, call: Call) -> Resource:
         if current is None or current.stored is None:
             raise NotFound
         async with store.searcher.in_time(connection, "start"):
-            sql = _TO_AUDITORS if own is None else _TO_HIM
-            asked = seen(sql, record.sight, current.res, start, end, MOST_ROWS)
-            rows = [Seen(*row) for row in await connection.fetch(*asked)]
+            asked = seen(_statement(record, own), record.sight, current.res, start, end, MOST_ROWS)
+            rows = [_row(*row) for row in await connection.fetch(*asked)]
         found, before = _page(record, rows, count)
         moments = [(name, one.first) for one in found for name in (one.actor, one.institution, one.client) if name]
         names = await called(connection, store, {name for name, _ in moments}, moments)
@@ -67,6 +73,20 @@ async def who_looked(record: Record, call: Call) -> Resource:
         place = store.searcher.cursors.write([before.isoformat()], record.actor.reference, list(call.bound))
         answer["parameter"].append({"name": "next", "valueString": place})
     return answer
+
+
+def _statement(record: Record, own: Collection[int] | None) -> str:
+    if own is None:
+        return _TO_AUDITORS
+    himself = record.actor.role == "resident" and not record.actor.client
+    return _TO_HIM if himself else _TO_OTHERS
+
+
+def _row(*columns: Any) -> Seen:
+    """Returns a row; of one that ends with False, what was looked at is left out."""
+    row = Seen(*columns[: len(Seen._fields)])
+    hidden = columns[len(Seen._fields) :] == (False,)
+    return row._replace(shape="", about=None, written=None, detail=None) if hidden else row
 
 
 def _wish(record: Record, call: Call) -> tuple[datetime, datetime, int]:
