@@ -147,8 +147,8 @@ class Prepared:
     def _doubt(self, whole: Fields, registrations: Sequence[Fields], at: Mapping[str, Step]) -> str:
         """Returns why it may be somebody else in spite of the odds, "" for no reason.
 
-        Somebody with a relative's number, which did not count as one then; a namesake of the same day; a twin; or
-        somebody who is like no registration by itself.
+        Somebody with a relative's number, which did not count as one then; a namesake of the same day, or somebody of
+        whom half a name is known; a twin; or somebody who is like no registration by itself.
         """
         beside, number, name = [at[one].bits for one in HOUSEHOLD], at["number"], at["name"].level
         if at["birth"].level == DIFFERS:
@@ -157,6 +157,8 @@ class Prepared:
             against = number.level == DIFFERS or (sum(beside) < MOST_AGAINST and number.bits < LEAST_SUPPORT)
             if against and max(beside) < LEAST_SUPPORT:
                 return "namesake"
+            if max(beside) < LEAST_SUPPORT and _is_half_a_name(self.fields, whole):
+                return "half-name"
             if name == MISSING:
                 if _of_several(self.fields, whole, at):
                     return "without-name"
@@ -164,6 +166,15 @@ class Prepared:
                 return "sibling"
         chained = len(registrations) > 1 and all(self.query.score(one).grade != "certain" for one in registrations)
         return "chained" if chained else ""
+
+
+def _is_half_a_name(one: Fields, other: Fields) -> bool:
+    """Whether all that the names have in common is one word in Latin letters or one character: WANG, 王.
+
+    Frequencies are those of whole names, so that half of one looks rare.
+    """
+    shared = set(one.get("name", ())) & set(other.get("name", ()))
+    return bool(shared) and all(len(name) == 1 or (name.isascii() and " " not in name) for name in shared)
 
 
 def _of_several(one: Fields, other: Fields, at: Mapping[str, Step]) -> bool:

@@ -54,6 +54,15 @@ def test_without_a_number(becomes, changes, outcome):
 
 
 @pytest.mark.parametrize(
+    ("name", "beside", "outcome"),
+    [("WANG", (), "asked"), ("WANG JIANGUO", (), "linked"), ("WANG", ("13912345678",), "linked")],
+)
+def test_half_a_name_and_a_day_are_nobody(becomes, name, beside, outcome):
+    said = {"name": (name,), "sex": ("male",), "birth_date": ("19720611",), "phone": beside}
+    assert becomes(said, said) == outcome
+
+
+@pytest.mark.parametrize(
     ("changes", "other", "outcome"),
     [
         ({"institution": ("Organization/b",)}, BABY, "linked"),
