@@ -12,6 +12,7 @@ from kangyun.access.ledger import Ledger
 from kangyun.access.recovery import cuts, explained
 from kangyun.access.trail.archive import FOLDER
 from kangyun.access.trail.archiving import MONTH, Archived, archive_next
+from kangyun.access.trail.register_events import verify_events
 from kangyun.access.trail.roots import CERTIFICATE, FILE, Root, Roots, Standing, standing
 from kangyun.access.trail.rows import last_seal
 from kangyun.access.trail.signatures import examine
@@ -147,7 +148,7 @@ async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledge
                     faults += 1
                     if faults <= MOST_TOLD:
                         announce(speak(f"cli.audit-{fault.kind}", seal=fault.seal, id=fault.id), style="red")
-            unknown = await _cuts(connection, held)
+            unknown = await _cuts(connection, held) + await _tell_events(connection)
             if ledger is not None:
                 of_versions = await _verify_versions(connection, ledger, reached)
         finally:
@@ -171,6 +172,16 @@ async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledge
         style="bold" if said == "cli.audit-whole" else "bold red",
     )
     return BROKEN if wrong else WHOLE if compared else NOT_VERIFIED
+
+
+async def _tell_events(connection: asyncpg.Connection) -> int:
+    """Says which events of the register are not what their rows sealed; returns how many."""
+    faults = 0
+    async for fault in verify_events(connection):
+        faults += 1
+        if faults <= MOST_TOLD:
+            announce(speak("cli.audit-event", id=fault.row, event=fault.event), style="red")
+    return faults
 
 
 async def _verify_versions(connection: asyncpg.Connection, ledger: Ledger, trail: Progress) -> int:

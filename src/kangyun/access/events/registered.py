@@ -1,6 +1,7 @@
 """Whom rows about the registers concern, and why: for auditors, from the event that each such row names.
 
-A row of the register says `/identity/NUMBER/EVENT`, older ones the number alone. The reason stands sealed in the event.
+A row of the register says `/identity/NUMBER/EVENT/DIGEST`, older ones the number alone. The reason stands sealed in the
+event; of one that is not what its row has sealed none is shown (`kangyun audit verify` names it).
 """
 
 import re
@@ -11,12 +12,13 @@ import asyncpg
 
 from kangyun.access.events.rows import Seen
 from kangyun.access.identities.vault import Vault
+from kangyun.access.trail.register_events import digest
 from kangyun.base.crypto import Unreadable
 from kangyun.store.keys import KeyRing
 
-_SHAPE = re.compile(r"/identity/([0-9]{1,18})(?:/([0-9]{1,18}))?")
+_SHAPE = re.compile(r"/identity/([0-9]{1,18})(?:/([0-9]{1,18})(?:/([0-9a-f]{64}))?)?")
 _WHO = "SELECT id, reference FROM identity WHERE id = ANY ($1::int8[])"
-_WHY = "SELECT id, identity, detail FROM identity_event WHERE id = ANY ($1::int8[])"
+_WHY = "SELECT id, identity, what, by, detail FROM identity_event WHERE id = ANY ($1::int8[])"
 
 
 class Registered(NamedTuple):
@@ -35,11 +37,12 @@ async def registered(connection: asyncpg.Connection, keys: KeyRing, rows: Iterab
     events = [int(one[2]) for one in named.values() if one[2]]
     vault = Vault(keys.index_key, keys.cipher)
     why = {
-        (row["identity"], row["id"]): _opened(vault, row["identity"], row["detail"])
+        (row["identity"], row["id"], sealed): _opened(vault, row["identity"], row["detail"])
         for row in await connection.fetch(_WHY, events)
+        for sealed in (None, digest(row["identity"], row["what"], row["by"], row["detail"]))
     }
     return {
-        row: Registered(who[int(one[1])], why.get((int(one[1]), int(one[2] or 0)), ""))
+        row: Registered(who[int(one[1])], why.get((int(one[1]), int(one[2] or 0), one[3]), ""))
         for row, one in named.items()
         if int(one[1]) in who
     }

@@ -19,6 +19,7 @@ from kangyun.access.identities.revocations import revoke
 from kangyun.access.identities.vault import Personal, Vault, folded
 from kangyun.access.ledger import Kind as Entry
 from kangyun.access.ledger import Ledger
+from kangyun.access.trail.register_events import digest
 from kangyun.base import clock
 from kangyun.base.errors import Conflict, Invalid, NotFound, RuleBroken
 from kangyun.database.pool import Pool
@@ -303,7 +304,7 @@ class Identities:
         """Leaves the event and its audit row, which names it: they are part of the transaction."""
         sealed = self.vault.seal(detail.encode(), f"event/{identity}")
         event = await connection.fetchval(_EVENT, identity, what, by, sealed)
-        shape = f"/identity/{identity}/{event}"
+        shape = f"/identity/{identity}/{event}/{digest(identity, what, by, sealed)}"
         row = (*(clock.now(), NO_INSTITUTION, 200, f"identity-{what}", by, PURPOSE), shape, "", "")
         await Auditor.write_within(connection, Row(*row, []))
 

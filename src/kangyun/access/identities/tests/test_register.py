@@ -8,6 +8,7 @@ import pytest
 
 from kangyun.access.identities import officers
 from kangyun.access.identities.model import OFFICERS, Proxy
+from kangyun.access.trail.register_events import verify_events
 from kangyun.base import clock
 from kangyun.base.errors import Conflict, Invalid, NotFound, RuleBroken, SignInNeeded
 from kangyun.testing.provider import NO_FACTORS
@@ -58,7 +59,32 @@ async def test_admitted_and_found_by_reference_and_handle(identities, admit, out
     assert "李医生".encode().hex() not in stored and "110-1" not in stored
     (row,) = await outsider.fetch("SELECT action, actor, shape FROM audit WHERE action LIKE 'identity-%'")
     event = await outsider.fetchval("SELECT id FROM identity_event WHERE identity = $1", id_)
-    assert tuple(row) == ("identity-admit", "Practitioner/wang", f"/identity/{id_}/{event}")
+    assert tuple(row)[:2] == ("identity-admit", "Practitioner/wang")
+    assert row["shape"].startswith(f"/identity/{id_}/{event}/")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE identity_event SET detail = (SELECT e.detail FROM identity_event AS e WHERE e.id <> identity_event.id)",
+        "UPDATE identity_event SET by = 'Practitioner/other' WHERE id = (SELECT max(id) FROM identity_event)",
+        "UPDATE identity_event SET what = 'resume' WHERE id = (SELECT max(id) FROM identity_event)",
+        "DELETE FROM identity_event WHERE id = (SELECT max(id) FROM identity_event)",
+    ],
+)
+async def test_an_event_that_was_changed_or_removed_is_found(identities, admit, outsider, change):
+    id_ = await admit()
+    await identities.suspend(id_, "Practitioner/security", "left his card somewhere")
+    assert [fault async for fault in verify_events(outsider)] == []
+    await outsider.execute(change)
+    newest = await outsider.fetchval("SELECT max(id) FROM audit WHERE action LIKE 'identity-%'")
+    assert newest in [fault.row async for fault in verify_events(outsider)]
+
+
+async def test_what_went_with_who_was_erased_is_no_fault(identities, admit, outsider):
+    await admit()
+    await outsider.execute("DELETE FROM identity_event; DELETE FROM identity_role; DELETE FROM identity")
+    assert [fault async for fault in verify_events(outsider)] == []
 
 
 async def test_each_name_is_taken_once_and_free_after_an_exit(identities, admit):
