@@ -16,7 +16,8 @@ from uuid import UUID
 import asyncpg
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.record import Gate, Operation
+from kangyun.access.gate import Gate
+from kangyun.access.record import Operation
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base.crypto import derived_key, hmac_sm3
 from kangyun.base.errors import PlatformError, Throttled, Unavailable

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from kangyun.access.addresses import read_addresses
 from kangyun.access.approvals import Approvals, open_approvals
 from kangyun.access.factors import Factors, open_factors
+from kangyun.access.gate import Gate
 from kangyun.access.keyed import Digester
 from kangyun.access.messages import Codes, sender_of
-from kangyun.access.record import Gate
 from kangyun.access.register import Entry, Register
 from kangyun.access.residents.bindings import bindings_of
 from kangyun.access.residents.entrance import Residents

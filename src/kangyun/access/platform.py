@@ -13,6 +13,7 @@ from kangyun.access.door import Door
 from kangyun.access.erasing import register as register_eraser
 from kangyun.access.events.people import called
 from kangyun.access.factors import AtSignIn
+from kangyun.access.gate import Gate
 from kangyun.access.identities.model import PLATFORM
 from kangyun.access.identities.officers import DEMO_SIGN_INS, admit_demo
 from kangyun.access.identities.register import Identities
@@ -23,7 +24,6 @@ from kangyun.access.ledger import Ledger
 from kangyun.access.people import People, open_codes, open_people
 from kangyun.access.policy import policy_of
 from kangyun.access.policy.sights import Sights
-from kangyun.access.record import Gate
 from kangyun.access.recovery import refuse_older
 from kangyun.access.residents.entry import ResidentEntry
 from kangyun.access.signin import SignIn

@@ -6,39 +6,29 @@ It is decided once, when the record is opened, and every statement of the store 
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from kangyun.access.actor import Actor, Circumstances, credential
 from kangyun.access.approvals import Approvals
-from kangyun.access.approvals.rules import Rule
-from kangyun.access.audit import Auditor, Row
-from kangyun.access.disk import Disk
+from kangyun.access.audit import Row
 from kangyun.access.golden_search import Asked, asked_for, search_residents
-from kangyun.access.houses import above
-from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
-from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.masking import masked, masked_place
-from kangyun.access.messages import Codes
 from kangyun.access.oidc.scopes import data_scopes
 from kangyun.access.opened import PERSONS, can_be_masked, mask, opened_to, person_of, written_by
-from kangyun.access.policy.sights import STAFF, Decision, Sights
+from kangyun.access.policy.sights import STAFF, Decision
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Gone, NotFound, PlatformError, RuleBroken, TooCostly
-from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.fhir.search.dates import Range
 from kangyun.fhir.search.query import Query
 from kangyun.identity.golden import golden
-from kangyun.identity.index import ResidentIndex
-from kangyun.identity.stewarding import Steward
 from kangyun.store.history import Versions, commits_history, instance_history
 from kangyun.store.ids import is_resident
 from kangyun.store.interactions import ANY_VERSION, Done, Method, Operation
@@ -49,94 +39,22 @@ from kangyun.store.search.searcher import Page
 from kangyun.store.search.several import search_several
 from kangyun.store.store import Store
 
+if TYPE_CHECKING:
+    from kangyun.access.gate import Gate
+
 READ, SEARCH, HISTORY = "read", "search", "history"
 EXPORT = "export"
 LARGE_PAGE = 50
 """Persons: those on smaller pages are not counted together with exports."""
 MOST_PATIENTS = 100_000  # whose numbers are kept in mind
-NAMES_EVERY = 60.0  # seconds that no institution comes to be named alike
 REFUSED = 400  # and above: HTTP statuses of what was not done
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What all records of a process share."""
-
-    store: Store
-    auditor: Auditor
-    disk: Disk
-    ledger: Ledger
-    sights: Sights
-    labels: Labels
-    codes: Codes
-    rules: Mapping[str, Rule]  # of what takes two persons, by kind
-    settings: Settings
-    residents: ResidentIndex
-    steward: Steward
-    institutions: dict[str, int] = field(default_factory=dict)
-    patients: dict[str, int] = field(default_factory=dict)
-    named_alike: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
-    above: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    async def open(self, actor: Actor, circumstances: Circumstances) -> "Record":
-        """Opens the record for one request."""
-        # What the platform itself has written (a notice, a measurement) is not the residents' to change.
-        home = RESIDENTS if actor.role in OF_RESIDENTS else actor.institution
-        number = self.institutions.get(home)
-        if number is None:
-            async with self.store.pool.connection() as connection:
-                await connection.execute(_NEW_INSTITUTION, home)
-                number = await connection.fetchval(_INSTITUTION, home)
-            self.institutions[home] = number
-        if self.named_alike.get(actor.institution, (0.0, ()))[0] < time.monotonic():
-            await self._look_around(actor.institution)
-        return Record(self, actor, circumstances, number, await self._decision(actor, number))
-
-    async def _look_around(self, institution: str) -> None:
-        """Notes which institutions have ids that continue an institution's: ids that begin with these are theirs; and
-        which stand above it."""
-        async with self.store.pool.connection() as connection:
-            rows = await connection.fetch(_NAMED_ALIKE, institution)
-            self.above[institution] = await above(connection, self.store.reader, institution)
-        names = tuple(row["reference"].rpartition("/")[2] for row in rows)
-        self.named_alike[institution] = time.monotonic() + NAMES_EVERY, names
-
-    async def decide(self, actor: Actor) -> Decision:
-        """Decides what an actor may do, for what is done in its name later."""
-        return (await self.open(actor, Circumstances("", "", "")))._decision
-
-    async def _decision(self, actor: Actor, institution: int) -> Decision:
-        selves = await self._numbers(actor.patients) if actor.patients else ()
-        within = await self._numbers((actor.patient,)) if actor.patient else ()
-        return self.sights.decide(
-            actor, institution, selves, within[0] if within else None, self.above[actor.institution]
-        )
-
-    async def _numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
-        """Returns the `res` of Patients; ids that nothing was ever written under are left out."""
-        unknown = [id_ for id_ in ids if id_ not in self.patients]
-        if unknown:
-            found = {id_: self.store.ids.res_of(id_) for id_ in unknown}
-            chosen = [("Patient", id_) for id_, res in found.items() if res is None]
-            async with self.store.pool.connection() as connection:
-                found |= {id_: res for (_, id_), res in (await self.store.reader.names(connection, chosen)).items()}
-            if len(self.patients) > MOST_PATIENTS:
-                self.patients.clear()
-            self.patients.update({id_: res for id_, res in found.items() if res is not None})
-        return tuple(self.patients[id_] for id_ in ids if id_ in self.patients)
-
-
-# Two statements: what another process makes in the same moment is not seen by the one that met it.
-_NEW_INSTITUTION = "INSERT INTO institution (reference) VALUES ($1) ON CONFLICT DO NOTHING"
-_NAMED_ALIKE = "SELECT reference FROM institution WHERE reference LIKE $1 || '-%' OR reference LIKE $1 || '.%'"
-_INSTITUTION = "SELECT id FROM institution WHERE reference = $1"
 
 
 class Record:
     """The record as one actor sees it during one request."""
 
     def __init__(
-        self, gate: Gate, actor: Actor, circumstances: Circumstances, institution: int, decision: Decision
+        self, gate: "Gate", actor: Actor, circumstances: Circumstances, institution: int, decision: Decision
     ) -> None:
         self._gate = gate
         self._store = gate.store
@@ -440,7 +358,7 @@ class Record:
             one.found = stored
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> "Gate":
         """What it was opened by, for `access.operations`."""
         return self._gate
 
@@ -628,4 +546,4 @@ def _named(operations: Sequence[Operation]) -> set[int]:
 
 
 # What callers hold of the store, so that nobody above imports it.
-__all__ = ["ANY_VERSION", "Done", "Gate", "Method", "Operation", "Page", "Query", "Record", "Stored", "Versions"]
+__all__ = ["ANY_VERSION", "Done", "Method", "Operation", "Page", "Query", "Record", "Stored", "Versions"]

@@ -16,8 +16,8 @@ from typing import Any
 import asyncpg
 
 from kangyun.access.actor import Circumstances
+from kangyun.access.gate import Gate
 from kangyun.access.operations.merging import Registration, told_by_feed
-from kangyun.access.record import Gate
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base.errors import Conflict, PlatformError, Throttled, Unavailable
 from kangyun.fhir import Resource

@@ -15,9 +15,9 @@ import asyncpg
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.apps.model import Changed, Installed, Reaction
 from kangyun.access.apps.record import Record
+from kangyun.access.gate import Gate
 from kangyun.access.identities.model import PLATFORM
 from kangyun.access.platform import Platform
-from kangyun.access.record import Gate
 from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
 from kangyun.store.feed import DEEPEST, LOOK, MOST_COMMITS, PATIENCE, Event, Reader

@@ -16,11 +16,12 @@ from uuid import UUID
 import asyncpg
 
 from kangyun.access.actor import Circumstances
+from kangyun.access.gate import Gate
 from kangyun.access.identities.register import KIND
 from kangyun.access.opened import LASTS, open_person
 from kangyun.access.policy import Ground
 from kangyun.access.reasons import letters
-from kangyun.access.record import Gate, Record
+from kangyun.access.record import Record
 from kangyun.access.relations import rows
 from kangyun.access.relations.following import opened
 from kangyun.access.subscriptions.statuses import PLATFORM

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import msgspec
 
 from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.gate import Gate
 from kangyun.access.messages import Codes, checked_phone
 from kangyun.access.messages.senders import CHANNELS, Channel
-from kangyun.access.record import Gate, Record
+from kangyun.access.record import Record
 from kangyun.access.residents.bindings import Bindings, Handle
 from kangyun.access.residents.realname import matches, names_of, numbered, numbers_of, phones_of, standing_since
 from kangyun.access.residents.wechat import WeChat

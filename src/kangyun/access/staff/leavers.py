@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.gate import Gate
 from kangyun.access.opened import written_by
-from kangyun.access.record import Gate, Record
+from kangyun.access.record import Record
 from kangyun.access.register import Known, Register
 from kangyun.base import clock
 from kangyun.base.errors import Gone, NotFound, PlatformError, RuleBroken

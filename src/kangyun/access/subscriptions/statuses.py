@@ -1,7 +1,7 @@
 """What a Subscription says of itself: its status and its last error, written into the resource by the platform."""
 
 from kangyun.access.actor import Actor, Circumstances
-from kangyun.access.record import Gate
+from kangyun.access.gate import Gate
 from kangyun.base.errors import Gone, Issue, NotFound, VersionConflict
 from kangyun.base.texts import say
 from kangyun.fhir import Resource
