@@ -1,11 +1,12 @@
 """Whose the content of documents is: a Binary says it by `securityContext`, and what refers to it says it for it.
 
-What is about a patient names its content by a url (`Attachment.url`) or a Reference. The content is the same patient's:
-a Binary of no patient that the writer's institution has written is given the patient as its `securityContext`, in the
-same transaction, as a version under the patient's key; so consents, erasures and the trail reach it as anything else.
-Refused is what names content that is not there, of somebody else, or of nobody and another institution: content comes
-first, or in the same transaction. A Binary stays its patient's. It has the sensitive labels of what names it
-(`ContentLabels`); they stay, but for what is lifted where it was set.
+What is about a patient names its content by a url (`Attachment.url`) or a Reference. The content is the same
+patient's: a Binary of no patient that the writer's institution has written is given the patient as its
+`securityContext`, in the same transaction, as a version under the patient's key; so consents, erasures and the trail
+reach it as anything else. Refused is what names content that is not there (but of who brings in a whole record), of
+somebody else, or of nobody and another institution: content comes first, or in the same transaction. A Binary stays
+its patient's. It has the sensitive labels of what names it (`ContentLabels`); they stay, but for what is lifted where
+it was set.
 
 Not looked at: what names content that is kept elsewhere, and what is about nobody.
 
@@ -108,7 +109,7 @@ class Contents:
             res = self._given(name, row.patient)
             if res is not None:
                 plan.contents.add(res)
-            elif self._is_there(name) or name not in before:
+            elif self._is_there(name) or not (name in before or self._is_migration):
                 raise RuleBroken("store.content-whose", at=plan.operation.at)
 
     def _given(self, name: Name, patient: int | None) -> int | None:
@@ -136,6 +137,11 @@ class Contents:
         return name[1] in self._here or (
             current is not None and current.stored is not None and not current.stored.deleted
         )
+
+    @property
+    def _is_migration(self) -> bool:
+        """Whether he writes who brings in a whole record, in the order in which it comes: content may be missing."""
+        return self._envelope.writes_all and self._envelope.sight.everything
 
     def _text(self, patient: int) -> str:
         """Returns a reference to a Patient, which is here or is referred to."""

@@ -8,6 +8,7 @@ import pytest
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.residents.bindings import Handle, bindings_of
+from kangyun.base import clock
 from kangyun.testing.issuing import KEY
 from kangyun.testing.linking import link
 from kangyun.testing.provider import NO_FACTORS, PASSWORD, SITE
@@ -74,7 +75,7 @@ async def region(put, open_client, platform, settings, fresh_database):
     ):  # fmt: skip
         await found.admit(user, role, institution, reference)
     await bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger).bind(
-        Handle("phone", PHONE), ("a-zhang",), "test"
+        Handle("phone", PHONE), ("a-zhang", "b-zhang"), "test", whole=clock.now()
     )
     return found
 
