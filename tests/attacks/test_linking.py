@@ -31,12 +31,18 @@ async def test_a_doctor_learns_by_no_probe_who_is_registered_elsewhere(put, sign
     assert [one["name"] for one in unknown["parameter"]] == ["resident", "registration"]
 
 
-@pytest.mark.parametrize("path", ["Patient/a-li/$link", "Patient/a-wang/$part"])
+ACTS = {
+    "Patient/a-li/$link": {"to": "Patient/a-wang", "reason": "核对过病案"},
+    "Patient/a-wang/$part": {"reason": "核对过病案"},
+    "Patient/$merge": {"source-patient": "Patient/a-li", "target-patient": "Patient/a-wang", "reason": "核对过病案"},
+}
+
+
+@pytest.mark.parametrize("path", ACTS)
 async def test_a_steward_moves_nothing_about_whom_he_does_not_see(put, sign_in, path):
     await put(person("a-wang", "110105194912310011"), A)
     await put(person("c-wang", "110105194912310011", meta=RESTRICTED), C)
     await put(person("a-li", "110105195001010016", name=[{"text": "李四"}]), A)
     steward = await sign_in("steward")
     assert (await steward("GET", "Patient/c-wang")).status_code == 404
-    given = parameters(reason="核对过病案") if "$part" in path else parameters(to="Patient/a-wang", reason="核对过病案")
-    assert (await steward("POST", path, json=given)).status_code == 404
+    assert (await steward("POST", path, json=parameters(**ACTS[path]))).status_code == 404

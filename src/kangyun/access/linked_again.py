@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 
 from kangyun.access.ledger import Entry, Kind, Ledger
+from kangyun.base.errors import Conflict
 from kangyun.identity.arriving import MOVE
 from kangyun.identity.standing import SQL, new_number
 from kangyun.identity.stewarding import Witness
@@ -60,6 +61,5 @@ async def _move(connection: asyncpg.Connection, of: Mapping[int, int], moving: M
     rows = await connection.fetch("SELECT patient FROM resident_link WHERE resident = ANY ($1::int8[])", concerned)
     members = sorted({row["patient"] for row in rows} | set(moving))
     buckets = sorted({bucket_of(one) for one in (*members, *concerned)})
-    assert await connection.fetchval(
-        MOVE, list(moving), list(moving.values()), members, buckets
-    )  # Nobody else is here.
+    if not await connection.fetchval(MOVE, list(moving), list(moving.values()), members, buckets):
+        raise Conflict  # Somebody else is connected.

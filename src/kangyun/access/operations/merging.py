@@ -18,7 +18,7 @@ import asyncpg
 from kangyun.access.opened import written_by
 from kangyun.access.operations.ihe_pix import escaped
 from kangyun.access.operations.model import Call, parameters
-from kangyun.access.operations.who_is_who import is_steward
+from kangyun.access.operations.who_is_who import is_steward, whole_seen
 from kangyun.access.record import Record
 from kangyun.base.errors import Conflict, Invalid, MultipleMatches, NotFound
 from kangyun.base.texts import say
@@ -78,6 +78,7 @@ async def merge(record: Record, call: Call) -> Resource:
         of = {row["patient"]: row["resident"] for row in rows}
         if of[source.res] == of[target.res]:
             return Answer("already")
+        await whole_seen(record, connection, *of.values())
         number = await record.gate.steward.merge(
             connection, of[source.res], of[target.res], Act(record.actor.reference, reason)
         )

@@ -51,7 +51,7 @@ async def link(record: Record, call: Call) -> Resource:
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         moving, joined = await _whose(record, connection, str(call.id)), await _whose(record, connection, target[1])
-        await _whole_seen(record, connection, moving.resident, joined.resident)
+        await whole_seen(record, connection, moving.resident, joined.resident)
         number = await record.gate.steward.link(
             connection, moving.patients, joined.resident, Act(record.actor.reference, reason)
         )
@@ -66,7 +66,7 @@ async def part(record: Record, call: Call) -> Resource:
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         whose = await _whose(record, connection, str(call.id))
-        await _whole_seen(record, connection, whose.resident)
+        await whole_seen(record, connection, whose.resident)
         number = await record.gate.steward.part(connection, whose.patients, Act(record.actor.reference, reason))
         return number, whose.patients
 
@@ -251,7 +251,7 @@ async def _all_seen(record: Record, connection: asyncpg.Connection, patients: li
         raise NotFound
 
 
-async def _whole_seen(record: Record, connection: asyncpg.Connection, *residents: int) -> None:
+async def whole_seen(record: Record, connection: asyncpg.Connection, *residents: int) -> None:
     """Raises NotFound where these have a registration that the actor does not see: it would come to be another's."""
     reader = record.store.reader
     there = await reader.of_residents(connection, residents, EVERYTHING)
