@@ -13,7 +13,7 @@ import asyncpg
 from kangyun.access.ledger import Entry, Kind, Ledger
 from kangyun.base.errors import Conflict
 from kangyun.identity.arriving import MOVE
-from kangyun.identity.standing import SQL, new_number
+from kangyun.identity.standing import SQL, new_number, residents_of
 from kangyun.identity.stewarding import Witness
 from kangyun.store.tokens import bucket_of
 
@@ -34,8 +34,7 @@ async def replay(connection: asyncpg.Connection, entry: Entry) -> bool:
     """Parts, or links, again the registrations that the restored database has."""
     sides = [list(map(int, entry.detail[side])) for side in ("patients", "others")]
     async with connection.transaction():
-        rows = await connection.fetch(SQL["residents_of"], [one for side in sides for one in side])
-        of = {row["patient"]: row["resident"] for row in rows}
+        of = await residents_of(connection, [one for side in sides for one in side])
         patients, others = ([one for one in side if one in of] for side in sides)
         if not patients or not others:
             return False

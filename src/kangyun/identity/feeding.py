@@ -24,7 +24,7 @@ from kangyun.identity.index import ResidentIndex
 from kangyun.identity.linkage.clustering import united
 from kangyun.identity.registration.contradicting import contradiction
 from kangyun.identity.registration.fields import Fields
-from kangyun.identity.standing import SQL
+from kangyun.identity.standing import SQL, residents_of
 from kangyun.identity.stewarding import Act, Steward
 from kangyun.identity.weighing import Held
 
@@ -87,7 +87,7 @@ class Feed:
 
     async def carry_out(self, connection: asyncpg.Connection, said: Said, first: int, second: int) -> Answer:
         """Does what is said of two registrations, or asks a steward. Raises Conflict, NotFound."""
-        of = await self._residents(connection, first, second)
+        of = await residents_of(connection, [first, second])
         together = of[first] == of[second]
         if together and said.event != "part":
             return Answer("already")
@@ -104,15 +104,11 @@ class Feed:
             return Answer("already")
         return Answer("done", await self._steward.keep_apart(connection, [second], [first], said.act))
 
-    async def _residents(self, connection: asyncpg.Connection, first: int, second: int) -> dict[int, int]:
-        rows = await connection.fetch(SQL["residents_of"], [first, second])
-        return {row["patient"]: row["resident"] for row in rows}
-
     async def _weighed(
         self, connection: asyncpg.Connection, event: Event, first: int, second: int
     ) -> tuple[list[int], tuple[str, ...], Held]:
         """Returns what moves, what speaks against it, and the evidence."""
-        of = await self._residents(connection, first, second)
+        of = await residents_of(connection, [first, second])
         said = await self._index.residents(connection, set(of.values()))
         if event == "part":
             together = of[first] == of[second]

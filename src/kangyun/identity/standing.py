@@ -143,6 +143,11 @@ class Standing:
         return self._among
 
 
+async def residents_of(connection: asyncpg.Connection, patients: Collection[int]) -> dict[int, int]:
+    """Returns whose registrations are, by registration; those that are not in the index are left out."""
+    return {row["patient"]: row["resident"] for row in await connection.fetch(SQL["residents_of"], list(patients))}
+
+
 async def new_number(connection: asyncpg.Connection) -> int:
     """Returns the number of a new resident."""
     number: int = await connection.fetchval(SQL["numbers"], 1)

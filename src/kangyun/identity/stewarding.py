@@ -16,7 +16,7 @@ import asyncpg
 from kangyun.base.errors import Conflict, NotFound, RuleBroken
 from kangyun.identity.arriving import MOVE
 from kangyun.identity.index import ResidentIndex
-from kangyun.identity.standing import SQL
+from kangyun.identity.standing import SQL, residents_of
 from kangyun.store.tokens import bucket_of
 from kangyun.store.transaction import TAKE_LOCKS
 
@@ -79,7 +79,7 @@ class Steward:
 
         Raises RuleBroken where nothing would be left behind, or they are of several residents.
         """
-        of = {row["resident"] for row in await connection.fetch(SQL["residents_of"], patients)}
+        of = set((await residents_of(connection, patients)).values())
         if len(of) != 1:
             raise RuleBroken("identity.several-residents")
         (resident,) = of
@@ -98,8 +98,7 @@ class Steward:
     ) -> int:
         """Notes that registrations of one resident and those of another are two persons'. Returns the number of the
         act."""
-        rows = await connection.fetch(SQL["residents_of"], patients)
-        number = await self._move(connection, {row["patient"]: row["resident"] for row in rows}, act.kind, act)
+        number = await self._move(connection, await residents_of(connection, patients), act.kind, act)
         await connection.execute(SQL["say_not_same"], patients, others, number)
         await self._witness("apart", patients, others)
         return number
@@ -178,8 +177,7 @@ class Steward:
         self, connection: asyncpg.Connection, moving: Mapping[int, int], kind: str, act: Act, undoes: int | None = None
     ) -> int:
         """Moves registrations and notes it. moving: by registration, whose it is from now on."""
-        rows = await connection.fetch(SQL["residents_of"], list(moving))
-        former = {row["patient"]: row["resident"] for row in rows}
+        former = await residents_of(connection, moving.keys())
         if former.keys() != moving.keys():
             raise NotFound("identity.no-such-registration")
         concerned = {*moving.values(), *former.values()}

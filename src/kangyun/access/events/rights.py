@@ -8,6 +8,7 @@ import asyncpg
 
 from kangyun.access.actor import Actor
 from kangyun.base.errors import Forbidden
+from kangyun.identity.standing import SQL
 from kangyun.store.store import Store
 
 AUDITOR = "audit-administrator"
@@ -58,11 +59,5 @@ async def own_patients(connection: asyncpg.Connection, store: Store, actor: Acto
         raise Forbidden("access.events.not-yours")
     found = await store.reader.locate(connection, [("Patient", id_) for id_ in ids])
     own = [one.res for one in found.values()]
-    linked = [] if actor.patient or actor.alone else await connection.fetch(_LINKED, own)
+    linked = [] if actor.patient or actor.alone else await connection.fetch(SQL["of_same"], own)
     return frozenset([*own, *(row["patient"] for row in linked)])
-
-
-_LINKED = """
-SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
-WHERE k.patient = ANY ($1::int8[])
-"""

@@ -17,7 +17,7 @@ from kangyun.base.errors import Invalid, Issue, MultipleMatches, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.identity.registration.identifiers import kinds
-from kangyun.identity.standing import SQL
+from kangyun.identity.standing import residents_of
 from kangyun.store.model import Stored
 from kangyun.store.references import local_target
 
@@ -113,8 +113,7 @@ async def _registrations(record: Record, connection: asyncpg.Connection, ids: Se
     names = [("Patient", id_) for id_ in ids if record.resident_of("Patient", id_) is None]
     located = await reader.locate(connection, names, record.sight)
     own = [one.stored for one in located.values() if one.stored is not None and not one.stored.deleted]
-    rows = await connection.fetch(SQL["residents_of"], [one.res for one in own])
-    residents = {*numbers, *(row["resident"] for row in rows)}
+    residents = {*numbers, *(await residents_of(connection, [one.res for one in own])).values()}
     if len(residents) > 1:
         raise MultipleMatches("identity.pix-several", at="sourceIdentifier")
     if not residents:

@@ -18,15 +18,15 @@ import asyncpg
 from kangyun.access.opened import written_by
 from kangyun.access.operations.ihe_pix import escaped
 from kangyun.access.operations.model import Call, parameters
-from kangyun.access.operations.who_is_who import is_steward, whole_seen
+from kangyun.access.operations.who_is_who import carried_out, is_steward, whole_seen
 from kangyun.access.record import Record
-from kangyun.base.errors import Conflict, Invalid, MultipleMatches, NotFound
+from kangyun.base.errors import Invalid, MultipleMatches, NotFound
 from kangyun.base.texts import say
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.identity.feeding import Answer, Event, Feed, Said
 from kangyun.identity.golden import golden
-from kangyun.identity.standing import SQL
+from kangyun.identity.standing import SQL, residents_of
 from kangyun.identity.stewarding import Act
 from kangyun.store.model import Stored
 from kangyun.store.references import local_target, relative
@@ -39,7 +39,6 @@ KNOWN = frozenset(
     }
 )  # fmt: skip
 REFUSED = frozenset({"result-patient", "delete-source"})
-ATTEMPTS = 4
 MOST_IDENTIFIERS = 10
 LONGEST_REASON = 500  # characters
 
@@ -74,8 +73,7 @@ async def merge(record: Record, call: Call) -> Resource:
         if not steward:
             said = _said(record, MERGE, record.circumstances.request)
             return await feed.carry_out(connection, said, source.res, target.res)
-        rows = await connection.fetch(SQL["residents_of"], [source.res, target.res])
-        of = {row["patient"]: row["resident"] for row in rows}
+        of = await residents_of(connection, [source.res, target.res])
         if of[source.res] == of[target.res]:
             return Answer("already")
         await whole_seen(record, connection, *of.values())
@@ -164,20 +162,14 @@ async def _meant(record: Record, asked: Registration, *, own: bool) -> Stored:
 async def _carried_out(
     record: Record, act: Callable[[asyncpg.Connection], Awaitable[Answer]], patients: Sequence[int]
 ) -> Answer:
-    """Carries an act out with its audit row. Who decides about the same at the same time is waited for."""
-    for _ in range(ATTEMPTS):
-        try:
-            async with record.store.pool.connection_for_locks() as connection, connection.transaction():
-                answer = await act(connection)
-                # Whose registrations they are as well: a merge is about all of both residents.
-                rows = await connection.fetch(_CONCERNED, list(patients))
-                await record.leave_row_within(
-                    connection, MERGE, 200, sorted({*patients, *(row["patient"] for row in rows)})
-                )  # fmt: skip
-            return answer
-        except Conflict:
-            continue
-    raise Conflict
+    """Carries an act out. Its row names all registrations of both residents: a merge is about them as well."""
+
+    async def done(connection: asyncpg.Connection) -> tuple[Answer, list[int]]:
+        answer = await act(connection)
+        rows = await connection.fetch(SQL["of_same"], list(patients))
+        return answer, [*patients, *(row["patient"] for row in rows)]
+
+    return await carried_out(record, MERGE, done)
 
 
 async def _told(
@@ -192,8 +184,7 @@ async def _told(
         return parameters(*said)
     numbers = [one.res for one in registrations]
     async with record.store.pool.connection() as connection:
-        rows = await connection.fetch(SQL["residents_of"], numbers)
-        of = {row["patient"]: row["resident"] for row in rows}
+        of = await residents_of(connection, numbers)
         located = await record.store.reader.of_residents(connection, sorted(set(of.values())), record.sight)
     seen = [one.stored for each in located.values() for one in each if one.stored is not None]
     resident = of[numbers[1]]
@@ -202,9 +193,3 @@ async def _told(
     if answer.act is not None:
         said.append({"name": "id", "valueInteger": answer.act})
     return parameters(*said)
-
-
-_CONCERNED = """
-SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
-WHERE k.patient = ANY ($1::int8[])
-"""

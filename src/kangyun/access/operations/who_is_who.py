@@ -7,7 +7,7 @@ done about registrations that the actor does not see, and each act's audit row i
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -31,6 +31,7 @@ LINKS, QUESTIONS, NOT_MINE = "links", "link-questions", "not-mine"
 SHORTEST_REASON, LONGEST_REASON = 2, 500  # characters
 COUNT, LARGEST = 50, 500
 ATTEMPTS = 4
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,17 +269,25 @@ async def _references(record: Record, connection: asyncpg.Connection, patients: 
 async def _carried_out(
     record: Record, action: str, act: Callable[[asyncpg.Connection], Awaitable[tuple[int, list[int]]]]
 ) -> Resource:
-    """Carries out an act with its audit row. Who decides about the same at the same time is waited for."""
-    for attempt in range(ATTEMPTS):
+    return parameters({"name": "id", "valueInteger": await carried_out(record, action, act)})
+
+
+async def carried_out(
+    record: Record, action: str, act: Callable[[asyncpg.Connection], Awaitable[tuple[Outcome, list[int]]]]
+) -> Outcome:
+    """Carries out an act with its audit row, and returns what came of it. act: that, and the patients of the row.
+
+    Who decides about the same at the same time is waited for; raises Conflict where that is in vain.
+    """
+    for _ in range(ATTEMPTS):
         try:
             async with record.store.pool.connection_for_locks() as connection, connection.transaction():
-                number, patients = await act(connection)
+                outcome, patients = await act(connection)
                 await record.leave_row_within(connection, action, 200, sorted(set(patients)))
-            break
+            return outcome
         except Conflict:
-            if attempt == ATTEMPTS - 1:
-                raise
-    return parameters({"name": "id", "valueInteger": number})
+            continue
+    raise Conflict
 
 
 def _resident_part(id_: str | None) -> list[Resource]:

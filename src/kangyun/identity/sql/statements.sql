@@ -132,6 +132,11 @@ SELECT nextval('resident_act');
 -- name: residents_of
 SELECT patient, resident FROM resident_link WHERE patient = ANY ($1::int8[]);
 
+-- name: of_same
+-- All registrations of the residents whose these are.
+SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
+WHERE k.patient = ANY ($1::int8[]);
+
 -- name: say_not_same
 INSERT INTO not_same (patient, other, act)
 SELECT least(a.patient, o.other), greatest(a.patient, o.other), $3
