@@ -39,8 +39,8 @@ async def acting_for(connection: asyncpg.Connection, identity: int, role: str, r
     rows = await connection.fetch(_PROXIES, identity)
     mine = [row for row in rows if (row["relation"] == "ONESELF") == (role == "resident")]
     now = time.time()
-    changes = [at for row in mine for at in (_seconds(row["starts"]), _seconds(row["ends"])) if at > now]
-    valid = [row for row in mine if _seconds(row["starts"], 0) <= now < _seconds(row["ends"])]
+    changes = [at for row in mine for at in (seconds(row["starts"]), seconds(row["ends"])) if at > now]
+    valid = [row for row in mine if seconds(row["starts"], 0) <= now < seconds(row["ends"])]
     good, hidden, alone = [row["patient"] for row in valid], 0, False
     for row in valid:
         hidden |= ~row["mask"]
@@ -51,7 +51,8 @@ async def acting_for(connection: asyncpg.Connection, identity: int, role: str, r
     return For(tuple(dict.fromkeys(good)), hidden, alone, min(changes, default=FOREVER))
 
 
-def _seconds(instant: datetime | None, otherwise: float = FOREVER) -> float:
+def seconds(instant: datetime | None, otherwise: float = FOREVER) -> float:
+    """Returns an instant as seconds since the epoch; `otherwise` where there is none."""
     return instant.timestamp() if instant else otherwise
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from kangyun.access.acting_for import FOREVER, acting_for
+from kangyun.access.acting_for import acting_for, seconds
 from kangyun.access.actor import Actor
 from kangyun.access.addresses import read_addresses
 from kangyun.access.applications.register import COLUMNS as APPLICATION
@@ -257,7 +257,7 @@ class SignIn:
         row = await connection.fetchrow(_SESSION, id_, self.sessions.idle_minutes * 60)
         if row is None:
             raise NotValid
-        return await self._of_person(connection, row, min(until, _seconds(row["expires"])), id_)
+        return await self._of_person(connection, row, min(until, seconds(row["expires"])), id_)
 
     async def _of_person(
         self, connection: asyncpg.Connection, row: asyncpg.Record, until: float, session: str
@@ -274,7 +274,7 @@ class SignIn:
             session=session, hidden=whom.hidden, alone=whom.alone,
         )  # fmt: skip
         subjects = {f"identity:{row['identity']}"} | ({f"session:{session}"} if session else set())
-        return _Known(actor, min(until, whom.until, _seconds(row["ends"])), frozenset(subjects))
+        return _Known(actor, min(until, whom.until, seconds(row["ends"])), frozenset(subjects))
 
     async def _of_grant(self, connection: asyncpg.Connection, claims: tokens.Claims, until: float) -> _Known:
         """Returns who acts by what was granted. Raises NotValid where it was taken back or its ground has gone."""
@@ -284,7 +284,7 @@ class SignIn:
         application = self.applications.read(row)
         if not application.is_usable:
             raise NotValid("access.applications.not-usable")
-        until = min(until, _seconds(row["grant_expires"]), _seconds(row["expires"]))
+        until = min(until, seconds(row["grant_expires"]), seconds(row["expires"]))
         person: _Known | None = None
         if row["session"] is not None:
             person = await self._of_session(connection, row["session"], until)
@@ -326,10 +326,6 @@ class SignIn:
             subjects | (person.subjects if person else set()),
             bucket,
         )
-
-
-def _seconds(moment: object) -> float:
-    return FOREVER if moment is None else moment.timestamp()  # type: ignore[attr-defined]
 
 
 _HELD = """
