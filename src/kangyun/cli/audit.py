@@ -155,8 +155,7 @@ async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledge
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable("cli.database-unreachable", reason=type(error).__name__) from error
-    if faults > MOST_TOLD:
-        announce(speak("cli.audit-more", count=faults - MOST_TOLD), style="red")
+    _tell_more(faults)
     late = 0 if follows else reached.late  # Who follows seals nothing: it has what the primary had sealed.
     if late:
         announce(speak("cli.audit-late", count=late), style="red")
@@ -181,7 +180,14 @@ async def _tell_events(connection: asyncpg.Connection) -> int:
         faults += 1
         if faults <= MOST_TOLD:
             announce(speak("cli.audit-event", id=fault.row, event=fault.event), style="red")
+    _tell_more(faults)
     return faults
+
+
+def _tell_more(faults: int) -> None:
+    """Says how many faults were not said one by one."""
+    if faults > MOST_TOLD:
+        announce(speak("cli.audit-more", count=faults - MOST_TOLD), style="red")
 
 
 async def _verify_versions(connection: asyncpg.Connection, ledger: Ledger, trail: Progress) -> int:
@@ -201,8 +207,7 @@ async def _verify_versions(connection: asyncpg.Connection, ledger: Ledger, trail
             if faults <= MOST_TOLD:
                 places = {"commit": fault.commit, "res": fault.res or "?", "version": fault.version or "?"}
                 announce(speak(f"cli.audit-{fault.kind}", **places), style="red")
-    if faults > MOST_TOLD:
-        announce(speak("cli.audit-more", count=faults - MOST_TOLD), style="red")
+    _tell_more(faults)
     figures = {"commits": seen.commits, "versions": seen.versions, "gone": seen.gone, "unproven": seen.unproven}
     announce(speak("cli.audit-versions", faults=faults, **figures), style="bold red" if faults else "bold")
     return faults
