@@ -211,7 +211,7 @@ class Round:
                 SQL["new_links"], [one.patient for one in alone], [one.resident for one in alone]
             )
         if joining:
-            await self._move(joining)
+            await self._move(joining, alone)
         noted = [one for one in self._decided.values() if one.kind]
         if noted:
             # What was imported happened long ago: subscribers are told of it as little as of the Patients themselves.
@@ -228,9 +228,10 @@ class Round:
             [nth for nth, _ in keys], [key for _, key in keys],
         )  # fmt: skip
 
-    async def _move(self, joining: Sequence[Decided]) -> None:
+    async def _move(self, joining: Sequence[Decided], alone: Sequence[Decided]) -> None:
         concerned = {one.resident for one in joining} | {one.former for one in joining if one.former is not None}
         members = set().union(*(self._before.get(resident, set()) for resident in concerned))
+        members |= {one.patient for one in alone if one.resident in concerned}
         buckets = frozenset(map(bucket_of, members | concerned))
         own, residents = [one.patient for one in joining], [one.resident for one in joining]
         if not await self._connection.fetchval(MOVE, own, residents, sorted(members), sorted(buckets)):

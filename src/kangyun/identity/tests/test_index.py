@@ -80,14 +80,35 @@ async def test_who_comes_at_once_is_one_resident(register, resident):
     assert (await resident(patients[0]))[1] == set(patients)
 
 
-async def test_within_one_transaction_as_well(client, resident):
-    entries = [
-        {"resource": person(number=ONE), "request": {"method": "POST", "url": "Patient"}, "fullUrl": f"urn:uuid:{n}"}
-        for n in range(3)
-    ]
-    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    patients = [entry["response"]["location"].split("/")[-3] for entry in answer.json()["entry"]]
+@pytest.fixture
+def register_together(client):
+    """Registers persons in one transaction and returns the ids of the Patients."""
+
+    async def register_(*persons):
+        entries = [
+            {"resource": one, "request": {"method": "POST", "url": "Patient"}, "fullUrl": f"urn:uuid:{nth}"}
+            for nth, one in enumerate(persons)
+        ]
+        answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        return [entry["response"]["location"].split("/")[-3] for entry in answer.json()["entry"]]
+
+    return register_
+
+
+async def test_within_one_transaction_as_well(register_together, resident):
+    patients = await register_together(*(person(number=ONE) for _ in range(3)))
     assert (await resident(patients[0]))[1] == set(patients)
+
+
+async def test_who_was_alone_joins_one_who_is_new_in_one_transaction(register, register_together, resident):
+    def called(phone):
+        return {"telecom": [{"system": "phone", "value": phone}]}
+
+    first = await register("王健国", "1949-01-01", **called("13912345678"))
+    others = await register_together(
+        person(number=ONE, **called("13787654321")), person(number=ONE, **called("13912345678"))
+    )
+    assert (await resident(first))[1] == {first, *others}
 
 
 async def test_what_contradicts_is_asked(register, resident, client):
