@@ -6,9 +6,12 @@ Source: https://hl7.org/fhir/R4/search.html#string (case, accents and white spac
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 LONGEST = 600
 """Characters of a string value that are searched; a b-tree entry holds no more."""
+MOST_WORDS = 50_000
+"""Words whose readings are kept at hand: characters, and phrases of addresses and names."""
 
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]", re.IGNORECASE)
@@ -69,8 +72,16 @@ def pinyin(text: str) -> list[str]:
     if not _CJK.search(text):
         return []
     # Its dictionaries take a quarter of a second: only for who meets Chinese, or loads them ahead of it.
-    from pypinyin import Style, lazy_pinyin
+    from pypinyin.seg.simpleseg import seg
 
-    syllables = [syllable.lower() for syllable in lazy_pinyin(text, style=Style.NORMAL)]
+    syllables = [syllable for word in seg(text) for syllable in _syllables(word)]
     joined = "".join(syllables)
     return list(dict.fromkeys((joined, " ".join(syllables), "".join(s[0] for s in syllables if s))))
+
+
+@lru_cache(MOST_WORDS)
+def _syllables(word: str) -> tuple[str, ...]:
+    """Returns how one word is read: a phrase that pypinyin knows, or what lies between two."""
+    from pypinyin import Style, lazy_pinyin
+
+    return tuple(syllable.lower() for syllable in lazy_pinyin(word, style=Style.NORMAL))
