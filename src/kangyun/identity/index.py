@@ -10,20 +10,28 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
+from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
 from kangyun.identity.arriving import Round
 from kangyun.identity.standing import SQL, Known, Standing
-from kangyun.identity.weighing import Reading
+from kangyun.identity.weighing import Reading, Rules
 from kangyun.store.batch import Change, Stale
 from kangyun.store.interactions import Operation
+from kangyun.store.keys import KeyRing
 from kangyun.store.model import Envelope
 from kangyun.store.writer import TRY_LOCKS
 
 TYPE = "Patient"
+LATELY = 2_000
+"""Patients whose reading is kept at hand while they are written."""
 
 
 class ResidentIndex(Standing):
     """Follows Patients that are written. One for a process."""
+
+    def __init__(self, pool: Pool, keys: KeyRing, rules: Rules) -> None:
+        super().__init__(pool, keys, rules)
+        self._lately: dict[int, tuple[Resource, tuple[object, ...], Reading]] = {}
 
     def wants(self, operation: Operation) -> bool:
         """Whether it writes a Patient."""
@@ -35,8 +43,20 @@ class ResidentIndex(Standing):
             self._bucket(key)
             for operation in operations
             if operation.type == TYPE and operation.resource is not None
-            for key in self._rules.read(operation.resource).keys
+            for key in self._read(operation.resource).keys
         )
+
+    def _read(self, resource: Resource) -> Reading:
+        """Reads a Patient, the same one once: before its locks are taken, and when it is decided."""
+        refers = _refers(resource)
+        known, before, reading = self._lately.pop(id(resource), (None, None, None))
+        if reading is None or known is not resource or before != refers:
+            reading = self._rules.read(resource)
+        # The resource itself is kept, so that nothing else can come to be where it is.
+        self._lately[id(resource)] = resource, refers, reading
+        if len(self._lately) > LATELY:
+            del self._lately[next(iter(self._lately))]
+        return reading
 
     async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
         """Decides whose these are. Raises Stale where somebody else moves what these are held against."""
@@ -47,7 +67,7 @@ class ResidentIndex(Standing):
             await connection.execute(SQL["withdraw_questions"], gone)
         written = {one.res: one.resource for one in patients if one.resource is not None}
         # Who was deleted, and comes back, is whose he was.
-        again = [one.res for one in patients if one.resource is not None and (one.version > 1 or one.chosen)]
+        again = [one.res for one in patients if one.resource is not None and not one.is_first]
         await self._carry_out(connection, written, again, envelope.actor, historic=envelope.historic)
 
     async def register(self, connection: asyncpg.Connection, patients: Mapping[int, Resource], actor: str) -> None:
@@ -60,7 +80,7 @@ class ResidentIndex(Standing):
         historic: bool,
     ) -> None:  # fmt: skip
         """again: those that may be in the index already. historic: known long since, so that no subscriber is told."""
-        read = {res: self._rules.read(resource) for res, resource in patients.items()}
+        read = {res: self._read(resource) for res, resource in patients.items()}
         known = await self.known(connection, again) if again else {}
         await self._lock(connection, [read[res] for res in again])
         fresh = {
@@ -83,6 +103,13 @@ class ResidentIndex(Standing):
 
     def _bucket(self, key: str) -> int:
         return self._hasher.bucket(b"registration\0" + key.encode("utf-8", "surrogatepass"))
+
+
+def _refers(resource: Resource) -> tuple[object, ...]:
+    """Returns what a transaction may write anew in a Patient that it was given: the references that are read."""
+    links = [link.get("other") for link in resource.get("link", ())]
+    said = [resource.get("managingOrganization"), *links]
+    return tuple(one.get("reference") if isinstance(one, dict) else None for one in said)
 
 
 async def forget(connection: asyncpg.Connection, patients: Sequence[int], resources: Sequence[int]) -> None:
