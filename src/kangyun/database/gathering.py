@@ -1,7 +1,8 @@
 """Doing for many at once what costs nearly the same for one: a round trip, a flush to the disk.
 
 Who comes while a group is under way is in the next one. It leaves when it is full or after `patience`; as soon as the
-one before is done where only one waits, for whom the others may not come. Nobody waits where nobody is ahead.
+one before is done where only one waits, for whom the others may not come. Nobody waits where nobody is ahead. Without
+patience (None) there is one group at a time: the next leaves when the one before is done.
 """
 
 import asyncio
@@ -22,7 +23,11 @@ class Gathering(Generic[Item, Result]):
     """Hands what comes to `work`, in groups of at most `most`; it returns a result or an error for each, in order."""
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, most: int, patience: float
+        self,
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        most: int,
+        patience: float | None,
     ) -> None:
         self._work = work
         self._most = most
@@ -41,10 +46,12 @@ class Gathering(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, done))
-        if len(self._waiting) >= self._most:
+        if len(self._waiting) >= self._most and not self._must_wait:
             self._leave()
         elif len(self._waiting) == 1:
-            if self._under_way:
+            if self._must_wait:
+                pass
+            elif self._under_way and self._patience is not None:
                 self._begin_at = loop.call_later(self._patience, self._leave)
             else:
                 self._leave_soon()
@@ -71,6 +78,10 @@ class Gathering(Generic[Item, Result]):
         finally:
             del item, outcome  # As in `join`.
 
+    @property
+    def _must_wait(self) -> bool:
+        return self._patience is None and self._under_way > 0
+
     def _leave_soon(self) -> None:
         """Leaves at the end of this turn of the loop: who is ready in it comes along."""
         if self._begin_at is not None:
@@ -81,7 +92,9 @@ class Gathering(Generic[Item, Result]):
         if self._begin_at is not None:
             self._begin_at.cancel()
             self._begin_at = None
-        waiting, self._waiting = self._waiting, []
+        if self._must_wait:
+            return
+        waiting, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         group = [(item, done) for item, done in waiting if not done.done()]
         if group:
             self._under_way += 1
@@ -99,7 +112,7 @@ class Gathering(Generic[Item, Result]):
                 done.set_exception(outcome)
             else:
                 done.set_result(outcome)
-        if len(self._waiting) == 1:
+        if len(self._waiting) == 1 or (self._waiting and self._patience is None):
             self._leave_soon()
 
     async def _outcomes(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:

@@ -15,9 +15,10 @@ from kangyun.database.pool import LOST, Pool
 from kangyun.identity.index import TYPE, ResidentIndex
 from kangyun.identity.standing import SQL
 from kangyun.store.batch import Stale
+from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of
-from kangyun.store.transaction import ATTEMPTS, TAKE_LOCKS
+from kangyun.store.transaction import ATTEMPTS
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import visible
 

@@ -72,6 +72,11 @@ class Change:
     about: frozenset[int] = frozenset()
     contents: frozenset[int] = frozenset()
 
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody can have known of it before: not as deleted, removed for good, or named by others."""
+        return self.version == 1 and (self.named or not self.chosen)
+
 
 @dataclass(slots=True)
 class Rows:
@@ -133,7 +138,8 @@ class Batch:
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)  # Others want the processor, too.
             indexed.append(self._index(change, inherited.get(change.res, 0)))
-        await self._fetch_keys(connection, {row.patient for row in indexed})
+        first = {change.res for change in changes if change.type == "Patient" and change.is_first}
+        await self._fetch_keys(connection, {row.patient for row in indexed}, first)
         for count, (change, row) in enumerate(zip(changes, indexed, strict=True)):
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
@@ -188,7 +194,8 @@ class Batch:
             raise Forbidden("store.not-about-you")
         for patient in {row.patient, before.patient if before else None} - {None}:
             self._patients.add(patient)  # type: ignore[arg-type]
-            self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
+            if patient != change.res or not change.is_first:  # Nobody else can know of him.
+                self.buckets.add(bucket_of(patient))  # type: ignore[arg-type]
         same = row == before and not inherited & ~change.labels
         if before is not None and same and change.action != DELETED and not change.reindexed:
             self.rows.bumped.append(rows.expectation(change.res, change.version))
@@ -218,17 +225,17 @@ class Batch:
             self.rows.strings += [rows.string_row(res, *value) for value in row.strings]
             self.rows.old_strings += _keys(res, before.strings if before else ())
 
-    async def _fetch_keys(self, connection: asyncpg.Connection, patients: set[int | None]) -> None:
-        """Brings into memory the data keys for these patients, making those that do not exist."""
+    async def _fetch_keys(
+        self, connection: asyncpg.Connection, patients: set[int | None], first: Collection[int]
+    ) -> None:
+        """Brings into memory the data keys for these patients, making those that do not exist. first: have none."""
         missing = [patient for patient in patients if self._keys.key_for(patient, self._institution) is None]
-        if not missing:
-            return
-        found = await self._keys.bring_for(connection, [p for p in missing if p is not None], self._institution)
+        asked = [patient for patient in missing if patient not in first]
+        found: set[int | None] = set()
+        if asked:
+            found = await self._keys.bring_for(connection, [p for p in asked if p is not None], self._institution)
         fresh = [patient for patient in missing if patient not in found]
-        if not fresh:
-            return
-        numbers = await connection.fetch("SELECT nextval('data_key_id')::int4 FROM generate_series(1, $1)", len(fresh))
-        for patient, (number,) in zip(fresh, numbers, strict=True):
+        for patient, number in zip(fresh, await self._keys.numbers(connection, len(fresh)), strict=True):
             row_ = self._keys.new_row(number, patient, self._institution)
             self.rows.keys.append(row_)
             self._fresh_keys[patient] = number, self._keys.opened(row_)

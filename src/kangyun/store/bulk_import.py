@@ -84,10 +84,10 @@ class Ahead:
     async def _make_keys(self, connection: asyncpg.Connection, patients: list[int]) -> None:
         if not patients:
             return
-        numbers = await connection.fetch(_KEY_NUMBERS, len(patients))
+        numbers = await self._store.keys.numbers(connection, len(patients))
         rows = [
             self._store.keys.new_row(number, patient, self._institution)
-            for patient, (number,) in zip(patients, numbers, strict=True)
+            for patient, number in zip(patients, numbers, strict=True)
         ]
         try:
             await connection.execute(_KEYS, rows)
@@ -111,5 +111,4 @@ _NAMES = """
 INSERT INTO name SELECT n.hash, n.res FROM unnest($1::uuid[], $2::int8[]) AS n(hash, res)
 ON CONFLICT DO NOTHING RETURNING res
 """
-_KEY_NUMBERS = "SELECT nextval('data_key_id')::int4 FROM generate_series(1, $1)"
 _KEYS = "INSERT INTO data_key SELECT k.* FROM unnest($1::data_key_row[]) AS k ON CONFLICT DO NOTHING"

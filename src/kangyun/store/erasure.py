@@ -26,13 +26,13 @@ import asyncpg
 
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.paths import types_at
+from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.segments import segment_of
 from kangyun.store.tokens import bucket_of
-from kangyun.store.transaction import TAKE_LOCKS
 from kangyun.store.visible import visible
 
 MOST_OTHERS = 1_000

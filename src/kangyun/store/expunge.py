@@ -15,12 +15,12 @@ from typing import Any
 import asyncpg
 from asyncpg.pgproto.pgproto import UUID
 
+from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of
-from kangyun.store.transaction import TAKE_LOCKS
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import visible
 

@@ -24,6 +24,7 @@ from kangyun.store.tokens import Hasher
 INDEX_EPOCH = 0
 MOST_KEYS_IN_MEMORY = 50_000
 LOOKS = 3
+BLOCK = 64  # numbers of keys that a process takes at once
 Row = tuple[int, int | None, int, int, bytes]
 
 
@@ -43,6 +44,7 @@ class KeyRing:
         self._of_institution: dict[int, int] = {}
         self._patients: dict[int, int] = {}
         self._destroyed: set[int] = set()
+        self._numbers: list[int] = []
 
     @property
     def platform_key(self) -> bytes:
@@ -138,6 +140,13 @@ class KeyRing:
             self._patients.pop(self._sealers.popitem(last=False)[0], None)
         return sealer
 
+    async def numbers(self, connection: asyncpg.Connection, count: int) -> list[int]:
+        """Returns numbers for new keys. What is not used of a block is lost with the process."""
+        while count > len(self._numbers):
+            self._numbers += [row[0] for row in await connection.fetch(_NUMBERS, max(count, BLOCK))]
+        taken, self._numbers = self._numbers[:count], self._numbers[count:]
+        return taken
+
     def new_row(self, key: int, patient: int | None, institution: int) -> Row:
         """Makes a data key and returns its row, not yet remembered: the commit may fail."""
         wrapped = self._epochs[self._newest].seal(new_key(), _label(key, patient, institution))
@@ -173,6 +182,7 @@ def _label(key: int, patient: int | None, institution: int) -> bytes:
     return f"{key}/{patient}/{institution}".encode()
 
 
+_NUMBERS = "SELECT nextval('data_key_id')::int4 FROM generate_series(1, $1)"
 _EPOCHS = "SELECT id, wrapped, generation FROM key_epoch ORDER BY id"
 
 

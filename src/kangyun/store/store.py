@@ -31,11 +31,12 @@ from kangyun.store.reader import Reader
 from kangyun.store.registry import Registry
 from kangyun.store.reindex import Reindexer
 from kangyun.store.root import DeviceRoot, bring_forward, root_of
+from kangyun.store.run import Check, Parts
 from kangyun.store.search.cursor import Cursors
 from kangyun.store.search.searcher import Searcher
 from kangyun.store.segments import Numbers
 from kangyun.store.terminology import StoredTerminology
-from kangyun.store.transaction import Check, Transactor
+from kangyun.store.transaction import Transactor
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.writer import Writer
 
@@ -112,11 +113,8 @@ class Store:
         searcher = Searcher(reader, indexer, cursors, terminology.pairs, bases, settings.search_seconds)
 
         matching = Matching(queries, registry, searcher, bases, zone)
-        transactor = Transactor(
-            pool, reader, finder, writer, indexer, numbers,
-            bases=bases, matching=matching, profiles=profiles, check=check,
-            refresh=refresh_all,
-        )  # fmt: skip
+        parts = Parts(pool, reader, writer, indexer, numbers, bases, matching, profiles, check)
+        transactor = Transactor(parts, finder, refresh=refresh_all)
         transactor.followers += [MedicationLabels(indexer), ContentLabels(indexer.labelling, bases)]
         return cls(
             pool=pool,

@@ -21,15 +21,11 @@ from kangyun.store.registry import Registry
 
 STALE, OTHER_EDITION, ERASED = "KY001", "KY002", "KY003"
 EPOCH_OVER = "23503"  # a key made here is of an epoch that is not any more
-SEVERAL_WAIT = "20ms"
+SHORT_WAIT = "20ms"
 
 
 class Outdated(Stale):
     """The search parameters or the epochs of keys have changed: refresh, then retry."""
-
-
-class Taken(Exception):
-    """Commits that share a transaction have met a lock that somebody keeps: each waits for its own."""
 
 
 class Writer:
@@ -68,22 +64,21 @@ class Writer:
         """Writes prepared commits in one transaction, or as part of the one that `connection` is in.
 
         One waits for the locks that it needs, several not for long. held: those that the transaction has.
-        Returns the instant of all. Raises Stale, Taken, and Gone where what it is about was erased.
+        Returns the instant of all. Raises Stale, and Gone where what it is about was erased.
         """
         late = buckets_of(batches) - held if held else ()
+        # Waited for out of order they would be waited for in a circle, which PostgreSQL breaks after a second.
+        out_of_order = bool(late) and min(late) < max(held)
+        patience = SHORT_WAIT if out_of_order or len(batches) > 1 else None
         try:
-            # Waited for out of order they would be waited for in a circle, which PostgreSQL breaks after a second.
-            out_of_order = late and min(late) < max(held)
-            if out_of_order and not await connection.fetchval(TRY_LOCKS, sorted(late)):
-                raise Stale(buckets_of(batches))
-            moment: datetime = await connection.fetchval(call_for(batches), *arguments_of(batches), column=1)
+            moment: datetime = await connection.fetchval(call_for(batches), *arguments_of(batches, patience), column=1)
         except asyncpg.PostgresError as error:
             if error.sqlstate in (OTHER_EDITION, EPOCH_OVER):
                 raise Outdated from error
             if error.sqlstate == ERASED:
                 raise Gone("store.erased") from error
-            if len(batches) > 1 and isinstance(error, asyncpg.LockNotAvailableError):
-                raise Taken from error
+            if patience and isinstance(error, asyncpg.LockNotAvailableError):  # Somebody keeps a lock.
+                raise Stale(buckets_of(batches)) from error
             if error.sqlstate in (STALE, "40P01", "40001", "23505"):
                 changed = error.detail.strip("{}").split(",") if error.sqlstate == STALE and error.detail else ()
                 raise Stale(buckets_of(batches), frozenset(map(int, changed))) from error
@@ -116,8 +111,8 @@ def call_for(batches: Sequence[Batch]) -> str:
     return _CALL.format("" if others else f"_{first}")
 
 
-def arguments_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
-    """Returns the arguments of that statement."""
+def arguments_of(batches: Sequence[Batch], patience: str | None = None) -> tuple[Any, ...]:
+    """Returns the arguments of that statement. patience: with locks, as PostgreSQL writes it."""
     first, *others = batches
     lists, news, owners = first.rows.lists, first.news, None
     if others:
@@ -129,6 +124,6 @@ def arguments_of(batches: Sequence[Batch]) -> tuple[Any, ...]:
     # NULL for what is empty: it costs nothing on either side.
     found = (sorted(buckets_of(batches)), *lists, news.term_rows(), news.unit_rows())
     return (
-        *(first.edition, SEVERAL_WAIT if others else None),
+        *(first.edition, patience),
         *(*(rows or None for rows in found), [batch.commit_row() for batch in batches], owners),
     )

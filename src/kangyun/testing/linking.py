@@ -2,8 +2,8 @@
 
 import asyncpg
 
+from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
-from kangyun.store.transaction import TAKE_LOCKS
 
 
 async def link(connection: asyncpg.Connection, patient: int, resident: int | None) -> None:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from kangyun.access.policy import ANY_PURPOSE, Ground
+from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
-from kangyun.store.transaction import TAKE_LOCKS
 
 SWEEP_AFTER = "1 day"
 SOON = timedelta(days=1)

@@ -95,8 +95,8 @@ class Owners:
 
     async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
         """Notes it; what the platform says of a subscription itself makes it nobody else's."""
-        if envelope.depth == 0:
-            numbers = [change.res for change in changes if change.type == "Subscription"]
+        numbers = [change.res for change in changes if change.type == "Subscription"]
+        if numbers and envelope.depth == 0:
             await connection.executemany(_OWNED, [(res, envelope.credential) for res in numbers])
             await connection.execute(_KEPT, numbers, [self.party(envelope.actor)] * len(numbers))
 

@@ -58,6 +58,21 @@ async def test_who_comes_while_a_group_is_under_way_waits_no_longer_than_the_pat
     assert await others == [4, 6]
 
 
+async def test_without_patience_there_is_one_group_at_a_time():
+    work = Work()
+    work.go.clear()
+    gathering = Gathering(work, most=2, patience=None)
+    first = asyncio.ensure_future(gathering.join(1))
+    while not work.groups:
+        await asyncio.sleep(0)
+    others = asyncio.ensure_future(gathered(gathering, [2, 3, 4]))
+    await asyncio.sleep(0.01)
+    assert work.groups == [[1]]
+    work.go.set()
+    assert [await first, *await others] == [2, 4, 6, 8]
+    assert work.groups == [[1], [2, 3], [4]]
+
+
 async def test_the_fault_of_one_is_nobody_elses():
     fault = ValueError()
     gathering = Gathering(Work({2: fault}), most=10, patience=60)

@@ -39,6 +39,7 @@ DECLARE
     stale int8[];
     latest timestamptz;
     done int8;
+    usual text := current_setting('lock_timeout');
 BEGIN
     IF patience IS NOT NULL THEN
         PERFORM set_config('lock_timeout', patience, true);
@@ -154,6 +155,10 @@ BEGIN
     SELECT moment, ids[c.ordinality], c.institution, c.outcome, c.action, c.actor, c.purpose, c.shape, c.source, c.request,
         c.patients, nullif(c.role, ''), nullif(c.way, ''), nullif(c.client, '')
     FROM unnest(commits) WITH ORDINALITY AS c;
+    IF patience IS NOT NULL THEN
+        -- What follows in the same transaction waits as the connection does.
+        PERFORM set_config('lock_timeout', usual, true);
+    END IF;
 END
 $$;
 

@@ -1,0 +1,173 @@
+"""Small requests of many callers, written in one transaction with what follows from them: a registration costs ten
+messages to the database alone, and hardly more with thirty others.
+
+Each stays a commit of its own, with its place in the feed and its audit row, and one that cannot be done says so for
+itself. Where one needs what another is writing, or the group cannot be written, each is done alone. Nobody waits for
+others but for the group before: its locks, held together, are most of what they would wait for anyway.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import asyncpg
+
+from kangyun.base.errors import PlatformError
+from kangyun.database.gathering import Apart, Gathering
+from kangyun.store.batch import Batch, Change, Stale
+from kangyun.store.interactions import Done, Operation
+from kangyun.store.model import Envelope
+from kangyun.store.reader import Current, Name
+from kangyun.store.run import Parts, Run
+from kangyun.store.tokens import name_bucket
+from kangyun.store.visible import Sight
+from kangyun.store.writer import Outdated
+
+GROUP = 32
+ATTEMPTS = 2  # of a group; then it comes apart
+MANY = 64
+"""Locks, of 4,096: who takes more is in the way of nearly all who do, and waits for his turn before he takes any."""
+TURN = 1262642
+TYPES = frozenset({"Patient"})
+"""What comes in masses and is followed; its followers ask of an envelope only who writes, and how long ago it was."""
+TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
+_TAKE_MANY = f"""
+WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({TURN}, 0))
+SELECT pg_advisory_xact_lock(1262638, bucket) FROM turn, unnest($1::int4[]) AS bucket
+"""
+
+
+async def take_locks(connection: asyncpg.Connection, locks: Collection[int]) -> None:
+    """Takes the locks of a transaction, which has none yet."""
+    await connection.execute(_TAKE_MANY if len(locks) > MANY else TAKE_LOCKS, sorted(locks))
+
+
+class Follower(Protocol):
+    """What is derived from resources of some types, in the transaction that writes them.
+
+    wants: whether there may be something to derive from what an operation writes.
+    """
+
+    def wants(self, operation: Operation) -> bool: ...
+    async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None: ...
+
+
+async def follow(followers: Sequence[Follower], connection: asyncpg.Connection, runs: Sequence[Run]) -> None:
+    """Derives what is to be derived of what runs of one actor wrote."""
+    changes = [change for run in runs for change in run.changes]
+    for one in followers:
+        await one.follow(connection, changes, runs[0].envelope)
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request: what it wants, and what has come of it so far."""
+
+    operations: Sequence[Operation]
+    envelope: Envelope
+    locks: frozenset[int]
+    run: Run = field(init=False)
+    batch: Batch | None = None
+
+    @property
+    def names(self) -> set[Name]:
+        """What it is about, as far as it says so."""
+        return {(one.type, one.id) for one in self.operations if one.id is not None and one.method != "create"}
+
+
+class Company:
+    """Applies operations that something follows. One for a process."""
+
+    def __init__(self, parts: Parts, followers: Sequence[Follower]) -> None:
+        self._parts = parts
+        self._followers = followers
+        self._gathering = Gathering(self._apply_all, most=GROUP, patience=None)
+
+    def takes(self, operations: Sequence[Operation]) -> bool:
+        """Whether operations may go with those of others."""
+        first, *others = operations
+        return not others and first.type in TYPES and first.condition is None and first.resource is not None
+
+    async def apply(self, operations: Sequence[Operation], envelope: Envelope, locks: frozenset[int]) -> list[Done]:
+        """Applies one caller's operations. Raises its PlatformError, Apart, and what `Writer.commit` raises."""
+        return await self._gathering.join(Asked(operations, envelope, locks))
+
+    async def _apply_all(self, group: Sequence[Asked]) -> list[list[Done] | Exception]:
+        locks = frozenset[int]().union(*(one.locks | self._names(one) for one in group))
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await self._once(group, locks)
+            except Outdated:
+                raise
+            except Stale as stale:
+                locks |= stale.buckets
+        return await self._once(group, locks)
+
+    def _names(self, one: Asked) -> set[int]:
+        """Returns the locks of ids that it may come to choose."""
+        ids, hasher = self._parts.reader.ids, self._parts.indexer.hasher
+        return {name_bucket(hasher.name(*name)) for name in one.names if ids.res_of(name[1]) is None}
+
+    async def _once(self, group: Sequence[Asked], locks: frozenset[int]) -> list[list[Done] | Exception]:
+        outcomes: dict[int, Exception] = {}
+        for one in group:
+            one.run, one.batch = Run(self._parts, one.operations, one.envelope), None
+        try:
+            async with self._parts.pool.connection_for_locks() as connection, connection.transaction():
+                await take_locks(connection, locks)
+                await self._prepare(connection, group, outcomes)
+                written = [one for one in group if one.batch is not None]
+                if written:
+                    await self._write(connection, written, locks)
+        except BaseException:
+            for one in group:
+                one.run.undo()
+            raise
+        return [outcomes.get(nth) or one.run.done() for nth, one in enumerate(group)]
+
+    async def _prepare(
+        self, connection: asyncpg.Connection, group: Sequence[Asked], outcomes: dict[int, Exception]
+    ) -> None:
+        """Finds out what each comes to. outcomes: gets the errors of those that go no further."""
+        found = await self._located(connection, group)
+        about: set[Name] = set()
+        res: set[int] = set()
+        for nth, one in enumerate(group):
+
+            async def here(names: Collection[Name], _: Sight, at: int = nth) -> dict[Name, Current]:
+                return {name: found[at][name] for name in names if name in found[at]}
+
+            try:
+                if not about.isdisjoint(one.names):
+                    raise Apart
+                about |= one.names
+                await one.run.find(here, connection)
+                one.batch = await one.run.prepare(connection)
+                if one.batch is not None and (not res.isdisjoint(one.batch.res) or one.batch.edition != self._edition):
+                    one.batch = None
+                    raise Apart
+            except (PlatformError, Apart) as error:
+                one.run.undo()
+                outcomes[nth] = error
+            else:
+                res |= one.batch.res if one.batch is not None else set()
+
+    @property
+    def _edition(self) -> int:
+        return self._parts.writer.edition
+
+    async def _located(self, connection: asyncpg.Connection, group: Sequence[Asked]) -> list[dict[Name, Current]]:
+        asked = [(one.names, one.envelope.sight) for one in group]
+        if not any(names for names, _ in asked):
+            return [{} for _ in group]
+        return await self._parts.reader.locate_each(connection, asked)
+
+    async def _write(self, connection: asyncpg.Connection, written: Sequence[Asked], locks: frozenset[int]) -> None:
+        batches = [one.batch for one in written if one.batch is not None]
+        moment = await self._parts.writer.commit(connection, batches, held=locks)
+        of_one: dict[tuple[str, bool], list[Run]] = {}
+        for one in written:
+            one.run.written(moment)
+            of_one.setdefault((one.envelope.actor, one.envelope.historic), []).append(one.run)
+        for runs in of_one.values():
+            await follow(self._followers, connection, runs)
