@@ -15,7 +15,7 @@ from kangyun.database.pool import LOST, Pool
 from kangyun.identity.index import TYPE, ResidentIndex
 from kangyun.identity.standing import SQL
 from kangyun.store.batch import Stale
-from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.company import take_locks
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of
 from kangyun.store.transaction import ATTEMPTS
@@ -80,7 +80,7 @@ async def _bring_in(
         for _ in range(ATTEMPTS):
             try:
                 async with pool.connection_for_locks() as connection, connection.transaction():
-                    await connection.execute(TAKE_LOCKS, sorted(locks))
+                    await take_locks(connection, locks)
                     await _decide(connection, index, reader, chunk)
                 done += len(chunk)
                 break

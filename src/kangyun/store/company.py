@@ -3,7 +3,8 @@ messages to the database alone, and hardly more with thirty others.
 
 Each stays a commit of its own, with its place in the feed and its audit row, and one that cannot be done says so for
 itself. Where one needs what another is writing, or the group cannot be written, each is done alone. Nobody waits for
-others but for the group before: its locks, held together, are most of what they would wait for anyway.
+others but for the group before: its locks, held together, are most of what they would wait for anyway. A lock that
+somebody else keeps is waited for alone.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,15 +32,20 @@ TURN = 1262642
 TYPES = frozenset({"Patient"})
 """What comes in masses and is followed; its followers ask of an envelope only who writes, and how long ago it was."""
 TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
-_TAKE_MANY = f"""
-WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({TURN}, 0))
-SELECT pg_advisory_xact_lock(1262638, bucket) FROM turn, unnest($1::int4[]) AS bucket
-"""
+_WAIT_FOR_TURN = f"SELECT pg_advisory_xact_lock({TURN}, 0)"
+_HURRY = "SELECT set_config('lock_timeout', '500ms', true)"
 
 
-async def take_locks(connection: asyncpg.Connection, locks: Collection[int]) -> None:
-    """Takes the locks of a transaction, which has none yet."""
-    await connection.execute(_TAKE_MANY if len(locks) > MANY else TAKE_LOCKS, sorted(locks))
+async def take_locks(connection: asyncpg.Connection, locks: Collection[int], *, hurried: bool = False) -> None:
+    """Takes the locks of a transaction, which has none yet.
+
+    hurried: for others wait behind it. Raises LockNotAvailableError after half a second.
+    """
+    if len(locks) > MANY:
+        await connection.execute(_WAIT_FOR_TURN)
+    if hurried:
+        await connection.execute(_HURRY)
+    await connection.execute(TAKE_LOCKS, sorted(locks))
 
 
 class Follower(Protocol):
@@ -114,7 +120,10 @@ class Company:
             one.run, one.batch = Run(self._parts, one.operations, one.envelope), None
         try:
             async with self._parts.pool.connection_for_locks() as connection, connection.transaction():
-                await take_locks(connection, locks)
+                try:
+                    await take_locks(connection, locks, hurried=True)
+                except asyncpg.LockNotAvailableError:
+                    raise Apart from None  # Who needs it waits alone.
                 await self._prepare(connection, group, outcomes)
                 written = [one for one in group if one.batch is not None]
                 if written:

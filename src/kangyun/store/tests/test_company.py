@@ -4,6 +4,10 @@ import asyncio
 
 import pytest
 
+from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.tokens import bucket_of
+from kangyun.store.types import TYPE_NUMBERS
+
 NUMBER = "urn:oid:2.16.156.10011.1.3"
 ONE = "11010519491231002X"
 MANY = 24
@@ -75,3 +79,16 @@ async def test_an_institution_that_two_name_before_it_comes_is_one(client):
     assert (await client.put("Organization/house-1", json=organization)).status_code == 201
     found = (await client.get("Patient?organization=Organization/house-1&_summary=count")).json()
     assert found["total"] == MANY
+
+
+async def test_nobody_waits_for_a_lock_that_only_another_needs(client, platform):
+    await register(client, person(0))
+    async with platform.pool.connection() as connection, connection.transaction():
+        res = await connection.fetchval("SELECT res FROM resource WHERE type = $1", TYPE_NUMBERS["Patient"])
+        await connection.execute(TAKE_LOCKS, [bucket_of(res)])
+        waiting = asyncio.ensure_future(register(client, person(0, active=True)))
+        await asyncio.sleep(0.1)
+        others = await asyncio.gather(*(register(client, person(nth)) for nth in range(1, 4)))
+        assert [answer.status_code for answer in others] == [201] * 3
+        assert not waiting.done()
+    assert (await waiting).status_code == 200
