@@ -3,7 +3,8 @@
 Starts `kangyun up` on a new data folder, and writes a patient with 5,000 resources, a resident
 of 12 registrations among whom the same 5,000 are shared out, and 30 others with 200 each. Then each question is asked
 of both by turns: by the id of the patient and of the resident, or by a number that the registrations share. Every
-answer must have the same total. The bar is 1.3 times the CPU, of server and database together.
+answer must have the same total. With `--doctor` a doctor asks, whose every statement has the gate's condition. The bar
+is 1.3 times the CPU, of server and database together.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from rich.table import Table
 from benchmarks.__main__ import Lot, our_server
 from benchmarks.bench import WIDTH, Bench, machine
 from benchmarks.client import Connection
+from benchmarks.gate import prepare, staff_sees_all
 from benchmarks.load import User
 
 BAR = 1.3
@@ -205,14 +207,18 @@ def main(
     seconds: Annotated[float, typer.Option(help="Of each step.")] = 4.0,
     rounds: Annotated[int, typer.Option(help="How often both sides take turns.")] = 3,
     apart: Annotated[bool, typer.Option(help="Each question by itself.")] = False,
+    doctor: Annotated[bool, typer.Option(help="Asked by a doctor who sees what consents leave him.")] = False,
     out: Annotated[Path, typer.Option(help="Folder of logs.")] = Path("results/bench"),
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
 ) -> None:
     """Loads, compares the answers, and lets both sides ask by turns; exit status 1 where the bar is missed."""
     out.mkdir(parents=True, exist_ok=True)
     lot = Lot([], out, out, seconds)
-    with our_server(lot):
+    with our_server(lot, staff_sees_all if doctor else None):
         ids = asyncio.run(load(lot))
+        if doctor:
+            tokens, _ = asyncio.run(prepare(lot, 0))
+            lot.token = tokens["doctor"]
         wrong = asyncio.run(totals(lot, ids))
         figures = asyncio.run(measure(lot, ids, rounds, apart))
     table = Table(title=f"{REGISTRATIONS} registrations against one: CPU ms, least of {rounds}", title_justify="left")
