@@ -247,7 +247,7 @@ class Indexer:
             self._present |= bound.bit
             text = folded(value)
             self._tok.append(bound.hash(b"e", value))
-            self._tok += [bound.hash(b"g", gram) for gram in grams(text)]
+            self._tok += map(bound.gram, grams(text))
             self._strings.append((bound.salt, text))
             self._strings += [(bound.salt, sound) for sound in pinyin(text)]
 

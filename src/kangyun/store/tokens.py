@@ -24,6 +24,7 @@ class Bound:
     """A parameter with what the index needs of it; the hashes of codes are remembered, those of identifiers not."""
 
     __slots__ = (
+        "_grams",
         "bit",
         "clinical",
         "code",
@@ -48,6 +49,7 @@ class Bound:
         self.bit = 1 << parameter.number if parameter.number < MOST_BITS else 0
         self.known: dict[tuple[str | None, str | None], tuple[int, ...]] = {}
         self.uris: dict[str, tuple[int, ...]] = {}
+        self._grams: dict[str, int] = {}
         self.clinical = False
         self.labelled = False
         self.patient_rank = 0
@@ -68,6 +70,15 @@ class Bound:
             # The first codes seen are the frequent ones; identifiers would only push them out.
             if len(self.known) < MOST_KNOWN_CODES:
                 self.known[system, code] = found
+        return found
+
+    def gram(self, text: str) -> int:
+        """Returns the token of a part of a text."""
+        found = self._grams.get(text)
+        if found is None:
+            found = self.hash(b"g", text)
+            if len(self._grams) < MOST_KNOWN_GRAMS:
+                self._grams[text] = found
         return found
 
     def _codes(self, system: str | None, code: str | None) -> tuple[int, ...]:
@@ -100,6 +111,7 @@ class Bound:
 
 
 MOST_KNOWN_CODES = 4096
+MOST_KNOWN_GRAMS = 10_000
 MOST_BITS = 63
 MOST_PARTS = 32
 

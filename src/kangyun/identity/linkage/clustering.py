@@ -111,11 +111,13 @@ def cluster(
 
 def united(records: Iterable[Record]) -> Record:
     """Returns everything known of several records as one: what a resident is scored by."""
-    fields: dict[str, dict[str, None]] = {}
+    fields: dict[str, tuple[str, ...]] = {}
     for record in records:
         for field, values in record.items():
-            fields.setdefault(field, {}).update(dict.fromkeys(values))
-    return {field: tuple(values) for field, values in fields.items()}
+            known = fields.setdefault(field, values)
+            if known != values:
+                fields[field] = (*known, *(value for value in values if value not in known))
+    return fields
 
 
 def _order(pair: Scored) -> tuple[float, int, int]:
