@@ -9,19 +9,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from kangyun.cli.commands.options import By, Data, DryRun
+
 Kind = Literal["institutions", "departments", "maps"]
-Data = Annotated[Path | None, typer.Option("--data", help="数据文件夹 | Data folder", metavar="DIR")]
-By = Annotated[
-    str,
-    typer.Option(
-        "--by",
-        metavar="NAME",
-        help="由谁：在册人员的登录名或引用 | By whom: sign-in name or reference of registered staff",
-    ),
-]
 ListFile = Annotated[Path, typer.Argument(metavar="FILE", help="名单（Excel 或 CSV）| The list")]
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="新的 .xlsx 文件 | A new .xlsx file")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="试运行，不写入 | Write nothing")]
 On = Annotated[str | None, typer.Option("--on", metavar="DAY", help="哪一天，如 2020-06-01 | On which day")]
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from kangyun.base.errors import Invalid
+from kangyun.cli.commands.options import Data
 
-Data = Annotated[Path | None, typer.Option("--data", help="数据文件夹 | Data folder", metavar="DIR")]
 From = Annotated[
     Path | None,
     typer.Option("--from", metavar="DIR", help="备份文件夹，默认 KANGYUN_BACKUP_FOLDER | Folder of the backups"),
