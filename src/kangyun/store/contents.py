@@ -21,17 +21,17 @@ import asyncpg
 
 from kangyun.base.errors import RuleBroken
 from kangyun.fhir import Resource
+from kangyun.store import holders
 from kangyun.store.batch import Change
 from kangyun.store.bundles import entries_here
+from kangyun.store.holders import TYPE
 from kangyun.store.index import Indexer, Target
 from kangyun.store.interactions import Operation, Plan
 from kangyun.store.labelling import Labelling
 from kangyun.store.model import Envelope
 from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.references import local_target, relative
-from kangyun.store.visible import visible
 
-TYPE = "Binary"
 # A text without any of these names no content, now or when the full URLs of its transaction are ids.
 _SIGNS = (b"Binary", b"urn:", b"\\u")
 
@@ -186,16 +186,8 @@ class ContentLabels:
         return bool(named_contents(operation.resource, self._bases, text))
 
     async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
-        """Labels what the changes name."""
-        for change in changes:
-            if change.contents:
-                lifted = self._labelling.lifted
-                about = [change.res], sorted(change.contents), self._labelling.sticky | lifted, lifted
-                await connection.execute(_ADD, *about)
-
-
-_ADD = f"""
-UPDATE resource AS t SET labels = (t.labels & ~$4::int8) | (n.labels & $3::int8)
-FROM (SELECT r.labels FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible("r")}) AS n
-WHERE t.res = ANY ($2::int8[]) AND t.labels <> (t.labels & ~$4::int8) | (n.labels & $3::int8)
-"""
+        """Notes what the changes name, and labels it."""
+        held = [(content, change.res) for change in changes for content in change.contents]
+        if held:
+            await holders.note(connection, held)
+            await holders.carry(connection, {holder for _, holder in held}, self._labelling)

@@ -26,6 +26,7 @@ import asyncpg
 
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.paths import types_at
+from kangyun.store import holders
 from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
@@ -143,6 +144,7 @@ async def remove(
     """
     found = [row[0] for row in await connection.fetch(_KEYS, patients, keys)]
     await connection.execute("DELETE FROM data_key WHERE id = ANY ($1::int4[])", found)
+    await holders.forget(connection, list(resources))
     versions = 0
     for segment, some in await _by_segment(connection, resources):
         await connection.execute(_DELETE_RESOURCES.format(n=segment), some)

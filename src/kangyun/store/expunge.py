@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pgproto.pgproto import UUID
 
+from kangyun.store import holders
 from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
@@ -112,6 +113,7 @@ class Expunger:
         await self._forget_names(connection, names)
         await self._forget_terms(connection, versions)
         if whole:
+            await holders.forget(connection, whole)
             await self._also(connection, whole)
         patients = {row["patient"] for row in chunk.rows if row["patient"] is not None}
         await connection.execute(AUDIT, *audit, sorted(patients))

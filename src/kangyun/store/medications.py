@@ -14,6 +14,7 @@ from operator import or_
 
 import asyncpg
 
+from kangyun.store import holders
 from kangyun.store.batch import Change
 from kangyun.store.index import Indexer
 from kangyun.store.interactions import Operation
@@ -70,13 +71,14 @@ class MedicationLabels:
         return operation.resource is None or bool(labels_of(operation.resource, labelling) & labelling.sticky)
 
     async def follow(self, connection: asyncpg.Connection, changes: Sequence[Change], envelope: Envelope) -> None:
-        """Labels what refers to these Medications."""
+        """Labels what refers to these Medications, and the contents of that."""
         written = [change.res for change in changes if change.type == TYPE]
         for row in await connection.fetch(_LABELS, written) if written else ():
             labels = row["labels"] & self._indexer.labelling.sticky
             if labels:
                 tokens = [row["res"] ^ salt for salt in salts(self._indexer)]
-                await connection.execute(_ADD, tokens, labels)
+                labelled = await connection.fetch(_ADD, tokens, labels)
+                await holders.carry(connection, [one["res"] for one in labelled], self._indexer.labelling)
 
 
 def salts(indexer: Indexer) -> list[int]:
@@ -96,7 +98,7 @@ _LABELS = f"SELECT r.res, r.labels FROM resource AS r WHERE r.res = ANY ($1::int
 _ADD = f"""
 UPDATE resource AS t SET labels = t.labels | $2
 FROM (SELECT r.res FROM resource AS r WHERE r.tok && $1::int8[] AND (r.labels & $2) <> $2 AND {visible("r")}) AS n
-WHERE t.res = n.res
+WHERE t.res = n.res RETURNING t.res
 """
 _TOKENS = f"""
 INSERT INTO label_token (token, labels)

@@ -13,8 +13,9 @@ import asyncpg
 
 from kangyun.database.pool import Pool
 from kangyun.fhir.references import references
-from kangyun.store import rows
+from kangyun.store import holders, rows
 from kangyun.store.bundles import named_patients
+from kangyun.store.contents import named_contents
 from kangyun.store.index import Indexer, IndexRow, News, Target
 from kangyun.store.model import Stored
 from kangyun.store.reader import Name, Reader
@@ -95,6 +96,19 @@ class Reindexer:
         targets = await self._targets(connection, stored)
         news = News()
         indexed = [(one, self._indexer.row(one.resource, one.res, targets, news)) for one in stored]
+        held = await self._held(connection, stored)
+        async with connection.transaction():
+            done: int = await self._write(connection, stored, indexed, news)
+            if held:
+                await holders.note_old(connection, held)
+                await holders.carry(connection, {holder for _, holder in held}, self._indexer.labelling)
+        self._indexer.learn(news)
+        return done
+
+    async def _write(
+        self, connection: asyncpg.Connection, stored: Sequence[Stored], indexed: Sequence[tuple[Stored, IndexRow]],
+        news: News,
+    ) -> int:  # fmt: skip
         done: int = await connection.fetchval(
             _REINDEX,
             self._registry.edition,
@@ -108,8 +122,16 @@ class Reindexer:
             [rows.quantity_row(one.res, *v) for one, row in indexed for v in row.quantities],
             [rows.string_row(one.res, *v) for one, row in indexed for v in row.strings],
         )
-        self._indexer.learn(news)
         return done
+
+    async def _held(self, connection: asyncpg.Connection, stored: Sequence[Stored]) -> list[tuple[int, int]]:
+        """Returns (content, holder) of what they name: contents have the labels of what holds them."""
+        named = [(name, one.res) for one in stored for name in named_contents(one.resource, self._bases, one.rest)]
+        res_of = self._reader.ids.res_of
+        chosen = {name for name, _ in named if res_of(name[1]) is None}
+        known = await self._reader.names(connection, list(chosen)) if chosen else {}
+        contents = [(res_of(name[1]) or known.get(name), holder) for name, holder in named]
+        return [(content, holder) for content, holder in contents if content is not None]
 
     def _row(self, one: Stored, row: IndexRow) -> bytes:
         # The institution is not the index's: the statement leaves it as it is. Labels it only adds to.

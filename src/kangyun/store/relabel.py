@@ -2,7 +2,7 @@
 
 A resource keeps what it was labelled before and gets what the new rules say: the stricter of both. What has no label at
 all (from before there were labels) is seen by nobody until it has one. Bodies are not opened: the rules know types, and
-codes and texts that are terms of the index.
+codes and texts that are terms of the index. Contents get what their holders get, in the same transaction.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ import asyncpg
 
 from kangyun.database.pool import Pool
 from kangyun.fhir.search.words import words
+from kangyun.store import holders
 from kangyun.store.index import Indexer
 from kangyun.store.labelling import Labelling
 from kangyun.store.medications import add_tokens
@@ -48,8 +49,9 @@ class Relabeller:
             )
         done = 0
         for low in range(0, last + 1, CHUNK):
-            async with self._pool.connection() as connection:
+            async with self._pool.connection() as connection, connection.transaction():
                 count = await connection.execute(_LABEL, low, low + CHUNK, self.types)
+                await holders.carry_within(connection, low, low + CHUNK, self._labelling)
             done += int(count.rpartition(" ")[2])
             if tell is not None:
                 await tell(min(low + CHUNK, last))

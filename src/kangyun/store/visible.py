@@ -126,9 +126,17 @@ def versions(version: str, alias: str, sight: Sight = EVERYTHING) -> str:
 
 
 def labels_by_rule(alias: str, types: str) -> str:
-    """Returns an expression for what the rules in force say of a row: by its type, and by `label_token`."""
+    """Returns an expression for what the rules in force say of a row: by its type, and by `label_token`.
+
+    Of a content, by the tokens of what holds it.
+    """
     said = f"(SELECT bit_or(x.labels) FROM label_token AS x WHERE x.token = ANY ({alias}.tok))"
-    return f"({types})[{alias}.type] | coalesce({said}, 0)"
+    held = (
+        "(SELECT bit_or(x.labels) FROM held_content AS c JOIN resource AS h ON h.res = c.holder "
+        f"JOIN label_token AS x ON x.token = ANY (h.tok) WHERE c.content = {alias}.res)"
+    )
+    of_content = f"CASE WHEN {alias}.type = {TYPE_NUMBERS['Binary']} THEN coalesce({held}, 0) ELSE 0 END"
+    return f"({types})[{alias}.type] | coalesce({said}, 0) | {of_content}"
 
 
 def own_patients(sight: Sight) -> str:
