@@ -1,4 +1,4 @@
-"""Contents have the labels of what holds them, however these come: by new rules, by hand, by a reindexing."""
+"""Contents are whose they are named for and have the labels of what holds them, however and whenever these come."""
 
 import asyncio
 
@@ -6,7 +6,8 @@ import pytest
 
 from kangyun.access.labels import read_labels, shipped
 from kangyun.access.labels.following import Following, begun, keep_labelled
-from kangyun.base.errors import NotFound
+from kangyun.base.errors import NotFound, RuleBroken
+from kangyun.store.holders import missing
 from kangyun.store.relabel import Relabeller
 from kangyun.store.types import TYPE_NUMBERS
 
@@ -121,3 +122,38 @@ async def test_a_reindexing_finds_what_holds_contents_from_before(stored, writte
     assert "psychiatry" in await labels()
     async with platform.pool.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM held_content") == 1
+
+
+# --- who brings in a whole record names content before it comes
+
+
+@pytest.fixture
+async def named(written):
+    """A report of something sensitive that names content which is not there; the patient is not there either."""
+    return await written(report(code="B20"))
+
+
+async def test_content_that_comes_later_is_whose_it_was_named_for(named, written, labels, opened, platform):
+    async with platform.pool.connection() as connection:
+        assert await missing(connection) == 1
+    stored = await written(PDF)
+    assert stored.resource["securityContext"] == {"reference": "Patient/a-zhang"}
+    assert stored.patient == named.patient
+    assert await labels() >= {"hiv", "level-5"}
+    async with platform.pool.connection() as connection:
+        assert await missing(connection) == 0
+
+
+async def test_it_comes_to_nobody_else(named, written):
+    with pytest.raises(RuleBroken, match="content-whose"):
+        await written(PDF | {"securityContext": {"reference": "Patient/a-li"}})
+
+
+async def test_it_is_not_named_for_two(named, written):
+    with pytest.raises(RuleBroken, match="content-whose"):
+        await written(report("a-other", subject={"reference": "Patient/a-li"}))
+
+
+async def test_nothing_comes_under_an_id_that_the_server_gives(named, written, platform):
+    with pytest.raises(RuleBroken, match="content-whose"):
+        await written(report("a-other", url=f"Binary/{platform.gate.store.ids.id_of(1 << 30)}"))

@@ -3,10 +3,14 @@
 What is about a patient names its content by a url (`Attachment.url`) or a Reference. The content is the same
 patient's: a Binary of no patient that the writer's institution has written is given the patient as its
 `securityContext`, in the same transaction, as a version under the patient's key; so consents, erasures and the trail
-reach it as anything else. Refused is what names content that is not there (but of who brings in a whole record), of
-somebody else, or of nobody and another institution: content comes first, or in the same transaction. A Binary stays
-its patient's. It has the sensitive labels of what names it (`ContentLabels`); they stay, but for what is lifted where
-it was set.
+reach it as anything else. Refused is what names content that is not there, of somebody else, or of nobody and another
+institution: content comes first, or in the same transaction. A Binary stays its patient's. It has the sensitive labels
+of what names it (`ContentLabels`); they stay, but for what is lifted where it was set.
+
+Who brings in a whole record does so in the order in which it comes: he may name content that is still to come, under
+an id that is not the server's to give. It is noted (`holders`), is the patient's from then on, and has his key and the
+labels when it comes; named for two patients it is refused as above. What comes in the very moment in which it is named
+may miss both until what names it is written again.
 
 Not looked at: what names content that is kept elsewhere, and what is about nobody.
 
@@ -21,10 +25,11 @@ import asyncpg
 
 from kangyun.base.errors import RuleBroken
 from kangyun.fhir import Resource
+from kangyun.fhir.references import references
 from kangyun.store import holders
 from kangyun.store.batch import Change
 from kangyun.store.bundles import entries_here
-from kangyun.store.holders import TYPE
+from kangyun.store.holders import TYPE, Awaited
 from kangyun.store.index import Indexer, Target
 from kangyun.store.interactions import Operation, Plan
 from kangyun.store.labelling import Labelling
@@ -69,18 +74,24 @@ class Contents:
         self._bases = bases
         self._here = {plan.id: plan for plan in self._plans if plan.operation.type == TYPE}
         self._found: dict[Name, Current] = {}
+        self._coming: dict[Name, int] = {}
+        self._awaited: dict[int, Awaited] = {}
         self._added: dict[str, Plan] = {}
 
     async def settle(self, reader: Reader, connection: asyncpg.Connection) -> list[Plan]:
         """Says of each content whose it is; returns what is to be written besides. Raises RuleBroken."""
         for plan in self._here.values():
             self._keep(plan)
+        await self._take_awaited(reader, connection)
         naming = [(plan, names) for plan in self._plans if plan.resource is not None and (names := self._names(plan))]
         wanted = {name for _, names in naming for name in names if name[1] not in self._here}
         if wanted:
             # Content need not be in scope for who writes what names it.
             sight = replace(self._envelope.sight, types=None, narrowed=())
             self._found = await reader.locate(connection, sorted(wanted), sight)
+        if self._envelope.is_migration:
+            self._coming = {name: res for name in wanted if (res := self._number(reader, name)) is not None}
+            self._awaited |= await holders.awaited(connection, self._coming.values())
         for plan, names in naming:
             self._settle(plan, names)
         return list(self._added.values())
@@ -106,10 +117,10 @@ class Contents:
             return
         before = named_contents(plan.old, self._bases) if plan.old is not None else []
         for name in names:
-            res = self._given(name, row.patient)
+            res = self._given(name, row.patient) or self._expected(name, row.patient)
             if res is not None:
                 plan.contents.add(res)
-            elif self._is_there(name) or not (name in before or self._is_migration):
+            elif self._is_there(name) or name not in before:
                 raise RuleBroken("store.content-whose", at=plan.operation.at)
 
     def _given(self, name: Name, patient: int | None) -> int | None:
@@ -138,10 +149,40 @@ class Contents:
             current is not None and current.stored is not None and not current.stored.deleted
         )
 
-    @property
-    def _is_migration(self) -> bool:
-        """Whether he writes who brings in a whole record, in the order in which it comes: content may be missing."""
-        return self._envelope.writes_all and self._envelope.sight.everything
+    def _number(self, reader: Reader, name: Name) -> int | None:
+        """Returns the `res` under which a content may still come, None where it has, or its id is ours to give."""
+        current, res = self._found.get(name), self._targets.get("/".join(name))
+        was_there = current is not None and (current.stored is not None or current.erased)
+        is_free = not was_there and reader.ids.res_of(name[1]) is None
+        return res if is_free and isinstance(res, int) else None
+
+    def _expected(self, name: Name, patient: int | None) -> int | None:
+        """Returns the `res` of a content that is still to come and is the patient's then, None where it cannot be."""
+        res = self._coming.get(name)
+        if res is None or patient is None:
+            return None
+        return res if self._awaited.setdefault(res, Awaited(patient)).patient == patient else None
+
+    async def _take_awaited(self, reader: Reader, connection: asyncpg.Connection) -> None:
+        """Gives Binaries that were named before they came to whom they were named for."""
+        come = {plan.res: plan for plan in self._here.values() if plan.current is not None and plan.old is None}
+        for res, one in (await holders.awaited(connection, come)).items():
+            plan, text = come[res], await self._text_in(reader, connection, one)
+            if plan.resource is None or text is None:
+                continue
+            self._targets[text] = one.patient
+            plan.resource = {"securityContext": {"reference": text}} | plan.resource
+            if patient_of(plan.resource, self._targets) != one.patient:
+                raise RuleBroken("store.content-whose", at=plan.operation.at)
+
+    async def _text_in(self, reader: Reader, connection: asyncpg.Connection, one: Awaited) -> str | None:
+        """Returns the reference to a Patient, who may be still to come, in what is about him."""
+        holder = await reader.of_number(connection, one.holder)
+        links = references(holder.resource, holder.rest) if holder is not None else []
+        named = {name for link in links if (name := local_target(relative(link["reference"], self._bases)))}
+        chosen = await reader.names(connection, list(named))
+        found = (name for name in named if one.patient in (chosen.get(name), reader.ids.res_of(name[1])))
+        return next(("/".join(name) for name in found), None)
 
     def _text(self, patient: int) -> str:
         """Returns a reference to a Patient, which is here or is referred to."""

@@ -5,6 +5,7 @@ what, and notes it; whoever changes labels of what may hold contents calls `carr
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import asyncpg
 
@@ -14,6 +15,13 @@ from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import visible
 
 TYPE = "Binary"
+
+
+class Awaited(NamedTuple):
+    """Whose a content will be, and what is about him and has named it; 0 for what is being written."""
+
+    patient: int
+    holder: int = 0
 
 
 async def note(connection: asyncpg.Connection, held: Iterable[tuple[int, int]]) -> None:
@@ -45,10 +53,10 @@ async def labels_awaited(
     return {row["content"]: row["labels"] for row in rows}
 
 
-async def patients_awaiting(connection: asyncpg.Connection, contents: Collection[int]) -> dict[int, int]:
+async def awaited(connection: asyncpg.Connection, contents: Collection[int]) -> dict[int, Awaited]:
     """Returns, by the `res` of contents that have not come yet, whose they will be."""
-    rows = await connection.fetch(_PATIENTS, list(contents)) if contents else []
-    return {row["content"]: row["patient"] for row in rows}
+    rows = await connection.fetch(_AWAITED, list(contents)) if contents else []
+    return {row["content"]: Awaited(row["patient"], row["holder"]) for row in rows}
 
 
 async def forget(connection: asyncpg.Connection, gone: Sequence[int]) -> None:
@@ -103,12 +111,12 @@ SELECT c.content, bit_or(h.labels & $2::int8) AS labels
 FROM held_content AS c JOIN resource AS h ON h.res = c.holder AND {visible("h")}
 WHERE c.content = ANY ($1::int8[]) GROUP BY c.content
 """
-_PATIENTS = f"""
-SELECT c.content, min(h.patient) AS patient
+_AWAITED = f"""
+SELECT DISTINCT ON (c.content) c.content, h.patient, h.res AS holder
 FROM held_content AS c JOIN resource AS h ON h.res = c.holder AND {visible("h")}
-WHERE c.content = ANY ($1::int8[]) AND h.patient IS NOT NULL
+WHERE c.content = ANY ($1::int8[]) AND h.patient IS NOT NULL AND NOT h.deleted
     AND NOT EXISTS (SELECT FROM resource AS b WHERE b.res = c.content AND {visible("b")})
-GROUP BY c.content
+ORDER BY c.content, h.res
 """
 _MISSING = f"""
 SELECT count(DISTINCT c.content) FROM held_content AS c

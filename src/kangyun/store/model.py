@@ -61,6 +61,11 @@ class Envelope:
         """Whether it is told that something was erased under an id: not under one that only another may choose."""
         return self.writes_all or self.may_choose(id_) or bool(_GIVEN.fullmatch(id_))
 
+    @property
+    def is_migration(self) -> bool:
+        """Whether he writes who brings in a whole record, in the order in which it comes."""
+        return self.writes_all and self.sight.everything
+
     def outcome(self, made: bytes) -> int:
         """HTTP status for the audit row: by what was made, where that is all that was asked for; 200 for many."""
         return _OUTCOMES.get((self.action, made), 200)

@@ -30,7 +30,7 @@ from kangyun.fhir.json import canonical
 from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE, Batch, Change
 from kangyun.store.bundles import named_patients
-from kangyun.store.contents import Contents
+from kangyun.store.contents import Contents, named_contents
 from kangyun.store.index import Indexer, IndexRow
 from kangyun.store.interactions import ANY_VERSION, Done, Operation, Plan, Status
 from kangyun.store.linking import Linker
@@ -85,7 +85,7 @@ class Run:
     async def find(self, locate: Locate, connection: asyncpg.Connection | None = None) -> None:
         """Finds out which resource each operation is about. Conditions ask for the connection that holds the locks."""
         await self._find_targets(locate, connection)
-        if not (self.envelope.writes_all and self.envelope.sight.everything):
+        if not self.envelope.is_migration:
             for plan in self._plans:
                 await self._refuse_others(plan, connection)
         await self._settle_ids()
@@ -336,6 +336,10 @@ class Run:
                 links = plan.operation.links
                 plan.links = references(plan.resource, plan.operation.text) if links is None else links
             plan.links = plan.links + named_patients(plan.resource, self._parts.bases)
+            if self.envelope.is_migration and b"Binary" in (plan.operation.text or b"Binary"):
+                # Content that is still to come is given its number now.
+                named = named_contents(plan.resource, self._parts.bases)
+                plan.links += [{"reference": "/".join(name)} for name in named]
 
     def _patched(self, plan: Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
         new = patch(old)

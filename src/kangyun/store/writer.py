@@ -13,6 +13,7 @@ import asyncpg
 
 from kangyun.base.errors import Gone
 from kangyun.store.batch import Batch, Change, Stale
+from kangyun.store.holders import labels_awaited
 from kangyun.store.index import Indexer, News
 from kangyun.store.keys import KeyRing
 from kangyun.store.medications import inherited
@@ -55,6 +56,7 @@ class Writer:
         # While this is prepared, others may learn of a newer edition.
         batch = Batch(self._indexer, self._keys, envelope, self.edition)
         labels = await inherited(connection, changes, self._indexer.labelling)
+        labels |= await labels_awaited(connection, changes, self._indexer.labelling)
         await batch.prepare(connection, changes, names, labels)
         return batch
 

@@ -11,7 +11,7 @@ from kangyun.access.subscriptions import table
 from kangyun.cli.doctor.findings import Finding, good, note
 from kangyun.cli.speech import speak
 from kangyun.database import jobs
-from kangyun.store import building, feed
+from kangyun.store import building, feed, holders
 from kangyun.store.feed import Change, Parked
 from kangyun.store.ids import IdPermutation
 from kangyun.store.keys import KeyRing
@@ -42,6 +42,8 @@ async def examine(connection: asyncpg.Connection, keys: KeyRing | None) -> Async
     failed = await jobs.failed(connection)
     said = [f"{job.kind} {job.id} ({_reason(job)})" for job in failed[:MOST_NAMED]]
     yield note("failed", count=len(failed), which=_listed(said, len(failed))) if failed else good("nothing-failed")
+    awaited = await holders.missing(connection)
+    yield note("contents-missing", count=awaited) if awaited else good("contents-there")
 
 
 async def _event(connection: asyncpg.Connection, reader: Reader | None, one: Parked) -> str:
