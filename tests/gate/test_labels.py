@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+from functools import reduce
 
 import pytest
 
 from kangyun.access.labels import labels_of, read_labels, shipped
 from kangyun.access.labels.following import Following, begun, keep_labelled
 from kangyun.base.errors import Invalid, NotFound
+from kangyun.fhir.definitions import definitions
 from kangyun.store.relabel import Relabeller
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
@@ -134,6 +136,56 @@ async def test_what_no_search_reads_is_labelled_too(somebody, written, labelled)
         "subject": {"reference": "Patient/zhang"}, "medicationReference": {"reference": "#m"},
     }  # fmt: skip
     assert "psychiatry" in await labelled(await written(request))
+
+
+def paper(**said):
+    attachment = {"attachment": {"url": "http://elsewhere.example/x"} | said.pop("attachment", {})}
+    return {"resourceType": "DocumentReference", "status": "current", "content": [attachment]} | said
+
+
+@pytest.mark.parametrize(
+    ("made", "label"),
+    [
+        (paper(description="心理咨询记录"), "psychiatry"),
+        (paper(attachment={"title": "HIV 初筛报告.pdf"}), "hiv"),
+        ({"resourceType": "List", "status": "current", "mode": "working", "title": "戒毒随访"}, "substance"),
+        (
+            {"resourceType": "CarePlan", "status": "active", "intent": "plan", "description": "胚胎移植后"},
+            "reproduction",
+        ),
+        (
+            {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"},
+             "reasonCode": [{"text": "梅毒复查"}]},
+            "sexual",
+        ),
+        ({"resourceType": "CareTeam", "contained": [{"resourceType": "List", "id": "l", "status": "current",
+          "mode": "working", "title": "亲子鉴定"}]}, "genetics"),
+    ],
+)  # fmt: skip
+async def test_titles_are_read(somebody, written, labelled, made, label):
+    assert label in await labelled(await written(made | {"subject": {"reference": "Patient/zhang"}}))
+
+
+@pytest.mark.parametrize("title", ["慢性病随访", "hearing aids", "乙肝疫苗接种告知", "心理健康", "x"])
+async def test_titles_that_say_nothing_sensitive(somebody, written, labelled, title):
+    stored = await written(paper(description=title) | {"subject": {"reference": "Patient/zhang"}})
+    assert await labelled(stored) == {"medical", "level-4"}
+
+
+def test_words_for_titles_are_not_looked_for_elsewhere():
+    assert shipped().of_text("心理咨询") == 0
+    assert "psychiatry" in shipped().names(shipped().of_title("心理咨询"))
+
+
+@pytest.mark.parametrize(("type_", "path"), [(one, path) for one, paths in shipped().titles.items() for path in paths])
+def test_titles_are_elements_of_text(type_, path):
+    types = definitions().types
+    assert reduce(lambda here, name: types[here].elements[name].type, path, type_) in {"string", "markdown"}
+
+
+def test_a_title_of_a_type_that_there_is_not_is_refused():
+    with pytest.raises(Invalid, match=r"labels\.type"):
+        read_labels(_shipped_text().replace('"List.title"', '"Lists.title"', 1))
 
 
 PSYCHOSIS = {"coding": [{"system": ICD, "code": "F20.0"}]}

@@ -3,11 +3,12 @@
 The rules are given (`Labelling`, as `access.labels` reads them); this is the one place that says where they look:
 at each `code` with its `system` (a Coding, a Quantity), at each `display` (of a Coding, with a code or without, and of
 a Reference), and at the text of a CodeableConcept, wherever they stand: in extensions, in what is contained, in the
-entries of a Bundle. Not at elements that are a bare code, whose values are FHIR's own (a status, a category `food`) or
-the name of a definition; nor at the labels of which the provisions of a Consent speak.
+entries of a Bundle. And at the elements of plain text that the rules name by type (`titles`). Not at elements that are
+a bare code, whose values are FHIR's own (a status, a category `food`) or the name of a definition; nor at the labels of
+which the provisions of a Consent speak.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from kangyun.fhir import Resource
@@ -22,8 +23,12 @@ class Labelling(Protocol):
 
     parameters: the search parameters by whose terms resources are labelled anew when the rules change.
     sticky: what stays although the newest version would not have it. lifted: what does not, though it is sensitive.
-    texts: whose words bring a label.
+    texts: whose words bring a label. titles: by type, the paths of elements whose plain text is looked at.
     """
+
+    @property
+    def titles(self) -> Mapping[str, Sequence[tuple[str, ...]]]: ...
+    def of_title(self, text: str) -> int: ...
 
     @property
     def texts(self) -> Sequence[str]: ...
@@ -48,9 +53,13 @@ class OneLabel:
     sticky = 0
     lifted = 0
     texts: tuple[str, ...] = ()
+    titles: Mapping[str, Sequence[tuple[str, ...]]] = {}
 
     def of_type(self, type_: str) -> int:
         return 1
+
+    def of_title(self, text: str) -> int:
+        return 0
 
     def of_code(self, system: str | None, code: str | None) -> int:
         return 0
@@ -79,9 +88,23 @@ def labels_of(resource: Resource, labelling: Labelling) -> int:
             found |= of_code(node.get("system"), code)
         if "display" in node and type(display := node["display"]) is str and not _is_of_patient(node):
             found |= of_text(display)
+        if "resourceType" in node:
+            for path in labelling.titles.get(node["resourceType"], ()):
+                for title in _at(node, path):
+                    found |= labelling.of_title(title)
         if "text" in node and type(text := node["text"]) is str and node.keys() <= _CONCEPT:
             found |= of_text(text)
     return found
+
+
+def _at(node: Any, path: Sequence[str]) -> Iterator[str]:
+    """Yields the texts at a path, of each of what is repeated."""
+    for one in node if type(node) is list else (node,):
+        if not path:
+            if type(one) is str:
+                yield one
+        elif type(one) is dict and path[0] in one:
+            yield from _at(one[path[0]], path[1:])
 
 
 def _without_labels(provision: Any) -> Any:

@@ -1,10 +1,10 @@
 """Security labels: which a resource gets when it is written, by the rules of `data/labels.toml` and by hand.
 
 Pure: a type, a code or a text in, a mask out. `store.labelling` asks, and says where in a resource it looks. A label is
-a bit of `resource.labels`; a resource has a category, a level, and what is sensitive about it. What no code, no display
-and no text of a coded element says (free text of a note) is not seen by rules. A code of a system that no rule knows is
-read as a text as well: hospitals call their tests TPPA. What it does not say by itself a region says of it, code by
-code (`labels-local.csv`).
+a bit of `resource.labels`; a resource has a category, a level, and what is sensitive. What no code, no display,
+no text of a coded element and no title (`[looked-at] texts`) says (free text of a note) is not seen by rules. A code of
+a system that no rule knows is read as a text as well: hospitals call their tests TPPA. What it does not say by itself a
+region says of it, code by code (`labels-local.csv`).
 
 Source: GB/T 39725-2020, 6.1 categories and 6.2 levels; the sources of the rules stand with them.
 """
@@ -46,13 +46,17 @@ class Label(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Codes of a group of systems that begin so, or texts that have these words, get the label."""
+    """Codes of a group of systems that begin so, or texts that have these words, get the label.
+
+    titles: as words, in titles only.
+    """
 
     label: str
     source: str
     system: str = ""
     codes: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
 
 
 class Local(NamedTuple):
@@ -97,11 +101,14 @@ class Labels:
         self.texts = tuple(text for rule in self.rules for text in rule.words)
         self._codes: dict[str, list[tuple[tuple[str, ...], int]]] = {}
         self._words: list[tuple[frozenset[str], int]] = []
+        self._titled: list[tuple[frozenset[str], int]] = []
+        self.titles = _paths(read["looked-at"].get("texts", ()))
         for rule in self.rules:
             mask = self.with_level(rule.label)
             for system in read[rule.system]["systems"] if rule.system else ():
                 self._codes.setdefault(system.rstrip("/"), []).append((tuple(map(_plain, rule.codes)), mask))
             self._words += [(frozenset(words(text)), mask) for text in rule.words]
+            self._titled += [(frozenset(words(text)), mask) for text in (*rule.words, *rule.titles)]
         self._local: dict[tuple[str, str], int] = {}
         for one in local:
             if one.label not in self.sensitivities:
@@ -161,12 +168,20 @@ class Labels:
                 found |= mask
         return found
 
+    def of_title(self, text: str) -> int:
+        """Returns the labels of a title. It may name a person, so it is not kept in mind."""
+        return _worded(text, self._titled)
+
     def _of_text(self, text: str) -> int:
-        found, has = 0, frozenset(words(text))
-        for wanted, mask in self._words:
-            if wanted <= has:
-                found |= mask
-        return found
+        return _worded(text, self._words)
+
+
+def _worded(text: str, rules: Iterable[tuple[frozenset[str], int]]) -> int:
+    found, has = 0, frozenset(words(text))
+    for wanted, mask in rules:
+        if wanted <= has:
+            found |= mask
+    return found
 
 
 def _plain(code: str) -> str:
@@ -185,6 +200,15 @@ def _types(read: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
         category, _, level = name.rpartition("-")
         for type_ in _known(types):
             found[type_] = (category, int(level))
+    return found
+
+
+def _paths(texts: Iterable[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for text in texts:
+        type_, *path = text.split(".")
+        for known in _known((type_,)):
+            found[known] = (*found.get(known, ()), tuple(path))
     return found
 
 
