@@ -78,3 +78,26 @@ async def test_a_doctor_s_receiver_is_sent_persons_masked(
     told = 2
     await until(was_told)
     assert got[1]["name"] == PATIENT["name"]
+
+
+@pytest.mark.parametrize("payload", [{"payload": "application/fhir+json"}, {}], ids=["whole", "ping"])
+async def test_a_doctor_s_receiver_is_one_that_the_region_has_registered(
+    received, open_client, start_background, tmp_path, payload
+):
+    got, _ = received
+    doctor = await open_client(token=None, demo=True)
+    start_background(demo=True)
+    accounts = json.loads((tmp_path / "demo-sign-ins.json").read_bytes())
+    account = next(one for one in accounts if one["role"] == "doctor")
+    entered = await doctor.post(f"{SITE}/sign-in", json={"user": account["user"], "password": account["password"]})
+    doctor.headers["authorization"] = f"Bearer {entered.json()['access_token']}"
+    channel = {"type": "rest-hook", "endpoint": "https://anywhere.example/hook"} | payload
+    asked = {"status": "requested", "reason": "x", "criteria": "Patient?gender=female", "channel": channel}
+    made = (await doctor.post("Subscription", json={"resourceType": "Subscription"} | asked)).json()
+
+    async def is_refused():
+        stands = (await doctor.get(f"Subscription/{made['id']}")).json()
+        return stands["status"] == "error" and "receivers.toml" in stands["error"]
+
+    await until(is_refused)
+    assert got == []

@@ -29,6 +29,7 @@ from kangyun.access.staff.leavers import Leavers
 from kangyun.access.subscriptions import matching
 from kangyun.access.subscriptions.delivery import Deliverer
 from kangyun.access.subscriptions.matching import Matcher
+from kangyun.access.subscriptions.receivers import read_receivers
 from kangyun.access.trail import sealing
 from kangyun.access.trail.roots import FILE, Roots
 from kangyun.base.errors import Unavailable
@@ -68,7 +69,8 @@ async def work(
             logger.warning("work: the first sign-ins are in %s of the data folder", FIRST_SIGN_INS)
     jobs = worker.keep_running(settings, platform.pool, stop) if jobs_apart else worker.run(settings, stop, None)
     outbound = Outbound(Guard.of(settings.subscription_hosts, "KANGYUN_SUBSCRIPTION_HOSTS"))
-    matcher = Matcher(platform, outbound.guard)
+    receivers = read_receivers(settings.data, outbound.guard.inner)
+    matcher = Matcher(platform, outbound.guard, receivers)
     store = platform.gate.store
     watch = ParameterWatch(platform.pool, store.reader, store.registry, Jobs(platform.pool))
     try:
@@ -97,7 +99,7 @@ async def work(
             group.create_task(merged.follow(stop))
             group.create_task(linkages.tell(platform.gate, stop))
             group.create_task(emergency.tell(platform.gate, stop))
-            group.create_task(Deliverer(platform, outbound).deliver(stop))
+            group.create_task(Deliverer(platform, outbound, receivers).deliver(stop))
             for more in beside:
                 group.create_task(more(platform, stop))
             if platform.people.register is not None:

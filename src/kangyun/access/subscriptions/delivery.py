@@ -22,6 +22,7 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.subscriptions import table
 from kangyun.access.subscriptions.owners import owner_now
+from kangyun.access.subscriptions.receivers import Receivers
 from kangyun.access.subscriptions.rules import (
     ATTEMPTS_IF_REFUSED,
     GIVE_UP_AFTER,
@@ -69,6 +70,7 @@ class Deliverer:
 
     platform: Platform
     outbound: Outbound
+    receivers: Receivers
     _busy: dict[int, "asyncio.Task[None]"] = field(default_factory=dict)
 
     async def deliver(self, stop: asyncio.Event) -> None:
@@ -138,7 +140,7 @@ class Deliverer:
                 return  # What was changed is read anew by the next look.
             one = now
             owner = await owner_now(self.platform, one)
-            if owner is None:
+            if owner is None or not await self._may_call(one, owner, wanted):
                 return
             for delivery in queue:
                 if not await self._deliver_one(one, owner, wanted, delivery):
@@ -146,6 +148,15 @@ class Deliverer:
             if one.told_failing:
                 await self._say(one, "active", None)
                 return
+
+    async def _may_call(self, one: table.Active, owner: Actor, wanted: Wanted) -> bool:
+        """Whether its host is still registered; else it ends."""
+        try:
+            await self.receivers.check(wanted, owner, self.platform.sign_in.applications)
+        except Forbidden as error:
+            await self._end(one, error.issues[0])
+            return False
+        return True
 
     async def _deliver_one(self, one: table.Active, owner: Actor, wanted: Wanted, delivery: table.Delivery) -> bool:
         """Delivers one notification to its owner. Returns whether the next may follow at once."""

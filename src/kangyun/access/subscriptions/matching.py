@@ -15,6 +15,7 @@ from kangyun.access.outbound import Guard
 from kangyun.access.platform import Platform
 from kangyun.access.subscriptions import table
 from kangyun.access.subscriptions.owners import owner_now
+from kangyun.access.subscriptions.receivers import Receivers
 from kangyun.access.subscriptions.rules import Wanted, read_subscription
 from kangyun.access.subscriptions.statuses import ORIGIN, write_status
 from kangyun.base import clock
@@ -42,6 +43,7 @@ class Matcher:
 
     platform: Platform
     guard: Guard
+    receivers: Receivers
     _read: dict[tuple[int, int], Wanted | None] = field(default_factory=dict)
     _edition: int = -1
 
@@ -77,6 +79,10 @@ class Matcher:
             wanted = read_subscription(stored.resource, self.guard, store.zone, store.registry.known)
             if wanted.ends is not None and wanted.ends <= clock.now():
                 raise Invalid("access.subscriptions.end", at="Subscription.end")
+            async with self.platform.pool.connection() as connection:
+                asking = await table.asked_by(connection, stored.res)
+            asking = asking or Actor(event.actor, "", "", event.purpose)
+            await self.receivers.check(wanted, asking, self.platform.sign_in.applications)
         except PlatformError as error:
             await self._remove(change.res)
             await write_status(self.platform.gate, stored.id, stored.version, "error", error.issues[0], event.depth + 1)

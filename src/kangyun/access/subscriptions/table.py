@@ -107,6 +107,12 @@ class Owners:
         await connection.execute(_KEPT, [row["res"] for row in rows], parties)
 
 
+async def asked_by(connection: asyncpg.Connection, res: int) -> Actor | None:
+    """Returns who wrote a Subscription, None of one from before that was kept."""
+    kept = await connection.fetchval("SELECT credential FROM subscription_owner WHERE res = $1", res)
+    return read_credential(kept) if kept else None
+
+
 async def renew(connection: asyncpg.Connection, res: int, version: int, told_failing: bool) -> None:
     """After its status was written by us."""
     await connection.execute(
