@@ -11,6 +11,7 @@ from kangyun.access.alerts.reading import Reading
 from kangyun.access.trail import archive, archiving, sealing
 from kangyun.access.trail.archiving import archive_next
 from kangyun.access.trail.chain import Fault
+from kangyun.access.trail.register_events import verify_events
 from kangyun.access.trail.roots import FILE, Roots
 from kangyun.access.trail.rows import seals
 from kangyun.access.trail.verifying import Progress, verify
@@ -98,6 +99,27 @@ async def test_the_chain_goes_on_and_a_second_part_follows(trail, client, platfo
     assert part.number == 2
     faults, reached = await found(trail, tmp_path)
     assert (faults, reached.archives) == ([], 2)
+
+
+async def test_events_of_the_register_are_held_against_archived_rows(client, platform, trail, tmp_path):
+    identities = platform.sign_in.identities
+    given = {"roles": ["doctor"], "vouched_by": "x", "evidence": "x", "handle": "li"}
+    await identities.admit("staff", "Practitioner/li", "Organization/a", "Li", **given)
+    await trail.execute("SELECT make_log_segment(2)")
+    await trail.execute("SELECT setval('audit_id', $1)", 2 * PARTITION - 2)
+    made = (await client.post("Patient", json=PATIENT)).json()
+    await busy(client, made, 3)
+    await seal_all(trail)
+    await watched(trail, platform)
+    for _ in range(2):
+        assert await archive_next(trail, tmp_path, datetime.now(UTC) + timedelta(days=1)) is not None
+    faults, reached = await found(trail, tmp_path)
+    assert faults == [] and reached.registered
+    assert await trail.fetchval("SELECT count(*) FROM audit WHERE action LIKE 'identity-%'") == 0
+    assert [fault async for fault in verify_events(trail, reached.registered)] == []
+    await trail.execute("UPDATE identity_event SET by = 'Practitioner/other' WHERE by = 'x'")
+    assert {fault.row async for fault in verify_events(trail, reached.registered)} <= dict(reached.registered).keys()
+    assert [fault async for fault in verify_events(trail, reached.registered)] != []
 
 
 async def test_what_is_young_or_not_sealed_stays(trail, tmp_path):

@@ -148,7 +148,7 @@ async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledge
                     faults += 1
                     if faults <= MOST_TOLD:
                         announce(speak(f"cli.audit-{fault.kind}", seal=fault.seal, id=fault.id), style="red")
-            unknown = await _cuts(connection, held) + await _tell_events(connection)
+            unknown = await _cuts(connection, held) + await _tell_events(connection, reached)
             if ledger is not None:
                 of_versions = await _verify_versions(connection, ledger, reached)
         finally:
@@ -173,10 +173,10 @@ async def _verify(database: str, kept: list[Root], archives: Path, ledger: Ledge
     return BROKEN if wrong else WHOLE if compared else NOT_VERIFIED
 
 
-async def _tell_events(connection: asyncpg.Connection) -> int:
-    """Says which events of the register are not what their rows sealed; returns how many."""
+async def _tell_events(connection: asyncpg.Connection, trail: Progress) -> int:
+    """Says which events of the register are not what their rows sealed, archived ones too; returns how many."""
     faults = 0
-    async for fault in verify_events(connection):
+    async for fault in verify_events(connection, trail.registered):
         faults += 1
         if faults <= MOST_TOLD:
             announce(speak("cli.audit-event", id=fault.row, event=fault.event), style="red")

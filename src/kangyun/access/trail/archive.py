@@ -29,8 +29,9 @@ PIECE = 1_000_000  # bytes
 _LENGTH = struct.Struct(">i")
 # Each column of a row's content: the oid of its type, its length, its value. Before them their number.
 _COLUMN = struct.Struct(">ii")
-_COMMIT, _ACTION, _REQUEST, _DIGEST = 3, 6, 11, 13
+_COMMIT, _ACTION, _SHAPE, _REQUEST, _DIGEST = 3, 6, 9, 11, 13
 _EXPUNGE = b"expunge"
+_REGISTER = b"identity-"
 
 
 class Broken(Exception):
@@ -171,6 +172,12 @@ def expunges(found: Sequence[Row]) -> set[str]:
     """Returns the requests of the rows that tell of an expunging. Raises Broken for what is no row's content."""
     likely = [_columns(row.content) for row in found if _EXPUNGE in row.content]
     return {(one[_REQUEST] or b"").decode() for one in likely if one[_ACTION] == _EXPUNGE}
+
+
+def registered(found: Sequence[Row]) -> list[tuple[int, str]]:
+    """Returns number and shape of the rows that tell of the register. Raises Broken for what is no row's content."""
+    likely = [(row.id, _columns(row.content)) for row in found if _REGISTER in row.content]
+    return [(id_, (one[_SHAPE] or b"").decode()) for id_, one in likely if (one[_ACTION] or b"").startswith(_REGISTER)]
 
 
 def _columns(content: bytes) -> list[bytes | None]:

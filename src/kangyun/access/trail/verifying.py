@@ -21,7 +21,7 @@ _COMMITS = "SELECT id, digest FROM commit WHERE id = ANY ($1::int8[])"
 class Progress:
     """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now.
     archives: files that were read through; commits, expunges: how many of their rows are of commits, and the requests
-    of those that tell of an expunging."""
+    of those that tell of an expunging; registered: number and shape of those that tell of the register."""
 
     seals: int = 0
     rows: int = 0
@@ -30,6 +30,7 @@ class Progress:
     archives: int = 0
     commits: int = 0
     expunges: set[str] = field(default_factory=set)
+    registered: list[tuple[int, str]] = field(default_factory=list)
 
 
 async def verify(
@@ -98,6 +99,7 @@ async def _archived(
             if kept.pop(block.seal.number, {block.seal.digest}) != {block.seal.digest}:
                 yield Fault("root-differs", block.seal.number)
             progress.expunges.update(archive.expunges(block.rows))
+            progress.registered += archive.registered(block.rows)
             for row in await _other_commits(connection, block.rows, progress):
                 yield Fault("commit-differs", block.seal.number, row)
             number, before, place = block.seal.number, block.seal.digest, block.seal.last
