@@ -8,9 +8,31 @@ from datetime import UTC, datetime
 import asyncpg
 
 from kangyun.catalog import catalog
+from kangyun.cli.drill import lost_rows
 from kangyun.testing.installation import kangyun
+from kangyun.testing.sequencing import seal_all
 
 PATIENT = {"resourceType": "Patient", "name": [{"text": "演练"}]}
+
+
+async def test_rows_of_the_trail_that_the_backup_has_not_are_counted(client, platform, fresh_database):
+    for _ in range(3):
+        await client.get("Patient?_count=1")
+    restored = await asyncpg.connect(fresh_database)
+    async with platform.pool.connection() as living:
+        await seal_all(living)
+        seal, last = await living.fetchrow("SELECT max(number), (SELECT max(id) FROM audit) FROM audit_seal")
+        for _ in range(2):  # As a backup that has these rows, the first of them not sealed yet, would be read.
+            await client.get("Patient?_count=2")
+        oldest = await living.fetchval("SELECT min(instant) FROM audit WHERE id > $1 + 1", last)
+        await seal_all(living)
+        await restored.execute(f"CREATE TEMP VIEW audit_seal AS SELECT * FROM public.audit_seal WHERE number <= {seal}")
+        await restored.execute(f"CREATE TEMP VIEW audit AS SELECT * FROM public.audit WHERE id <= {last + 1}")
+        assert await lost_rows(restored, living, datetime.now(UTC)) == (seal, 1, oldest)
+        assert await lost_rows(living, living, datetime.now(UTC)) == (
+            *(await living.fetchval("SELECT max(number) FROM audit_seal"), 0, None),
+        )
+    await restored.close()
 
 
 async def test_it_restores_compares_and_measures(new_installation, tmp_path):
@@ -39,6 +61,7 @@ async def test_it_restores_compares_and_measures(new_installation, tmp_path):
     assert told["bodies"] == 11 and told["bodies_differ"] == 0
     assert told["lost"] == 0 and told["rpo"] == 0 and 0 < told["rto"] < 60
     assert told["faults"] == 0 and told["trail_rows"] > 0
+    assert told["lost_rows"] == 0 and told["sealed"] > 0
     assert not (installation.data / "drill").exists()
 
     assert "kangyun_archive_lag_seconds" in installation.metrics

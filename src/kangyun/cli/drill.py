@@ -16,13 +16,16 @@ import asyncpg
 import msgspec
 
 from kangyun.access.recovery import Cut, explained
+from kangyun.access.trail.chain import START
 from kangyun.access.trail.roots import FILE as ROOTS
 from kangyun.access.trail.roots import Roots, standing
+from kangyun.access.trail.rows import BEHIND
 from kangyun.access.trail.verifying import Progress, verify
 from kangyun.base import clock
 from kangyun.base.crypto import sm3
 from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli.audit import archive_folder
 from kangyun.cli.backup import cipher, medium_folder, open_medium, root_file
 from kangyun.cli.folder import holder
 from kangyun.cli.recovering import Wish, recovered
@@ -47,6 +50,18 @@ _LOST = """
 SELECT count(*), min(instant) FROM commit
 WHERE xid >= $1::text::xid8 AND NOT id = ANY ($2::int8[]) AND instant <= $3
 """
+_SEALS = "SELECT number, digest FROM audit_seal ORDER BY number DESC LIMIT 10000"
+_COMMON = """
+SELECT s.number, s.xid, s.id FROM audit_seal AS s
+JOIN unnest($1::int8[], $2::bytea[]) AS r(number, digest) ON r.number = s.number AND r.digest = s.digest
+ORDER BY s.number DESC LIMIT 1
+"""
+_ROWS = f"SELECT a.id, a.instant FROM audit AS a WHERE {BEHIND}"
+_LOST_ROWS = f"""
+SELECT count(*), min(a.instant) FROM audit AS a
+WHERE {BEHIND} AND a.instant <= $3
+    AND (a.id, a.instant) NOT IN (SELECT r.* FROM unnest($4::int8[], $5::timestamptz[]) AS r)
+"""
 _COUNTS = """
 SELECT v.type, count(*) FROM version AS v
 WHERE v.commit IN (SELECT f.commit FROM feed AS f WHERE f.position <= $1) GROUP BY v.type
@@ -58,8 +73,9 @@ WHERE f.position = ANY ($1::int8[]) AND cardinality(c.res) > 0 ORDER BY c.id
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What a drill found. lost: commits that were not in the backup when the drill began. rpo, rto: seconds.
+    """What a drill found. lost: commits that were not in the backup when the drill began, lost_rows: audit rows.
 
+    sealed: the newest seal that both have. rpo: seconds up to then since the oldest of either. rto: seconds.
     compared: whether the living record could be asked. differ: resource types whose numbers of versions are not the
     same, up to the recovery point. bodies: opened on both sides; bodies_differ: of them not the same. faults: of the
     audit trail that was restored.
@@ -73,6 +89,8 @@ class Result(msgspec.Struct, kw_only=True):
     rpo: float | None = None
     rto: float = 0.0
     lost: int | None = None
+    lost_rows: int | None = None
+    sealed: int = 0
     compared: bool = False
     differ: list[str] = []
     bodies: int = 0
@@ -145,7 +163,7 @@ async def _look(settings: Settings, there: Settings, scratch: str, start: _Start
     restored = await asyncpg.connect(scratch)
     living = None
     try:
-        await _look_at_trail(restored, there, result)
+        await _look_at_trail(restored, there, archive_folder(settings), result)
         result.recovered = await restored.fetchval("SELECT max(instant) FROM commit")
         result.position = cut.position
         counts = await _counts(restored, cut.position)
@@ -161,7 +179,9 @@ async def _look(settings: Settings, there: Settings, scratch: str, start: _Start
             await living.close()
 
 
-async def _look_at_trail(restored: asyncpg.Connection, there: Settings, result: Result) -> None:
+async def _look_at_trail(
+    restored: asyncpg.Connection, there: Settings, archives: Path, result: Result
+) -> None:  # fmt: skip
     told, _ = Roots(there.data / ROOTS).read()
     held = standing(told)
     progress = Progress()
@@ -170,7 +190,7 @@ async def _look_at_trail(restored: asyncpg.Connection, there: Settings, result: 
         nonlocal progress
         progress = one
 
-    async for _ in verify(restored, held.roots, tell):
+    async for _ in verify(restored, held.roots, tell, archives):
         result.faults += 1
     for one in held.cuts:
         result.faults += await explained(restored, one.cut) is None
@@ -185,7 +205,9 @@ async def _compare(
     upto = await restored.fetchval(_UPTO)
     ids = [row["id"] for row in await restored.fetch(_LATER, str(upto))]
     lost, oldest = await living.fetchrow(_LOST, str(upto), ids, start.instant)
-    result.lost, result.rpo = lost, max((start.instant - oldest).total_seconds(), 0.0) if oldest else 0.0
+    result.sealed, result.lost_rows, oldest_row = await lost_rows(restored, living, start.instant)
+    result.lost = lost
+    result.rpo = max([0.0, *((start.instant - one).total_seconds() for one in (oldest, oldest_row) if one)])
     # What was expunged or erased here since is still in the backup: fewer here is no fault of it.
     alive = await _counts(living, cut.position)
     result.differ = sorted(
@@ -195,6 +217,22 @@ async def _compare(
     opened = await _open_bodies(there, restored, sample, result)
     here = await _bodies(settings, living, sample, Path(there.root_key))
     result.bodies_differ += sum(body not in (None, opened[place]) for place, body in here.items())
+
+
+async def lost_rows(
+    restored: asyncpg.Connection, living: asyncpg.Connection, until: datetime
+) -> tuple[int, int, datetime | None]:
+    """Returns the newest seal that both have, how many audit rows up to an instant only the living has, and the oldest.
+
+    Rows are looked for behind that seal. Those that the restored record has written since may have the same numbers.
+    """
+    seals = await restored.fetch(_SEALS)
+    common = await living.fetchrow(_COMMON, [row["number"] for row in seals], [row["digest"] for row in seals])
+    number, *place = common if common is not None else (0, *START)
+    kept = await restored.fetch(_ROWS, *place)
+    rows = [row["id"] for row in kept], [row["instant"] for row in kept]
+    count, oldest = await living.fetchrow(_LOST_ROWS, *place, until, *rows)
+    return number, count, oldest
 
 
 async def _counts(connection: asyncpg.Connection, position: int) -> dict[str, int]:
@@ -243,7 +281,7 @@ def _say(result: Result) -> None:
     }  # fmt: skip
     announce(speak("cli.drill-restored", **parameters))
     if result.compared:
-        announce(speak("cli.drill-rpo", rpo=f"{result.rpo:.1f}", lost=result.lost or 0))
+        announce(speak("cli.drill-rpo", rpo=f"{result.rpo:.1f}", lost=result.lost or 0, rows=result.lost_rows or 0))
     else:
         announce(speak("cli.drill-not-compared"), style="yellow")
     for type_ in result.differ:
