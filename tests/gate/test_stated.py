@@ -7,8 +7,11 @@ import pytest
 
 from kangyun.access.identities.model import Proxy
 from kangyun.access.policy import FILE, shipped_text
+from kangyun.access.relations import whom
+from kangyun.access.relations.whom import by_identifier
 from kangyun.access.residents.bindings import Handle, bindings_of
 from kangyun.access.residents.entry import ONESELF
+from kangyun.base.errors import NotFound
 from kangyun.testing.linking import link
 from kangyun.testing.provider import PASSWORD, SITE
 
@@ -118,6 +121,32 @@ async def test_the_code_that_a_resident_shows_opens_the_record_to_one_person_onc
     assert {float(row["h"]) for row in hours} == {2.0}
     await at.ran("UPDATE disclosure SET high = now()")
     assert await at.seen("wang") == []
+
+
+async def institution_of(platform, reference):
+    async with platform.pool.connection() as connection:
+        return await connection.fetchval("SELECT id FROM institution WHERE reference = $1", reference)
+
+
+async def numbered(written, institution, count, system="urn:many"):
+    """Registers so many persons with one number."""
+    for nth in range(count):
+        about = patient(f"{institution}-many-{nth}") | {"identifier": [{"system": system, "value": "1"}]}
+        yield await written(about, f"Organization/{institution}")
+
+
+async def test_all_registrations_that_have_a_number_are_looked_at(at, written, platform, monkeypatch):
+    own = [one async for one in numbered(written, "b", 1)]
+    others = [one async for one in numbered(written, "a", 60)]
+    store, house = platform.gate.store, await institution_of(platform, "Organization/b")
+    assert (await by_identifier(store, "urn:many|1", house)).numbers == [own[0].res]
+    async with platform.pool.connection() as connection:
+        for one in [*own, *others]:
+            await link(connection, one.res, own[0].res)
+    assert len((await by_identifier(store, "urn:many|1", house)).numbers) == 61
+    monkeypatch.setattr(whom, "MOST", 60)
+    with pytest.raises(NotFound):
+        await by_identifier(store, "urn:many|1", house)
 
 
 async def test_digits_open_beside_an_identifier_and_are_guessed_five_times_at_most(at):

@@ -14,13 +14,14 @@ from kangyun.access.messages.senders import Channel
 from kangyun.access.opened import written_by
 from kangyun.access.record import Record
 from kangyun.access.relations import stated
-from kangyun.access.relations.whom import MOST, Resident, by_id, by_identifier
+from kangyun.access.relations.whom import Resident, by_id, by_identifier
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, NotFound, RuleBroken
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import bounds
 
 OLD = "old"
+MOST = 50  # registrations that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,15 @@ async def by_issuer(record: Record, issuer: str, named: Named) -> Shown | None:
 
 
 async def found(record: Record, named: Named) -> tuple[str, ...]:
-    """Returns the registrations that have one of these identifiers, of those that the caller sees. It opens nothing."""
+    """Returns the registrations that have one of these identifiers, of those that the caller sees. It opens nothing.
+
+    Raises RuleBroken where he sees more of them than can be looked at.
+    """
     pairs = [("identifier", ",".join(named.identifiers)), ("_count", str(MOST))]
-    matches = (await record.search(await record.read_query("Patient", pairs, strict=True))).matches
+    page = await record.search(await record.read_query("Patient", pairs, strict=True))
+    if page.next is not None:
+        raise RuleBroken("access.apps.too-many-registrations", most=MOST)
+    matches = page.matches
     # What is shown may be masked; whether a number is in use is asked of what stands.
     located = await record.store.finder.locate([("Patient", one.id) for one in matches], record.sight)
     standing = [one.stored for one in located.values() if one.stored is not None and not one.stored.deleted]
@@ -113,10 +120,12 @@ async def found(record: Record, named: Named) -> tuple[str, ...]:
 
 
 async def _seen(record: Record, done: stated.Opened) -> Shown | None:
-    ids = ",".join(done.resident.ids[:MOST])
-    page = await record.search(await record.read_query("Patient", [("_id", ids), ("_count", str(MOST))], strict=True))
-    seen = tuple(sorted(one.id for one in page.matches))
-    return Shown(seen, done.ground, done.ends) if seen else None
+    seen: list[str] = []
+    for begin in range(0, len(done.resident.ids), MOST):
+        pairs = [("_id", ",".join(done.resident.ids[begin : begin + MOST])), ("_count", str(MOST))]
+        page = await record.search(await record.read_query("Patient", pairs, strict=True))
+        seen += (one.id for one in page.matches)
+    return Shown(tuple(sorted(seen)), done.ground, done.ends) if seen else None
 
 
 def is_in_use(resource: Resource, identifier: str, now: datetime, zone: tzinfo) -> bool:

@@ -1,7 +1,8 @@
 """Which resident is meant by an identifier or an id: all registrations of one person, or nobody.
 
 Several registrations that are no one's together are two persons to us; then the one counts that the asking institution
-itself has registered. What is found is shown to nobody by this.
+itself has registered. All that have a number are looked at, in one statement; a number that more than `MOST` have
+(000000) is nobody's. What is found is shown to nobody by this.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from kangyun.access.events.rows import standing
 from kangyun.base.errors import Invalid, NotFound
 from kangyun.store.model import Stored
 from kangyun.store.store import Store
-from kangyun.store.visible import visible
+from kangyun.store.visible import EVERYTHING, visible
 
-MOST = 50  # registrations with one number
+MOST = 10_000  # registrations with one number
 LONGEST = 200  # characters
 _RESERVED = frozenset(",$\\\0")
 
@@ -49,9 +50,8 @@ async def by_identifier(store: Store, identifier: str, institution: int, *, own:
         raise Invalid("access.relations.identifier", at="identifier")
     async with store.pool.connection() as connection:
         query = await store.read_query("Patient", [("identifier", identifier)], strict=True)
-        ids = await store.searcher.matches(connection, "Patient", query.node, MOST)
-        located = await store.reader.locate(connection, [("Patient", id_) for id_ in ids])
-        return await _one(connection, store, [one.res for one in located.values()], institution, own=own)
+        found = await store.searcher.residents(connection, query, query.node, MOST, EVERYTHING)
+        return await _one(connection, store, sorted(found or ()), institution, own=own)
 
 
 async def by_id(store: Store, id_: str) -> Resident:
