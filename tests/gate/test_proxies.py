@@ -1,9 +1,14 @@
 """Who acts for somebody else, by a proxy that names what he may see."""
 
+from datetime import timedelta
+
 import pytest
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.identities.model import Proxy
+from kangyun.access.residents.bindings import Handle, bindings_of
+from kangyun.base import clock
+from kangyun.testing.linking import link
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 PASSWORD = "Correct-horse-7"
@@ -60,3 +65,46 @@ async def test_a_proxy_that_names_labels_shows_nothing_with_any_other(platform, 
 async def test_of_several_proxies_the_narrowest_counts_for_all(platform, zhang, seen_by):
     narrow = ~platform.gate.labels.mask("psychiatry")
     assert await seen_by(Proxy("a-zhang", "GUARD"), Proxy("a-wang", "GUARD", narrow)) == ["a-pneumonia"]
+
+
+@pytest.fixture
+async def linked(platform, zhang, written):
+    """Another registration, linked with the one that a proxy names: what is known of it is known of Zhang."""
+    other = await written({"resourceType": "Patient", "id": "b-zhang"}, "Organization/b")
+    asthma = condition("b-asthma", "J45.9") | {"subject": {"reference": "Patient/b-zhang"}}
+    await written(asthma, "Organization/b")
+    async with platform.pool.connection() as connection:
+        current = await platform.gate.store.reader.locate(connection, [("Patient", "a-zhang")])
+        one = current["Patient", "a-zhang"].res
+        await link(connection, one, one)
+        await link(connection, other.res, one)
+
+
+@pytest.fixture
+def bind(platform):
+    """Binds a telephone to registrations, whose linked ones open so many days from now; None: not at all."""
+
+    async def bound(days, *patients):
+        bindings = bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger)
+        whole = clock.now() + timedelta(days=days) if days is not None else None
+        await bindings.bind(Handle("phone", "13800000001"), patients, "test", whole=whole)
+
+    return bound
+
+
+FIRST, ALL = ["a-pneumonia", "a-psychosis"], ["a-pneumonia", "a-psychosis", "b-asthma"]
+
+
+async def test_a_guardian_whose_admission_vouched_for_the_ward_sees_what_is_linked(linked, seen_by):
+    assert await seen_by(Proxy("a-zhang", "GUARD")) == ALL
+
+
+@pytest.mark.parametrize(("days", "seen"), [(None, FIRST), (7, FIRST), (-1, ALL)])
+async def test_he_sees_no_more_than_a_ward_who_has_proven_a_part(linked, seen_by, bind, days, seen):
+    await bind(days, "a-zhang")
+    assert await seen_by(Proxy("a-zhang", "GUARD")) == seen
+
+
+async def test_of_several_wards_the_least_proven_counts_for_all(linked, seen_by, bind):
+    await bind(None, "a-wang")
+    assert await seen_by(Proxy("a-zhang", "GUARD"), Proxy("a-wang", "GUARD")) == FIRST

@@ -3,6 +3,10 @@
 A resident who came in by a telephone has proven the registrations in which it stands, and no others of what the index
 says is his: whoever registers a stranger's number with a telephone of his own gets what he wrote, and no more. Where a
 desk has seen the card, the others follow when its days are over (`access.residents`).
+
+A guardian sees no more of a ward than the ward himself would: where a telephone is bound to the registration that his
+proxy names, the others follow for him when they do for the ward. Where none is, whoever admitted him has vouched for
+whose it is, as of a resident who was let in by them.
 """
 
 import time
@@ -48,6 +52,9 @@ async def acting_for(connection: asyncpg.Connection, identity: int, role: str, r
         if reference.startswith("Patient/"):
             good.insert(0, reference.partition("/")[2])
         alone = bool(await connection.fetchval(_ALONE, good))
+    elif good:
+        # A sight is alone for all of them: of several wards the least proven counts.
+        alone = bool(await connection.fetchval(_ALONE_OF_ONE, good))
     return For(tuple(dict.fromkeys(good)), hidden, alone, min(changes, default=FOREVER))
 
 
@@ -64,4 +71,10 @@ WHERE identity = $1 AND taken IS NULL AND (ends IS NULL OR ends > clock_timestam
 _ALONE = """
 SELECT NOT bool_or(coalesce(whole <= clock_timestamp(), false)) FROM resident_binding
 WHERE ended IS NULL AND patients && $1::text[]
+"""
+_ALONE_OF_ONE = """
+SELECT EXISTS (SELECT FROM unnest($1::text[]) AS w(patient) WHERE (
+    SELECT NOT bool_or(coalesce(b.whole <= clock_timestamp(), false)) FROM resident_binding AS b
+    WHERE b.ended IS NULL AND b.patients @> ARRAY[w.patient]
+))
 """
