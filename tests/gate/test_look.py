@@ -380,10 +380,35 @@ async def test_nothing_of_a_request_becomes_a_header(visited):
         assert "set-cookie" not in answer.headers
 
 
+def _plain(page):
+    """A page without what is of its session."""
+    body = page.text.partition('<div class="watermark"')[0]
+    return page.status_code, re.sub(r"(value|action)=\"[^\"]{20,}\"", "", body), len(page.content)
+
+
+STATED = [
+    ("card", {"code": "12345678"}, "授权码不正确"),
+    ("ask-word", {}, "没有"),
+    ("emergency", {"reason": "x"}, "请写明理由"),
+]
+
+
 @pytest.mark.parametrize("identifier", ["urn:test|nobody", "urn:card|", "urn:test|a-zhang,urn:test|b-zhang"])
-async def test_a_resident_who_is_not_there_is_not_found(visited, identifier):
-    _, _, page = await visited.looked(patient=identifier)
-    assert page.status_code == 404
+async def test_who_has_no_reason_is_not_told_whether_there_is_such_a_resident(hospital, identifier):
+    await hospital.ran("UPDATE resident_binding SET ended = now()")
+    there, nobody = await hospital.looked(), await hospital.looked(patient=identifier)
+    assert _plain(nobody[-1]) == _plain(there[-1])
+    assert nobody[-1].status_code == 403
+    for do, given, told in STATED:
+        one, other = [await state(*looked, do, **given) for looked in (there, nobody)]
+        assert _plain(one) == _plain(other)
+        assert told in other.text, other.text
+    assert not await hospital.ran("SELECT 1 FROM broken_glass")
+
+
+async def test_an_emergency_of_nobody_is_said(hospital):
+    page = await state(*await hospital.looked(patient="urn:test|nobody"), "emergency", reason="昏迷，需了解用药史")
+    assert page.status_code == 403
     assert "未找到" in page.text
 
 

@@ -90,12 +90,8 @@ class LookPage:
         told = escape(say(issue.text, self.language, issue.parameters))
         return self._response(f'<p class="error" role="alert">{told}</p>', status)
 
-    def not_found(self) -> Response:
-        """Nobody, or not surely one person, has the number."""
-        return self._response(f'<p class="told" role="status">{self.say("not-found")}</p>', 404)
-
     def closed(self, offered: Sequence[str], *, error: str, challenge: str) -> Response:
-        """There is such a resident, and no reason to look."""
+        """There is no reason to look at such a resident, or none: which of them is not told."""
         body = f'{_error(error)}<p class="told" role="status">{self.say("closed")}</p>'
         return self._response(body + self._reasons(offered, challenge), 403)
 

@@ -11,7 +11,7 @@ leaves a row at the door; who looks leaves one in their own name for each thing 
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -28,7 +28,7 @@ from kangyun.access.relations import emergency, stated
 from kangyun.access.relations.whom import Resident, by_identifier
 from kangyun.access.watermark import watermark
 from kangyun.base import clock
-from kangyun.base.errors import Forbidden, Invalid, NotFound, PlatformError, SignInNeeded
+from kangyun.base.errors import Forbidden, Invalid, NotFound, PlatformError, RuleBroken, SignInNeeded
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import say
 from kangyun.web.exchange import NotAllowed
@@ -196,11 +196,9 @@ async def _page(looking: _Looking, session: Session, cookie: str, *, error: str 
     if resident is not None:
         confined = await looking.record(_confined(session.actor, resident))
         standing = await standing_grounds(confined, resident)
-    if resident is None:
-        await record.leave_row(ACTION, 404, [])
-        response = page.not_found()
-    elif standing is None:
-        await record.leave_row(ACTION, 403, resident.numbers)
+    if resident is None or standing is None:
+        # Who has no reason is not told whether there is such a resident; the row knows.
+        await record.leave_row(ACTION, 403, resident.numbers if resident is not None else [])
         response = page.closed(_offered(record), error=error, challenge=challenge)
     else:
         confined = await looking.record(_confined(session.actor, resident), standing.way)
@@ -220,10 +218,10 @@ async def _state(looking: _Looking) -> Response:
         raise Forbidden("web.look.wrong-mark")
     record = await looking.record(session.actor)
     resident = await _resident(record, session)
-    if resident is None:
-        raise NotFound("web.look.not-found")
     challenge = form.get("challenge", "")
     try:
+        if resident is None:
+            raise await _of_nobody(record, form)
         match form.get("do"):
             case "card":
                 await stated.open_by_code(record, form.get("code", ""), resident)
@@ -241,13 +239,30 @@ async def _state(looking: _Looking) -> Response:
             case _:
                 raise Invalid("web.look.wrong-form")
     except PlatformError as error:
-        await record.refuse(ACTION, status_of(error), resident.numbers)
+        await record.refuse(ACTION, status_of(error), resident.numbers if resident is not None else [])
         issue = error.issues[0]
         told = say(issue.text, looking.page.language, issue.parameters)
         return await _page(looking, session, cookie, error=told, challenge=challenge)
     response = RedirectResponse(f"/look/{session.id}", 303, NO_STORE)
     looking.keep(response, session.id, cookie)
     return response
+
+
+async def _of_nobody(record: Record, form: Mapping[str, str]) -> PlatformError:
+    """Returns what a reason to look at nobody is refused by: a wrong code, no telephone. Raises as reasons do."""
+    match form.get("do"):
+        case "card" | "word" as ground:
+            stated.ground_of(record, ground)
+            return Forbidden("access.relations.wrong-code")
+        case "ask-word":
+            stated.ground_of(record, stated.WORD)
+            return RuleBroken("access.relations.no-telephone")
+        case "emergency":
+            emergency.may_break(await record.gate.open(replace(record.actor, client=""), record.circumstances))
+            emergency.checked_reason(form.get("reason", ""))
+            return NotFound("web.look.not-found")
+        case _:
+            return Invalid("web.look.wrong-form")
 
 
 def _confined(actor: Actor, resident: Resident) -> Actor:
