@@ -26,7 +26,7 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.residents import Arrived, Unbound
-from kangyun.access.residents.entrance import DESK_MINUTES
+from kangyun.access.residents.entrance import DESK_MINUTES, SERVICE
 from kangyun.base.errors import Invalid, Malformed, NotSupported, PlatformError, TooLong, Unavailable
 from kangyun.base.statuses import status_of
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
@@ -66,6 +66,8 @@ async def _answered(platform: Platform, request: Request, path: str, step: Step)
         await platform.door.turn_away(about, status_of(error))
         raise
     if isinstance(done, Unbound):
+        if done.former and platform.people.entry is not None:
+            await platform.people.entry.end(done.former, SERVICE.reference)
         done = {"ticket": done.ticket}
     return JSONResponse(done, headers={"cache-control": "no-store"})
 

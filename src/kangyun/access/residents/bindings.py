@@ -87,6 +87,11 @@ class Bindings:
         async with self.pool.connection() as connection:
             return bool(await connection.fetchval(_IS_WHOLE, list(patients)))
 
+    async def is_by_desk(self, handle: Handle) -> bool:
+        """Whether a desk has bound a handle, and not who holds it by himself."""
+        async with self.pool.connection() as connection:
+            return bool(await connection.fetchval(_BY_DESK, handle.channel, self._digest(handle)))
+
     async def residents(self, patients: list[int]) -> list[int]:
         """Returns whose registrations these are by the index, all named by their internal numbers."""
         async with self.pool.connection() as connection:
@@ -138,6 +143,9 @@ def bindings_of(pool: Pool, keys: KeyRing, ledger: Ledger, addresses: Addresses 
 
 
 _FIND = "SELECT id, patients FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL"
+_BY_DESK = """
+SELECT bound_by NOT LIKE 'Patient/%' FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL
+"""
 _BIND = "INSERT INTO resident_binding (channel, handle, patients, bound_by, whole) VALUES ($1, $2, $3, $4, $5)"
 _OWN = "SELECT res FROM resource WHERE res = ANY ($1::int8[]) AND institution = $2"
 _ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtext('resident_binding'))"

@@ -50,9 +50,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """Somebody who is not bound yet: with the ticket they say who they are."""
+    """Somebody who is not bound yet: with the ticket they say who they are.
+
+    former: Patients to which they were, until it was found just now that these do not bear it out any more.
+    """
 
     ticket: str
+    former: tuple[str, ...] = ()
 
 
 class _Ticket(msgspec.Struct, frozen=True):
@@ -209,11 +213,34 @@ class Residents:
 
     async def _arrived(self, handle: Handle) -> Arrived | Unbound:
         patients = await self._bindings.patients(handle)
+        former: tuple[str, ...] = ()
+        if patients and not await self._borne_out(handle, patients):
+            ended = await self._bindings.end(patients, SERVICE.reference)
+            former, patients = tuple(sorted({*patients, *(one for each in ended for one in each)})), ()
         if patients:
             patients += await self._widened(handle, patients)
             return Arrived(patients, _factors(handle), f"Patient/{patients[0]}")
         ticket = _Ticket(handle.channel, handle.value, time.time() + TICKET_LASTS)
-        return Unbound(self._sealer.seal(msgspec.json.encode(ticket), _TICKET).hex())
+        return Unbound(self._sealer.seal(msgspec.json.encode(ticket), _TICKET).hex(), former)
+
+    async def _borne_out(self, handle: Handle, patients: tuple[str, ...]) -> bool:
+        """Whether the registrations that somebody has bound without a desk have had one telephone to this day.
+
+        Where an institution takes down another, for who stands before it, whoever was there first is not believed.
+        """
+        if await self._bindings.is_by_desk(handle):
+            return True
+        reader = self._gate.store.reader
+        async with self._gate.store.pool.connection() as connection:
+            located = await reader.locate(connection, [("Patient", id_) for id_ in patients])
+            for one in [one for one in located.values() if one.stored is not None]:
+                history = await instance_history(
+                    connection, reader, one.res, count=MOST_VERSIONS, since=None, during=None, place=None
+                )  # fmt: skip
+                found = {frozenset(phones_of(each.resource)) for each in history.entries if not each.deleted}
+                if len(found) > 1 or (handle.channel == "phone" and found - {frozenset({handle.value})}):
+                    return False
+        return True
 
     def _opened(self, ticket: object) -> Handle:
         try:

@@ -1,5 +1,6 @@
 """What the index links to a resident's registrations opens to who has proven that it is his, and to nobody before."""
 
+import asyncio
 import json
 
 import asyncpg
@@ -102,6 +103,29 @@ async def test_by_telephone_only_what_it_stands_in_is_open(region):
     for path in ("Patient/b", "Patient/c", "Patient/b/$everything", "Patient/b/_history"):
         assert (await region.nobody.get(path, headers=headers)).status_code == 404
     assert (await region.nobody.get("Patient/a/$everything", headers=headers)).json()["total"] == 1
+
+
+async def test_who_came_first_is_out_when_the_institution_takes_down_another_telephone(region):
+    """Somebody had himself registered by a stranger's number; later the stranger comes there himself."""
+    await region.write(registration("a", PHONE))
+    headers = await region.by_telephone()
+    assert await region.seen(headers) == ["a"]
+    (await region.administrator.put("Patient/a", json=registration("a", OTHER))).raise_for_status()
+    told = (await region.post("sign-in", **await region.proof(PHONE))).json()
+    assert "access_token" not in told
+    async with asyncio.timeout(20):  # Within a second: processes look for revocations.
+        while (await region.nobody.get("Patient/a", headers=headers)).status_code != 401:
+            await asyncio.sleep(0.1)
+    await region.pass_days(8)
+    given = {"ticket": told["ticket"], "name": "张三", "number": NUMBER}
+    assert (await region.post("bind", **given)).status_code == 403
+
+
+async def test_whom_a_desk_has_bound_stays_so_whatever_telephone_is_written(region):
+    await region.write(registration("h-c", NEW), by=region.registrar)
+    await region.at_desk(NEW)
+    (await region.registrar.put("Patient/h-c", json=registration("h-c", OTHER))).raise_for_status()
+    assert await region.seen(await region.by_telephone(NEW)) == ["h-c"]
 
 
 async def test_what_comes_later_opens_where_the_telephone_has_stood_a_week(region):
