@@ -21,7 +21,9 @@ from kangyun.cli.audit import archive_trail, verify_trail
 from kangyun.testing.sequencing import seal_all
 
 PATIENT = {"resourceType": "Patient"}
-YEAR_AGO = "UPDATE audit SET instant = instant - interval '400 days'"
+YEAR_AGO = "".join(
+    f"UPDATE {table} SET instant = instant - interval '400 days';" for table in ("audit", "commit", "version")
+)
 PARTITION = 8_388_608
 LONG_AGO = datetime.now(UTC) - timedelta(days=200)
 

@@ -103,7 +103,8 @@ async def test_a_commit_that_nobody_audited_is_told(record):
         "INSERT INTO commit SELECT nextval('commit_id'), xid, instant, institution, historic, depth, actor, purpose, "
         "origin, request, '{}', '{}', digest FROM commit LIMIT 1"
     )
-    assert (await found(record))[0] == [VersionFault("commits-inserted", 1)]
+    number = await record.fetchval("SELECT max(id) FROM commit")
+    assert (await found(record))[0] == [VersionFault("version-missing", number), VersionFault("commits-inserted", 1)]
 
 
 async def test_what_the_ledger_says_was_erased_is_no_fault(record):
@@ -156,3 +157,64 @@ async def test_after_an_erasure_what_is_left_is_proved(client, platform, record,
     faults, seen = await found(record, erased_resources(ledger))
     assert (faults, seen.gone, seen.unproven) == ([], 1, 0)
     assert (await found(record))[0] != []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["instant = instant - interval '1 year'", "actor = 'Practitioner/wang'", "purpose = 'X'", "institution = 9"],
+)
+async def test_who_wrote_a_commit_and_when_is_what_its_row_says(record, change):
+    commit, *_ = await commit_of(record, b"u")
+    await record.execute(f"UPDATE commit SET {change} WHERE id = $1", commit)
+    await record.execute("UPDATE version AS v SET instant = c.instant FROM commit AS c WHERE c.id = v.commit")
+    assert (await found(record))[0] == [VersionFault("commit-changed", commit)]
+
+
+async def test_a_commit_that_says_it_wrote_nothing_is_named(record):
+    commit, res, version = await commit_of(record, b"u")
+    await record.execute("DELETE FROM version WHERE res = $1 AND version = $2", res, version)
+    await record.execute("UPDATE commit SET res = '{}', versions = '{}' WHERE id = $1", commit)
+    assert (await found(record))[0] == [VersionFault("version-missing", commit)]
+
+
+@pytest.mark.parametrize("outcome", [200, 403])
+async def test_the_row_of_another_expunging_hides_nothing(record, outcome):
+    """Nor does a note in the database that it went with that."""
+    commit, res, version = await commit_of(record, b"u")
+    await record.execute(
+        "INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients) "
+        "VALUES (now(), 1, $1, 'expunge', 'Device/administrator', 'SYSADMIN', '', '', 'r', '{}')", outcome,
+    )  # fmt: skip
+    await seal_all(record)
+    await record.execute("DELETE FROM version WHERE res = $1 AND version = $2", res, version)
+    await record.execute("INSERT INTO expunged VALUES ($1, $2, now(), 'r')", res, version)
+    assert (await found(record))[0] == [VersionFault("version-missing", commit, res, version)]
+
+
+async def test_what_came_back_after_it_was_expunged_is_no_fault(client, record):
+    """It has a first version twice, of which one is gone."""
+    about = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    named = {"resourceType": "Device", "id": "x-device"}
+    (await client.put("Device/x-device", json=named)).raise_for_status()
+    (await client.post("Observation", json=about | {"device": {"reference": "Device/x-device"}})).raise_for_status()
+    order = {"resourceType": "Parameters", "parameter": [{"name": "expungeEverything", "valueBoolean": True}]}
+    (await client.post("Device/x-device/$expunge", json=order)).raise_for_status()
+    (await client.put("Device/x-device", json=named)).raise_for_status()
+    await seal_all(record)
+    faults, seen = await found(record)
+    assert (faults, seen.gone) == ([], 1)
+    await record.execute("DELETE FROM version WHERE commit = (SELECT max(commit) FROM version)")
+    assert [fault.kind for fault in (await found(record))[0]] == ["version-missing"]
+
+
+async def test_a_key_that_was_destroyed_is_told_whatever_the_database_says_of_an_erasure(record):
+    """The versions are there, and nobody can read them any more."""
+    commit, res, version = await commit_of(record, b"u")
+    key = await record.fetchval("SELECT key FROM version WHERE res = $1 AND version = $2", res, version)
+    await record.execute("DELETE FROM data_key WHERE id = $1", key)
+    await record.execute(
+        "INSERT INTO erasure (request, ledger, patients, keys, resources, versions) "
+        "VALUES ('r', 1, $1, $2, 0, 0)", [res], [key],
+    )  # fmt: skip
+    faults, _ = await found(record)
+    assert VersionFault("version-changed", commit, res, version) in faults

@@ -9,7 +9,7 @@ Source: GB/T 32905-2016 (SM3)
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kangyun.base.crypto import sm3
@@ -17,6 +17,9 @@ from kangyun.base.crypto.digests import DIGEST_BYTES
 
 EDITION = b"\x02"
 _FIRST, _SECOND = struct.Struct(">qiq"), struct.Struct(">qiqhc")
+_GONE = struct.Struct(">qqi")
+Place = tuple[int, int, int]
+"""Where a version stood: the commit that wrote it, its resource, its number."""
 
 
 class Written(NamedTuple):
@@ -46,3 +49,15 @@ def proves(digest: bytes, written: Sequence[Written]) -> bool:
     for one in written:
         parts += (_FIRST.pack(*one[:3]), one.body)
     return digest == sm3(*parts)
+
+
+def told_gone(gone: Iterable[Place]) -> bytes:
+    """Returns what the audit row of an expunging says of the versions that went, 20 bytes each."""
+    return b"".join(_GONE.pack(*one) for one in gone)
+
+
+def gone_by(told: bytes) -> Iterator[Place]:
+    """Gives the versions that a row of `told_gone` names. Raises ValueError for what is none."""
+    if len(told) % _GONE.size:
+        raise ValueError(len(told))
+    return _GONE.iter_unpack(told)

@@ -3,7 +3,8 @@
 Removed are the bodies, the index rows, names that nothing refers to, and the codes that are noted in clear when no
 resource has them. The audit stays, and so do the commits: `expunged` notes which of their versions are gone, and by
 which request. Data keys stay, because processes hold them and would go on sealing with one that no row has. Copies
-outside of the database (exports, backups) are not reached.
+outside of the database (exports, backups) are not reached. The audit row of each chunk names, by internal numbers, the
+versions that went with it: what is missing besides was removed by somebody else.
 
 It works in chunks, each a transaction of its own: what was removed when it stops is removed.
 """
@@ -17,6 +18,7 @@ from asyncpg.pgproto.pgproto import UUID
 
 from kangyun.store import holders
 from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.digests import told_gone
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
 from kangyun.store.model import Stored
@@ -116,7 +118,8 @@ class Expunger:
             await holders.forget(connection, whole)
             await self._also(connection, whole)
         patients = {row["patient"] for row in chunk.rows if row["patient"] is not None}
-        await connection.execute(AUDIT, *audit, sorted(patients))
+        told = told_gone((row["commit"], row["res"], row["version"]) for row in gone)
+        await connection.execute(_TELL, *audit, sorted(patients), told)
         removed.versions += len(versions)
         removed.resources += len(whole)
         removed.patients |= patients
@@ -164,7 +167,7 @@ WITH gone AS (
     DELETE FROM version AS v USING resource AS r
     WHERE v.res = ANY ($1::int8[]) AND r.res = v.res AND (v.res = ANY ($2::int8[]) OR v.version < r.version)
         AND {visible("r")}
-    RETURNING v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body
+    RETURNING v.commit, v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body
 ), noted AS (
     INSERT INTO expunged (res, version, instant, request)
     SELECT res, version, clock_timestamp(), $3 FROM gone ON CONFLICT DO NOTHING
@@ -188,4 +191,8 @@ UPDATE term AS t SET code = NULL WHERE t.token = ANY ($1::int8[]) AND t.code IS 
 AUDIT = """
 INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+_TELL = """
+INSERT INTO audit (instant, institution, outcome, action, actor, purpose, shape, source, request, patients, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """

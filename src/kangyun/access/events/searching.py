@@ -9,6 +9,7 @@ from kangyun.access.events.registered import Registered, registered
 from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes
 from kangyun.access.events.rows import COLUMNS, JOINED, Seen, names, opened_detail, told
 from kangyun.access.events.showing import event
+from kangyun.access.events.words import EXTERNAL
 from kangyun.access.record import Page, Query, Record, Stored
 from kangyun.access.trail.archiving import archived_before
 from kangyun.base import clock
@@ -137,6 +138,6 @@ def _resource(
 ) -> Resource:
     """As it was sent, where it happened elsewhere and names nothing that is not to be named; else made of the row."""
     whole = knows_all_types(record.actor)
-    if row.detail is not None and whole and (own is None or own >= set(row.patients)):
+    if row.origin == EXTERNAL and row.detail is not None and whole and (own is None or own >= set(row.patients)):
         return opened_detail(record.store.keys, row)
     return event(row, named, own, whole=whole, known=known)

@@ -13,13 +13,15 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import zstandard
 from cryptography.hazmat.primitives import hashes
 
 from kangyun.access.trail.chain import Place, Row, Seal
+from kangyun.store.digests import Place as Gone
+from kangyun.store.digests import gone_by
 
 FORM = "kangyun trail 1"
 FOLDER = Path("trail") / "archive"
@@ -32,6 +34,8 @@ _COLUMN = struct.Struct(">ii")
 _COMMIT, _ACTION, _SHAPE, _REQUEST, _DIGEST = 3, 6, 9, 11, 13
 _EXPUNGE = b"expunge"
 _REGISTER = b"identity-"
+_INSTANT, _COMMIT, _INSTITUTION, _OUTCOME, _ACTION, _ACTOR, _PURPOSE, _DIGEST, _DETAIL = 2, 3, 4, 5, 6, 7, 8, 13, 19
+_EXPUNGE, _DONE = b"expunge", 200
 
 
 class Broken(Exception):
@@ -53,6 +57,17 @@ class Head:
     number: int
     first_seal: int
     before: bytes
+
+
+class Told(NamedTuple):
+    """What a row says of the commit that it is of. instant: microseconds since the year 2000, as the server has it."""
+
+    commit: int
+    instant: int
+    institution: int
+    actor: str
+    purpose: str
+    digest: bytes
 
 
 class Writing:
@@ -148,30 +163,32 @@ def _block(frame: Any) -> Block:
     return Block(Seal(number, Place(xid, id_), ids, marks, body, digest), [Row(*row) for row in rows])
 
 
-def commit_of(content: bytes) -> tuple[int, bytes] | None:
-    """Returns the commit of a row and the digest of what it wrote, None where the row is of no commit.
+def told_of(content: bytes) -> Told | None:
+    """Returns what a row says of the commit that it is of, None where it is of none.
 
     Raises Broken for what is no row's content.
     """
-    place, found = _LENGTH.size, b""
-    try:
-        for column in range(_DIGEST + 1):
-            _, length = _COLUMN.unpack_from(content, place)
-            value = content[place + _COLUMN.size : place + _COLUMN.size + max(length, 0)]
-            if column == _COMMIT:
-                if length < 0:
-                    return None
-                found = value
-            place += _COLUMN.size + max(length, 0)
-    except struct.error as error:
-        raise Broken from error
-    return int.from_bytes(found, "big", signed=True), value
+    columns = _columns(content)
+    if columns[_COMMIT] is None:
+        return None
+    commit, instant, institution = (_number(columns[place]) for place in (_COMMIT, _INSTANT, _INSTITUTION))
+    actor, purpose = ((columns[place] or b"").decode() for place in (_ACTOR, _PURPOSE))
+    return Told(commit, instant, institution, actor, purpose, columns[_DIGEST] or b"")
 
 
-def expunges(found: Sequence[Row]) -> set[str]:
-    """Returns the requests of the rows that tell of an expunging. Raises Broken for what is no row's content."""
-    likely = [_columns(row.content) for row in found if _EXPUNGE in row.content]
-    return {(one[_REQUEST] or b"").decode() for one in likely if one[_ACTION] == _EXPUNGE}
+def expunged(found: Sequence[Row]) -> Iterator[Gone]:
+    """Gives the versions that rows say were expunged. Raises Broken for what is no row's content."""
+    for columns in [_columns(row.content) for row in found if _EXPUNGE in row.content]:
+        done = columns[_ACTION] == _EXPUNGE and _number(columns[_OUTCOME]) == _DONE
+        if done and len(columns) > _DETAIL:
+            try:
+                yield from gone_by(columns[_DETAIL] or b"")
+            except ValueError as error:
+                raise Broken from error
+
+
+def _number(column: bytes | None) -> int:
+    return int.from_bytes(column or b"", "big", signed=True)
 
 
 def registered(found: Sequence[Row]) -> list[tuple[int, str]]:
@@ -181,14 +198,17 @@ def registered(found: Sequence[Row]) -> list[tuple[int, str]]:
 
 
 def _columns(content: bytes) -> list[bytes | None]:
-    """Returns the columns up to the digest, as the server sent them."""
-    place, found = _LENGTH.size, []
+    """Returns the columns of a row, as the server sent them."""
+    place, found = _LENGTH.size, list[bytes | None]()
     try:
-        for _ in range(_DIGEST + 1):
+        (count,) = _LENGTH.unpack_from(content)
+        for _ in range(count):
             _, length = _COLUMN.unpack_from(content, place)
             place += _COLUMN.size
             found.append(None if length < 0 else content[place : place + length])
             place += max(length, 0)
     except struct.error as error:
         raise Broken from error
+    if len(found) <= _DIGEST:
+        raise Broken
     return found

@@ -9,12 +9,17 @@ import asyncpg
 from kangyun.access.trail import archive, rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Fault, Place, Row, faults
 from kangyun.access.trail.roots import Root
+from kangyun.store.digests import Place as Gone
 
 AT_ONCE = 20  # seals whose rows are read together
 _ARCHIVES = "SELECT number, first_seal, last_seal, xid, id, rows, seal, file, digest FROM audit_archive ORDER BY number"
 # Rows where all stand in an archive: somebody put them there.
 _EARLIER = f"SELECT min(a.id) FROM audit AS a WHERE NOT ({rows.BEHIND}) AND EXISTS (SELECT FROM audit_archive)"
-_COMMITS = "SELECT id, digest FROM commit WHERE id = ANY ($1::int8[])"
+_COMMITS = """
+SELECT id, (extract(epoch FROM instant - timestamptz '2000-01-01 00:00:00Z') * 1000000)::int8, institution, actor,
+    purpose, digest
+FROM commit WHERE id = ANY ($1::int8[])
+"""
 
 
 @dataclass(slots=True)
@@ -22,6 +27,8 @@ class Progress:
     """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now.
     archives: files that were read through; commits, expunges: how many of their rows are of commits, and the requests
     of those that tell of an expunging; registered: number and shape of those that tell of the register."""
+    archives: files that were read through; commits: how many of their rows are of commits; expunged: the versions that
+    went by what their rows say."""
 
     seals: int = 0
     rows: int = 0
@@ -31,6 +38,7 @@ class Progress:
     commits: int = 0
     expunges: set[str] = field(default_factory=set)
     registered: list[tuple[int, str]] = field(default_factory=list)
+    expunged: set[Gone] = field(default_factory=set)
 
 
 async def verify(
@@ -100,6 +108,7 @@ async def _archived(
                 yield Fault("root-differs", block.seal.number)
             progress.expunges.update(archive.expunges(block.rows))
             progress.registered += archive.registered(block.rows)
+            progress.expunged.update(archive.expunged(block.rows))
             for row in await _other_commits(connection, block.rows, progress):
                 yield Fault("commit-differs", block.seal.number, row)
             number, before, place = block.seal.number, block.seal.digest, block.seal.last
@@ -121,11 +130,11 @@ async def _archived(
 
 
 async def _other_commits(connection: asyncpg.Connection, found: Iterable[Row], progress: Progress) -> list[int]:
-    """Returns the rows whose commit does not say any more that it wrote what they were sealed with."""
-    commits = {row.id: one for row in found if (one := archive.commit_of(row.content)) is not None}
+    """Returns the rows whose commit does not say any more who wrote what they were sealed with, and when."""
+    commits = {row.id: told for row in found if (told := archive.told_of(row.content)) is not None}
     if not commits:
         return []
     progress.commits += len(commits)
-    wanted = [commit for commit, _ in commits.values()]
-    now = {row["id"]: row["digest"] for row in await connection.fetch(_COMMITS, wanted)}
-    return [id_ for id_, (commit, digest) in commits.items() if now.get(commit) != digest]
+    rows_now = await connection.fetch(_COMMITS, [told.commit for told in commits.values()])
+    now = {row["id"]: archive.Told(*row) for row in rows_now}
+    return [id_ for id_, told in commits.items() if now.get(told.commit) != told]

@@ -1,9 +1,10 @@
 """Looks whether the versions of the record are what its commits wrote. Reads only; may run beside everything else.
 
 The trail seals the digest of each commit (`verifying`); here the versions are held against it (`store.digests`), and
-each version has its commit, each commit its audit row. A version may be gone where the ledger outside the database
-tells of the erasure, or a row of the trail of the expunging. What a commit wrote besides can then be told no more by
-its digest: such versions are counted (`unproven`); they are there, and their own seals still hold.
+each version has its commit, each commit its audit row, which says who wrote it and when. A version may be gone where
+the ledger outside the database tells of the erasure, or a row of the trail names it as expunged. What a commit wrote
+besides can then be told no more by its digest: such versions are counted (`unproven`); they are there, and their own
+seals still hold.
 """
 
 from collections.abc import AsyncIterator, Callable, Container, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import asyncpg
 
 from kangyun.access.trail.verifying import Progress
-from kangyun.store.digests import Written, proves
+from kangyun.store.digests import Place, Written, gone_by, proves
 
 AT_ONCE = 200  # commits; those of an import have a thousand versions each
 MOST_TRIED = 1_000  # whose a version was, where its key has been destroyed
@@ -25,9 +26,10 @@ class VersionFault(NamedTuple):
 
     version-missing: not there, and neither erased nor expunged. version-changed: not what was written.
     version-inserted: no commit wrote it. commits-inserted: so many commits (`commit`) have no audit row.
+    commit-changed: it does not say who wrote it, or when, as its audit row does.
     """
 
-    kind: Literal["version-missing", "version-changed", "version-inserted", "commits-inserted"]
+    kind: Literal["version-missing", "version-changed", "version-inserted", "commits-inserted", "commit-changed"]
     commit: int
     res: int = 0
     version: int = 0
@@ -54,10 +56,11 @@ async def verify_versions(
     erased: resources whose erasure the ledger tells of. trail: what was seen of the trail, which has been verified.
     """
     seen, last = Seen(), 0
+    expunged = trail.expunged.union(await _expunged(connection))
     while found := await _written(connection, last):
         last = found[-1]["commit"]
-        gone = await _lawfully_gone(connection, found, erased, trail)
-        keys = await _patients_of_lost_keys(connection, found)
+        gone = Gone(erased, expunged)
+        keys = await _patients_of_lost_keys(connection, found, erased)
         for _, rows in groupby(found, lambda row: row["commit"]):
             for fault in _faults(list(rows), gone, keys, seen):
                 yield fault
@@ -66,6 +69,8 @@ async def verify_versions(
     if standing != seen.versions:  # Or somebody writes just now: then this names none.
         for row in await connection.fetch(_OF_NO_COMMIT):
             yield VersionFault("version-inserted", *row)
+    for row in await connection.fetch(_OTHERWISE):
+        yield VersionFault("commit-changed", row["id"])
     commits, told = await connection.fetchrow(_COUNTS)
     if commits > told + trail.commits:
         yield VersionFault("commits-inserted", commits - told - trail.commits)
@@ -80,7 +85,15 @@ async def _written(connection: asyncpg.Connection, after: int) -> Sequence[async
         return list(await connection.fetch(_WRITTEN, after, AT_ONCE))
 
 
-Gone = set[tuple[int, int]]
+class Gone(NamedTuple):
+    """What may be gone: resources by an erasure, versions by an expunging."""
+
+    erased: Container[int]
+    expunged: Container[Place]
+
+    def has(self, row: asyncpg.Record) -> bool:
+        """Whether a version of a commit may be."""
+        return row["res"] in self.erased or (row["commit"], row["res"], row["version"]) in self.expunged
 
 
 def _faults(
@@ -88,10 +101,13 @@ def _faults(
 ) -> list[VersionFault]:
     """Returns what is wrong with a commit. rows: its versions. keys: whose those may have been that are destroyed."""
     commit, faults, there = rows[0]["commit"], [], []
+    if rows[0]["res"] is None:  # Nobody commits nothing.
+        return [VersionFault("version-missing", commit)]
     for row in rows:
-        if row["body"] is not None:
+        # What was expunged whole may have come back: as a first version again, of another commit.
+        if row["body"] is not None and (row["owner"] == commit or not gone.has(row)):
             there.append(row)
-        elif (row["res"], row["version"]) not in gone:
+        elif not gone.has(row):
             faults.append(VersionFault("version-missing", commit, row["res"], row["version"]))
     seen.commits += 1
     seen.versions += len(there)
@@ -123,43 +139,35 @@ def _proven(rows: Sequence[asyncpg.Record], keys: dict[int, Sequence[int]]) -> b
     return False
 
 
-async def _lawfully_gone(
-    connection: asyncpg.Connection, found: Sequence[asyncpg.Record], erased: Container[int], trail: Progress
-) -> Gone:
-    """Returns those that are not there and need not be. Looked up afterwards: who deletes, notes it at once."""
-    missing = [(row["res"], row["version"]) for row in found if row["body"] is None]
-    gone = {one for one in missing if one[0] in erased}
-    rest = [one for one in missing if one not in gone]
-    if rest:
-        rows = await connection.fetch(_EXPUNGED, *zip(*rest, strict=True), sorted(trail.expunges))
-        gone |= {(row["res"], row["version"]) for row in rows}
-    return gone
+async def _expunged(connection: asyncpg.Connection) -> set[Place]:
+    """Returns the versions that rows of the trail name as expunged."""
+    rows = await connection.fetch(_EXPUNGED)
+    return {one for row in rows for one in gone_by(row["detail"])}
 
 
 async def _patients_of_lost_keys(
-    connection: asyncpg.Connection, found: Sequence[asyncpg.Record]
+    connection: asyncpg.Connection, found: Sequence[asyncpg.Record], erased: Container[int]
 ) -> dict[int, Sequence[int]]:
-    """Returns of keys that are there no more whose they may have been, by the erasures that destroyed them."""
+    """Returns of keys that are there no more whose they may have been, by the erasures that destroyed them: of those
+    only of which the ledger tells."""
     lost = {row["key"] for row in found if row["body"] is not None and not row["known"]}
     if not lost:
         return {}
     rows: Sequence[Any] = await connection.fetch(_LOST_KEYS, sorted(lost))
-    return {row["key"]: row["patients"] for row in rows}
+    return {row["key"]: [one for one in row["patients"] if one in erased] for row in rows}
 
 
 _WRITTEN = """
 SELECT c.id AS commit, c.digest, c.instant, n.res, n.version, v.commit AS owner, v.instant AS at, v.key, v.type,
     v.action, v.body, k.patient, k.id IS NOT NULL AS known
 FROM (SELECT id, instant, digest, res, versions FROM commit WHERE id > $1 ORDER BY id LIMIT $2) AS c
-CROSS JOIN LATERAL unnest(c.res, c.versions) WITH ORDINALITY AS n(res, version, nth)
+LEFT JOIN LATERAL unnest(c.res, c.versions) WITH ORDINALITY AS n(res, version, nth) ON TRUE
 LEFT JOIN version AS v ON v.res = n.res AND v.version = n.version
 LEFT JOIN data_key AS k ON k.id = v.key
 ORDER BY c.id, n.nth
 """
 _EXPUNGED = """
-SELECT x.res, x.version FROM expunged AS x JOIN unnest($1::int8[], $2::int4[]) AS n(res, version)
-    ON n.res = x.res AND n.version = x.version
-WHERE x.request = ANY ($3::text[]) OR x.request IN (SELECT a.request FROM audit AS a WHERE a.action = 'expunge')
+SELECT detail FROM audit WHERE action = 'expunge' AND outcome = 200 AND length(detail) % 20 = 0
 """
 _LOST_KEYS = """
 SELECT k.key, array_agg(DISTINCT p.patient) AS patients
@@ -171,5 +179,10 @@ SELECT v.commit, v.res, v.version FROM version AS v LEFT JOIN (
     SELECT c.id, n.res, n.version FROM commit AS c CROSS JOIN LATERAL unnest(c.res, c.versions) AS n(res, version)
 ) AS w ON w.id = v.commit AND w.res = v.res AND w.version = v.version
 WHERE w.id IS NULL ORDER BY v.commit, v.res, v.version
+"""
+_OTHERWISE = """
+SELECT c.id FROM commit AS c JOIN audit AS a ON a.commit = c.id
+WHERE (a.instant, a.institution, a.actor, a.purpose) IS DISTINCT FROM (c.instant, c.institution, c.actor, c.purpose)
+ORDER BY c.id
 """
 _COUNTS = "SELECT (SELECT count(*) FROM commit) AS commits, (SELECT count(commit) FROM audit) AS told"
