@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from kangyun.catalog import catalog
-from kangyun.testing.subscribing import becomes, subscribed, subscription
+from kangyun.testing.subscribing import Socket, becomes, subscribed, subscription
 from kangyun.web import shape
 
-from .conftest import A, B, condition, patient
+from .conftest import PASSWORD, A, B, _person, condition, patient
 
 
 class Receiver:
@@ -286,3 +286,41 @@ async def test_to_whom_a_list_or_a_group_refers_stands_in_a_row_of_its_write(put
     assert await conditions("POST", type_, json=made | of) == (201, {"a-li"})
     assert await conditions("PUT", f"{type_}/b-mine", json=made | of | {"id": "b-mine"}) == (201, {"a-li"})
     assert await conditions("POST", type_, json=made) == (201, set())
+
+
+async def bound(client, token, id_):
+    """Returns a websocket of who has the token, asked to be bound to a subscription."""
+    socket = Socket(client._transport.app, query=f"token={token}")
+    assert (await socket.hear())["type"] == "websocket.accept"
+    await socket.say(f"bind {id_}")
+    return socket
+
+
+def token_of(person):
+    return person.http.headers["authorization"].partition(" ")[2]
+
+
+async def test_a_websocket_ends_with_the_sign_in(sign_in, region, client, start_background):
+    start_background()
+    doctor = await sign_in("doctor")
+    made = await subscribed(doctor.http, subscription(criteria="Condition", type="websocket"))
+    socket = await bound(client, token_of(doctor), made["id"])
+    assert (await socket.hear())["text"] == f"bound {made['id']}"
+    await region.sign_in.end_all((await region.sign_in.identities.find("Practitioner/doctor")).id, "", "test")
+    async with asyncio.timeout(5):
+        assert (await socket.out.get())["code"] == 4401
+    await socket.task
+
+
+@pytest.mark.parametrize(("scope", "heard"), [("user/Subscription.r", "bound"), ("user/Condition.rs", "")])
+async def test_an_application_is_rung_for_what_it_may_read(
+    by_application, region, client, start_background, scope, heard
+):
+    start_background()
+    application = await by_application("doctor", f"{scope} openid")
+    own = await region.sign_in.sign_in("u-doctor", PASSWORD, "doctor")
+    asked = subscription(criteria="Condition", type="websocket")
+    made = await subscribed(_person(client, own, "u-doctor").http, asked)
+    socket = await bound(client, token_of(application), made["id"])
+    assert (await socket.hear()).get("text", "").partition(" ")[0] == heard
+    await socket.leave()

@@ -5,39 +5,17 @@ Source: https://hl7.org/fhir/R4/subscription.html#2.46.7.2
 
 import asyncio
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
 from kangyun.access.subscriptions import sockets
 from kangyun.testing.plugin import ADMIN_TOKEN
-from kangyun.testing.subscribing import PATIENCE, PATIENT, subscribed, subscription
+from kangyun.testing.subscribing import PATIENCE, PATIENT, Socket, subscribed, subscription
 from kangyun.web.app import Application
 
 pytestmark = pytest.mark.usefixtures("quick_subscriptions")
 SIGNED_IN = ((b"authorization", f"Bearer {ADMIN_TOKEN}".encode()),)
-
-
-class Socket:
-    """A websocket to an application, without a server between."""
-
-    def __init__(self, application, headers=(), query=""):
-        self._in, self.out = asyncio.Queue(), asyncio.Queue()
-        scope = {
-            "type": "websocket", "path": "/fhir/websocket", "raw_path": b"/fhir/websocket",
-            "headers": list(headers), "query_string": query.encode(), "client": ("127.0.0.1", 1),
-        }  # fmt: skip
-        self._in.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.ensure_future(application(scope, self._in.get, self.out.put))
-
-    async def say(self, text):
-        await self._in.put({"type": "websocket.receive", "text": text})
-
-    async def hear(self):
-        return await asyncio.wait_for(self.out.get(), PATIENCE)
-
-    async def leave(self):
-        await self._in.put({"type": "websocket.disconnect", "code": 1000})
-        await self.task
 
 
 @pytest_asyncio.fixture
@@ -103,3 +81,16 @@ async def test_nonsense_on_a_socket_is_passed_over(hooked, listen):
         await socket.say(text)
     await socket.say(f"bind {made['id']}")
     assert (await socket.hear())["text"] == f"bound {made['id']}"
+
+
+async def test_a_ping_leaves_a_row_of_whom_it_is_about(hooked, listen, fresh_database):
+    made = await subscribed(hooked, subscription(criteria="Patient", type="websocket"))
+    socket = await listen()
+    await socket.say(f"bind {made['id']}")
+    assert (await socket.hear())["text"] == f"bound {made['id']}"
+    await hooked.post("Patient", json=PATIENT)
+    assert (await socket.hear())["text"] == f"ping {made['id']}"
+    connection = await asyncpg.connect(fresh_database)
+    told = await connection.fetch("SELECT actor, shape, cardinality(patients) FROM audit WHERE action = 'notify'")
+    await connection.close()
+    assert [tuple(row) for row in told] == [("Device/administrator", "NOTIFY websocket /", 1)]

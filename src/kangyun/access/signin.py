@@ -60,6 +60,9 @@ class _Known:
     bucket: Bucket | None = None
 
 
+_ADMINISTRATOR = _Known(ADMINISTRATOR, float("inf"), frozenset())
+
+
 class SignIn:
     """Turns credentials into actors. One for a process."""
 
@@ -132,18 +135,24 @@ class SignIn:
         Raises SignInNeeded for one that is not, or no longer, valid; OverLimit where its application asked too much;
         Unavailable where that cannot be found out.
         """
-        if self._admin_token and hmac.compare_digest(token.encode("utf-8", "replace"), self._admin_token):
-            return ADMINISTRATOR
-        if time.monotonic() - self._looked > LOOK:
-            await self._look()
-        found = self._known.get(token)
-        if found is None or found.until < time.time():
-            found = await self._read(token)
+        found = await self._standing(token)
         if found.bucket is not None:
             if found.bucket.is_due:
                 await self.provider.throttle.tell(found.bucket)
             found.bucket.take()
         return found.actor
+
+    async def hold(self, token: str) -> None:
+        """Raises SignInNeeded where a token is no longer valid, Unavailable as `actor`; nothing is asked by it."""
+        await self._standing(token)
+
+    async def _standing(self, token: str) -> _Known:
+        if self._admin_token and hmac.compare_digest(token.encode("utf-8", "replace"), self._admin_token):
+            return _ADMINISTRATOR
+        if time.monotonic() - self._looked > LOOK:
+            await self._look()
+        found = self._known.get(token)
+        return await self._read(token) if found is None or found.until < time.time() else found
 
     async def end_all(self, identity: int, source: str, request: str) -> None:
         """Signs somebody out everywhere, by their number in the register, and ends what they gave to applications."""

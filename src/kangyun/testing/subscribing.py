@@ -1,7 +1,7 @@
 """Asking for a subscription in a test, and waiting until it says so."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -9,6 +9,30 @@ import httpx
 PATIENT = {"resourceType": "Patient", "name": [{"family": "张"}]}
 PATIENCE = 120  # seconds until a test gives up: a busy machine is no fault of ours
 Json = dict[str, Any]
+
+
+class Socket:
+    """A websocket to an application, without a server between."""
+
+    def __init__(self, application: Any, headers: Sequence[tuple[bytes, bytes]] = (), query: str = "") -> None:
+        self._in: asyncio.Queue[Json] = asyncio.Queue()
+        self.out: asyncio.Queue[Json] = asyncio.Queue()
+        scope = {
+            "type": "websocket", "path": "/fhir/websocket", "raw_path": b"/fhir/websocket",
+            "headers": list(headers), "query_string": query.encode(), "client": ("127.0.0.1", 1),
+        }  # fmt: skip
+        self._in.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.ensure_future(application(scope, self._in.get, self.out.put))
+
+    async def say(self, text: str) -> None:
+        await self._in.put({"type": "websocket.receive", "text": text})
+
+    async def hear(self) -> Json:
+        return await asyncio.wait_for(self.out.get(), PATIENCE)
+
+    async def leave(self) -> None:
+        await self._in.put({"type": "websocket.disconnect", "code": 1000})
+        await self.task
 
 
 def subscription(endpoint: str | None = None, criteria: str = "Patient?gender=female", **channel: Any) -> Json:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kangyun.access.actor import Actor
+from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.outbound import Guard
 from kangyun.access.platform import Platform
 from kangyun.access.subscriptions import table
@@ -25,6 +25,7 @@ from kangyun.store.feed import DEEPEST, Change, Event, brought
 from kangyun.store.model import DELETED, Stored
 from kangyun.store.search.among import among
 from kangyun.store.visible import Sight
+from kangyun.store.visible import seen as seen_by
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,11 @@ TYPE = "Subscription"
 ATTEMPTS = 3
 
 
+ACTION = "notify"
+_WHOM = """
+SELECT DISTINCT r.patient FROM resource AS r
+WHERE r.res = ANY ($1::int8[]) AND r.patient IS NOT NULL AND {visible:r} ORDER BY r.patient
+"""
 Seen = tuple[int, int]
 """Position and version of the last change of a resource that is dealt with."""
 
@@ -162,9 +168,19 @@ class Matcher:
                 await table.put_aside(connection, one.res, [(position, res, 0) for res, (position, _) in seen.items()])
             return
         if found:
+            if wanted.channel == "websocket":  # By rest-hook each delivery leaves its own.
+                await self._leave_row(one, owner, sight, list(found))
             rows = sorted((seen[res][0], res, version) for res, version in found.items())
             async with self.platform.pool.connection() as connection:
                 await table.matched(connection, one, rows)
+
+    async def _leave_row(self, one: table.Active, owner: Actor, sight: Sight, found: list[int]) -> None:
+        """Says whom a ping is about, before it is rung: it tells that something matches, be it bound by then or not."""
+        about = Circumstances("NOTIFY websocket /", "", f"{one.id}/{one.version}")
+        record = await self.platform.gate.open(owner, about)
+        async with self.platform.pool.connection() as connection:
+            rows = await connection.fetch(*seen_by(_WHOM, sight, found))
+        await record.leave_row(ACTION, 200, [row["patient"] for row in rows])
 
     async def _found(self, wanted: Wanted, chosen: list[int], sight: Sight) -> dict[int, int]:
         searcher = self.platform.gate.store.searcher
