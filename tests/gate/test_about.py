@@ -10,7 +10,7 @@ from kangyun.access.bulk.exporting import ExportRequest
 from kangyun.access.bulk.persons import persons_of
 from kangyun.access.operations import Call
 from kangyun.access.operations.who_looked import who_looked
-from kangyun.base.errors import Forbidden, NotFound
+from kangyun.base.errors import Forbidden, Invalid, NotFound
 from kangyun.testing.linking import link
 
 ZHANG = {"reference": "Patient/b-zhang"}
@@ -161,3 +161,35 @@ async def test_a_resident_learns_who_looked_at_each_of_his_registrations(platfor
         for res in (one.res, other.res):
             await link(connection, res, one.res)
     assert await looks()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "./Patient/b-zhang",
+        "/Patient/b-zhang",
+        "Patient/b-zhang/",
+        "Patient/b-zhang#x",
+        "patient/b-zhang",
+        " Patient/b-zhang",
+    ],
+)
+async def test_a_patient_who_is_named_in_no_form_of_fhir_is_not_passed_over(written, reference):
+    """It would be about nobody: what he has denied would be shown."""
+    await written({"resourceType": "Patient", "id": "b-zhang"}, "Organization/b")
+    with pytest.raises(Invalid):
+        await written(RESULT | {"subject": {"reference": reference}}, "Organization/b")
+
+
+@pytest.mark.parametrize(
+    "reference", ["urn:uuid:0190f3e2-7c1b-7d40-9a55-000000000001", "http://other.example/fhir/Patient/1", "#p"]
+)
+async def test_a_patient_elsewhere_may_be_named(written, reference):
+    assert (await written(RESULT | {"subject": {"reference": reference}}, "Organization/b")).patient is None
+
+
+async def test_our_own_address_may_be_written_in_capitals(written, platform):
+    await written({"resourceType": "Patient", "id": "b-zhang"}, "Organization/b")
+    reference = platform.base.replace("http://", "HTTP://") + "/Patient/b-zhang"
+    made = await written(RESULT | {"subject": {"reference": reference}}, "Organization/b")
+    assert made.resource["subject"] == ZHANG

@@ -24,7 +24,7 @@ from kangyun.store.index import Target
 from kangyun.store.interactions import Plan
 from kangyun.store.matching import Matching
 from kangyun.store.reader import Name, Reader
-from kangyun.store.references import is_conditional, local_target, relative, rewrite_urns
+from kangyun.store.references import is_conditional, is_unreadable, local_target, relative, rewrite_urns
 from kangyun.store.segments import Numbers
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import Sight
@@ -129,7 +129,7 @@ class Linker:
     async def resolve(self, reader: Reader, numbers: Numbers, connection: asyncpg.Connection) -> None:
         """Finds the `res` of every local target, giving a name and a number to those that have not come yet.
 
-        Raises Invalid for what refers to a resident instead of a registration.
+        Raises Invalid for what refers to a resident instead of a registration, or to a Patient in no form of FHIR's.
         """
         own = {f"{plan.operation.type}/{plan.id}": plan.res for plan in self._plans if plan.res}
         unknown: dict[Name, list[str]] = {}
@@ -137,7 +137,7 @@ class Linker:
             links = plan.links
             if plan.old is not None and plan.current is not None and plan.current.stored is not None:
                 links = links + references(plan.old, plan.current.stored.rest) + named_patients(plan.old, self._bases)
-            for link in links:
+            for place, link in enumerate(links):
                 text = link["reference"]
                 if text in self.targets:
                     continue
@@ -146,6 +146,8 @@ class Linker:
                     continue
                 target = local_target(text)
                 if target is None:
+                    if place < len(plan.links) and plan.operation.type not in HOLD_OTHERS and is_unreadable(text):
+                        raise Invalid("store.reference-form", at=plan.operation.at)
                     continue
                 res = own.get(f"{target[0]}/{target[1]}") or reader.ids.res_of(target[1])
                 if res is not None and is_resident(res):

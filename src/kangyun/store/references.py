@@ -14,6 +14,7 @@ from kangyun.store.types import TYPE_NUMBERS
 
 # No scheme and no fragment before the question mark: what is elsewhere is not asked.
 _SEARCH = re.compile(r"[^:#?]*\?")
+_PATIENT = re.compile(r"(?:[^:?#]*[/\s])?patient/", re.IGNORECASE)
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
@@ -28,7 +29,19 @@ def relative(reference: str, bases: tuple[str, ...]) -> str:
     for base in bases:
         if reference.startswith(base):
             return reference[len(base) :]
+    if ":" in reference[:6]:  # Scheme and host are the same in capitals (RFC 3986, 6.2.2.1).
+        for base in bases:
+            if reference[: len(base)].lower() == base.lower():
+                return reference[len(base) :]
     return reference
+
+
+def is_unreadable(reference: str) -> bool:
+    """Whether a text that is no `local_target` is meant to lead to a Patient here all the same: `./Patient/x`.
+
+    Taken, what it stands in would be about nobody: no word of the patient's would bind it.
+    """
+    return _PATIENT.match(reference) is not None
 
 
 def is_conditional(reference: str) -> bool:
