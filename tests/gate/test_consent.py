@@ -381,3 +381,19 @@ async def test_what_an_older_ledger_says_of_permissions_is_carried_out_as_it_was
         entry = Entry(1, datetime.now(UTC), "withdrawal", source, {"denials": [], "disclosures": [said]}, "")
         assert await replay(connection, entry)
     assert await conditions() == ["a-leg"]
+
+
+@pytest.mark.parametrize("who", [B, "Practitioner/wang"])
+async def test_a_denial_of_a_name_that_has_a_role_besides_binds_both(written, zhang, seen, who):
+    nurses = {"system": "urn:kangyun:role", "value": "nurse"}
+    named = [{"role": {"text": "recipient"}, "reference": {"reference": who, "identifier": nurses}}]
+    await written(consent(type="deny", actor=named), B)
+    assert not await seen()
+
+
+async def test_a_permission_of_a_name_that_has_a_role_besides_opens_nothing_to_the_role(written, zhang, platform):
+    doctors = {"system": "urn:kangyun:role", "value": "doctor"}
+    named = [{"role": {"text": "recipient"}, "reference": {"reference": "Organization/c", "identifier": doctors}}]
+    await written(consent(type="permit", actor=named), B)
+    async with platform.pool.connection() as connection:
+        assert not await connection.fetchval("SELECT count(*) FROM disclosure")

@@ -191,9 +191,13 @@ class _Reading:
             identifier = reference.get("identifier", {})
             text = str(reference.get("reference", ""))
             meant = self.meant.get(text, frozenset({text})) if denies else frozenset({text})
-            if identifier.get("system") == ROLE_SYSTEM and identifier.get("value") in self.policy.roles:
+            is_role = identifier.get("system") == ROLE_SYSTEM and identifier.get("value") in self.policy.roles
+            if is_role:
                 found.add(f"role:{identifier['value']}")
-            elif meant and all(_is_named(name.removeprefix(BELOW)) for name in meant):
+            if is_role and not text:
+                continue
+            # Of a role and a name, a denial is of each; a permission would be of who is both, which is no party.
+            if (denies or not is_role) and meant and all(_is_named(name.removeprefix(BELOW)) for name in meant):
                 found |= meant
             else:
                 return None
