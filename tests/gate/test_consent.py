@@ -1,5 +1,6 @@
 """What a Consent says binds, or is refused: no denial is taken that would bind nobody."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -397,3 +398,32 @@ async def test_a_permission_of_a_name_that_has_a_role_besides_opens_nothing_to_t
     await written(consent(type="permit", actor=named), B)
     async with platform.pool.connection() as connection:
         assert not await connection.fetchval("SELECT count(*) FROM disclosure")
+
+
+async def test_exceptions_that_cross_each_other_without_end_are_refused(written, zhang):
+    """Each new one would cut all the others again: a process would be busy with one Consent for minutes."""
+    purposes = ("TREAT", "ETREAT", "HPAYMT", "PUBHLTH", "HRESCH", "PATRQT", "CAREMGT", "COVERAGE")
+    labels = ("personal", "health", "medical", "payment", "public", "hiv", "sexual", "genetics")
+    crossing = [
+        {
+            "type": "permit", "period": {"start": f"2020-{1 + n % 12:02}-{1 + n % 28:02}", "end": f"20{30 + n}-01-01"},
+            "purpose": [{"code": code} for bit, code in enumerate(purposes) if (n * 37 + 1) >> bit & 1],
+            "securityLabel": [
+                {"system": "urn:kangyun:label", "code": code}
+                for bit, code in enumerate(labels)
+                if (n * 73 + 1) >> bit & 1
+            ],
+            "actor": actor(f"Organization/o{n}"),
+        }
+        for n in range(60)
+    ]  # fmt: skip
+    async with asyncio.timeout(20):
+        with pytest.raises(RuleBroken) as refused:
+            await written(consent(type="deny", provision=crossing), B)
+    assert refused.value.issues[0].text == "access.consent-too-many"
+
+
+async def test_a_permission_names_a_thousand_at_most(written, zhang):
+    named = [one for n in range(1_001) for one in actor(f"Practitioner/p{n}")]
+    with pytest.raises(RuleBroken):
+        await written(consent(type="permit", provision=[{"type": "permit", "actor": named}]), B)

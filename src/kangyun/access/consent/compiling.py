@@ -17,7 +17,7 @@ Source: https://hl7.org/fhir/R4/consent.html; policyRule codes of v3-ActCode (OP
 http://hl7.org/fhir/R4/valueset-consent-action.html.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -25,6 +25,8 @@ from typing import Any
 from kangyun.access.houses import BELOW
 from kangyun.access.labels import Labels
 from kangyun.access.policy import ANY_PURPOSE, Policy, purpose_bit
+from kangyun.access.policy.sights import ANYBODY
+from kangyun.base.errors import RuleBroken
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import bounds
 
@@ -34,6 +36,8 @@ _ACTIONS = (None, "http://terminology.hl7.org/CodeSystem/consentaction")
 _READING, _NOT_READING = frozenset({"access", "use", "disclose"}), frozenset({"collect", "correct"})
 _BASE = {"OPTIN": "permit", "OPTINR": "permit", "OPTOUT": "deny", "OPTOUTE": "deny", "NOPP": "deny", "NODSCLCD": "deny"}
 _BEYOND_A_BOX = ("class", "code", "dataPeriod", "data")
+MOST = 1_000
+"""Boxes that one Consent comes to, of a permission each party: exceptions that cross each other make many more."""
 _NAMED = ("Organization", "Practitioner", "RelatedPerson", "Patient", "Device")
 BEGINNING, END = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -69,7 +73,8 @@ def compile_consent(
     """Returns what a Consent comes to; nothing for one that is not active.
 
     meant: whom a denial binds that names what nobody signs in as, by the reference; nobody for everybody. own: it is
-    the resident's own word, or a guardian's, and not what somebody else says of it.
+    the resident's own word, or a guardian's, and not what somebody else says of it. Raises RuleBroken for more than
+    `MOST`.
     """
     if consent.get("status") != "active":
         return Word()
@@ -128,12 +133,14 @@ class _Reading:
                 permitted = self._permitting(one, box) if kind == "permit" else None
                 if permitted is not None:
                     denials = [rest for denied in denials for rest in self._without(denied, permitted)]
+                    _bound(denials)
         elif type_ == "permit" and permitting is not None and opening is not None:
             disclosures = self._opening(opening, permitting, named="securityLabel" in provision)
         for kind, one in nested:
             inner = self.word(kind, one, box, opening)
             denials += inner.denials
             disclosures += inner.disclosures
+            _bound(denials, disclosures)
         return Word(tuple(denials), tuple(disclosures))
 
     def _opening(self, box: Box, within: Box, *, named: bool) -> list[Box]:
@@ -246,6 +253,12 @@ class _Reading:
         inside = replace(inside, labels=inside.labels & hole.labels)
         if inside.labels and hole.parties is not None:
             yield replace(inside, besides=inside.besides | hole.parties)
+
+
+def _bound(denials: Sequence[Box], disclosures: Sequence[Box] = ()) -> None:
+    """Raises RuleBroken where there are too many: each look at the resident's record would go through all of them."""
+    if len(denials) + sum(len(box.parties or ANYBODY) for box in disclosures) > MOST:
+        raise RuleBroken("access.consent-too-many", at="Consent.provision", most=MOST)
 
 
 def _is_named(name: str) -> bool:
