@@ -1,6 +1,7 @@
 """An export of many persons takes a second officer, and so do many exports of few."""
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -111,3 +112,14 @@ async def test_patients_under_ids_that_the_server_gave_count_as_well(people):
     assert answer.status_code == 403
     assert await asked(people["lab"], patient=f"Patient/{made[0]},Patient/b-1") == 202
     assert await asked(people["lab"], patient=f"Patient/{made[1]},Patient/b-2") == 403
+
+
+@pytest.mark.parametrize("id_", ["a-hidden", "a-nobody"])
+async def test_who_is_not_seen_does_not_count(people, open_client, monkeypatch, id_):
+    """Else one more id beside those that are just few enough would tell whether there is somebody."""
+    know(monkeypatch, ACTORS | {"other": replace(ACTORS["admin"], institution="Organization/a")})
+    other = await open_client(token="other")
+    one = {"resourceType": "Patient", "id": "a-hidden"}
+    assert (await other.put("Patient/a-hidden", json=one)).status_code == 201
+    assert await asked(people["lab"], 0, 1, 2) == 202
+    assert await asked(people["lab"], patient=f"Patient/{id_}") == 202

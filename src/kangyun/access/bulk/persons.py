@@ -24,7 +24,10 @@ async def persons_of(record: Record, asked: ExportRequest) -> frozenset[int] | N
             given = {text: record.store.ids.res_of(text.partition("/")[2]) for text in asked.patients}
             chosen = [("Patient", text.partition("/")[2]) for text, res in given.items() if res is None]
             found = await record.store.reader.names(connection, chosen)
-            return frozenset([*found.values(), *(res for res in given.values() if res is not None)])
+            # Whoever is not seen does not count: that more were named than are few tells of none of them.
+            named = [*found.values(), *(res for res in given.values() if res is not None)]
+            rows = await connection.fetch(*seen(_SEEN, record.sight, named))
+            return frozenset(row["res"] for row in rows)
         types = [TYPE_NUMBERS[type_] for type_ in asked.types] or None
         looked = seen(_PERSONS, record.sight, types, MOST, TYPE_NUMBERS["Person"])
         try:
@@ -34,6 +37,7 @@ async def persons_of(record: Record, asked: ExportRequest) -> frozenset[int] | N
     return frozenset(row["person"] for row in rows) if len(rows) <= MOST else None
 
 
+_SEEN = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible:r}"
 # From one to the next by the index of patients: each step ends with the first row that is seen.
 _PERSONS = """
 WITH RECURSIVE person AS (
