@@ -23,7 +23,8 @@ class Verdict:
     contradicted: codes of what speaks against it although they share one: name, birth date, sex.
     forbidden:    code of the rule that forbids the link, "" where none does.
     bits:         of evidence: log2 of the Bayes factor. probability: with the prior. grade: what that comes to.
-    renamed:      they share an identifier that decides, and everything but the name.
+    renamed:      they share an identifier that decides, and everything but the name. slip: the name is another by a
+                  character, as a relative's may be.
     named:        the resident bears the registration's name, and has his telephone, home or family.
     """
 
@@ -35,6 +36,7 @@ class Verdict:
     grade: Literal["certain", "possible", "no"] = "no"
     probability: float = 0.0
     renamed: bool = False
+    slip: bool = False
     named: bool = False
 
 
@@ -93,9 +95,11 @@ def decide(verdicts: Sequence[Verdict], *, margin: float) -> Outcome:
 def _of_whose_name(verdict: Verdict, verdicts: Sequence[Verdict]) -> Verdict:
     """Returns a verdict, contradicted where the other name under one's number is the name of somebody of the household.
 
-    Nobody got a new name then: he came with a relative's card.
+    Nobody got a new name then: he came with a relative's card. Where the name is another by a character only, somebody
+    of the household who has a number of his own must bear it: of one resident in two halves one bears the slip.
     """
-    if verdict.renamed and any(other.named for other in verdicts if other.resident != verdict.resident):
+    others = [other for other in verdicts if other.resident != verdict.resident and other.named]
+    if (verdict.renamed and others) or (verdict.slip and any(other.forbidden for other in others)):
         return replace(verdict, contradicted=("number-of-another",))
     return verdict
 

@@ -4,6 +4,7 @@
 what joins them: which identifiers decide, which rules forbid, and what is shown to a steward of it.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +20,13 @@ from kangyun.identity.linkage.schema import DIFFERS, MISSING, Schema, Thresholds
 from kangyun.identity.linkage.scoring import Query, Scorer, Step, Waterfall
 from kangyun.identity.linkage.weights import Weights, load
 from kangyun.identity.registration import comparing
-from kangyun.identity.registration.contradicting import contradiction, of_the_dead, renamed
+from kangyun.identity.registration.contradicting import contradiction, of_a_relative, of_the_dead, renamed
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.registration.keys import keys
 from kangyun.identity.registration.reading import read
 from kangyun.identity.weighing import Held, Reading
 
-EDITION = 2
+EDITION = 3
 """Of the reading: another one has every registration read again."""
 MARGIN = 5.0  # bits by which the likeliest resident leads the next
 CERTAIN, ANY_NUMBER = "certain", "any_number"
@@ -43,9 +44,12 @@ OWN_NAME = frozenset({"same", "variant", "sound", "swapped", "look-alike", "part
 """Levels of a name that twins do not share: siblings of one day, one home and one telephone differ by a character."""
 ALIKE = frozenset({"same", "variant", "sound"})
 """Levels of a name by which somebody is found to be the one whom a registration under another's number is of."""
+SLIPS = frozenset({"one character", "given", "near in sound"})
+"""Levels of a name that brothers and sisters, a father and his son have in common."""
 HOPELESS = -20.0  # bits
 """Odds below which nothing that only lowers them is looked at."""
 
+_LIKE_IDENTITY = re.compile(r"\d{14,18}[\dX]?")
 _GRADES: Mapping[str, Literal["certain", "possible", "no"]] = {
     "certain": "certain", "probable": "possible", "possible": "possible", "none": "no",
 }  # fmt: skip
@@ -70,7 +74,9 @@ def fields_of(patient: Resource, today: date, *, demo: bool) -> tuple[Fields, tu
     """Returns what a Patient says, with the index's own fields, and the codes of what a steward is asked about it."""
     said = read(patient, today, demo=demo)
     fields = dict(said.fields)
-    numbers = (*fields.get("id_number", ()), *fields.get("doubtful_number", ()))
+    # A card's number that nobody's is without its issuer, whom nobody names, is no number of an identity card's.
+    doubtful = (one for one in fields.get("doubtful_number", ()) if _LIKE_IDENTITY.fullmatch(one))
+    numbers = (*fields.get("id_number", ()), *doubtful)
     if numbers:
         fields[ANY_NUMBER] = numbers
     if said.certain:
@@ -124,21 +130,22 @@ class Prepared:
             return Held(far, lambda: _shown(self.query.explain(whole), score.bits))
         waterfall = self.query.explain(whole)
         at = {one.comparison: one for one in waterfall.steps}
-        against, other_name = self._against(whole) if shares else ("", False)
+        against, other_name = self._against(whole, registrations) if shares else ("", False)
         bits = score.bits - max(0.0, _of_household(at) - (HOUSEHOLD_ODDS - self.query.prior))
         probability = self.query.probability(bits)
         grade = _GRADES[self.thresholds.grade(probability)]
         doubt = self._doubt(whole, registrations, at) if grade == "certain" and not shares else ""
         named = at["name"].level in ALIKE and max(at[name].bits for name in HOUSEHOLD) >= LEAST_SUPPORT
+        slip = shares and not against and at["name"].level in SLIPS
         verdict = Verdict(
             resident, shares, (against,) if against else (), forbidden, bits,
-            "possible" if doubt else grade, probability, renamed=other_name, named=named,
+            "possible" if doubt else grade, probability, renamed=other_name, slip=slip, named=named,
         )  # fmt: skip
         return Held(verdict, lambda: _shown(waterfall, bits, doubt))
 
-    def _against(self, whole: Fields) -> tuple[str, bool]:
+    def _against(self, whole: Fields, registrations: Sequence[Fields]) -> tuple[str, bool]:
         """Returns what speaks against a shared number, and whether only the name is another."""
-        against = contradiction(self.fields, whole)
+        against = contradiction(self.fields, whole) or of_a_relative(self.fields, whole, registrations)
         other_name = against == "other-name" and renamed(self.fields, whole)
         if against and not other_name:
             return against, False
@@ -147,12 +154,15 @@ class Prepared:
     def _doubt(self, whole: Fields, registrations: Sequence[Fields], at: Mapping[str, Step]) -> str:
         """Returns why it may be somebody else in spite of the odds, "" for no reason.
 
-        Somebody with a relative's number, which did not count as one then; a namesake of the same day, or somebody of
-        whom half a name is known; a twin; or somebody who is like no registration by itself.
+        Somebody with a relative's number, which did not count as one then; somebody who comes after his death; a
+        namesake of the same day, or somebody of whom half a name is known; a twin; or somebody who is like no
+        registration by itself.
         """
         beside, number, name = [at[one].bits for one in HOUSEHOLD], at["number"], at["name"].level
         if at["birth"].level == DIFFERS:
             return "other-birth"
+        if self.seen and of_the_dead(whole, self.fields, self.seen):
+            return "of-the-dead"
         if number.level != "same":
             against = number.level == DIFFERS or (sum(beside) < MOST_AGAINST and number.bits < LEAST_SUPPORT)
             if against and max(beside) < LEAST_SUPPORT:

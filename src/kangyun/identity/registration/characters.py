@@ -14,6 +14,9 @@ _ASSIGNED = {
     0xE831: 0x215D7, 0xE832: 0x9FB8, 0xE83B: 0x2298F, 0xE843: 0x9FB9, 0xE854: 0x9FBA, 0xE855: 0x241FE, 0xE864: 0x9FBB,
 }  # fmt: skip
 
+SPARE_STROKES = 2
+"""A part within a character has a stroke more or less than by itself."""
+
 
 class Shape(NamedTuple):
     """How a character looks, in codes of input methods.
@@ -82,13 +85,16 @@ def look_alike(one: str, other: str) -> bool:
 
 
 def made_of(whole: str, parts: str) -> bool:
-    """Whether a character may be written as its parts: 燚 as 火火火火. By the first and last of its code of Cangjie."""
-    shape, first, last = (_shapes().get(sign) for sign in (whole, parts[0], parts[-1]))
-    if not (shape and first and last and shape.cangjie and first.cangjie and last.cangjie):
+    """Whether a character may be written as its parts: 燚 as 火火火火, not 强 as 建国.
+
+    By the first and last of its code of Cangjie, and as many strokes as the parts have, give or take `SPARE_STROKES`.
+    """
+    shape, shapes = _shapes().get(whole), [_shapes().get(sign) for sign in parts]
+    known = [one for one in shapes if one is not None and one.cangjie]
+    if shape is None or not shape.cangjie or len(known) < len(parts):
         return False
-    return (
-        shape.cangjie[0] == first.cangjie[0] and shape.cangjie[-1] == last.cangjie[-1] and first.strokes < shape.strokes
-    )
+    ends = shape.cangjie[0] == known[0].cangjie[0] and shape.cangjie[-1] == known[-1].cangjie[-1]
+    return ends and abs(sum(one.strokes for one in known) - shape.strokes) <= SPARE_STROKES
 
 
 def _common(a: str, b: str) -> int:

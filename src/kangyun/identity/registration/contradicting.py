@@ -6,7 +6,7 @@ number, a lent card, a number of a dead person. Then nobody links: a steward is 
 A slip in one of name, date of birth and sex does not contradict, nor does what one side does not say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from kangyun.identity.registration import names
@@ -19,7 +19,7 @@ from kangyun.identity.registration.comparing import (
     phone,
 )
 from kangyun.identity.registration.fields import Fields, digits
-from kangyun.identity.registration.naming import OTHER, PARTS, VARIANT, chinese_name, folded
+from kangyun.identity.registration.naming import ONE_CHARACTER, OTHER, PARTS, VARIANT, chinese_name, folded
 from kangyun.identity.registration.numbering import MOTHERHOOD_YEARS
 
 _UNKNOWN = -1
@@ -29,14 +29,38 @@ def contradiction(one: Fields, other: Fields) -> str:
     """Returns the code of the question (see `issues`) that a shared number raises; empty where nothing contradicts."""
     name = _best(one, other, "name", chinese_name)
     born = _best(one, other, "birth_date", birth_date)
-    sexes = set(one.get("sex", ())), set(other.get("sex", ()))
-    other_sex = bool(sexes[0] and sexes[1] and sexes[0].isdisjoint(sexes[1]))
+    other_sex = _is_another_sex(one, other)
     other_birth = born == len(DATE_GRADES)
     if _mother_and_child(one, other, name=name, other_birth=other_birth):
         return "newborn-under-mother"
     if name == OTHER:
         return "number-of-another" if other_birth or other_sex else "other-name"
     return "other-person" if other_birth and (other_sex or name == _UNKNOWN) else ""
+
+
+def of_a_relative(arriving: Fields, holder: Fields, registrations: Sequence[Fields]) -> str:
+    """Returns a code if a shared number may be a relative's; else an empty text. `holder` is of all `registrations`.
+
+    Brothers and sisters, a father and his son have names that differ by a character. So a name that is another by as
+    much, or none at all, is one person's only where nothing says another sex and the day of birth is the same, as both
+    sides registered it: a date that was taken from the number is the number's. A name that sounds the same needs none.
+    """
+    if (name := _best(arriving, holder, "name", chinese_name)) < ONE_CHARACTER and name != _UNKNOWN:
+        return ""
+    born, theirs = _registered_birth(arriving), {day for one in registrations for day in _registered_birth(one)}
+    is_same_day = not born.isdisjoint(theirs)
+    if _is_another_sex(arriving, holder) and not (name == _UNKNOWN and is_same_day):
+        return "number-of-relative"
+    return "" if is_same_day or name == _UNKNOWN else "number-of-relative"
+
+
+def _registered_birth(fields: Fields) -> frozenset[str]:
+    return frozenset() if "birth_date" in fields.get("derived", ()) else frozenset(fields.get("birth_date", ()))
+
+
+def _is_another_sex(one: Fields, other: Fields) -> bool:
+    sexes = set(one.get("sex", ())), set(other.get("sex", ()))
+    return bool(sexes[0] and sexes[1] and sexes[0].isdisjoint(sexes[1]))
 
 
 def renamed(arriving: Fields, holder: Fields) -> bool:

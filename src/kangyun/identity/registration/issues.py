@@ -7,10 +7,11 @@ from kangyun.base.texts import Language, say
 QUESTIONS = frozenset(
     {
         "number-of-mother", "number-birth", "several-numbers", "name-is-number", "number-is-name", "number-of-another",
-        "number-of-the-dead", "newborn-under-mother", "other-name", "other-person", "death-before-birth",
+        "number-of-relative", "number-of-the-dead", "number-of-unidentified", "newborn-under-mother", "other-name",
+        "other-person", "birth-impossible", "birth-in-future", "birth-too-early", "death-before-birth",
     }
 )  # fmt: skip
-"""Codes that a steward is asked about; the others are told to who registered."""
+"""Codes that a steward is asked about; of the others nobody is told."""
 
 
 class Issue(NamedTuple):
@@ -21,7 +22,7 @@ class Issue(NamedTuple):
 
     @property
     def is_question(self) -> bool:
-        """Whether a steward decides, rather than who registered corrects."""
+        """Whether a steward is asked."""
         return self.code in QUESTIONS
 
     def text(self, language: Language = "zh") -> str:

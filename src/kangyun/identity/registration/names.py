@@ -128,18 +128,27 @@ def _dotted(bare: str) -> str:
 
 
 def _newborn(compact: str, note: str) -> Name | None:
+    beside = _rules().newborn_beside.fullmatch(note)
+    if beside:
+        return Name("", "newborn", note=note, mother=compact, sex=_sex_of(beside["sex"]), order=_order_of(note))
     for rule in _rules().newborn:
         found = rule.fullmatch(compact)
         if found:
             mother = read(found["mother"]).text if found["mother"] else ""
             said = found["sex"]
             note = f"{note} {compact[found.end('mother') :]}".strip()
-            sex = "female" if "女" in said else "male" if said in ("子", "男", "儿子", "男婴") else ""
             surname = found.groupdict().get("surname") or ""
-            beside = compact[found.end("mother") :].replace(said, "", 1)
-            order = next((_rules().orders[sign] for sign in beside if sign in _rules().orders), "")
-            return Name("", "newborn", surname=surname, note=note, mother=mother, sex=sex, order=order)
+            order = _order_of(compact[found.end("mother") :].replace(said, "", 1))
+            return Name("", "newborn", surname=surname, note=note, mother=mother, sex=_sex_of(said), order=order)
     return None
+
+
+def _sex_of(said: str) -> str:
+    return "female" if "女" in said else "male" if said in ("子", "男", "儿子", "男婴") else ""
+
+
+def _order_of(beside: str) -> str:
+    return next((_rules().orders[sign] for sign in beside if sign in _rules().orders), "")
 
 
 def _latin(bare: str, note: str) -> Name:
@@ -156,6 +165,7 @@ def _latin(bare: str, note: str) -> Name:
 class _Rules:
     unidentified: re.Pattern[str]
     newborn: tuple[re.Pattern[str], ...]
+    newborn_beside: re.Pattern[str]
     titles: re.Pattern[str]
     latin_titles: frozenset[str]
     common: frozenset[str]
@@ -168,6 +178,7 @@ def _rules() -> _Rules:
     return _Rules(
         re.compile(table["unidentified"]),
         tuple(re.compile(rule) for rule in table["newborn"]),
+        re.compile(table["newborn_beside"]),
         re.compile(rf"(?P<name>.+?)(?P<title>{table['titles']})"),
         frozenset(table["latin_titles"]),
         frozenset("".join(table["common"]).split()),

@@ -7,6 +7,7 @@ where the registration has: former names, two telephones. The Patient itself is 
 |---|---|
 | `name`, `surname`, `given`, `pinyin` | HumanName, former ones too; `pinyin` without tones and blanks |
 | `name_note` | what stood beside a name: (大), 之小女 |
+| `unidentified` | 无名氏: whose name nobody knows |
 | `newborn`, `mother_name`, `father_name` | 李娟之女; contacts; the extension of the mother's name |
 | `birth_order` | 1 of 李娟之大女; 2 and more of 李娟之小女, who is the second or third |
 | `sex`, `birth_date`, `deceased` | male or female; YYYYMMDD, or YYYY and YYYYMM; a date or `true` |
@@ -75,6 +76,8 @@ def read(patient: Mapping[str, Any], now: date, *, demo: bool = False) -> Readin
     _death(patient, into, now)
     _names(patient, into)
     numbering.gather(patient, into, now, demo=demo)
+    if into.get("unidentified") and any(field == numbering.ID_NUMBER for field, _ in into.certain):
+        into.find("number-of-unidentified", "Patient.identifier")
     _from_number(into)
     _telecom(patient, into)
     _addresses(patient, into)
@@ -155,6 +158,8 @@ def _name(written: str, into: Gathering, at: str) -> None:
         into.find("name-is-number", at)
         if resident_id.is_valid(plain(written)):
             into.add(numbering.DOUBTFUL_NUMBER, plain(written))
+    elif name.kind == "unidentified":
+        into.add("unidentified", "true")
     elif name.kind == "masked":
         into.find("name-masked", at)
     elif name.kind == "newborn":

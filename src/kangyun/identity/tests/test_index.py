@@ -120,6 +120,26 @@ async def test_what_contradicts_is_asked(register, resident, client):
     assert said["patient"]["valueReference"]["reference"] == f"Patient/{second}"
 
 
+@pytest.mark.parametrize("birth", ["2099-01-01", "1800-01-01"])
+async def test_a_birth_that_cannot_be_is_asked_about(register, client, birth):
+    await register(birth=birth, number=ONE)
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    assert next(one["valueCode"] for one in question["part"] if one["name"] == "kind").startswith("birth-")
+
+
+@pytest.mark.parametrize("name", ["王建军", "王国", "李建国"])
+async def test_a_relative_under_ones_number_without_a_day_of_birth_is_asked_about(client, register, resident, name):
+    owner = await register(number=ONE)
+    relative = (await client.post("Patient", json={
+        "resourceType": "Patient", "name": [{"text": name}], "identifier": [{"system": NUMBER, "value": ONE}],
+    })).json()["id"]  # fmt: skip
+    assert (await resident(owner))[1] == {owner}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    said = {one["name"]: one for one in question["part"]}
+    assert said["patient"]["valueReference"]["reference"] == f"Patient/{relative}"
+    assert "number-of-relative" in said["evidence"]["valueString"]
+
+
 async def test_a_corrected_number_takes_it_to_its_own(register, resident, client):
     owner, other = await register(number=ONE), await register("李四", "1990-03-07", OTHER)
     mistaken = await register("李四", "1990-03-07", OTHER)

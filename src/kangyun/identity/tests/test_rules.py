@@ -106,10 +106,38 @@ def test_a_new_name_links_but_not_where_a_relative_bears_it():
     assert (outcome.resident, [one.because for one in outcome.questions]) == (None, [("number-of-another",)])
 
 
+def test_a_brothers_card_with_its_day_of_birth_is_asked_about_where_the_brother_is_known():
+    rules = resident_rules(lambda: TODAY, demo=True)
+    holder = {
+        "name": ("王建国",), "sex": ("male",), "birth_date": ("19700504",), "id_number": ("1",), "any_number": ("1",),
+        "certain": ("id_number|1",), "phone": ("13912345678",), "pinyin": ("wangjianguo",),
+    }  # fmt: skip
+    own = {"id_number": ("2",), "any_number": ("2",), "certain": (), "birth_date": ("19720811",)}
+    brother = holder | own | {"name": ("王建军",), "pinyin": ("wangjianjun",)}
+    arriving = rules.prepare(holder | {"name": ("王建军",), "pinyin": ("wangjianjun",)}, among=AMONG)
+    with_card, known = arriving.held(1, [holder]).verdict, arriving.held(2, [brother]).verdict
+    assert decide([with_card], margin=rules.margin).resident == 1
+    outcome = decide([with_card, known], margin=rules.margin)
+    assert (outcome.resident, [one.because for one in outcome.questions]) == (None, [("number-of-another",)])
+
+
 def test_a_day_that_nobody_knows_is_not_after_a_death(becomes):
     number = {"certain": ("id_number|1",), "name": ("张嘉轩",)}
     assert becomes(number, number | {"deceased": ("20200101",)}) == "asked"
     assert becomes(number, number | {"deceased": ("20200101",)}, historic=True) == "linked"
+
+
+def test_who_comes_after_his_death_without_a_number_is_asked_about(becomes):
+    assert becomes(CHILD, CHILD | {"deceased": ("20250101",)}) == "asked"
+    assert becomes(CHILD, CHILD | {"deceased": ("20250101",)}, historic=True) == "linked"
+
+
+def test_one_visit_cards_number_in_two_hospitals_that_nobody_names_is_no_evidence():
+    rules = resident_rules(lambda: TODAY, demo=True)
+    card = {"type": {"text": "就诊卡"}, "value": "10023"}
+    reading = rules.read({"resourceType": "Patient", "name": [{"text": "王伟"}], "identifier": [card]})
+    verdict = rules.prepare(reading.fields, among=AMONG).held(1, [reading.fields]).verdict
+    assert decide([verdict], margin=rules.margin).resident is None
 
 
 def test_the_more_are_registered_the_more_are_namesakes():

@@ -55,6 +55,7 @@ def grade(comparator, one, other):
         ("李秀英", "王秀英", "given"),
         ("黄梅", "丁黄梅", "given"),
         ("张海燚", "张海火火火火", "look-alike"),
+        ("王强", "王建国", FAR),
         ("王景骉", "王景马马马", "look-alike"),
         ("林静", "宁金", "sound"),
         ("巴合提·努尔兰", "巴合提·努", "parts"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.identity.registration.contradicting import contradiction, of_the_dead, renamed
+from kangyun.identity.registration.contradicting import contradiction, of_a_relative, of_the_dead, renamed
 from kangyun.identity.registration.keys import KINDS, LONGEST, MOST, keys
 
 WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)}
@@ -35,6 +35,40 @@ WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)
 def test_what_contradicts_a_shared_number(other, code):
     changed = WOMAN | other
     assert contradiction(WOMAN, changed) == contradiction(changed, WOMAN) == code
+
+
+DERIVED = {"derived": ("birth_date", "sex")}
+
+
+@pytest.mark.parametrize(
+    ("arriving", "code"),
+    [
+        # A day of birth that both registered: a slip in the name, a husband's family name.
+        ({"name": ("王秀芳",)}, ""),
+        ({"name": ("李秀英",)}, ""),
+        # None, or the number's own: a sister with the card.
+        ({"name": ("王秀芳",), "birth_date": ()}, "number-of-relative"),
+        ({"name": ("王秀芳",), **DERIVED}, "number-of-relative"),
+        ({"name": ("李秀英",), **DERIVED}, "number-of-relative"),
+        ({"name": ("王秀芳",), "birth_date": ("19900514",)}, "number-of-relative"),
+        ({"name": ("王秀芳",), "sex": ("male",)}, "number-of-relative"),
+        ({"name": (), "birth_date": (), "sex": ("male",)}, "number-of-relative"),
+        # The same name, or one that sounds the same; and no name.
+        ({"birth_date": ()}, ""),
+        ({"name": ("王绣英",), "birth_date": ()}, ""),
+        ({"sex": ("male",), "birth_date": ()}, ""),
+        ({"name": (), "sex": ("male",)}, ""),
+        ({"name": (), "birth_date": (), "sex": ()}, ""),
+    ],
+)
+def test_a_relatives_card(arriving, code):
+    one, other = WOMAN | arriving, WOMAN
+    assert of_a_relative(one, other, [other]) == of_a_relative(other, one, [one]) == code
+
+
+def test_one_registration_of_the_holders_with_the_day_is_enough():
+    holder = [WOMAN | DERIVED, WOMAN]
+    assert of_a_relative(WOMAN | {"name": ("王秀芳",)}, WOMAN | DERIVED, holder) == ""
 
 
 RENAMED = WOMAN | {

@@ -64,6 +64,10 @@ def test_what_a_name_is(written, kind, name, surname):
         ("李娟男婴", "李娟", "male", "男婴"),
         ("王某之婴", "", "", "之婴"),
         ("王婴儿", "", "", "王婴儿"),
+        ("新生儿", "", "", "新生儿"),
+        ("李娟孩子", "李娟", "", "孩子"),
+        ("李娟（新生儿）", "李娟", "", "新生儿"),
+        ("李娟(大女)", "李娟", "female", "大女"),
     ],
 )
 def test_newborns_have_no_name_yet(written, mother, sex, note):
@@ -72,6 +76,7 @@ def test_newborns_have_no_name_yet(written, mother, sex, note):
 
 
 def test_what_stands_beside_a_name_is_kept_apart():
+    assert (names.read("李娟(女)").text, names.read("李娟(女)").note) == ("李娟", "女")
     assert (names.read("测试（辛）").text, names.read("测试（辛）").note) == ("测试", "辛")
 
 

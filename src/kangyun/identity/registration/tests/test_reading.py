@@ -193,6 +193,11 @@ def test_a_child_under_its_mothers_number(reading, elements):
     assert found.certain == ()
 
 
+def test_a_number_of_somebody_whom_nobody_knows_is_asked_about(reading):
+    assert codes(reading(NUMBER, name=[{"text": "无名氏"}])) == ["number-of-unidentified"]
+    assert codes(reading(name=[{"text": "无名氏"}])) == []
+
+
 def test_a_slip_in_the_date_of_birth_leaves_the_number(reading):
     assert reading(NUMBER, birthDate="1949-12-13").certain == (("id_number", NUMBER),)
     assert reading(NUMBER, birthDate="1949-01-01").certain == (("id_number", NUMBER),)
