@@ -108,7 +108,7 @@ async def _export(connection: asyncpg.Connection, index: ResidentIndex, by: By, 
 
 async def _decided(connection: asyncpg.Connection, places: Mapping[int, int]) -> Decided:
     """Returns what persons said of registrations, by their places."""
-    apart = await connection.fetch("SELECT patient, other FROM not_same")
+    apart = await connection.fetch("SELECT patient, other FROM not_same WHERE unsaid IS NULL")
     together = await connection.fetch(_BY_PERSON, sorted(BY_PERSON))
     return Decided(_pairs(together, places), _pairs(apart, places))
 
