@@ -13,6 +13,7 @@ import asyncpg
 
 from kangyun.identity.deciding import Outcome, Question, Verdict, decide, loose, parted_by_person, rivals, stays
 from kangyun.identity.linkage.clustering import united
+from kangyun.identity.registration.contradicting import overwritten
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.standing import SQL, Known, Neighbour, Standing
 from kangyun.identity.weighing import Held, Reading
@@ -104,6 +105,8 @@ class Round:
         held = self._held([patient], reading.fields, near)
         verdicts = {resident: one.verdict for resident, one in held.items()}
         decided = self._settled(patient, known, dict(verdicts), number)
+        if known is not None:
+            decided = _with_overwritten(decided, known, reading.fields)
         self._note(decided, held, reading)
         joined = decided.resident not in (decided.former, number)
         return decided.resident if joined else None, verdicts.values()
@@ -250,7 +253,7 @@ class Round:
 
     async def _ask(self) -> None:
         if self._known:
-            await self._connection.execute(SQL["withdraw_questions"], list(self._known))
+            await self._connection.execute(SQL["withdraw_rewritten"], list(self._known))
         if later := self._decided.keys() - self._fresh.keys():
             await self._connection.execute(SQL["withdraw_comparisons"], list(later))
         index = self._index
@@ -258,10 +261,22 @@ class Round:
             (one.patient, asked.resident, asked.why, asked.bits,
              index.sealed(one.patient, {"because": asked.because, "evidence": one.evidence.get(asked.resident)}))
             for one in self._decided.values() for asked in one.outcome.questions
-            if self._residents[asked.resident].registrations and asked.resident != one.resident
+            if self._residents[asked.resident].registrations
         ]  # fmt: skip
         rows += [
             (patient, None, code, None, None) for patient, reading in self._fresh.items() for code in reading.issues
         ]
         if rows:
             await self._connection.execute(SQL["ask"], *map(list, zip(*rows, strict=True)))
+
+
+def _with_overwritten(decided: Decided, known: Known, fields: Fields) -> Decided:
+    """Returns what was decided, with a question where a registration says another person than it said before.
+
+    What was written about the one before stands in the record under the other now.
+    """
+    against, asked = overwritten(known.fields, fields), decided.outcome.questions
+    if not against or any(one.resident == known.resident for one in asked):
+        return decided
+    question = Question(known.resident, "overwritten", decided.outcome.bits or 0.0, (against,))
+    return replace(decided, outcome=replace(decided.outcome, questions=(question, *asked)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["new", "certain", "probable"]
-Why = Literal["contradicted", "two-residents", "alike"]
+Why = Literal["contradicted", "two-residents", "alike", "overwritten"]
 
 
 @dataclass(frozen=True, slots=True)

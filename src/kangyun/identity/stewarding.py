@@ -139,7 +139,10 @@ class Steward:
         return number
 
     async def answer(self, connection: asyncpg.Connection, question: int, same: bool, act: Act) -> None:
-        """Answers an open question about a registration and a resident. Raises NotFound, RuleBroken."""
+        """Answers an open question about a registration and a resident. Raises NotFound, RuleBroken.
+
+        From somebody's only registration nothing can be parted: that it is not his is noted with the question.
+        """
         row = await connection.fetchrow(SQL["question"], question)
         if row is None:
             raise NotFound("identity.no-such-question")
@@ -150,9 +153,9 @@ class Steward:
         if same and patient not in members:
             own = await connection.fetchval(SQL["resident_of"], patient)
             await self.merge(connection, own, resident, act)
-        elif not same and patient in members:
+        elif not same and len(members) > 1 and patient in members:
             await self.part(connection, [patient], act)
-        elif not same:
+        elif not same and patient not in members:
             # The question stood for all registrations of the two residents.
             own = await connection.fetchval(SQL["resident_of"], patient)
             number = await connection.fetchval(SQL["new_act"])

@@ -90,6 +90,15 @@ def renamed(arriving: Fields, holder: Fields) -> bool:
     return any(_UNKNOWN < grade <= least for grade, least in beside)
 
 
+def overwritten(before: Fields, now: Fields) -> str:
+    """Returns a code if a registration that was written again names somebody else than before; else an empty text.
+
+    A name that was not known before is no other name, nor is one that may be new.
+    """
+    against = contradiction(before, now) if "name" in before and "name" in now else ""
+    return "" if against == "other-name" and renamed(now, before) else against
+
+
 def of_the_dead(holder: Fields, arriving: Fields, seen: date) -> str:
     """Returns a code if `arriving`, seen on a day, has a number of a holder who had died before; else an empty text.
 

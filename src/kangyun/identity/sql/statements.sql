@@ -115,9 +115,15 @@ SELECT a.patient, a.resident, a.kind, a.bits, a.evidence FROM asked AS a WHERE N
 ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
 
 -- name: withdraw_questions
--- Those about registrations that were written anew: they are asked anew where there is still reason to.
+-- Those about registrations that are gone.
 UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
 WHERE patient = ANY ($1::int8[]) AND answered IS NULL;
+
+-- name: withdraw_rewritten
+-- Those about registrations that were written anew: they are asked anew where there is still reason to. Whom one named
+-- before, its next version does not say.
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+WHERE patient = ANY ($1::int8[]) AND kind <> 'overwritten' AND answered IS NULL;
 
 -- name: withdraw_comparisons
 -- The same of registrations that found their own later, but for what they say themselves.

@@ -149,6 +149,41 @@ async def test_a_corrected_number_takes_it_to_its_own(register, resident, client
     assert (await resident(other))[1] == {other}
 
 
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize(
+    "now", [("李秀英", "1975-01-01"), ("李秀英", "1949-12-31", ONE)], ids=["another person", "another name"]
+)
+async def test_a_registration_that_becomes_somebody_elses_is_asked_about(register, resident, client, ask, others, now):
+    own = {await register(number=ONE) for _ in range(others)}
+    reused = await register(number=ONE)
+    await client.put(f"Patient/{reused}", json=person(*now) | {"id": reused})
+    assert (await resident(reused))[1] == {reused, *own}
+    phone = {"telecom": [{"system": "phone", "value": "13912345678"}]}
+    await client.put(f"Patient/{reused}", json=person(*now, **phone) | {"id": reused})
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    said = {one["name"]: one for one in question["part"]}
+    assert said["kind"]["valueCode"] == "overwritten"
+    await ask("$answer-link", id=said["id"]["valueInteger"], same=False)
+    assert (await resident(reused))[1] == {reused}
+    assert (await client.get("$link-questions")).json()["parameter"] == []
+
+
+async def test_whom_a_steward_linked_stays_with_another_number_and_is_asked_about(register, resident, client, ask):
+    first, second = await register(number=ONE), await register("王某", "1950-01-01")
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    await client.put(f"Patient/{second}", json=person("王某", "1990-03-07", OTHER) | {"id": second})
+    assert (await resident(second))[1] == {first, second}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    assert '"numbers-differ"' in next(one["valueString"] for one in question["part"] if one["name"] == "evidence")
+
+
+@pytest.mark.parametrize("before", ["无名氏", "李秀英之女", "王健国", "-"])
+async def test_who_gets_a_name_or_a_better_one_is_not_asked_about(register, client, before):
+    patient = await register(before, "2020-01-14", gender="female")
+    await client.put(f"Patient/{patient}", json=person("王建国", "2020-01-14", gender="female") | {"id": patient})
+    assert (await client.get("$link-questions")).json()["parameter"] == []
+
+
 async def test_who_was_alone_finds_his_own_when_the_number_comes(register, resident, client):
     first, second = await register(number=ONE), await register("王某", "1950-01-01")
     assert (await resident(second))[1] == {second}
