@@ -20,6 +20,7 @@ from typing import Literal
 
 import asyncpg
 
+from kangyun.base.errors import NotFound
 from kangyun.identity.index import ResidentIndex
 from kangyun.identity.linkage.clustering import united
 from kangyun.identity.registration.contradicting import contradiction
@@ -37,18 +38,22 @@ Outcome = Literal["done", "asked", "already"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an institution said. institution: as `Organization/…`. message: its id with the sender. actor: who sent."""
+    """What an institution said. institution: as `Organization/…`. message: its id with the sender. actor: who sent.
+
+    reason: in words, where he gave one.
+    """
 
     event: Event
     institution: str
     message: str
     actor: str
+    reason: str = ""
 
     @property
     def act(self) -> Act:
         """As it is noted."""
         evidence = {"event": self.event, "institution": self.institution, "message": self.message}
-        return Act(self.actor, self.event, "feed", evidence)
+        return Act(self.actor, self.reason or self.event, "feed", evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,16 @@ class Feed:
         if await connection.fetchval(_APART, min(first, second), max(first, second)):
             return Answer("already")
         return Answer("done", await self._steward.keep_apart(connection, [second], [first], said.act))
+
+    async def doubt(self, connection: asyncpg.Connection, said: Said, patient: int) -> Answer:
+        """Asks a steward whether a registration is its resident's: who else is, its institution may not know. It is
+        answered alike whether there is anybody else. Raises NotFound."""
+        of = await residents_of(connection, [patient])
+        if patient not in of:
+            raise NotFound("identity.no-such-registration")
+        sealed = self._index.sealed(patient, {"because": (), "said": said.act.said})
+        await connection.execute(SQL["ask"], [patient], [of[patient]], [f"feed-{said.event}"], [None], [sealed])
+        return Answer("asked")
 
     async def _weighed(
         self, connection: asyncpg.Connection, event: Event, first: int, second: int

@@ -16,7 +16,7 @@ from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
 from kangyun.access.operations.ihe_pix import ihe_pix
 from kangyun.access.operations.match import match
-from kangyun.access.operations.merging import merge
+from kangyun.access.operations.merging import merge, part
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
 from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
 from kangyun.access.operations.open import open_
@@ -25,7 +25,7 @@ from kangyun.access.operations.sign import sign
 from kangyun.access.operations.terminology import answered
 from kangyun.access.operations.validate import validate
 from kangyun.access.operations.verify_signature import verify_signature
-from kangyun.access.operations.who_is_who import answer_link, link, link_questions, links, not_mine, part, undo_link
+from kangyun.access.operations.who_is_who import answer_link, link, link_questions, links, not_mine, undo_link
 from kangyun.access.operations.who_looked import who_looked
 from kangyun.fhir import terminology
 from kangyun.fhir.definitions import definitions
@@ -184,7 +184,7 @@ OPERATIONS: tuple[Operation, ...] = (
         Operation(name, _INSTANCE, carry_out, f"urn:kangyun:operation:{name}", inputs, _PATIENT, affects_state=True)
         for name, carry_out, inputs in (
             ("link", link, (Input("to", "string"), Input("reason", "string"))),
-            ("part", part, (Input("reason", "string"),)),
+            ("part", part, (Input("from", "string"), Input("reason", "string"))),
             ("not-mine", not_mine, (Input("reason", "string"),)),
         )
     ),

@@ -1,4 +1,5 @@
-"""`Patient/$merge`: two registrations, or all of two residents', are one person's. And what feeds say alike.
+"""`Patient/$merge`: two registrations, or all of two residents', are one person's. `Patient/[id]/$part`: they are not.
+And what feeds say alike.
 
 Nothing clinical is moved, and no Patient is changed: links are all that an act of the index moves, so each is taken
 back. That is where this departs from the draft, whose server writes `active` and `link` and moves references;
@@ -9,16 +10,17 @@ Source: https://build.fhir.org/patient-operation-merge.html (FHIR R6 ballot), br
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 import asyncpg
 
 from kangyun.access.opened import written_by
+from kangyun.access.operations import who_is_who
 from kangyun.access.operations.ihe_pix import escaped
 from kangyun.access.operations.model import Call, parameters
-from kangyun.access.operations.who_is_who import carried_out, is_steward, whole_seen
+from kangyun.access.operations.who_is_who import PART, carried_out, is_steward, whole_seen
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, MultipleMatches, NotFound
 from kangyun.base.texts import say
@@ -66,7 +68,7 @@ async def merge(record: Record, call: Call) -> Resource:
     source, target = [await _meant(record, one, own=not steward) for one in sides]
     if source.res == target.res:
         raise Invalid("identity.merge-itself", at="target-patient")
-    feed = Feed(record.gate.residents, record.gate.steward)
+    feed = _feed(record)
     answer = Answer("already")
 
     async def act(connection: asyncpg.Connection) -> Answer:
@@ -92,6 +94,35 @@ async def merge(record: Record, call: Call) -> Resource:
     return await _told(record, call, answer, [source, target], preview=preview)
 
 
+async def part(record: Record, call: Call) -> Resource:
+    """Takes a registration out of its resident's. Raises Forbidden, NotFound, Invalid, RuleBroken.
+
+    Who is no steward says of a registration of his own institution that it is not the same person's as another of its
+    (`from`), as ADT^A37 does; or only that it is not its resident's: then a steward is asked.
+    """
+    if is_steward(record):
+        return await who_is_who.part(record, call)
+    inputs = Inputs.of(call.parameters, frozenset({"from", "reason"}))
+    said = replace(_said(record, PART, record.circumstances.request), reason=who_is_who.reason_of(inputs))
+    one = await _meant(record, Registration(f"Patient/{call.id}"), own=True)
+    if (reference := inputs.text("from")) is None:
+        act, patients = partial(_feed(record).doubt, said=said, patient=one.res), [one.res]
+    else:
+        other = await _meant(record, Registration(reference), own=True)
+        if one.res == other.res:
+            raise Invalid("identity.merge-itself", at="from")
+        patients = [one.res, other.res]
+        act = partial(_feed(record).carry_out, said=said, first=other.res, second=one.res)
+
+    async def done(connection: asyncpg.Connection) -> tuple[Answer, list[int]]:
+        return await act(connection), patients
+
+    answer = await carried_out(record, PART, done)
+    issue = _issue(f"identity.part-{answer.outcome}", answer, call)
+    told: list[Resource] = [{"name": "outcome", "resource": {"resourceType": "OperationOutcome", "issue": [issue]}}]
+    return parameters(*told, *([] if answer.act is None else [{"name": "id", "valueInteger": answer.act}]))
+
+
 async def told_by_feed(record: Record, event: Event, first: Registration, second: Registration, message: str) -> Answer:
     """Carries out what a message of a feed says of two registrations of its own institution.
 
@@ -99,7 +130,7 @@ async def told_by_feed(record: Record, event: Event, first: Registration, second
     Raises NotFound, MultipleMatches, Forbidden for who may not change these registrations.
     """
     one, other = [await _meant(record, side, own=True) for side in (first, second)]
-    feed = Feed(record.gate.residents, record.gate.steward)
+    feed = _feed(record)
     act = partial(feed.carry_out, said=_said(record, event, message), first=one.res, second=other.res)
     return await _carried_out(record, act, [one.res, other.res])
 
@@ -177,8 +208,7 @@ async def _told(
 ) -> Resource:
     """Returns what came of it: an OperationOutcome, and the golden Patient of whom it is then."""
     text = f"identity.merge-{'would-be-' if preview else ''}{answer.outcome}"
-    severity, code = ("warning", "business-rule") if answer.outcome == "asked" else ("information", "informational")
-    issue = {"severity": severity, "code": code, "details": {"text": say(text, call.language)}}
+    issue = _issue(text, answer, call)
     said: list[Resource] = [{"name": "outcome", "resource": {"resourceType": "OperationOutcome", "issue": [issue]}}]
     if answer.outcome == "asked":
         return parameters(*said)
@@ -193,3 +223,12 @@ async def _told(
     if answer.act is not None:
         said.append({"name": "id", "valueInteger": answer.act})
     return parameters(*said)
+
+
+def _issue(text: str, answer: Answer, call: Call) -> Resource:
+    severity, code = ("warning", "business-rule") if answer.outcome == "asked" else ("information", "informational")
+    return {"severity": severity, "code": code, "details": {"text": say(text, call.language)}}
+
+
+def _feed(record: Record) -> Feed:
+    return Feed(record.gate.residents, record.gate.steward)

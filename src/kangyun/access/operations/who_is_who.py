@@ -7,7 +7,7 @@ done about registrations that the actor does not see, and each act's audit row i
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
@@ -26,7 +26,8 @@ from kangyun.store.references import local_target
 from kangyun.store.visible import EVERYTHING, seen
 
 STEWARDS = frozenset({"steward"})
-LINK, PART, UNDO, ANSWER = "link", "part", "undo-link", "answer-link"
+LINK, UNDO, ANSWER = "link", "undo-link", "answer-link"
+PART: Final = "part"
 LINKS, QUESTIONS, NOT_MINE = "links", "link-questions", "not-mine"
 SHORTEST_REASON, LONGEST_REASON = 2, 500  # characters
 COUNT, LARGEST = 50, 500
@@ -45,7 +46,7 @@ class Whose:
 async def link(record: Record, call: Call) -> Resource:
     """Makes a registration, or all of a resident's, another resident's. Raises Forbidden, NotFound, RuleBroken."""
     inputs = _steward(record, call, "to", "reason")
-    reason, to = _reason(inputs), inputs.text("to") or ""
+    reason, to = reason_of(inputs), inputs.text("to") or ""
     target = local_target(to)
     if target is None or target[0] != "Patient":
         raise Invalid("identity.whom", at="to")
@@ -63,7 +64,7 @@ async def link(record: Record, call: Call) -> Resource:
 
 async def part(record: Record, call: Call) -> Resource:
     """Takes a registration out of its resident's. Raises Forbidden, NotFound, RuleBroken."""
-    reason = _reason(_steward(record, call, "reason"))
+    reason = reason_of(_steward(record, call, "reason"))
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         whose = await _whose(record, connection, str(call.id))
@@ -77,7 +78,7 @@ async def part(record: Record, call: Call) -> Resource:
 async def undo_link(record: Record, call: Call) -> Resource:
     """Takes a decision back. Raises Forbidden, NotFound, RuleBroken."""
     inputs = _steward(record, call, "id", "reason")
-    reason, decision = _reason(inputs), _number(inputs)
+    reason, decision = reason_of(inputs), _number(inputs)
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
         patients = [row["patient"] for row in await connection.fetch(SQL["act"], decision)]
@@ -92,7 +93,7 @@ async def answer_link(record: Record, call: Call) -> Resource:
     """Answers a question; one about a registration itself is closed. Raises Forbidden, NotFound, Invalid,
     RuleBroken."""
     inputs = _steward(record, call, "id", "same", "reason")
-    act_, question = Act(record.actor.reference, _reason(inputs)), _number(inputs)
+    act_, question = Act(record.actor.reference, reason_of(inputs)), _number(inputs)
     same = inputs.boolean("same", False)
     said = same == inputs.boolean("same", True)
 
@@ -185,7 +186,7 @@ async def not_mine(record: Record, call: Call) -> Resource:
     record.in_person()
     if record.actor.role not in OF_RESIDENTS:
         raise Forbidden("identity.residents-only")
-    reason = _reason(Inputs.of(call.parameters, frozenset({"reason"})))
+    reason = reason_of(Inputs.of(call.parameters, frozenset({"reason"})))
     index = record.gate.residents
     async with record.store.pool.connection() as connection, connection.transaction():
         whose = await _whose(record, connection, str(call.id))
@@ -213,7 +214,8 @@ def is_steward(record: Record) -> bool:
     return record.actor.administrator or record.actor.role in STEWARDS
 
 
-def _reason(inputs: Inputs) -> str:
+def reason_of(inputs: Inputs) -> str:
+    """Returns why something is done about who is who. Raises Invalid."""
     reason = (inputs.text("reason") or "").strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise Invalid("access.open-reason", at="reason", least=SHORTEST_REASON, most=LONGEST_REASON)

@@ -158,6 +158,64 @@ async def test_what_cannot_be_meant_is_refused(registered, client, given, status
     assert (await client.post("Patient/$merge", json=given)).status_code == status
 
 
+# --- and part them
+
+
+def apart(other=None, reason="核对过病案"):
+    given = [{"name": "reason", "valueString": reason}]
+    given += [{"name": "from", "valueString": f"Patient/{other}"}] if other else []
+    return {"resourceType": "Parameters", "parameter": given}
+
+
+async def test_an_institution_parts_its_own_and_it_is_taken_back(
+    registered, resident, hospital, client, person, ask, newest_decision
+):
+    first, second = await registered("1"), await registered("2")
+    assert (await resident(first))[1] == {first, second}
+    for told in ("information", "information"):
+        answer = await hospital("a").post(f"Patient/{second}/$part", json=apart(first))
+        assert (answer.status_code, outcome(answer)[0]) == (200, told)
+    assert (await resident(second))[1] == {second}
+    kind, said = await evidence(client, second)
+    assert (kind, '"核对过病案"' in said) == ("feed", True)
+    again = person(telecom=[{"system": "phone", "value": "13812345678"}]) | {"id": second}
+    await hospital("a").put(f"Patient/{second}", json=again)
+    assert (await resident(second))[1] == {second}
+    await ask("$undo-link", id=await newest_decision(second))
+    assert (await resident(first))[1] == {first, second}
+
+
+async def test_of_two_with_one_number_a_steward_is_asked(registered, resident, hospital, client):
+    first, second = await registered("1", number=ONE), await registered("2", number=ONE)
+    assert outcome(await hospital("a").post(f"Patient/{second}/$part", json=apart(first)))[0] == "warning"
+    assert (await resident(first))[1] == {first, second}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    assert {"name": "kind", "valueCode": "feed-part"} in question["part"]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_whether_one_is_the_residents_is_asked_and_tells_of_nobody_else(
+    registered, resident, hospital, client, ask, others
+):
+    own = await registered("1", number=ONE)
+    elsewhere = {await registered("2", number=ONE, at="b") for _ in range(others)}
+    answer = await hospital("a").post(f"Patient/{own}/$part", json=apart())
+    assert (answer.status_code, outcome(answer)[0], len(answer.json()["parameter"])) == (200, "warning", 1)
+    assert (await resident(own))[1] == {own, *elsewhere}
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    await ask("$answer-link", id=question["part"][0]["valueInteger"], same=False)
+    assert (await resident(own))[1] == {own}
+
+
+async def test_nobody_parts_anothers(registered, hospital, client):
+    own, others = await registered("1", number=ONE), await registered("2", number=ONE, at="b")
+    for path, said in ((others, apart()), (others, apart(own)), (own, apart(others))):
+        assert (await hospital("a").post(f"Patient/{path}/$part", json=said)).status_code == 404
+    for said in (apart(own), apart(reason="")):
+        assert (await hospital("a").post(f"Patient/{own}/$part", json=said)).status_code == 400
+    assert (await client.get("$link-questions")).json()["parameter"] == []
+
+
 # --- as messages say it
 
 
