@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import msgspec
 import typer
@@ -15,6 +17,7 @@ from kangyun.base.errors import Conflict, PlatformError, Unavailable
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, complain, console, speak
+from kangyun.database.leases import lease
 
 if TYPE_CHECKING:
     from kangyun.access.platform import Platform
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 AGREES, DIFFERS, NOT_AUDITED = 0, 1, 2
 FOLDER = "residents"  # of reports, in the data folder
+ACTION = "residents-audit"
+"""Of the audit row of a run, and the name of the lease: one runs at a time."""
 
 residents = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="居民索引 | The resident index")
 
@@ -36,13 +41,15 @@ def _residents() -> None:
 
 全部登记用同一权重重新匹配（Splink 与 DuckDB），与现有归并逐一比较；人工决定不被推翻。适合每夜由定时任务运行。
 报告只写登记与居民的 id、比对级别和得分，不含姓名证件。
-运行期间，数据文件夹内有一份仅本账号可读的明文临时文件，结束即删。
+运行期间，数据文件夹内有一份仅本账号可读的明文临时文件，结束即删；被强行终止的，下次运行时删除。
+每次运行留一条审计记录（residents-audit）。
 需要：pip install 'kangyun[batch]'。退出码：0 一致，1 有差异，2 未能核对。
 
 All registrations are linked anew by the same weights (Splink on DuckDB) and held against the links that stand; what a
 person decided stands. Meant for each night. The report has ids, levels and bits only. While it runs there is a file in
-clear in the data folder, which only this account can read. Needs: pip install 'kangyun[batch]'. Exit status: 0 they
-agree, 1 they differ, 2 it could not be done."""
+clear in the data folder, which only this account can read; what a killed run left, the next one removes. Each run
+leaves a row in the audit trail (residents-audit). Needs: pip install 'kangyun[batch]'. Exit status: 0 they agree, 1 they
+differ, 2 it could not be done."""
 )
 def audit(
     data: Annotated[Path | None, typer.Option("--data", help="数据文件夹 | Data folder", metavar="DIR")] = None,
@@ -73,6 +80,8 @@ def run(settings: Settings, report: Path, *, ask: bool, cores: int) -> int:
         raise Unavailable("cli.residents-needs-batch", package=missing.name or "splink") from None
     if report.exists():
         raise Conflict("cli.residents-report-exists", file=str(report))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     with reached_database(settings) as database:
         found, told = asyncio.run(_audit(settings, database, ask, cores))
     _write(report, told)
@@ -97,15 +106,33 @@ async def _audit(settings: Settings, database: str, ask: bool, cores: int) -> tu
     platform = await open_platform(settings, database)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("", total=None)
-            found = await audit_(
-                platform.pool, platform.gate.residents, settings.data, demo=settings.demo, ask=ask, cores=cores,
-                tell=lambda step: bar.update(task, description=speak(f"cli.residents-{step}")),
-            )  # fmt: skip
+        async with lease(platform.pool, ACTION) as alone:
+            if alone is None:
+                raise Conflict("cli.residents-running")
+            await _leave_row(platform)
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task("", total=None)
+                found = await audit_(
+                    platform.pool, platform.gate.residents, settings.data, demo=settings.demo, ask=ask, cores=cores,
+                    tell=lambda step: bar.update(task, description=speak(f"cli.residents-{step}")),
+                )  # fmt: skip
         return found, await _told(platform, found)
     finally:
         await platform.close()
+
+
+async def _leave_row(platform: "Platform") -> None:
+    """Leaves the row of the run, which is on disk before anything of anybody is read."""
+    from kangyun.access.actor import Circumstances
+    from kangyun.access.subscriptions.statuses import PLATFORM
+
+    record = await platform.gate.open(PLATFORM, Circumstances("kangyun residents audit", "local", uuid4().hex))
+    await record.leave_row(ACTION, 200, [])
+
+
+def _end(number: int, _: object) -> None:
+    """Ends the run as Ctrl-C does, so that what is written in clear is removed."""
+    sys.exit(128 + number)
 
 
 async def _told(platform: "Platform", found: "Audited") -> dict[str, Any]:

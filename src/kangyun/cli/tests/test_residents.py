@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import asyncpg
@@ -65,6 +69,28 @@ def test_what_is_linked_right_agrees(rows):
     assert (told["registrations"], told["residents"], told["agreeing"]) == (3, 2, 2)
     assert stat.S_IMODE(Path("report.json").stat().st_mode) == 0o600
     assert rows("SELECT count(*) FROM resident_question") == [(0,)]
+
+
+@pytest.mark.usefixtures("registered")
+def test_each_run_leaves_a_row(rows):
+    audit("report.json")
+    told = rows("SELECT action, actor, shape, outcome FROM audit WHERE action = 'residents-audit'")
+    assert told == [("residents-audit", "Device/kangyun", "kangyun residents audit", 200)]
+
+
+@pytest.mark.usefixtures("registered")
+def test_what_is_in_clear_nobody_else_reads_and_no_end_leaves():
+    (left := Path("data/batch-left")).mkdir(parents=True)
+    (left / "registrations.parquet").touch()
+    command = [sys.executable, "-m", "kangyun.cli", "residents", "audit", "--report", "report.json"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+        while left.exists() or not (files := list(Path("data").glob("batch-*/registrations.parquet"))):
+            assert running.poll() is None
+            time.sleep(0.01)
+        modes = [stat.S_IMODE(one.stat().st_mode) for one in (files[0], files[0].parent)]
+        running.send_signal(signal.SIGTERM)
+    assert (modes, running.returncode) == ([0o600, 0o700], 128 + signal.SIGTERM)
+    assert list(Path("data").glob("batch-*")) == []
 
 
 @pytest.mark.usefixtures("mistaken")

@@ -5,6 +5,7 @@ registrations and residents by their ids, and say levels and bits, never what a 
 """
 
 import asyncio
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from kangyun.identity.standing import BY_PERSON, SQL
 
 Kind = Literal["batch-parts", "batch-links"]
 """`batch-parts`: the batch would not have it with this resident. `batch-links`: it would, and the index has not."""
-FILE = "registrations.parquet"
+FILE, PRIVATE = "registrations.parquet", "batch-"
+"""What registrations say in clear, of mode 0600, and how its folder's name begins, of mode 0700."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,17 @@ class Audited:
 async def audit(
     pool: Pool, index: ResidentIndex, folder: Path, *, demo: bool, ask: bool = True, cores: int = 2, tell: Tell = untold
 ) -> Audited:
-    """Links everything anew and compares. folder: where nobody else reads; what is written there is removed again.
+    """Links everything anew and compares. folder: where nobody else reads; what is written there is removed again, and
+    what a run before has left. The caller sees to it that one runs at a time.
 
     demo: fictitious numbers count. ask: opens questions of stewards, too. Raises OSError where there is no room.
     """
-    with TemporaryDirectory(prefix="batch-", dir=folder) as private:
+    # A process that was killed could not remove its own.
+    for left in folder.glob(f"{PRIVATE}*"):
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=PRIVATE, dir=folder) as private:
         file = Path(private) / FILE
+        file.touch(0o600)
         tell("exporting")
         async with pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             by = By(await index.among(connection), demo)
