@@ -46,3 +46,15 @@ async def test_a_steward_moves_nothing_about_whom_he_does_not_see(put, sign_in, 
     steward = await sign_in("steward")
     assert (await steward("GET", "Patient/c-wang")).status_code == 404
     assert (await steward("POST", path, json=parameters(**ACTS[path]))).status_code == 404
+
+
+async def test_nor_by_an_answer(put, sign_in):
+    await put(person("a-wang", "110105194912310011"), A)
+    await put(person("a-zhao", "110105194912310011", name=[{"text": "赵刚"}]), A)
+    await put(person("c-zhao", "110105194912310011", name=[{"text": "赵刚"}], meta=RESTRICTED), C)
+    steward = await sign_in("steward")
+    (question,) = (await steward("GET", "$link-questions")).json()["parameter"]
+    given = [{"name": "id", "valueInteger": question["part"][0]["valueInteger"]},
+             {"name": "same", "valueBoolean": True}, {"name": "reason", "valueString": "核对过病案"}]  # fmt: skip
+    answer = await steward("POST", "$answer-link", json={"resourceType": "Parameters", "parameter": given})
+    assert answer.status_code == 404

@@ -48,8 +48,8 @@ def _residents() -> None:
 All registrations are linked anew by the same weights (Splink on DuckDB) and held against the links that stand; what a
 person decided stands. Meant for each night. The report has ids, levels and bits only. While it runs there is a file in
 clear in the data folder, which only this account can read; what a killed run left, the next one removes. Each run
-leaves a row in the audit trail (residents-audit). Needs: pip install 'kangyun[batch]'. Exit status: 0 they agree, 1 they
-differ, 2 it could not be done."""
+leaves a row in the audit trail (residents-audit). Needs: pip install 'kangyun[batch]'. Exit status: 0 they agree, 1
+they differ, 2 it could not be done."""
 )
 def audit(
     data: Annotated[Path | None, typer.Option("--data", help="数据文件夹 | Data folder", metavar="DIR")] = None,

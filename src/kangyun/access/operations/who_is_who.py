@@ -81,8 +81,11 @@ async def undo_link(record: Record, call: Call) -> Resource:
     reason, decision = reason_of(inputs), _number(inputs)
 
     async def act(connection: asyncpg.Connection) -> tuple[int, list[int]]:
-        patients = [row["patient"] for row in await connection.fetch(SQL["act"], decision)]
+        rows = await connection.fetch(SQL["act"], decision)
+        patients = [row["patient"] for row in rows]
         await _all_seen(record, connection, patients)
+        concerned = {row["resident"] for row in rows} | {row["former"] for row in rows} - {None}
+        await whole_seen(record, connection, *concerned)
         number = await record.gate.steward.undo(connection, decision, Act(record.actor.reference, reason))
         return number, patients
 
@@ -103,6 +106,8 @@ async def answer_link(record: Record, call: Call) -> Resource:
             raise NotFound("identity.no-such-question")
         patients = [row["patient"], *row["members"]]
         await _all_seen(record, connection, patients)
+        # What is answered about one registration is answered for all of its resident's.
+        await whole_seen(record, connection, *{row["own"], row["resident"]} - {None})
         if row["resident"] is None:
             await record.gate.steward.dismiss(connection, question, act_)
         elif said:
@@ -302,8 +307,10 @@ def _evidence(said: Any) -> list[Resource]:
 
 _SEEN = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible:r}"
 _OF_QUESTION = """
-SELECT q.patient, q.resident, ARRAY(SELECT l.patient FROM resident_link AS l WHERE l.resident = q.resident) AS members
-FROM resident_question AS q WHERE q.id = $1 AND q.answered IS NULL
+SELECT q.patient, q.resident, o.resident AS own,
+    ARRAY(SELECT l.patient FROM resident_link AS l WHERE l.resident IN (q.resident, o.resident)) AS members
+FROM resident_question AS q LEFT JOIN resident_link AS o ON o.patient = q.patient
+WHERE q.id = $1 AND q.answered IS NULL
 """
 _QUESTIONS = """
 SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence
