@@ -2,7 +2,7 @@
 
 A resident is found where one of his registrations that the asker sees meets whatever else is asked. Golden Patients
 stand first, in the order of their numbers, whatever the order of the rest; includes are those of their registrations.
-Only one `_id` that stands by itself means residents: not one in a chain, and no intersection of two.
+Only one `_id` that stands by itself means residents: no intersection of two. One in a chain means their registrations.
 """
 
 from collections.abc import Callable, Sequence

@@ -239,6 +239,10 @@ class Record:
         if not allowed:
             self.may_search(queries[0].type)
         queries = allowed
+        for query in queries:
+            asked = asked_for(query, partial(self.resident_of, "Patient"))
+            if asked is not None and not asked.others:
+                return await self._search_residents(query, asked)  # No id of another type is a resident's.
         async with self._store.pool.connection() as connection:
             page = await search_several(
                 self._store.searcher, connection, queries, self.actor.reference, self.sight

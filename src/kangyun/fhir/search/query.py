@@ -8,7 +8,7 @@ Source: https://hl7.org/fhir/R4/search.html
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 from typing import Literal
@@ -249,7 +249,7 @@ class _Reader:
             if one not in definitions().resource_types:
                 raise NotSupported("fhir.search.no-such-type", type=one)
             try:
-                inner.append((one, self._test(one, rest, text, depth + 1)))
+                inner.append((one, _chained(self._test(one, rest, text, depth + 1))))
             except NotSupported as error:
                 # A chain without a type goes to those targets that have the parameter.
                 refusal = error
@@ -265,7 +265,7 @@ class _Reader:
         parameter = self._parameter(source, code)
         if parameter.type != "reference" or not parameter.answerable:
             raise NotSupported("fhir.search.not-a-reference", parameter=parameter.name)
-        return Has(source, parameter, self._test(source, rest, text, depth + 1))
+        return Has(source, parameter, _chained(self._test(source, rest, text, depth + 1)))
 
     def _parameter(self, type_: str, code: str) -> Parameter:
         found = self._known(type_).get(code)
@@ -333,6 +333,16 @@ def targets_of(parameter: Parameter) -> list[str]:
     if not parameter.targets or "Resource" in parameter.targets:
         return sorted(definitions().resource_types)
     return list(parameter.targets)
+
+
+def _chained(node: Node) -> Node:
+    """Returns a node of what is referred to, or refers."""
+    match node:
+        case Column():
+            return replace(node, chained=True)
+        case Not(node=inner):
+            return Not(_chained(inner))
+    return node
 
 
 def _along(parameter: Parameter) -> set[str]:

@@ -59,10 +59,14 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A test of what is no index value: `_id`, `_lastUpdated`, `_list`, `_text`, `_content`."""
+    """A test of what is no index value: `_id`, `_lastUpdated`, `_list`, `_text`, `_content`.
+
+    chained: of what is referred to, or refers: no match bears it.
+    """
 
     name: Literal["_id", "_lastUpdated", "_list", "_text", "_content"]
     values: tuple[Value, ...]
+    chained: bool = False
 
 
 Node: TypeAlias = Test | Chain | Has | All | Either | Not | Column

@@ -59,6 +59,33 @@ async def test_what_refers_to_any_registration_is_included(three, resident, clie
     assert (matches, len(included)) == ([whose], 3)
 
 
+@pytest.mark.parametrize(
+    ("asked", "matches"),
+    [
+        ("Observation?patient._id={}", 3),
+        ("Observation?subject:Patient._id={}", 3),
+        ("Observation?subject:Patient._id=none,{}", 3),
+        ("Observation?subject:Patient._id:not={}", 1),
+        ("Encounter?_has:Observation:encounter:patient._id={}", 0),
+        ("Patient?general-practitioner._id={}", 0),
+    ],
+)
+async def test_in_a_chain_it_is_all_of_them(three, register, resident, client, found, asked, matches):
+    whose, _ = await resident(three[0])
+    for patient in (*three, await register("李四", "1990-03-07", OTHER)):
+        observed = {"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+                    "subject": {"reference": f"Patient/{patient}"}}  # fmt: skip
+        assert (await client.post("Observation", json=observed)).status_code == 201
+    assert len((await found(asked.format(whose)))[0]) == matches
+
+
+@pytest.mark.parametrize(("more", "shown"), [("", 1), ("&_count=0", 0), ("&_lastUpdated=gt2020-01-01", 1)])
+async def test_among_several_types_it_is_found_as_it_is_read(three, resident, found, more, shown):
+    whose, _ = await resident(three[0])
+    matches, _, page = await found(f"?_type=Patient,Observation&_id={whose}{more}")
+    assert (matches, page["total"]) == ([whose] * shown, 1)
+
+
 async def test_pages_hold_each_once(three, register, resident, client):
     residents = [(await resident(three[0]))[0]]
     residents += [(await resident(await register("李四", "1990-03-07", OTHER)))[0]]

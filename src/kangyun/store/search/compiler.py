@@ -173,7 +173,10 @@ class Compiler:
         match column.name:
             case "_id":
                 names = [(type_, str(value)) for value in column.values]
-                return numbered_condition(self.arguments, await self.values.targets(names))
+                targets = await self.values.targets(names)
+                # Whoever is referred to by the id of a resident is each of his registrations, as in a reference.
+                meant = await self.values.registrations(targets) if column.chained else targets
+                return numbered_condition(self.arguments, meant)
             case "_lastUpdated":
                 tests = [
                     date_test(self.arguments, value, "w.instant", "w.instant + interval '1 millisecond'")
