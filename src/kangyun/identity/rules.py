@@ -174,6 +174,8 @@ class Prepared:
                     return "without-name"
             elif name not in OWN_NAME and number.level != "slip":
                 return "sibling"
+        if number.level in ("same", "slip") and of_a_relative(self.fields, whole, registrations):
+            return "sibling"
         chained = len(registrations) > 1 and all(self.query.score(one).grade != "certain" for one in registrations)
         return "chained" if chained else ""
 

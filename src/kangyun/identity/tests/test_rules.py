@@ -140,5 +140,22 @@ def test_one_visit_cards_number_in_two_hospitals_that_nobody_names_is_no_evidenc
     assert decide([verdict], margin=rules.margin).resident is None
 
 
+@pytest.mark.parametrize(
+    ("number", "other"), [("33010000012345", "33010000012345"), ("330106197005040", "330106197005041")]
+)
+def test_nor_does_a_number_that_decides_nothing_link_a_brother(number, other):
+    rules = resident_rules(lambda: TODAY, demo=True)
+
+    def said(name, number, **more):
+        own = {"type": {"text": "医保号"}, "value": number}
+        patient = {"resourceType": "Patient", "name": [{"text": name}], "identifier": [own]} | more
+        return rules.read(patient).fields
+
+    brother = rules.prepare(said("王建军", other), among=AMONG).held(
+        1, [said("王建国", number, birthDate="1970-05-04")]
+    )
+    assert decide([brother.verdict], margin=rules.margin).resident is None
+
+
 def test_the_more_are_registered_the_more_are_namesakes():
     assert prior_among(0) == prior_among(10_000) > prior_among(400_000) > prior_among(50_000_000)

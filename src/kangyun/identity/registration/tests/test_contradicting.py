@@ -53,7 +53,9 @@ DERIVED = {"derived": ("birth_date", "sex")}
         ({"name": ("王秀芳",), "birth_date": ("19900514",)}, "number-of-relative"),
         ({"name": ("王秀芳",), "sex": ("male",)}, "number-of-relative"),
         ({"name": (), "birth_date": (), "sex": ("male",)}, "number-of-relative"),
+        ({"name": ("王绣英",), "birth_date": ("19721130",)}, "number-of-relative"),
         # The same name, or one that sounds the same; and no name.
+        ({"birth_date": ("19721130",)}, ""),
         ({"birth_date": ()}, ""),
         ({"name": ("王绣英",), "birth_date": ()}, ""),
         ({"sex": ("male",), "birth_date": ()}, ""),
