@@ -76,10 +76,16 @@ def _each(registrations: Sequence[tuple[str, Resource]], element: str) -> Iterat
     met: set[bytes] = set()
     for reference, resource in registrations:
         for value in resource.get(element, ()):
-            same = canonical({name: part for name, part in value.items() if name not in ("id", "period")})
+            same = canonical(
+                {name: part for name, part in value.items() if name not in _APART} if _APART & value.keys() else value
+            )
             if same not in met:
                 met.add(same)
                 yield reference, value
+
+
+_APART = frozenset({"id", "period"})
+"""Parts by which a value is no other."""
 
 
 def _chosen(values: Sequence[tuple[str, Any]], order: Sequence[Rule]) -> tuple[str, Any] | None:
@@ -92,7 +98,9 @@ def _chosen(values: Sequence[tuple[str, Any]], order: Sequence[Rule]) -> tuple[s
 
 
 def _most(values: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    said = [canonical({"value": value}) for _, value in values]
+    said = [value for _, value in values]
+    if not all(isinstance(value, str) for value in said):
+        said = [canonical({"value": value}) for value in said]
     most = max(map(said.count, said))
     return [value for value, text in zip(values, said, strict=True) if said.count(text) == most]
 

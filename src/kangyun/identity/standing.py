@@ -21,6 +21,8 @@ from kangyun.store.visible import Sight, seen
 
 MOST_OF_A_KEY = 100
 """Registrations that are looked at under one key: of more it says too little."""
+MOST_NEAR, LEAST_SHARED = 20, 0.2
+"""Residents whom a question is held against: so many, each sharing that part of what the nearest one does with it."""
 BLOCK = 64  # numbers of residents that a process takes at once
 BY_PERSON = frozenset({"steward", "feed", "undone"})
 SQL = statements("identity")
@@ -86,9 +88,9 @@ class Standing:
         return found
 
     async def near_seen(self, connection: asyncpg.Connection, reading: Reading, sight: Sight) -> dict[int, Neighbour]:
-        """Returns the residents near to a reading with their registrations, as far as these are seen."""
-        keys = [self.hashed(key) for key in reading.keys]
-        return self._grouped(await connection.fetch(*seen(SQL["near_seen"], sight, keys, MOST_OF_A_KEY)))
+        """Returns the residents nearest to a reading with their registrations, as far as these are seen."""
+        asked = [self.hashed(key) for key in reading.keys], MOST_OF_A_KEY, MOST_NEAR, LEAST_SHARED
+        return self._grouped(await connection.fetch(*seen(SQL["near_seen"], sight, *asked)))
 
     async def residents(self, connection: asyncpg.Connection, numbers: Collection[int]) -> dict[int, Neighbour]:
         """Returns residents by their numbers, those that have registrations."""

@@ -9,6 +9,8 @@ Source: https://hl7.org/fhir/R4/patient-operation-match.html
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Raw
+
 from kangyun.access.operations.model import Call
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -68,7 +70,7 @@ async def match(record: Record, call: Call) -> Resource:
             whole = golden(one.resident, id_, await record.shown(registrations))
             patients |= {each.res for each in registrations}
             url = f"{store.bases[0]}Patient/{id_}"
-            entries.append({"fullUrl": url, "resource": whole.resource, "search": _search(one)})
+            entries.append({"fullUrl": url, "resource": Raw(whole.json), "search": _search(one)})
     await record.leave_row("match", 200, sorted(patients))
     made = {
         "resourceType": "Bundle",

@@ -113,6 +113,9 @@ class Query:
             found = known(theirs) or evidence(theirs)
             bits += found.bits
             rules &= found.rules
+        return self._score(bits, rules)
+
+    def _score(self, bits: float, rules: int) -> Score:
         probability = self.probability(bits)
         if rules:
             return Score(bits, probability, "none", self._schema.forbid[(rules & -rules).bit_length() - 1].name)
@@ -125,13 +128,15 @@ class Query:
 
     def explain(self, candidate: Record) -> Waterfall:
         """Returns the score with what each comparison added to it."""
-        steps = []
+        bits, rules, steps = 0.0, self._rules, []
         for part in self._parts:
             theirs = tuple([candidate.get(field, ()) for field in part.fields])
             found = part.known.get(theirs) or part.evidence(theirs)
+            bits += found.bits
+            rules &= found.rules
             level = MISSING if found.level == NOWHERE else part.level_names[found.level]
             steps.append(Step(part.name, level, found.bits, found.frequency))
-        return Waterfall(self.prior, tuple(steps), self.score(candidate))
+        return Waterfall(self.prior, tuple(steps), self._score(bits, rules))
 
 
 class _Part:

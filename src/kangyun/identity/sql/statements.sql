@@ -15,15 +15,28 @@ FROM near AS n JOIN resident_link AS l ON l.resident = n.resident LEFT JOIN regi
 ORDER BY n.resident, l.patient;
 
 -- name: near_seen
--- The same for one question ($1: its keys, $2: most of a key), of the registrations that the asker sees.
-WITH near AS (
-    SELECT DISTINCT l.resident FROM unnest($1::int8[]) AS a(key)
-    CROSS JOIN LATERAL (SELECT x.patient FROM registration_key AS x WHERE x.key = a.key LIMIT $2) AS k
-    JOIN resident_link AS l ON l.patient = k.patient
+-- The same for one question ($1: its keys, $2: most of a key), of the registrations that the asker sees: of the residents
+-- who share most with it ($3: so many), and of them those who share a part ($4) of what the first of the seen does. A key
+-- counts the more the fewer have it. What else is near is there by chance, and the more of it the larger the register.
+-- OFFSET 0: each row is looked up, whatever the server believes of how many there are.
+WITH found AS (
+    SELECT DISTINCT a.key, l.resident, k.weight FROM unnest($1::int8[]) AS a(key)
+    CROSS JOIN LATERAL (
+        SELECT f.patient, ln(4 * $2::int8::float8 / count(*) OVER ()) AS weight
+        FROM (SELECT x.patient FROM registration_key AS x WHERE x.key = a.key LIMIT $2::int8) AS f
+    ) AS k
+    CROSS JOIN LATERAL (SELECT l.resident FROM resident_link AS l WHERE l.patient = k.patient OFFSET 0) AS l
+), near AS (
+    SELECT f.resident, sum(f.weight) AS weight FROM found AS f GROUP BY f.resident ORDER BY weight DESC, f.resident LIMIT $3::int8
+), seen AS MATERIALIZED (
+    SELECT n.resident, n.weight, l.patient FROM near AS n
+    CROSS JOIN LATERAL (SELECT l.patient FROM resident_link AS l WHERE l.resident = n.resident OFFSET 0) AS l
+    CROSS JOIN LATERAL (SELECT FROM resource AS r WHERE r.res = l.patient AND NOT r.deleted AND {visible:r} OFFSET 0) AS r
 )
-SELECT l.resident, l.patient, g.fields
-FROM near AS n JOIN resident_link AS l ON l.resident = n.resident JOIN registration AS g ON g.patient = l.patient
-JOIN resource AS r ON r.res = l.patient AND NOT r.deleted AND {visible:r} ORDER BY l.resident, l.patient;
+SELECT s.resident, s.patient, g.fields FROM seen AS s
+CROSS JOIN LATERAL (SELECT g.fields FROM registration AS g WHERE g.patient = s.patient OFFSET 0) AS g
+WHERE s.weight >= $4::float8 * (SELECT max(b.weight) FROM seen AS b)
+ORDER BY s.resident, s.patient;
 
 -- name: residents
 SELECT l.resident, l.patient, g.fields
