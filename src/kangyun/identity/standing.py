@@ -3,6 +3,7 @@
 Only looks, and gives numbers to new residents: what becomes of a registration is decided in `arriving`.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ MOST_OF_A_KEY = 100
 """Registrations that are looked at under one key: of more it says too little."""
 MOST_NEAR, LEAST_SHARED = 20, 0.2
 """Residents whom a question is held against: so many, each sharing that part of what the nearest one does with it."""
+LOOK_EVERY = 60.0  # seconds until a process asks again how many registrations there are
 BLOCK = 64  # numbers of residents that a process takes at once
 BY_PERSON = frozenset({"steward", "feed", "undone"})
 SQL = statements("identity")
@@ -55,7 +57,7 @@ class Standing:
         self._sealer = Sealer(derived_key(keys.index_key, "registrations", 16), keys.cipher)
         self._rules = rules
         self._free: list[int] = []
-        self._among = 0
+        self._among, self._look_again = 0, 0.0
 
     async def known(self, connection: asyncpg.Connection, patients: Sequence[int]) -> dict[int, Known]:
         """Returns registrations as they stand, those that are somebody's: deleted ones without fields."""
@@ -140,8 +142,8 @@ class Standing:
 
     async def among(self, connection: asyncpg.Connection) -> int:
         """Returns how many registrations there are, roughly: each takes a number when it is decided."""
-        if not self._among:
-            self._among = await connection.fetchval(SQL["last_number"])
+        if self._look_again <= (now := time.monotonic()):  # A process that only asks gives no numbers.
+            self._among, self._look_again = await connection.fetchval(SQL["last_number"]), now + LOOK_EVERY
         return self._among
 
 

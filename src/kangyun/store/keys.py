@@ -95,6 +95,13 @@ class KeyRing:
         """Brings into memory the keys for these patients, and the institution's. Returns for whom there are any."""
         return {row["patient"] for row in await self._take_in(connection, "data_keys_for", patients, institution)}
 
+    def take(self, rows: Iterable[Row]) -> None:
+        """Takes in rows of data_key that were read with what they seal, where they are of an epoch that is known; `bring`
+        brings the others."""
+        for row in rows:
+            if row[0] not in self._sealers and row[3] in self._epochs:
+                self.remember(row)
+
     async def _take_in(self, connection: asyncpg.Connection, name: str, *arguments: Any) -> list[Any]:
         for _ in range(LOOKS):
             rows: list[Any] = await connection.fetch(statement(name), *arguments)

@@ -122,6 +122,7 @@ class Reader:
     ) -> dict[int, list[Current]]:
         """Returns the registrations of residents (Patients), those that may be known of."""
         rows = await connection.fetch(*seen(statement("of_residents"), sight, residents))
+        self._keys.take(tuple(row)[-5:] for row in rows)
         await self.bring_keys(connection, [row["key"] for row in rows])
         found: dict[int, list[Current]] = {resident: [] for resident in residents}
         for row in rows:

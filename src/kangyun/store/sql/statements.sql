@@ -18,10 +18,12 @@ FROM resource{n} AS r JOIN version{n} AS v ON v.res = r.res AND v.version = r.ve
 WHERE r.res = ANY ($1::int8[]) AND {visible:r};
 
 -- name: of_residents
--- The same of the registrations of residents ($1), but for those that were deleted.
+-- The same of the registrations of residents ($1), but for those that were deleted; with their data keys, which are hardly
+-- ever in memory already where residents are many.
 SELECT l.resident, NULL::uuid AS hash, r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version, v.instant, v.key, v.dictionary,
-    v.action, v.type, v.body
+    v.action, v.type, v.body, k.id AS key_id, k.patient AS key_patient, k.institution AS key_institution, k.epoch, k.wrapped
 FROM resident_link AS l JOIN resource AS r ON r.res = l.patient JOIN version AS v ON v.res = r.res AND v.version = r.version
+LEFT JOIN data_key AS k ON k.id = v.key
 WHERE l.resident = ANY ($1::int8[]) AND NOT r.deleted AND {visible:r} ORDER BY r.res;
 
 -- name: locate_each
