@@ -43,8 +43,10 @@ class ResidentId(NamedTuple):
 
 def plain(text: str) -> str:
     """Returns a number as it is compared: of ASCII, letters and digits only, with a capital X."""
-    text = unicodedata.normalize("NFKC", text).translate(_CROSSES).upper()
-    return "".join(sign for sign in text if sign.isalnum())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_CROSSES)
+    text = text.upper()
+    return text if text.isalnum() else "".join(filter(str.isalnum, text))
 
 
 @lru_cache(65536)
