@@ -96,7 +96,7 @@ class KeyRing:
         return {row["patient"] for row in await self._take_in(connection, "data_keys_for", patients, institution)}
 
     def take(self, rows: Iterable[Row]) -> None:
-        """Takes in rows of data_key that were read with what they seal; those of an unknown epoch are left to `bring`."""
+        """Takes in rows of data_key that were read with what they seal; of a new epoch `bring` does."""
         for row in rows:
             if row[0] not in self._sealers and row[3] in self._epochs:
                 self.remember(row)
