@@ -2,7 +2,6 @@
 what no library would."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from kangyun.base.settings import Settings
+from kangyun.testing.folders import database_folder
 from kangyun.testing.installation import Installation
 from kangyun.testing.plugin import ADMIN_TOKEN
 from kangyun.web.app import Application
@@ -131,13 +131,12 @@ def new_installation() -> Iterator[Callable[..., Installation]]:
     made: list[Installation] = []
 
     def make(data: Path | None = None, **settings: object) -> Installation:
-        data = data or Path(folder) / str(len(made)) / "data"
+        data = data or folder / str(len(made)) / "data"
         data.parent.mkdir(exist_ok=True)
         made.append(Installation(data, **settings))
         return made[-1]
 
-    # Not in pytest's own folder: each session shuts that to the database's system user again.
-    with tempfile.TemporaryDirectory(prefix="kangyun-faults-") as folder:
+    with database_folder("faults") as folder:
         yield make
         for installation in made:
             installation.stop()

@@ -4,8 +4,6 @@ Source of the answers: 503 says "try again later", https://hl7.org/fhir/R4/http.
 """
 
 import asyncio
-import tempfile
-from pathlib import Path
 
 import asyncpg
 import httpx
@@ -18,6 +16,7 @@ from kangyun.base.settings import Settings
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.pool import Pool
+from kangyun.testing.folders import database_folder
 from kangyun.testing.plugin import ADMIN_TOKEN, UNSAFE_AND_FAST
 from kangyun.web.app import Application
 
@@ -39,8 +38,8 @@ async def outsider(fresh_database):
 @pytest.fixture
 def own_server():
     """A server of this test's own, running."""
-    with tempfile.TemporaryDirectory(prefix="kangyun-own-") as folder:
-        server = EmbeddedServer(Path(folder), UNSAFE_AND_FAST)
+    with database_folder("own") as folder:
+        server = EmbeddedServer(folder, UNSAFE_AND_FAST)
         server.start()
         yield server
         server.stop()

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +16,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from kangyun.testing.folders import database_folder
 
 TOKEN = "journey-administrator-0123456789abcdef"
 PATIENCE = 300.0  # seconds; a machine under load takes many times what a quiet one does
@@ -118,12 +119,11 @@ def new_installation() -> Iterator[Callable[[], Installation]]:
     made: list[Installation] = []
 
     def make() -> Installation:
-        made.append(Installation(Path(folder) / str(len(made)) / "data"))
+        made.append(Installation(folder / str(len(made)) / "data"))
         made[-1].data.parent.mkdir()
         return made[-1]
 
-    # Not in pytest's own folder: each session shuts that to the database's system user again.
-    with tempfile.TemporaryDirectory(prefix="kangyun-journey-") as folder:
+    with database_folder("journey") as folder:
         yield make
         for installation in made:
             installation.clear()

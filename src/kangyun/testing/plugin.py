@@ -7,7 +7,6 @@ be able to make databases): CI runs once so on PostgreSQL 15.
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -24,12 +23,16 @@ from kangyun.catalog import catalog
 from kangyun.database import jobs
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrate
+from kangyun.testing.folders import database_folder
 from kangyun.testing.issuing import IssuerStub
 from kangyun.web.app import Application
 
 ADMIN_TOKEN = "test-administrator-0123456789abcdef"
 # A test's data need not survive the machine; so a copy of the files, and not by the log, is the quicker one.
-UNSAFE_AND_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+UNSAFE_AND_FAST = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB",
+    "max_wal_size": "128MB",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +51,8 @@ def database_server() -> Iterator[str]:
     if given:
         yield given
         return
-    # Not in pytest's own folder: each session shuts that to the database's system user again.
-    with tempfile.TemporaryDirectory(prefix="kangyun-test-") as folder:
-        server = EmbeddedServer(Path(folder), UNSAFE_AND_FAST)
+    with database_folder("test") as folder:
+        server = EmbeddedServer(folder, UNSAFE_AND_FAST)
         server.start()
         yield server.url.replace("@/kangyun?", "@/{database}?")
         server.stop()
