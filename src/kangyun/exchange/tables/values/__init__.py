@@ -1,0 +1,8 @@
+"""What the cells of hospitals' tables say: rules, each a pure function of texts; data/values.toml.
+
+A rule gives a value, nothing where the cell says nothing, or raises `Unfit` with a text that says what was wanted.
+"""
+
+from kangyun.exchange.tables.values.cells import Unfit
+
+__all__ = ["Unfit"]

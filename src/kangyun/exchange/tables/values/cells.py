@@ -1,0 +1,67 @@
+"""A cell's text: whether it says anything, in one width, and as it may be shown to who sent it."""
+
+import re
+import tomllib
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from kangyun.base.numbers.fillers import narrow
+
+_PUNCTUATION = re.compile(r"[-/\\—–_.,，。、*#~?？·\s]*")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]")
+_DIGITS = re.compile(r"[\d年月日时分秒:：/.\-+ ]{1,24}")
+_LONGEST_SHOWN = 24
+
+
+class Unfit(ValueError):
+    """A cell does not say what its column is for. text: a key of this package's texts; it quotes nothing."""
+
+    def __init__(self, text: str, **parameters: str | int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.parameters = parameters
+
+
+@cache
+def table() -> dict[str, Any]:
+    """Returns data/values.toml."""
+    return tomllib.loads(files("kangyun.exchange.tables").joinpath("data", "values.toml").read_text("utf-8"))
+
+
+@cache
+def _fillers() -> frozenset[str]:
+    return frozenset(table()["fillers"])
+
+
+@lru_cache(65536)
+def said(cell: str) -> str:
+    """Returns a cell in one width if it says something, else an empty text. For codes, numbers and times."""
+    text = narrow(cell)
+    return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in _fillers() else text
+
+
+def words(cell: str) -> str:
+    """Returns a text as it was written, without what nobody sees; empty for a filler."""
+    return answer(cell) if said(cell) else ""
+
+
+def answer(cell: str) -> str:
+    """Returns a text in which 无 and 不详 are answers, as in a history of allergies; empty for punctuation alone."""
+    text = _CONTROLS.sub("", cell.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in ("null", "(null)") else text
+
+
+def masked(cell: str, *, personal: bool) -> str | None:
+    """Returns a cell as it may be shown to who sent it; None for an empty one.
+
+    personal: whether it may be of a person: only the first sign is shown then, and the last of a long number. Else
+    short codes and whatever is made of digits are shown as they are. Nothing tells what stands in the wrong column.
+    """
+    text = narrow(cell)
+    if not text:
+        return None
+    if not personal and (_DIGITS.fullmatch(text) or (text.isascii() and len(text) <= 4)):
+        return text
+    shown = text[:1] + "*" * (min(len(text), _LONGEST_SHOWN) - 1)
+    return shown[:-1] + text[-1] if len(text) > 7 and text.isascii() else shown
