@@ -33,12 +33,15 @@ class Entry:
     id:     as `entry_id` gives it, so that what is sent again is the same resource.
     acts:   "store" writes it, "revoke" takes it back (`entered-in-error`, nothing is deleted).
     origin: the record that it was made of. More than one entry may come of one record.
+    generated: when the sender made this version, by his own word (a dateTime), None where he does not say. It stands
+            not in the resource, since the same sent again is no new version; an older one never replaces a newer one.
     """
 
     id: str
     resource: Mapping[str, Any]
     origin: Place
     acts: Literal["store", "revoke"] = "store"
+    generated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from kangyun.exchange.tables.values.cells import Unfit, said
 
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:\.\d*)?[Ee]\+?\d{1,3}")
 _CUT = re.compile(r"[1-9]\d{14}0{3}")
+_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?: 0?0:00(?::00(?:\.0+)?)?)?")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)")
 _MOST_DIGITS = 24
 
@@ -33,11 +34,15 @@ def number(cell: str) -> Decimal | None:
 
 @lru_cache(65536)
 def key(cell: str) -> str:
-    """Returns a part of a business key: of one width, without blanks around it, in capitals; empty for a filler."""
+    """Returns a part of a business key: of one width, without blanks around it, in capitals; empty for a filler.
+
+    A day is 20260105 however it was written.
+    """
     text = said(cell)
     if _SCIENTIFIC.fullmatch(text) and "." in text:
         raise Unfit("number-scientific")
-    return text.upper()
+    day = _DAY.fullmatch(text)
+    return f"{day[1]}{day[2]:0>2}{day[3]:0>2}" if day else text.upper()
 
 
 @lru_cache(4096)

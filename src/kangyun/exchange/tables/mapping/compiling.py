@@ -1,0 +1,192 @@
+"""Templates made functions of a row's cells, once for a header: what no column says is not there.
+
+An object or a list of constants alone stays. One in which something is taken from the row is there only where that
+says something; what of it is constant comes with it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kangyun.exchange.tables.mapping.model import Leaf, alternatives, read_leaf
+from kangyun.exchange.tables.mapping.rules import ALWAYS, OPEN, RULES, Rule, Scope, Told
+from kangyun.exchange.tables.values import Unfit
+
+SPREAD = "*"
+"""Name of an element whose value's elements are put beside it."""
+
+
+class Note(NamedTuple):
+    """What is wrong in a cell, or was put right. at: place in the header. whole: whether the row is kept aside."""
+
+    text: str
+    at: int
+    parameters: Mapping[str, str | int]
+    whole: bool
+    personal: bool
+
+
+Notes = list[Note]
+Cells = Sequence[str]
+Make = Callable[[Cells, Notes], Any]
+
+
+class Missing(Exception):
+    """A column without which no row can be taken is not in the header. columns: as the mapping names it."""
+
+    def __init__(self, columns: str) -> None:
+        super().__init__(columns)
+        self.columns = columns
+
+
+class Compiler:
+    """Makes functions for one header. number: of a repeated group, put for `{n}`."""
+
+    def __init__(self, header: Sequence[str], scope: Scope, number: int = 0) -> None:
+        self._places = {name: place for place, name in enumerate(header) if name}
+        self._scope = scope
+        self._fills = {"n": str(number), "N": str(number), "code": scope.feed.code}
+
+    def object(self, body: Mapping[str, Any]) -> Make:
+        """Returns the function that makes an object of a row, None of one that says nothing."""
+        return self._object([(name, self._part(value)) for name, value in body.items()])
+
+    def _object(self, parts: Sequence[tuple[str, Any]]) -> Make:
+        dynamic = [(name, make) for name, make in parts if callable(make)]
+        still = {name: value for name, value in parts if value is not None and not callable(value)}
+        order = {name: None for name, _ in parts if name != SPREAD}
+
+        def make_object(cells: Cells, notes: Notes) -> dict[str, Any] | None:
+            found: dict[str, Any] = dict(order)
+            something = False
+            for name, make in dynamic:
+                value = make(cells, notes)
+                if value is None or value == "":
+                    continue
+                something = True
+                if name == SPREAD:
+                    beside = found.get("extension") or []
+                    found.update(value)
+                    if beside:
+                        found["extension"] = [*value.get("extension", ()), *beside]
+                else:
+                    found[name] = value
+            if not something:
+                return None
+            found.update(still)
+            return {name: value for name, value in found.items() if value is not None}
+
+        return make_object
+
+    def place(self, columns: Sequence[str]) -> int:
+        """Returns where the first of some names stands in the header, -1 where none does."""
+        return next((self._places[name] for name in map(self._filled, columns) if name in self._places), -1)
+
+    def key(self, columns: Sequence[str], make: Rule) -> Callable[[Cells, Notes], tuple[str, ...] | None]:
+        """Returns the function that makes a business key. A column that ends in `?` may say nothing.
+
+        Raises Missing.
+        """
+        parts = []
+        for written in columns:
+            place = self.place(alternatives(written.removesuffix("?")))
+            if place < 0 and not written.endswith("?"):
+                raise Missing(self._filled(written))
+            parts.append((place, written.endswith("?")))
+
+        def make_key(cells: Cells, notes: Notes) -> tuple[str, ...] | None:
+            found = []
+            for place, optional in parts:
+                try:
+                    value = make(cells[place]) if place >= 0 else ""
+                except Unfit as unfit:
+                    notes.append(Note(unfit.text, place, unfit.parameters, True, True))
+                    return None
+                if not value and not optional:
+                    notes.append(Note("key-missing", place, {}, True, True))
+                    return None
+                found.append(value)
+            return tuple(found)
+
+        return make_key
+
+    def _part(self, value: Any) -> Any:
+        """Returns a constant, or the function that makes it of a row; None for what no column of the header says."""
+        if isinstance(value, str):
+            return self._leaf(read_leaf(value)) if value.startswith("@") else self._filled(value)
+        if isinstance(value, dict):
+            parts = [self._part(part) for part in value.values()]
+            if any(map(callable, parts)):
+                return self._object([*zip(value, parts, strict=True)])
+            taken = any(map(_takes, value.values()))
+            return None if taken else dict(zip(value, parts, strict=True))
+        if isinstance(value, list):
+            return self._list(value)
+        return value
+
+    def _list(self, values: Sequence[Any]) -> Any:
+        parts = [part for part in map(self._part, values) if part is not None]
+        if not any(map(callable, parts)):
+            return parts or None
+
+        def make_list(cells: Cells, notes: Notes) -> list[Any] | None:
+            found = [(part(cells, notes) if callable(part) else part) for part in parts]
+            kept = [value for value in found if value is not None and value != ""]
+            return kept if any(callable(part) and one in kept for part, one in zip(parts, found, strict=True)) else None
+
+        return make_list
+
+    def _filled(self, text: str) -> str:
+        return text.format_map(self._fills) if "{" in text else text
+
+    def _leaf(self, leaf: Leaf) -> Make | None:
+        places = [self.place([name.removesuffix("?") for name in names]) for names in leaf.columns]
+        decides = places[-1:] if leaf.rule == "reference" else places
+        missing = all(place < 0 for place in decides)
+        if missing and leaf.must == "!" and leaf.columns:
+            raise Missing(self._filled("+".join("|".join(names) for names in leaf.columns)))
+        if missing and leaf.rule not in ALWAYS:
+            return None
+        rule = RULES[leaf.rule](tuple(map(self._filled, leaf.args)), self._scope)
+        at = next((place for place in decides if place >= 0), -1)
+        return _reading(_calling(rule, places), at, leaf)
+
+
+def _calling(rule: Rule, places: Sequence[int]) -> Callable[[Cells], Any]:
+    """Returns the rule as a function of a row's cells."""
+    if len(places) == 1 and places[0] >= 0:
+        (only,) = places
+        return lambda cells: rule(cells[only])
+    if len(places) == 2 and min(places) >= 0:
+        first, second = places
+        return lambda cells: rule(cells[first], cells[second])
+    if all(place < 0 for place in places):
+        return lambda cells: rule(*("" for _ in places))
+    return lambda cells: rule(*[cells[place] if place >= 0 else "" for place in places])
+
+
+def _reading(call: Callable[[Cells], Any], at: int, leaf: Leaf) -> Make:
+    aside, must, personal = bool(leaf.must), leaf.must == "!", leaf.rule not in OPEN
+
+    def read(cells: Cells, notes: Notes) -> Any:
+        try:
+            value = call(cells)
+        except Unfit as unfit:
+            notes.append(Note(unfit.text, at, unfit.parameters, aside, personal))
+            return None
+        if type(value) is Told:
+            notes.append(Note(value.text, at, {}, False, personal))
+            value = value.value
+        if must and (value is None or value == ""):
+            notes.append(Note("value-missing", at, {}, True, personal))
+        return value
+
+    return read
+
+
+def _takes(value: Any) -> bool:
+    """Whether something of a template is taken from the row."""
+    if isinstance(value, dict):
+        return any(map(_takes, value.values()))
+    if isinstance(value, list):
+        return any(map(_takes, value))
+    return isinstance(value, str) and value.startswith("@")

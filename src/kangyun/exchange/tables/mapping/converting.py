@@ -1,0 +1,174 @@
+"""Rows of a table made entries and refusals by a mapping. No state is kept between rows.
+
+A row becomes all of its resources or none: where something is wrong that identifies it, it is kept aside with what is
+wrong; any other value that cannot be taken is left out and told beside the entries.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from kangyun.exchange.entries import Entry, Place, Refusal, entry_id
+from kangyun.exchange.tables.mapping.compiling import Cells, Compiler, Make, Missing, Note, Notes
+from kangyun.exchange.tables.mapping.feed import Feed
+from kangyun.exchange.tables.mapping.model import Mapping, Template, alternatives
+from kangyun.exchange.tables.mapping.rules import Scope
+from kangyun.exchange.tables.reading.model import TEXTS, Row, Table
+from kangyun.exchange.tables.recognition import tables
+from kangyun.exchange.tables.values import Unfit, cells, figures, moments
+
+Acts = Literal["store", "revoke"]
+_ENTERED_IN_ERROR = "entered-in-error"
+_VERIFICATION = {
+    "coding": [
+        {"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": _ENTERED_IN_ERROR}
+    ]
+}  # fmt: skip
+
+
+class _Plan(NamedTuple):
+    """A template for one header."""
+
+    template: Template
+    key: Callable[[Cells, Notes], tuple[str, ...] | None]
+    kind: str
+    when: tuple[int, ...] | None
+    make: Make
+
+
+def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refusal]:
+    """Yields what the rows of a table come to, in their order: each row one entry or more, or a refusal of the whole."""
+    header = _renamed(table.header, mapping)
+    if not header:
+        yield from (row for row in table.rows if isinstance(row, Refusal))
+        return
+    try:
+        conversion = _Conversion(table, header, mapping, feed)
+    except Missing as missing:
+        title = {"column": missing.columns, "table": mapping.title}
+        yield Refusal(Place(table.source, 1, missing.columns), TEXTS + "column-missing", None, title)
+        return
+    for row in table.rows:
+        if isinstance(row, Refusal):
+            yield row
+        else:
+            yield from conversion.row(row)
+
+
+def _renamed(header: Sequence[str], mapping: Mapping) -> tuple[str, ...]:
+    """Returns the header by the names of the mapping: P-codes by the columns of N041 that say the same."""
+    if not mapping.same:
+        return tuple(header)
+    known = next((columns for (dialect, _), columns in tables().items() if dialect == mapping.same), {})
+    same = {name: column.same for name, column in known.items() if column.same}
+    if len(same.keys() & set(header)) * 2 < len(header):
+        return tuple(header)
+    return tuple(same.get(name, name) for name in header)
+
+
+class _Conversion:
+    """A mapping for one header and feed."""
+
+    def __init__(self, table: Table, header: tuple[str, ...], mapping: Mapping, feed: Feed) -> None:
+        self._source, self._header, self._told, self._feed = table.source, header, table.header, feed
+        scope = Scope(feed, mapping.codes)
+        plain = Compiler(header, scope)
+        self._generated = plain.place(alternatives(mapping.generated)) if mapping.generated else -1
+        self._flag = plain.place(alternatives(mapping.flag.column)) if mapping.flag else -1
+        self._acts = _meanings(mapping, feed.dialect)
+        self._widths = [(place, feed.widths[name]) for place, name in enumerate(header) if name in feed.widths]
+        self._plans = [plan for template in mapping.resources for plan in _plans(template, header, scope, mapping)]
+
+    def row(self, row: Row) -> Iterator[Entry | Refusal]:
+        """Yields the entries of a row and what is told beside them, or why it is kept aside."""
+        read: Sequence[str] = row.cells
+        notes: Notes = []
+        if self._widths:
+            read = list(read)
+            for place, width in self._widths:
+                read[place] = figures.padded(read[place], width)
+        acts = self._act(read, notes)
+        made = self._made(read, notes)
+        refusals = self._refusals(row.number, read, notes)
+        if any(note.whole for note in notes):
+            yield from refusals
+            return
+        if not made:
+            yield Refusal(Place(self._source, row.number), TEXTS + "row-says-nothing")
+            return
+        generated = self._made_at(read)
+        origin = Place(self._source, row.number)
+        for id_, resource in made:
+            yield Entry(id_, _revoked(resource) if acts == "revoke" else resource, origin, acts, generated)
+        yield from refusals
+
+    def _act(self, read: Cells, notes: Notes) -> Acts:
+        code = cells.said(read[self._flag]) if self._flag >= 0 else ""
+        acts = self._acts.get(code, "store" if not code else None)
+        if acts is None:
+            parameters = {"codes": "、".join(self._acts)}
+            notes.append(Note("flag-unknown", self._flag, parameters, True, False))
+        return acts or "store"
+
+    def _made(self, read: Cells, notes: Notes) -> list[tuple[str, dict[str, Any]]]:
+        made = []
+        for plan in self._plans:
+            if plan.when is not None and not any(cells.said(read[place]) for place in plan.when):
+                continue
+            key = plan.key(read, notes)
+            body = plan.make(read, notes)
+            if key is not None and body is not None:
+                id_ = entry_id(self._feed.prefix, plan.kind, key)
+                made.append((id_, {"resourceType": plan.template.type, "id": id_} | body))
+        return made
+
+    def _made_at(self, read: Cells) -> str | None:
+        try:
+            return moments.moment(read[self._generated]) or None if self._generated >= 0 else None
+        except Unfit:
+            return None
+
+    def _refusals(self, number: int, read: Cells, notes: Notes) -> list[Refusal]:
+        found: dict[tuple[int, str], Refusal] = {}
+        for note in sorted(notes, key=lambda note: not note.whole):
+            place = Place(self._source, number, self._told[note.at] if note.at >= 0 else None)
+            shown = cells.masked(read[note.at], personal=note.personal) if note.at >= 0 else None
+            refusal = Refusal(place, TEXTS + note.text, shown, note.parameters, note.whole)
+            found.setdefault((note.at, note.text), refusal)
+        return list(found.values())
+
+
+def _meanings(mapping: Mapping, dialect: str) -> dict[str, Acts]:
+    """Returns what the codes of the flag do, in the feed's dialect."""
+    if mapping.flag is None:
+        return {}
+    store, revoke = mapping.flag.store, mapping.flag.revoke
+    named = dialect if dialect in store else "*"
+    found: dict[str, Acts] = {code: "store" for code in store.get(named, [])}
+    return found | {code: "revoke" for code in revoke.get(named, [])}
+
+
+def _plans(template: Template, header: Sequence[str], scope: Scope, mapping: Mapping) -> Iterator[_Plan]:
+    """Yields the plans of a template: one, or one for each number of its group that the header has."""
+    first, last = template.each
+    for number in range(first, last + 1):
+        compiler = Compiler(header, scope, number)
+        when = None
+        if template.when:
+            names = [alternatives(part) for part in template.when.split("+")]
+            when = tuple(place for place in map(compiler.place, names) if place >= 0)
+            if not when:
+                continue
+        key = compiler.key(template.key or mapping.key, figures.key)
+        kind = f"{template.kind}-{number}" if last else template.kind
+        yield _Plan(template, key, kind, when, compiler.object(template.body))
+
+
+def _revoked(resource: dict[str, Any]) -> dict[str, Any]:
+    """Returns a resource as one that was never so."""
+    type_ = resource["resourceType"]
+    if type_ == "Patient":
+        return resource | {"active": False}
+    if type_ == "Condition":
+        kept = {name: value for name, value in resource.items() if name != "clinicalStatus"}
+        return kept | {"verificationStatus": _VERIFICATION}
+    return resource | {"status": _ENTERED_IN_ERROR}

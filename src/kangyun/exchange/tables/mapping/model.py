@@ -1,0 +1,127 @@
+"""A mapping file as it is read and checked; what is wrong with one is told with its place, in words."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kangyun.exchange.tables.mapping.rules import RULES
+
+_LEAF = re.compile(r"@(?P<must>(?:!\??)?)(?P<columns>[^\s@!]*)(?: (?P<rule>[a-z-]+)(?P<args>(?: \S+)*))?")
+
+
+class BadMapping(ValueError):
+    """A mapping file cannot be used. text: a key of this package's texts, at: the place in the file."""
+
+    def __init__(self, text: str, at: str) -> None:
+        super().__init__(f"{text} at {at}")
+        self.text = text
+        self.at = at
+
+
+class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which code of a column stores a record and which takes it back, by dialect; `*` where none is named."""
+
+    column: str
+    store: dict[str, list[str]]
+    revoke: dict[str, list[str]]
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One resource of a row. kind, key: of its id. when: columns one of which must say something. each: numbers of {n}."""
+
+    type: str
+    kind: str
+    body: dict[str, Any]
+    key: list[str] = []
+    when: str = ""
+    each: tuple[int, int] = (0, 0)
+
+
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mapping file. tables: those that it is for. generated: the column of when the sender made the row."""
+
+    name: str
+    title: str
+    tables: list[str]
+    key: list[str]
+    resources: list[Template]
+    edition: str
+    generated: str = ""
+    flag: Flag | None = None
+    same: str = ""
+    codes: dict[str, dict[str, Any]] = {}
+
+
+class Leaf(NamedTuple):
+    """What a text of a template takes from a row.
+
+    must:    `!`: a row in which it is wrong or empty is kept aside; `!?`: one in which it is wrong; else neither.
+    columns: alternatives of each column. In a reference the last one decides whether there is one.
+    """
+
+    must: str
+    columns: tuple[tuple[str, ...], ...]
+    rule: str
+    args: tuple[str, ...]
+
+
+def parse(text: str, source: str = "mapping") -> Mapping:
+    """Returns a mapping of the text of a file. Raises BadMapping."""
+    try:
+        mapping = msgspec.convert(tomllib.loads(text), Mapping)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadMapping("mapping-syntax", f"{source}: {error}") from None
+    for template in mapping.resources:
+        for at, leaf in _leaves(template.body, template.type):
+            read = read_leaf(leaf, f"{source}: {at}")
+            if read.rule not in RULES:
+                raise BadMapping("mapping-rule", f"{source}: {at}: {read.rule}")
+    return mapping
+
+
+def read_leaf(text: str, at: str = "") -> Leaf:
+    """Returns what a text that begins with `@` says. Raises BadMapping."""
+    found = _LEAF.fullmatch(text)
+    if found is None:
+        raise BadMapping("mapping-leaf", f"{at}: {text}")
+    columns = tuple(map(alternatives, found["columns"].split("+"))) if found["columns"] else ()
+    return Leaf(found["must"], columns, found["rule"] or "text", tuple((found["args"] or "").split()))
+
+
+def alternatives(written: str) -> tuple[str, ...]:
+    """Returns the names that one column may have: `YLJGYQDM|YLJGDM`."""
+    return tuple(name.upper() for name in written.split("|"))
+
+
+def _leaves(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _leaves(part, f"{at}.{name}")
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _leaves(part, f"{at}[{place}]")
+    elif isinstance(value, str) and value.startswith("@"):
+        yield at, value
+
+
+@cache
+def shipped() -> Sequence[Mapping]:
+    """Returns the mappings that are shipped."""
+    folder = files("kangyun.exchange.tables").joinpath("mappings")
+    found = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return tuple(parse(file.read_text("utf-8"), file.name) for file in found)
+
+
+def shipped_for(table: str) -> Mapping | None:
+    """Returns the shipped mapping of a table, None where there is none."""
+    return next((mapping for mapping in shipped() if table in mapping.tables), None)
+
+
+def load(name: str) -> Mapping:
+    """Returns a shipped mapping by its name. Raises KeyError."""
+    return {mapping.name: mapping for mapping in shipped()}[name]

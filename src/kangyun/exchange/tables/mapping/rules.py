@@ -1,0 +1,258 @@
+"""The rules that a mapping may name: each makes of a row's cells one value of a resource, or nothing.
+
+`RULES` gives a maker by name: of the rule's words and the scope (feed, code tables) it makes the function of cells. A
+function returns None or an empty text for nothing, `Told` where it put something right, and raises `Unfit`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from kangyun.base.numbers.fillers import stated
+from kangyun.exchange.entries import entry_id
+from kangyun.exchange.tables.mapping.feed import Feed
+from kangyun.exchange.tables.values import Unfit, cells, coded, figures, laboratory, moments
+from kangyun.fhir.china import canonical, maps
+
+Rule = Callable[..., Any]
+_ID = lru_cache(65536)(entry_id)
+_DOCUMENTS = "identity-document"
+_LONGEST_NAME = 100
+
+
+class Told(NamedTuple):
+    """A value that was put right, or contradicts something: text says what."""
+
+    value: Any
+    text: str
+
+
+class Scope(NamedTuple):
+    """codes: the mapping's own tables, those of the feed's dialect first (`card@chengdu-2011`)."""
+
+    feed: Feed
+    codes: Mapping[str, Mapping[str, Any]]
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """Returns a code table of the mapping, empty where there is none."""
+        return self.codes.get(f"{name}@{self.feed.dialect}") or self.codes.get(name) or {}
+
+
+Words = Sequence[str]
+
+
+def _plain(function: Rule) -> Callable[[Words, Scope], Rule]:
+    return lambda words, scope: function
+
+
+def _name(cell: str) -> str:
+    return " ".join(cell.split())[:_LONGEST_NAME] if stated(cell) else ""
+
+
+def _address(*parts: str) -> str:
+    return "".join(cells.words(part) for part in parts if stated(part))
+
+
+def _joined(words: Words, scope: Scope) -> Rule:
+    between = words[0] if words else " "
+    return lambda *parts: between.join(filter(None, map(cells.words, parts)))
+
+
+def _concept(words: Words, scope: Scope) -> Rule:
+    """`code LIST [MAP …]`: a CodeableConcept by a national list, with what its code is by the maps beside it."""
+    list_, chain = words[0], tuple(words[1:])
+
+    def rule(cell: str, name: str = "") -> Any:
+        found = _coded(scope, list_, cell, name)
+        if not found.code:
+            return None
+        codings = [_coding(coded.list_of(list_).system, found.code, found.name)]
+        code: str | None = found.code
+        for map_ in chain:
+            code = maps.translated(map_, code) if code else None
+            if code:
+                codings.append({"system": _targets()[map_], "code": code})
+        value = {"coding": codings} | ({"text": found.name} if found.name else {})
+        return Told(value, found.found) if found.found else value
+
+    return rule
+
+
+def _coding_rule(words: Words, scope: Scope) -> Rule:
+    """`coding LIST` or `coding SYSTEM`: a Coding of a list, or of any system: code, and a name beside it."""
+    system = words[0]
+    if ":" not in system:
+
+        def of_list(cell: str, name: str = "") -> Any:
+            found = _coded(scope, system, cell, name)
+            if not found.code:
+                return None
+            value = _coding(coded.list_of(system).system, found.code, found.name)
+            return Told(value, found.found) if found.found else value
+
+        return of_list
+    named = canonical(system)
+
+    def of_system(cell: str, name: str = "") -> Any:
+        code = cells.said(cell)
+        return _coding(named, code, " ".join(cells.words(name).split())) if code else None
+
+    return of_system
+
+
+def _coding_by(words: Words, scope: Scope) -> Rule:
+    """`coding-by NAME`: a Coding whose system the mapping's own table has for a third column."""
+    table = {code: canonical(system) for code, system in scope.table(words[0]).items()}
+
+    def rule(cell: str, name: str = "", kind: str = "") -> Any:
+        code = cells.said(cell)
+        system = table.get(cells.said(kind), table.get("*"))
+        if not code:
+            return None
+        if system is None:
+            raise Unfit("code-unknown", list=words[0])
+        return _coding(system, code, " ".join(cells.words(name).split()))
+
+    return rule
+
+
+def _gender(words: Words, scope: Scope) -> Rule:
+    def rule(cell: str, name: str = "") -> Any:
+        found = _coded(scope, "sex", cell, name)
+        gender = maps.translated("sex-to-administrative-gender", found.code) if found.code else None
+        return Told(gender, found.found) if found.found else gender
+
+    return rule
+
+
+def _table(words: Words, scope: Scope) -> Rule:
+    """`table NAME`: what the mapping's own table has for a code; `*` in it is for any other."""
+    table = scope.table(words[0])
+
+    def rule(cell: str) -> Any:
+        code = cells.said(cell)
+        value = table.get(code, table.get("*")) if code else table.get("")
+        if code and value is None:
+            raise Unfit("code-unknown", list=words[0])
+        return value
+
+    return rule
+
+
+def _document(words: Words, scope: Scope) -> Rule:
+    """`document`: an Identifier of a number, the code of its type and its name; the type 01 where none is said."""
+    documents = cells.table()["documents"]
+
+    def rule(cell: str, type_: str = "", name: str = "") -> Any:
+        if not stated(cell):
+            return None
+        kind = _coded(scope, _DOCUMENTS, type_ or ("" if name else "01"), name)
+        as_ = documents.get(kind.code, documents["99"])
+        number = figures.document(cell, as_["form"])
+        if not number:
+            return None
+        typed = {"coding": [_coding(coded.list_of(_DOCUMENTS).system, kind.code, kind.name)]} if kind.code else None
+        value = {"use": "official"} | ({"type": typed} if typed else {}) | {"system": as_["system"], "value": number}
+        return Told(value, kind.found) if kind.found else value
+
+    return rule
+
+
+def _reference(words: Words, scope: Scope) -> Rule:
+    """`reference TYPE KIND`: the reference to what another table's row of that key becomes."""
+    type_, kind = words
+    prefix = scope.feed.prefix
+
+    def rule(*parts: str) -> str:
+        key = tuple(map(figures.key, parts))
+        return f"{type_}/{_ID(prefix, kind, key)}" if key[-1] else ""
+
+    return rule
+
+
+def _happened(words: Words, scope: Scope) -> Rule:
+    """`if-happened YES NO`: which of two words, by whether a column has a time that is no sentinel."""
+    yes, no = words
+
+    def rule(cell: str = "") -> str:
+        try:
+            return yes if moments.moment(cell) else no
+        except Unfit:
+            return yes
+
+    return rule
+
+
+def _signed(words: Words, scope: Scope) -> Rule:
+    """`signed CODE`: a number, below zero where the column beside it holds the code: a refund."""
+    refund = words[0]
+
+    def rule(cell: str, flag: str = "") -> Decimal | None:
+        value = figures.number(cell)
+        return -abs(value) if value is not None and value and cells.said(flag) == refund else value
+
+    return rule
+
+
+def _positive(cell: str) -> int | None:
+    value = figures.number(cell)
+    if value is None:
+        return None
+    if value != value.to_integral_value() or value < 1:
+        raise Unfit("number-wrong")
+    return int(value)
+
+
+def _laboratory(cell: str, unit: str = "", reference: str = "", hint: str = "") -> Any:
+    read = laboratory.result(cell, unit, reference, hint)
+    return Told(read.elements, read.found) if read.found else read.elements
+
+
+def _coded(scope: Scope, list_: str, cell: str, name: str) -> coded.Coded:
+    """Returns a code by a list, after the dialect's own codes were put into the list's."""
+    own = scope.table(list_)
+    return coded.coded(list_, own.get(cells.said(cell), cell) if own else cell, name)
+
+
+def _coding(system: str, code: str, name: str) -> dict[str, str]:
+    return {"system": system, "code": code} | ({"display": name} if name else {})
+
+
+@lru_cache(1)
+def _targets() -> Mapping[str, str]:
+    """Returns the target system of each map."""
+    return {one["id"]: one["group"][0]["target"] for one in maps.concept_maps()}
+
+
+RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
+    "text": _plain(cells.words),
+    "answer": _plain(cells.answer),
+    "name": _plain(_name),
+    "address": _plain(_address),
+    "joined": _joined,
+    "key": _plain(figures.key),
+    "value": _plain(cells.said),
+    "code": _concept,
+    "coding": _coding_rule,
+    "coding-by": _coding_by,
+    "gender": _gender,
+    "table": _table,
+    "document": _document,
+    "phone": _plain(figures.phone),
+    "day": _plain(moments.day),
+    "moment": _plain(moments.moment),
+    "instant": _plain(moments.instant),
+    "hour": _plain(moments.at_hour),
+    "number": _plain(figures.number),
+    "signed": _signed,
+    "positive": _plain(_positive),
+    "if-happened": _happened,
+    "laboratory": _plain(_laboratory),
+    "reference": _reference,
+    "institution": lambda words, scope: lambda: scope.feed.institution,
+}
+ALWAYS = frozenset(("if-happened", "institution", "table"))
+"""Rules that say something where none of their columns is in the table."""
+OPEN = frozenset(("code", "coding", "coding-by", "table", "moment", "instant", "hour", "number", "signed", "positive", "gender"))
+"""Rules of columns that hold nothing by which a person is known: what they refuse is shown where it is short."""

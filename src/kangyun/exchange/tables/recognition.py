@@ -1,0 +1,73 @@
+"""Which table a header is of, and in which dialect of which region: by the names of its columns. Pure.
+
+A header says which table it may be, not what its codes mean: two dialects may share all columns and differ in what a
+flag means. So every match is given, best first, and where the best two are of one table a person decides.
+
+Source: data/SOURCE.md. Columns of data elements: `WS02_01_040_01` holds a code, `CT02_01_040_01` its name (a city's
+form of 2014 and later).
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_OF_ELEMENT = re.compile(r"(?:WS|CT)\d{2}_\d{2}_\d{3}_\d{2}(?:_\d{2})?")
+_LEAST = 0.6
+_FEWEST = 3
+
+
+class Column(NamedTuple):
+    """key: whether it is of the table's key. same: the column of N041 that says the same, of HQMS only."""
+
+    zh: str
+    key: bool
+    same: str
+
+
+class Recognised(NamedTuple):
+    """A table that a header may be of. known: columns of the header that the table has, of `columns` it has in all."""
+
+    dialect: str
+    table: str
+    known: int
+    columns: int
+
+
+def recognise(header: Sequence[str], name: str = "") -> tuple[Recognised, ...]:
+    """Returns the tables that a header may be of, the likeliest first; none where it is like none.
+
+    header: names in capitals, as `reading` gives them. name: of the file or sheet: a table's name in it counts first.
+    """
+    columns = {column for column in header if column}
+    if len(columns) < _FEWEST:
+        return ()
+    elements = sum(1 for column in columns if _OF_ELEMENT.fullmatch(column))
+    if elements >= _LEAST * len(columns):
+        return (Recognised("data-elements", "DE", elements, elements),)
+    found = []
+    for (dialect, table), has in tables().items():
+        known = len(columns & has.keys())
+        if known >= max(_FEWEST, _LEAST * len(columns)):
+            found.append(Recognised(dialect, table, known, len(has)))
+    named = name.upper()
+    return tuple(sorted(found, key=lambda one: (not _is_named(one.table, named), -one.known, one.columns, one)))
+
+
+def _is_named(table: str, name: str) -> bool:
+    """Whether a file's name is that of a table: TB_RIS_REPORT2 is not TB_RIS_REPORT."""
+    return re.search(rf"(?<![A-Z]){re.escape(table)}(?![A-Z0-9]|_[A-Z])", name) is not None
+
+
+@cache
+def tables() -> Mapping[tuple[str, str], Mapping[str, Column]]:
+    """Returns all tables: columns by dialect and table."""
+    found: dict[tuple[str, str], dict[str, Column]] = defaultdict(dict)
+    text = files(__package__).joinpath("data", "columns.csv").read_text("utf-8")
+    for row in csv.DictReader(text.splitlines()):
+        column = Column(row["zh"], bool(row["key"]), row["same"])
+        found[row["dialect"], row["table"]][row["column"]] = column
+    return found
