@@ -18,18 +18,22 @@ FIELDS = ("dialect", "table", "column", "zh", "key", "same")
 # Names of HQMS -> columns of N041, where the two name one thing differently. {n} stands for the number of the group.
 SAME = {
     "机构名称": "USERNAME", "健康卡号": "JKKH", "医疗付款方式": "YLFKFS", "住院次数": "ZYCS", "病案号": "BAH",
-    "姓名": "XM", "性别": "XB", "出生日期": "CSRQ", "年龄": "NL", "婚姻状况": "HY", "职业": "ZY", "民族": "MZ", "国籍": "GJ",
-    "身份证号": "SFZH", "现住址": "XZZ", "住宅电话": "DH", "现住址邮政编码": "YB1", "工作单位及地址": "GZDWJDZ",
+    "姓名": "XM", "性别": "XB", "出生日期": "CSRQ", "年龄": "NL", "婚姻状况": "HY", "职业": "ZY", "民族": "MZ",
+    "国籍": "GJ", "身份证号": "SFZH", "现住址": "XZZ",
+    "住宅电话": "DH", "现住址邮政编码": "YB1", "工作单位及地址": "GZDWJDZ",
     "电话": "DWDH", "工作单位邮政编码": "YB3", "户口地址": "HKDZ", "户口所在地邮政编码": "YB2", "联系人姓名": "LXRXM",
     "关系": "GX", "联系人地址": "DZ", "联系人电话": "DH2", "入院途径": "RYTJ", "入院日期": "RYSJ", "入院科别": "RYKB",
     "入院病室": "RYBF", "转科科别": "ZKKB", "出院日期": "CYSJ", "出院科别": "CYKB", "出院病室": "CYBF",
     "实际住院天数": "SJZYTS", "门(急)诊诊断编码": "JBBM", "门(急)诊诊断描述": "MZZD", "主要诊断编码": "JBDM",
-    "主要诊断疾病描述": "ZYZD", "主要诊断入院病情": "RYBQ", "其他诊断编码{n}": "JBDM{n}", "其他诊断疾病描述{n}": "QTZD{n}",
-    "其他诊断入院病情{n}": "RYBQ{n}", "手术操作编码{n}": "SSJCZBM{n}", "手术操作日期{n}": "SSJCZRQ{n}",
+    "主要诊断疾病描述": "ZYZD", "主要诊断入院病情": "RYBQ", "其他诊断编码{n}": "JBDM{n}",
+    "其他诊断疾病描述{n}": "QTZD{n}",
+    "其他诊断入院病情{n}": "RYBQ{n}", "手术操作编码{n}": "SSJCZBM{n}",
+    "手术操作日期{n}": "SSJCZRQ{n}",
     "手术级别{n}": "SSJB{n}", "手术操作名称{n}": "SSJCZMC{n}", "术者{n}": "SZ{n}", "麻醉方式{n}": "MZFS{n}",
     "麻醉医师{n}": "MZYS{n}", "科主任": "KZR", "主(副主)任医师": "ZRYS", "主治医师": "ZZYS", "住院医师": "ZYYS",
     "离院方式": "LYFS", "住院总费用": "ZFY", "住院总费用其中自付金额": "ZFJE", "其他费": "QTF",
-    "综合医疗服务类其他费用": "QTFY", "临床物理治疗费": "WLZLF", "麻醉费": "MAF", "手术费": "SSF", "抗菌药物费用": "KJYWF",
+    "综合医疗服务类其他费用": "QTFY", "临床物理治疗费": "WLZLF",
+    "麻醉费": "MAF", "手术费": "SSF", "抗菌药物费用": "KJYWF",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The mapping language: a TOML file says what the rows of a table become. `docs/tables.md` explains it to who writes one.
+"""The mapping language: a TOML file says what the rows of a table become; `docs/tables.md` explains it.
 
 A file names its tables, the columns of the business key, and templates of resources in FHIR's own shape. A text that
 begins with `@` is taken from the row: `@XB+XBMC code sex` is a column, one more, a rule and what the rule needs. Where

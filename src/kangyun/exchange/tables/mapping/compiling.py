@@ -51,29 +51,24 @@ class Compiler:
         return self._object([(name, self._part(value)) for name, value in body.items()])
 
     def _object(self, parts: Sequence[tuple[str, Any]]) -> Make:
-        dynamic = [(name, make) for name, make in parts if callable(make)]
-        still = {name: value for name, value in parts if value is not None and not callable(value)}
-        order = {name: None for name, _ in parts if name != SPREAD}
+        # What is put beside the others comes last, so that it meets their extensions.
+        ordered = sorted(parts, key=lambda part: part[0] == SPREAD)
+        steps = [(name, part if callable(part) else None, part) for name, part in ordered if part is not None]
 
         def make_object(cells: Cells, notes: Notes) -> dict[str, Any] | None:
-            found: dict[str, Any] = dict(order)
+            found: dict[str, Any] = {}
             something = False
-            for name, make in dynamic:
-                value = make(cells, notes)
-                if value is None or value == "":
-                    continue
-                something = True
-                if name == SPREAD:
-                    beside = found.get("extension") or []
-                    found.update(value)
-                    if beside:
-                        found["extension"] = [*value.get("extension", ()), *beside]
-                else:
-                    found[name] = value
-            if not something:
-                return None
-            found.update(still)
-            return {name: value for name, value in found.items() if value is not None}
+            for name, make, value in steps:
+                if make is not None:
+                    value = make(cells, notes)
+                    if value is None or value == "":
+                        continue
+                    something = True
+                    if name == SPREAD:
+                        _spread(value, found)
+                        continue
+                found[name] = value
+            return found if something else None
 
         return make_object
 
@@ -128,10 +123,19 @@ class Compiler:
         if not any(map(callable, parts)):
             return parts or None
 
+        steps = [(part if callable(part) else None, part) for part in parts]
+
         def make_list(cells: Cells, notes: Notes) -> list[Any] | None:
-            found = [(part(cells, notes) if callable(part) else part) for part in parts]
-            kept = [value for value in found if value is not None and value != ""]
-            return kept if any(callable(part) and one in kept for part, one in zip(parts, found, strict=True)) else None
+            found = []
+            something = False
+            for make, value in steps:
+                if make is not None:
+                    value = make(cells, notes)
+                    if value is None or value == "":
+                        continue
+                    something = True
+                found.append(value)
+            return found if something else None
 
         return make_list
 
@@ -181,6 +185,14 @@ def _reading(call: Callable[[Cells], Any], at: int, leaf: Leaf) -> Make:
         return value
 
     return read
+
+
+def _spread(value: Mapping[str, Any], found: dict[str, Any]) -> None:
+    """Puts the elements of a value beside those of an object; extensions of both are kept."""
+    beside = found.get("extension", ())
+    found.update(value)
+    if beside:
+        found["extension"] = [*value.get("extension", ()), *beside]
 
 
 def _takes(value: Any) -> bool:

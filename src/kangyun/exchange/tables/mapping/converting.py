@@ -36,7 +36,7 @@ class _Plan(NamedTuple):
 
 
 def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refusal]:
-    """Yields what the rows of a table come to, in their order: each row one entry or more, or a refusal of the whole."""
+    """Yields what the rows come to, in their order: each row one entry or more, or a refusal of the whole."""
     header = _renamed(table.header, mapping)
     if not header:
         yield from (row for row in table.rows if isinstance(row, Refusal))
@@ -143,8 +143,9 @@ def _meanings(mapping: Mapping, dialect: str) -> dict[str, Acts]:
         return {}
     store, revoke = mapping.flag.store, mapping.flag.revoke
     named = dialect if dialect in store else "*"
-    found: dict[str, Acts] = {code: "store" for code in store.get(named, [])}
-    return found | {code: "revoke" for code in revoke.get(named, [])}
+    found: dict[str, Acts] = dict.fromkeys(store.get(named, []), "store")
+    found.update(dict.fromkeys(revoke.get(named, []), "revoke"))
+    return found
 
 
 def _plans(template: Template, header: Sequence[str], scope: Scope, mapping: Mapping) -> Iterator[_Plan]:

@@ -32,7 +32,10 @@ class Flag(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One resource of a row. kind, key: of its id. when: columns one of which must say something. each: numbers of {n}."""
+    """One resource of a row.
+
+    kind, key: of its id. when: columns one of which must say something. each: the first and last number of `{n}`.
+    """
 
     type: str
     kind: str

@@ -47,7 +47,7 @@ def _plain(function: Rule) -> Callable[[Words, Scope], Rule]:
 
 
 def _name(cell: str) -> str:
-    return " ".join(cell.split())[:_LONGEST_NAME] if stated(cell) else ""
+    return " ".join(cells.answer(cell).split())[:_LONGEST_NAME] if stated(cell) else ""
 
 
 def _address(*parts: str) -> str:
@@ -254,5 +254,7 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
 }
 ALWAYS = frozenset(("if-happened", "institution", "table"))
 """Rules that say something where none of their columns is in the table."""
-OPEN = frozenset(("code", "coding", "coding-by", "table", "moment", "instant", "hour", "number", "signed", "positive", "gender"))
+OPEN = frozenset(
+    ("code", "coding", "coding-by", "table", "moment", "instant", "hour", "number", "signed", "positive", "gender")
+)
 """Rules of columns that hold nothing by which a person is known: what they refuse is shown where it is short."""

@@ -37,7 +37,7 @@ def _fillers() -> frozenset[str]:
 @lru_cache(65536)
 def said(cell: str) -> str:
     """Returns a cell in one width if it says something, else an empty text. For codes, numbers and times."""
-    text = narrow(cell)
+    text = narrow(_CONTROLS.sub("", cell))
     return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in _fillers() else text
 
 
