@@ -16,7 +16,7 @@ from kangyun.exchange.tables.values import Unfit, cells, coded, figures, laborat
 from kangyun.fhir.china import canonical, maps
 
 Rule = Callable[..., Any]
-_ID = lru_cache(65536)(entry_id)
+_ID = lru_cache(8192)(entry_id)
 _DOCUMENTS = "identity-document"
 _LONGEST_NAME = 100
 

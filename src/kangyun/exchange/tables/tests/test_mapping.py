@@ -1,6 +1,7 @@
 """The mapping language: what a file may say, and that no row is lost."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from kangyun.base.texts import say
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.tables.mapping import BadMapping, Feed, convert, load, parse, shipped
+from kangyun.exchange.tables.mapping.rules import RULES
 from kangyun.exchange.tables.reading import Row, read
 from kangyun.fhir.validation import validator
 
@@ -271,3 +273,14 @@ def test_every_row_becomes_entries_or_a_refusal_of_the_whole(mapping: Any, rows:
     assert not taken & kept_aside
     assert taken | kept_aside in (set(sent), {1})
     assert [validator().validate(one) for one in resources(found)] == [[]] * len(resources(found))
+
+
+def test_the_manual_s_example_is_a_mapping_and_all_rules_are_in_it() -> None:
+    manual = Path(__file__).parents[5].joinpath("docs/zh/表格对接.md").read_text("utf-8")
+    example = manual.partition("```toml\n")[2].partition("```")[0]
+    header = "PAT_NO,ID_NO,PAT_NAME,SEX,SEX_NAME,BIRTH_DATE,MARRY,STATE,UPD_TIME"
+    found = found_in(table(header, "P1,990000195003121011,测试甲,男,1,1950/3/12,20,0,2026-01-05 08:00:00"), example)
+    assert [one["birthDate"] for one in resources(found)] == ["1950-03-12"]
+    assert [text for *_, text, _ in refusals(found)] == ["code-and-name-swapped"]
+    assert [rule for rule in RULES if f"`{rule}" not in manual] == []
+    assert [mapping.name for mapping in shipped() if f"`{mapping.name}`" not in manual] == []

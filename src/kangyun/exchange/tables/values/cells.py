@@ -12,6 +12,7 @@ _PUNCTUATION = re.compile(r"[-/\\—–_.,，。、*#~?？·\s]*")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]")
 _DIGITS = re.compile(r"[\d年月日时分秒:：/.\-+ ]{1,24}")
 _LONGEST_SHOWN = 24
+_LONGEST_FILLER = 6  # letters, of those in data/values.toml
 
 
 class Unfit(ValueError):
@@ -34,9 +35,14 @@ def _fillers() -> frozenset[str]:
     return frozenset(table()["fillers"])
 
 
-@lru_cache(65536)
 def said(cell: str) -> str:
     """Returns a cell in one width if it says something, else an empty text. For codes, numbers and times."""
+    # Most cells are numbers and codes of letters and digits, and no filler is as long.
+    return cell if len(cell) > _LONGEST_FILLER and cell.isascii() and cell.isalnum() else _said(cell)
+
+
+@lru_cache(8192)
+def _said(cell: str) -> str:
     text = narrow(_CONTROLS.sub("", cell))
     return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in _fillers() else text
 

@@ -43,7 +43,7 @@ def list_of(id_: str) -> List:
     return List(system.name, system.content == "complete", names)
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def coded(id_: str, cell: str, name_cell: str = "") -> Coded:
     """Returns what a column of codes, and of names beside it, say by a list. Raises Unfit for what is not of it."""
     list_, code = list_of(id_), said(cell)

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d)\.?)")
 _MOST_DIGITS = 24
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def number(cell: str) -> Decimal | None:
     """Returns a number with its digits; None where the cell says nothing."""
     text = said(cell).strip("¥￥元 ")
@@ -32,7 +32,7 @@ def number(cell: str) -> Decimal | None:
     return Decimal(text.replace(",", "").removesuffix(".").removeprefix("+"))
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def key(cell: str) -> str:
     """Returns a part of a business key: of one width, without blanks around it, in capitals; empty for a filler.
 

@@ -46,7 +46,7 @@ class Result(NamedTuple):
     found: str
 
 
-@lru_cache(16384)
+@lru_cache(8192)
 def result(cell: str, unit: str = "", reference: str = "", hint: str = "") -> Result:
     """Returns value, interpretation, reference range and note of a result. Shared: do not change what it holds.
 

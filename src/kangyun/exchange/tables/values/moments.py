@@ -27,7 +27,7 @@ _APART = re.compile(
 _LATE = ("下午", "晚上", "PM")
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def moment(cell: str) -> str:
     """Returns a FHIR date, or a dateTime with its zone; empty where the cell says nothing or is a sentinel."""
     text = said(cell)
@@ -46,7 +46,7 @@ def day(cell: str) -> str:
     return moment(cell)[:10]
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def at_hour(cell: str, hour: str) -> str:
     """Returns the dateTime of a day and an hour in two columns; the day alone where there is no hour."""
     found, at = moment(cell), said(hour)
@@ -57,7 +57,7 @@ def at_hour(cell: str, hour: str) -> str:
     return f"{found}T{int(at):02d}:00:00{ZONE}"
 
 
-@lru_cache(65536)
+@lru_cache(8192)
 def instant(cell: str) -> str:
     """Returns a FHIR instant; raises Unfit for a day without a time."""
     found = moment(cell)
