@@ -13,6 +13,8 @@ from kangyun.exchange.tables.values import Unfit
 
 SPREAD = "*"
 """Name of an element whose value's elements are put beside it."""
+ONLY_IF = "?"
+"""Name of what must say something for its object to be there; it is no element."""
 
 
 class Note(NamedTuple):
@@ -52,7 +54,9 @@ class Compiler:
 
     def _object(self, parts: Sequence[tuple[str, Any]]) -> Make:
         # What is put beside the others comes last, so that it meets their extensions.
-        ordered = sorted(parts, key=lambda part: part[0] == SPREAD)
+        ordered = sorted(parts, key=lambda part: (part[0] != ONLY_IF, part[0] == SPREAD))
+        if any(name == ONLY_IF and part is None for name, part in parts):
+            return lambda cells, notes: None
         steps = [(name, part if callable(part) else None, part) for name, part in ordered if part is not None]
 
         def make_object(cells: Cells, notes: Notes) -> dict[str, Any] | None:
@@ -62,6 +66,10 @@ class Compiler:
                 if make is not None:
                     value = make(cells, notes)
                     if value is None or value == "":
+                        if name == ONLY_IF:
+                            return None
+                        continue
+                    if name == ONLY_IF:
                         continue
                     something = True
                     if name == SPREAD:
@@ -146,13 +154,13 @@ class Compiler:
         places = [self.place([name.removesuffix("?") for name in names]) for names in leaf.columns]
         decides = places[-1:] if leaf.rule == "reference" else places
         missing = all(place < 0 for place in decides)
-        if missing and leaf.must == "!" and leaf.columns:
-            raise Missing(self._filled("+".join("|".join(names) for names in leaf.columns)))
         if missing and leaf.rule not in ALWAYS:
+            if leaf.must == "!":
+                raise Missing(self._filled("+".join("|".join(names) for names in leaf.columns)))
             return None
         rule = RULES[leaf.rule](tuple(map(self._filled, leaf.args)), self._scope)
         at = next((place for place in decides if place >= 0), -1)
-        return _reading(_calling(rule, places), at, leaf)
+        return _reading(_calling(rule, places), [place if place >= 0 else at for place in places] or [at], at, leaf)
 
 
 def _calling(rule: Rule, places: Sequence[int]) -> Callable[[Cells], Any]:
@@ -168,14 +176,15 @@ def _calling(rule: Rule, places: Sequence[int]) -> Callable[[Cells], Any]:
     return lambda cells: rule(*[cells[place] if place >= 0 else "" for place in places])
 
 
-def _reading(call: Callable[[Cells], Any], at: int, leaf: Leaf) -> Make:
+def _reading(call: Callable[[Cells], Any], parts: Sequence[int], at: int, leaf: Leaf) -> Make:
     aside, must, personal = bool(leaf.must), leaf.must == "!", leaf.rule not in OPEN
 
     def read(cells: Cells, notes: Notes) -> Any:
         try:
             value = call(cells)
         except Unfit as unfit:
-            notes.append(Note(unfit.text, at, unfit.parameters, aside, personal))
+            place = parts[unfit.part] if unfit.part else at
+            notes.append(Note(unfit.text, place, unfit.parameters, aside, personal))
             return None
         if type(value) is Told:
             notes.append(Note(value.text, at, {}, False, personal))

@@ -184,6 +184,35 @@ def _happened(words: Words, scope: Scope) -> Rule:
     return rule
 
 
+def _text_or(words: Words, scope: Scope) -> Rule:
+    """`text-or WORDS`: a text, and those words where there is none."""
+    other = " ".join(words)
+    return lambda cell="": cells.words(cell) or other
+
+
+def _period(words: Words, scope: Scope) -> Rule:
+    """`period` of start and end, `period hours` of day and hour of both: a Period; there is none without a start."""
+    ends = (2, 3) if words else (1,)
+
+    def read(part: int, *parts: str) -> str:
+        try:
+            return moments.at_hour(*parts) if words else moments.moment(*parts)
+        except Unfit as unfit:
+            raise Unfit(unfit.text, part, **unfit.parameters) from None
+
+    def rule(*parts: str) -> dict[str, str] | None:
+        start = read(0, *parts[: ends[0]])
+        if not start:
+            return None
+        end = read(ends[0], *(parts[place] for place in ends))
+        shorter = min(len(start), len(end))
+        if end and end[:shorter] < start[:shorter]:
+            raise Unfit("period-reversed", ends[0])
+        return {"start": start} | ({"end": end} if end else {})
+
+    return rule
+
+
 def _signed(words: Words, scope: Scope) -> Rule:
     """`signed CODE`: a number, below zero where the column beside it holds the code: a refund."""
     refund = words[0]
@@ -227,6 +256,7 @@ def _targets() -> Mapping[str, str]:
 
 RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "text": _plain(cells.words),
+    "text-or": _text_or,
     "answer": _plain(cells.answer),
     "name": _plain(_name),
     "address": _plain(_address),
@@ -244,6 +274,7 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "moment": _plain(moments.moment),
     "instant": _plain(moments.instant),
     "hour": _plain(moments.at_hour),
+    "period": _period,
     "number": _plain(figures.number),
     "signed": _signed,
     "positive": _plain(_positive),
@@ -252,9 +283,22 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "reference": _reference,
     "institution": lambda words, scope: lambda: scope.feed.institution,
 }
-ALWAYS = frozenset(("if-happened", "institution", "table"))
+ALWAYS = frozenset(("if-happened", "institution", "table", "text-or"))
 """Rules that say something where none of their columns is in the table."""
 OPEN = frozenset(
-    ("code", "coding", "coding-by", "table", "moment", "instant", "hour", "number", "signed", "positive", "gender")
+    (
+        "code",
+        "coding",
+        "coding-by",
+        "table",
+        "moment",
+        "instant",
+        "hour",
+        "period",
+        "number",
+        "signed",
+        "positive",
+        "gender",
+    )
 )
 """Rules of columns that hold nothing by which a person is known: what they refuse is shown where it is short."""

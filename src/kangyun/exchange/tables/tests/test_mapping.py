@@ -284,3 +284,45 @@ def test_the_manual_s_example_is_a_mapping_and_all_rules_are_in_it() -> None:
     assert [text for *_, text, _ in refusals(found)] == ["code-and-name-swapped"]
     assert [rule for rule in RULES if f"`{rule}" not in manual] == []
     assert [mapping.name for mapping in shipped() if f"`{mapping.name}`" not in manual] == []
+
+
+STAY = (
+    PERSON.partition("[[resources]]")[0].replace('"SJ"', '""')
+    + """
+[[resources]]
+type = "Encounter"
+kind = "stay"
+[resources.body]
+text = "@LB text-or 未分类"
+period = "@!KS+JS period"
+contact = { "?" = "@LXR name", relation = "@GX", kind = "家属" }
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "made"),
+    [
+        ("A,1,内科,20260105,20260106,测试乙,妻",
+         {"text": "内科", "period": {"start": "2026-01-05", "end": "2026-01-06"},
+          "contact": {"relation": "妻", "kind": "家属"}}),
+        ("A,1,-,20260105,1900-01-01,-,妻", {"text": "未分类", "period": {"start": "2026-01-05"}}),
+        ("A,1,-,2026-01-05 08:00:00,20260105,,",
+         {"text": "未分类", "period": {"start": "2026-01-05T08:00:00+08:00", "end": "2026-01-05"}}),
+    ],
+)  # fmt: skip
+def test_words_for_nothing_periods_and_objects_only_if(row: str, made: dict[str, Any]) -> None:
+    (stay,) = resources(found_in(table("YQ,KH,LB,KS,JS,LXR,GX", row), STAY))
+    assert {name: stay[name] for name in stay if name not in ("id", "resourceType")} == made
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "refused"),
+    [
+        ("20260106", "20260105", (2, "JS", "20260105", "period-reversed", True)),
+        ("20260106", "昨天", (2, "JS", "昨*", "date-wrong", True)),
+        ("-", "20260105", (2, "KS", "-", "value-missing", True)),
+    ],
+)
+def test_a_period_that_cannot_be_names_its_column(start: str, end: str, refused: tuple[Any, ...]) -> None:
+    assert refusals(found_in(table("YQ,KH,KS,JS", f"A,1,{start},{end}"), STAY)) == [refused]

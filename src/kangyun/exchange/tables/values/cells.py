@@ -16,11 +16,15 @@ _LONGEST_FILLER = 6  # letters, of those in data/values.toml
 
 
 class Unfit(ValueError):
-    """A cell does not say what its column is for. text: a key of this package's texts; it quotes nothing."""
+    """A cell does not say what its column is for.
 
-    def __init__(self, text: str, **parameters: str | int) -> None:
+    text: a key of this package's texts; it quotes nothing. part: which of the cells, where a rule took several.
+    """
+
+    def __init__(self, text: str, part: int = 0, **parameters: str | int) -> None:
         super().__init__(text)
         self.text = text
+        self.part = part
         self.parameters = parameters
 
 
