@@ -66,8 +66,8 @@ class Framer:
 
     @property
     def waiting(self) -> bool:
-        """Whether a message has begun and not ended."""
-        return self._state in ("inside", "skipping")
+        """Whether something has begun and not ended."""
+        return self._state != "outside"
 
     @property
     def kept(self) -> int:

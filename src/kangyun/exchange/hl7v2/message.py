@@ -111,7 +111,24 @@ class Segment:
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """Returns the text of a sub-component of the first repetition; empty where there is none."""
         raw = self.raw(field)
-        return self.first(field).text(component, subcomponent) if raw else ""
+        return self._part(raw, component, subcomponent) if raw else ""
+
+    def _part(self, raw: str, component: int, subcomponent: int) -> str:
+        # As `first(field).text(…)`, without a Repetition: this is asked a hundred times a message.
+        marks = self.marks
+        if marks.repetition in raw:
+            raw = raw.partition(marks.repetition)[0]
+        if marks.component in raw:
+            parts = raw.split(marks.component)
+            raw = parts[component - 1] if component <= len(parts) else ""
+        elif component > 1:
+            return ""
+        if marks.subcomponent in raw:
+            parts = raw.split(marks.subcomponent)
+            raw = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
+        elif subcomponent > 1:
+            return ""
+        return plain(raw, marks) if raw else ""
 
     def deleted(self, field: int) -> bool:
         """Whether a field says that there is no value any more."""

@@ -101,7 +101,7 @@ def _marks(text: str, codec: str) -> Marks | None:
     used = field + signs
     if len(set(used)) != len(used) or any(sign.isalnum() or sign.isspace() or not sign.isascii() for sign in used):
         return None
-    return Marks(field, *signs, codec)
+    return Marks(field, signs[0], signs[1], signs[2], signs[3], codec)
 
 
 def _name(line: str) -> str | None:
