@@ -142,11 +142,12 @@ class Segment:
 
 
 class Message:
-    """A message. Its first segment is MSH."""
+    """A message. Its first segment is MSH. size: its characters."""
 
-    __slots__ = ("marks", "segments")
+    __slots__ = ("marks", "segments", "size")
 
-    def __init__(self, segments: Sequence[Segment], marks: Marks) -> None:
+    def __init__(self, segments: Sequence[Segment], marks: Marks, size: int) -> None:
+        self.size = size
         self.segments = segments
         self.marks = marks
 

@@ -21,10 +21,11 @@ _HEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may have. segment: characters of one segment, a document in it included."""
+    """What a message may have. text: characters of an OBX, which may hold a document; segment: of any other."""
 
     segments: int = 20_000
-    segment: int = 16_000_000
+    segment: int = 256_000
+    text: int = 16_000_000
 
 
 class Unreadable(Exception):
@@ -50,7 +51,7 @@ def split(raw: bytes, limits: Limits | None = None) -> Message:
     if marks is None:
         raise Unreadable(_refusal("delimiters", header, 1, "MSH-2"), header)
     segments = _segments(free_of_controls(text), marks, limits, header)
-    message = Message(segments, marks)
+    message = Message(segments, marks, len(text))
     if not message.control_id:
         raise Unreadable(_refusal("no-control-id", header, 1, "MSH-10"), message.header)
     return message
@@ -78,8 +79,9 @@ def _segments(text: str, marks: Marks, limits: Limits, header: Segment) -> list[
         number = len(segments) + 1
         if number > limits.segments:
             raise Unreadable(_refusal("too-many-segments", header, number, None, most=limits.segments), header)
-        if len(line) > limits.segment:
-            raise Unreadable(_refusal("segment-too-long", header, number, _name(line), most=limits.segment), header)
+        most = limits.text if line[:3] == "OBX" else limits.segment
+        if len(line) > most:
+            raise Unreadable(_refusal("segment-too-long", header, number, _name(line), most=most), header)
         if not _NAME.match(line) or (len(line) > 3 and line[3] != marks.field):
             raise Unreadable(_refusal("no-segment", header, number, None), header)
         if number > 1 and line[:3] == "MSH":

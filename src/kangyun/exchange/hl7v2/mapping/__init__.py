@@ -24,6 +24,7 @@ from kangyun.exchange.hl7v2.message import Message
 __all__ = ["Conventions", "Feed", "Mapped", "Told", "conventions", "mapped", "standard", "updated"]
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1")
+LONGEST_TEXT = 1024 * 1024  # bytes of a string, https://hl7.org/fhir/R4/datatypes.html#string
 _MAPS: Mapping[str, Callable[[Making, str], None]] = {
     "visit": visit, "person": person, "pair": pair, "merge": merge, "order": order, "report": report,
     "appointment": appointment, "document": document, "vaccination": vaccination, "charge": charge,
@@ -41,12 +42,30 @@ def mapped(message: Message, feed: Feed) -> Mapped:
         if message.version and message.version not in VERSIONS:
             raise making.refuse("version", message.header, "12", known="、".join(VERSIONS))
         _MAPS[row["maps"]](making, row["does"])
+        if message.size * 4 > LONGEST_TEXT:
+            _within(making)
     except Whole:
         return Mapped(refusals=tuple(making.refusals))
     return Mapped(
         tuple(making.entries.values()), tuple(making.refusals), tuple(making.told), frozenset(making.introduced),
         making.deleted,
     )  # fmt: skip
+
+
+def _within(making: Making) -> None:
+    """Refuses a message of which a text has become longer than FHIR lets one be. Content in Binary may be."""
+    for entry in making.entries.values():
+        if entry.resource["resourceType"] != "Binary" and _longest(entry.resource) > LONGEST_TEXT:
+            segment = making.message.segments[(entry.origin.row or 1) - 1]
+            raise making.refuse("text-too-long", segment, "5" if segment.name == "OBX" else "", most=LONGEST_TEXT)
+
+
+def _longest(value: object) -> int:
+    if isinstance(value, dict):
+        return max(map(_longest, value.values()), default=0)
+    if isinstance(value, list):
+        return max(map(_longest, value), default=0)
+    return len(value.encode()) if isinstance(value, str) else 0
 
 
 @cache

@@ -21,6 +21,8 @@ LOCAL = "urn:kangyun:code-system:local:"
 NUMBER = "urn:kangyun:identifier:"
 REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
 BEIJING = "+08:00"
+LONGEST = 300
+"""Characters of what is remembered from one message to the next: codes, units, staff, none of them long."""
 _TIME = re.compile(
     r"(\d{4})(?:[-/.]?(\d{2})(?:[-/.]?(\d{2})(?:[ T]?(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{1,6})?)?)?)?)?)?"
     r"(?:([+-]\d{2}):?(\d{2}))?"
@@ -28,6 +30,11 @@ _TIME = re.compile(
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+")
 _LIST = re.compile(r"[^a-z0-9]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U000323af]")
+
+
+def nothing(text: str) -> bool:
+    """Whether a text stands for nothing. A long one says something, and is not worth remembering."""
+    return not text or (len(text) <= LONGEST and is_filler(text))
 
 
 @lru_cache(16384)
@@ -52,7 +59,7 @@ def time(making: Making, segment: Segment, field: int, component: int = 1) -> st
     text = segment.text(field, component)
     if not text or text[:8] in making.conventions.no_dates or not text.strip("0"):
         return ""
-    found = read_time(text)
+    found = read_time(text) if len(text) <= LONGEST else None
     if found is None:
         raise making.refuse("time", segment, f"{field}.{component}", text)
     return found
@@ -69,7 +76,7 @@ def day(making: Making, segment: Segment, field: int) -> str:
     text = segment.text(field)
     if not text or text[:8] in making.conventions.no_dates or not text.strip("0"):
         return ""
-    found = read_time(text)
+    found = read_time(text) if len(text) <= LONGEST else None
     if found is None:
         making.leave_out("day", segment, str(field), text)
         return ""
@@ -79,7 +86,10 @@ def day(making: Making, segment: Segment, field: int) -> str:
 def concept(making: Making, segment: Segment, field: int, list_: str) -> Resource | None:
     """Returns a CodeableConcept of a CE or CWE with its repetitions, None where it says nothing. Do not change it."""
     raw = segment.raw(field)
-    return _concept(making.feed, raw, segment.marks, list_) if raw else None
+    if not raw:
+        return None
+    made = _concept if len(raw) <= LONGEST else _concept.__wrapped__
+    return made(making.feed, raw, segment.marks, list_)
 
 
 @lru_cache(65536)
@@ -121,7 +131,7 @@ def hl7(name: str, code: str) -> Resource:
 def number(making: Making, parts: Repetition, kind: str) -> Resource | None:
     """Returns an Identifier of a CX; None where it has no number. kind: as the sender types it."""
     value = parts.text(1)
-    if not value or is_filler(value):
+    if nothing(value):
         return None
     code, system = making.conventions.numbers.get(kind or "PI", ("", ""))
     found: Resource = {"type": hl7("v2-0203", code)} if code else {}
@@ -143,7 +153,7 @@ def own_number(making: Making, kind: str, value: str) -> Resource:
 def human_name(parts: Repetition) -> Resource | None:
     """Returns a HumanName of an XPN; None where it says nothing. A Chinese name is mostly whole in component 1."""
     family, given, text = parts.text(1), parts.text(2), parts.whole() if parts.size == 1 else ""
-    if is_filler(family) and is_filler(given):
+    if nothing(family) and nothing(given):
         return None
     if not text:
         text = f"{family}{given}" if _HAN.search(family + given) else f"{given} {family}".strip()
@@ -164,7 +174,7 @@ def contact_point(parts: Repetition) -> Resource | None:
     value = parts.text(1) or parts.text(12)
     if not value and parts.text(7):
         value = "-".join(part for part in (parts.text(5), parts.text(6), parts.text(7), parts.text(8)) if part)
-    if not value or is_filler(value):
+    if nothing(value):
         return None
     use = {"PRN": "home", "ORN": "home", "WPN": "work", "VHN": "home"}.get(parts.text(2))
     if parts.text(3) == "CP":
@@ -177,7 +187,7 @@ def address(parts: Repetition) -> Resource | None:
     street, other, city, state = (parts.text(component) for component in range(1, 5))
     county, zip_ = parts.text(9), parts.text(5)
     text = "".join((state, city, county, street, other))
-    if not text or is_filler(text):
+    if nothing(text):
         return None
     found: Resource = {"text": text}
     if street and (state or city or county):
@@ -198,7 +208,9 @@ def person(making: Making, segment: Segment, field: int) -> Resource | None:
 def people(making: Making, segment: Segment, field: int) -> list[Resource]:
     """Returns References to all staff of an XCN: by number within the institution, and by name."""
     raw = segment.raw(field)
-    return _people(making.feed.owner, raw, segment.marks) if raw else []
+    if not raw:
+        return []
+    return (_people if len(raw) <= LONGEST else _people.__wrapped__)(making.feed.owner, raw, segment.marks)
 
 
 @lru_cache(16384)

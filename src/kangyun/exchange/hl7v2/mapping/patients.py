@@ -5,7 +5,6 @@ The Patient is that of the institution: known again by its own number in PID-3, 
 
 from functools import lru_cache
 
-from kangyun.base.numbers.fillers import is_filler
 from kangyun.exchange.hl7v2.mapping import datatypes
 from kangyun.exchange.hl7v2.mapping.making import EXTENSION, Making
 from kangyun.exchange.hl7v2.message import Repetition, Segment
@@ -30,7 +29,7 @@ def patient_key(making: Making, segment: Segment, field: int) -> str:
     for parts in segment.repetitions(field):
         by_kind.setdefault(parts.text(5).upper(), parts.text(1))
     kinds = making.conventions.patient_kinds
-    return next((found for kind in kinds if (found := by_kind.get(kind, "")) and not is_filler(found)), "")
+    return next((found for kind in kinds if not datatypes.nothing(found := by_kind.get(kind, ""))), "")
 
 
 def patient_id(making: Making, segment: Segment, field: int = 3) -> str:
@@ -111,7 +110,7 @@ def moved(
             continue
         for parts in here.repetitions(spot.field):
             text = parts.text(spot.component, spot.subcomponent)
-            if text and not is_filler(text):
+            if not datatypes.nothing(text):
                 _put(making, target, text, here, into, found)
     if extensions is None and found:
         into["extension"] = found
@@ -128,7 +127,7 @@ def _put(making: Making, target: str, text: str, segment: Segment, into: Resourc
         into.setdefault("telecom", []).append({"system": "phone", "value": text})
     elif kind == "extension":
         extensions.append({"url": EXTENSION + name, "valueString": text})
-    elif group := _ethnic_group(text):
+    elif len(text) <= datatypes.LONGEST and (group := _ethnic_group(text)):
         extensions.append({"url": EXTENSION + "ethnic-group", "valueCoding": {"system": ETHNIC_GROUP} | group})
 
 
@@ -193,7 +192,7 @@ def coverages(making: Making, subject: str) -> None:
         }  # fmt: skip
         if kind := datatypes.concept(making, segment, 2, "insurance-plan"):
             resource["type"] = kind
-        if policy and not is_filler(policy):
+        if not datatypes.nothing(policy):
             resource["subscriberId"] = policy
         ends = (("start", datatypes.time(making, segment, 12)), ("end", datatypes.time(making, segment, 13)))
         if period := {end: said for end, said in ends if said}:

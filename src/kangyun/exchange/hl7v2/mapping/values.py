@@ -84,7 +84,7 @@ def comparator(feed: Feed, sign: str) -> str:
 def unit(making: Making, segment: Segment, field: int) -> Resource:
     """Returns the unit elements of a Quantity; none where there is no unit. Shared: do not change it."""
     raw = segment.raw(field)
-    return _unit(making.feed, raw, segment.marks) if raw else {}
+    return _unit(making.feed, raw, segment.marks) if 0 < len(raw) <= datatypes.LONGEST else {}
 
 
 @lru_cache(4096)
@@ -112,8 +112,10 @@ def is_ucum(text: str) -> bool:
 
 def reference_range(making: Making, segment: Segment) -> list[Resource]:
     """Returns the reference range of OBX-7, with its limits where it has two or one. Shared: do not change it."""
-    raw = segment.raw(7)
-    return _range(making.feed, raw, segment.raw(6), segment.marks) if raw else []
+    raw, of = segment.raw(7), segment.raw(6)
+    if not raw:
+        return []
+    return (_range if len(raw + of) <= datatypes.LONGEST else _range.__wrapped__)(making.feed, raw, of, segment.marks)
 
 
 @lru_cache(16384)
@@ -122,7 +124,7 @@ def _range(feed: Feed, raw: str, raw_unit: str, marks: Marks) -> list[Resource]:
     if not text:
         return []
     found: Resource = {}
-    of = _unit(feed, raw_unit, marks) if raw_unit else {}
+    of = _unit(feed, raw_unit, marks) if 0 < len(raw_unit) <= datatypes.LONGEST else {}
     plain = text.translate(_PLAIN)
     if (both := _RANGE.fullmatch(plain)) and Decimal(both[1]) <= Decimal(both[2]):
         found = {"low": {"value": _decimal(both[1])} | of, "high": {"value": _decimal(both[2])} | of}

@@ -138,7 +138,7 @@ async def test_a_store_that_fails_is_no_acknowledgement() -> None:
 
 async def test_bad_messages_are_kept_aside_and_the_next_one_works() -> None:
     shelf = Shelf()
-    bounds = Bounds(largest=5000, split=Limits(segment=2000))
+    bounds = Bounds(largest=5000, split=Limits(text=2000))
     async with listening(shelf, bounds) as port, hospital(port) as his:
         await his.send(framed(message("1", "not a segment")))
         assert await his.answer() == ("AE", "1")

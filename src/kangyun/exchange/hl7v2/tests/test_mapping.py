@@ -351,6 +351,15 @@ def test_what_is_enclosed_is_kept_as_it_was(name: str, example: Example, feed: F
     assert attachment["contentType"] == binary.resource["contentType"]
 
 
+def test_a_text_that_fhir_cannot_hold_is_refused_with_its_place(example: Example, feed: Feed) -> None:
+    found = mapped(example("oru_r01", ("标本轻度", "字" * 400_000)), feed)
+    (refusal,) = found.refusals
+    assert (refusal.text, refusal.place.part) == ("exchange.hl7v2.mapping.text-too-long", "OBX-5")
+    assert found.entries == ()
+    document = mapped(example("mdm_t02", ("患者张某", "字" * 400_000)), feed)
+    assert not document.refusals and not validator().validate(dict(of(document, "Binary")[0].resource))
+
+
 FIELD = st.text(st.sampled_from('|^~\\&\rAZ019 .-:/"张无<>↑'), max_size=60)
 
 

@@ -105,12 +105,13 @@ def test_ends_of_segments(end: str) -> None:
         (MSH.format("").encode() + b"PID|1\r" + MSH.format("").encode(), "second-header", "MSH", 3),
         (MSH.format("").encode() + b"PID|\xff\xff\xff", "characters", "MSH-18", None),
         (MSH.format("").encode() + b"OBX|1|" + b"x" * 1000, "segment-too-long", "OBX", 2),
+        (MSH.format("").encode() + b"NTE|1|" + b"x" * 800, "segment-too-long", "NTE", 2),
         (MSH.format("").encode() + b"NTE|1\r" * 20, "too-many-segments", None, 11),
     ],
 )
 def test_what_cannot_be_split_says_where(raw: bytes, text: str, part: str | None, row: int | None) -> None:
     with pytest.raises(Unreadable) as raised:
-        split(raw, Limits(segments=10, segment=900))
+        split(raw, Limits(segments=10, segment=800, text=900))
     refusal = raised.value.refusal
     assert (refusal.text, refusal.place.part, refusal.place.row) == (f"exchange.hl7v2.{text}", part, row)
     assert "report" not in say(refusal.text, "zh", refusal.parameters)
