@@ -1,12 +1,16 @@
-"""`python -m benchmarks.hl7v2`: CPU to split, map and acknowledge a message of HL7 v2. In memory; no server.
+"""`python -m benchmarks.hl7v2`: CPU to split, map and acknowledge a message of HL7 v2, and to listen for it. No server.
 
 Two messages of a county hospital: an ADT^A01 with next of kin, insurance, allergy and two diagnoses, and an ORU^R01 of
 20 results. Each message has its own numbers and names, so that nothing is remembered that would not be in a hospital.
+Then the listener takes the same messages on a socket, from another process over several connections, maps and
+acknowledges them, and stores nothing: what is left is the store's.
 """
 
+import asyncio
 import json
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import WIDTH, machine
-from kangyun.exchange.hl7v2.acknowledging import Answer, acknowledged
+from kangyun.exchange.hl7v2.acknowledging import Answer, acknowledged, judged
+from kangyun.exchange.hl7v2.framing import END, framed
+from kangyun.exchange.hl7v2.listening import Listener, Received
 from kangyun.exchange.hl7v2.mapping import Feed, mapped
 from kangyun.exchange.hl7v2.message import Segment
 from kangyun.exchange.hl7v2.splitting import split
@@ -28,13 +34,22 @@ _NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 def main(
     messages: Annotated[int, typer.Option(help="Messages of each kind.")] = 5000,
     codec: Annotated[str, typer.Option(help="Character set: utf-8 or gb18030.")] = "gb18030",
+    connections: Annotated[int, typer.Option(help="Connections of the sender.")] = 20,
+    send: Annotated[str, typer.Option(hidden=True)] = "",
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
 ) -> None:
     """Measures."""
+    if send:
+        port, _, name = send.partition(":")
+        asyncio.run(_sent(int(port), name, messages, codec, connections))
+        return
     feed = Feed("h990102", "Organization/h990102")
     figures: dict[str, Any] = {}
     table = Table("message", "bytes", "split, µs", "map, µs", "acknowledge, µs", "all, ms", "bar, ms", title="hl7v2")
-    for name, made in {"ADT": _adt, "ORU of 20 results": _oru}.items():
+    rates = Table(
+        "message", "a second", "CPU, ms", "in a group", title=f"over {connections} connections, stored nowhere"
+    )
+    for name, made in _KINDS.items():
         raws = [made(number).encode(codec) for number in range(messages)]
         splits = _each(split, raws)
         maps = _each(lambda message: mapped(message, feed), map(split, raws)) - splits
@@ -47,9 +62,58 @@ def main(
         table.add_row(
             name, f"{size:.0f}", f"{splits:.0f}", f"{maps:.0f}", f"{acks:.0f}", f"{total:.3f}", str(BARS[name])
         )
-    Console(highlight=False, width=WIDTH).print(table)
+        listened = asyncio.run(_listened(name, messages, codec, connections, feed))
+        figures[name] |= listened
+        rates.add_row(name, f"{listened['per_second']:.0f}", f"{listened['cpu_ms']:.3f}", f"{listened['group']:.1f}")
+    console = Console(highlight=False, width=WIDTH)
+    console.print(table)
+    console.print(rates)
     if output:
         output.write_text(json.dumps({"machine": machine(), **figures}, indent=1, ensure_ascii=False), "utf-8")
+
+
+async def _listened(name: str, messages: int, codec: str, connections: int, feed: Feed) -> dict[str, float]:
+    """Returns what a listener did on a socket: its CPU only, the sender is another process."""
+    groups: list[int] = []
+
+    async def store(group: Sequence[Received]) -> list[Answer]:
+        groups.append(len(group))
+        answers = [judged(mapped(one.message, feed).refusals) for one in group if one.message is not None]
+        await asyncio.sleep(0)
+        return answers
+
+    listener = Listener(store)
+    port = await listener.start("127.0.0.1", 0)
+    command = [sys.executable, "-m", "benchmarks.hl7v2", "--send", f"{port}:{name}"]
+    options = ["--messages", str(messages), "--codec", codec, "--connections", str(connections)]
+    sender = await asyncio.create_subprocess_exec(*command, *options, stdout=asyncio.subprocess.PIPE)
+    assert sender.stdout is not None
+    await sender.stdout.readline()  # It has made its messages.
+    begun, cpu = time.perf_counter(), time.process_time()
+    answered = await sender.stdout.readline()
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    await sender.wait()
+    await listener.stop()
+    if int(answered) != messages:
+        raise SystemExit("Not every message was acknowledged.")
+    return {"per_second": messages / seconds, "cpu_ms": cpu / messages * 1000, "group": messages / len(groups)}
+
+
+async def _sent(port: int, name: str, messages: int, codec: str, connections: int) -> None:
+    """Sends, each connection its share, one message at a time; prints how many were accepted."""
+    raws = [framed(_KINDS[name](number).encode(codec)) for number in range(messages)]
+    print("made", flush=True)
+
+    async def one(share: list[bytes]) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        accepted = 0
+        for raw in share:
+            writer.write(raw)
+            accepted += b"|CA|" in await reader.readuntil(END)
+        writer.close()
+        return accepted
+
+    print(sum(await asyncio.gather(*(one(raws[start::connections]) for start in range(connections)))), flush=True)
 
 
 def _acknowledge(header: Segment) -> object:
@@ -113,6 +177,8 @@ def _oru(number: int) -> str:
         )
     )
 
+
+_KINDS: dict[str, Callable[[int], str]] = {"ADT": _adt, "ORU of 20 results": _oru}
 
 if __name__ == "__main__":
     typer.run(main)

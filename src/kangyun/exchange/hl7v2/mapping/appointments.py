@@ -20,6 +20,10 @@ def appointment(making: Making, does: str) -> None:
     filler, placer = segment.text(2), segment.text(1)
     if not (filler or placer):
         raise making.refuse("no-order", segment, "2")
+    start, end = _times(making, segment)
+    if does == "revoke" and not start:
+        # FHIR wants times of whatever is not cancelled (app-3), and who deletes an appointment seldom says them.
+        does = "cancelled"
     status = "entered-in-error" if does == "revoke" else does
     resource: Resource = {
         "resourceType": "Appointment", "status": status,
@@ -32,10 +36,9 @@ def appointment(making: Making, does: str) -> None:
     if why := datatypes.concept(making, segment, 7, "appointment-reason"):
         resource["reasonCode"] = [why]
     _services(making, resource)
-    start, end = _times(making, segment)
-    if start and end:
+    if start:
         resource |= {"start": start, "end": end}
-    elif does not in ("cancelled", "revoke"):
+    elif does != "cancelled":
         raise making.refuse("no-time", segment, "11")
     resource["participant"] = [{"actor": {"reference": who}, "status": "accepted"}, *_participants(making)]
     id_ = making.id("appointment", filler) if filler else making.id("appointment", "placer", placer)
@@ -62,7 +65,7 @@ def _participants(making: Making) -> list[Resource]:
 
 
 def _times(making: Making, segment: Segment) -> tuple[str, str]:
-    """Returns when it begins and ends: by SCH-11, else by the first service, with a duration where no end was said."""
+    """Returns when it begins and ends, or neither: by SCH-11, else by the first service and its duration."""
     start, end = datatypes.time(making, segment, 11, 4), datatypes.time(making, segment, 11, 5)
     minutes, unit = segment.text(9), segment.text(10) or segment.text(10, 2)
     service = making.message.first("AIS")

@@ -70,10 +70,9 @@ def _header(making: Making, request: Segment, into: Resource, placer: str) -> No
     if issued := datatypes.instant(making, request, 22):
         into["issued"] = issued
     if placer:
-        # By its number: whether the order was sent, nobody knows here.
-        into["basedOn"] = [
-            {"type": "ServiceRequest", "identifier": datatypes.own_number(making, "placer-order", placer)}
-        ]
+        order = f"ServiceRequest/{orders.order_id(making, placer, '', request)}"
+        number = datatypes.own_number(making, "placer-order", placer)
+        into["basedOn"] = [{"reference": order, "identifier": number}]
     readers = [_reader(making, parts.text(1, 1), parts.text(1, 2)) for parts in request.repetitions(32)]
     if kept := [one for one in readers if one]:
         into["resultsInterpreter"] = kept

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kangyun.base.errors import Invalid
 from kangyun.base.texts import say
-from kangyun.exchange.entries import Entry
+from kangyun.exchange.entries import Entry, entry_id
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, conventions, mapped, updated
 from kangyun.exchange.hl7v2.mapping.making import masked
 from kangyun.exchange.hl7v2.message import Message
@@ -49,13 +49,14 @@ def test_every_sample_is_valid_fhir_and_comes_out_the_same_again(name: str, exam
 def test_references_to_others_of_the_message_are_entries(name: str, example: Example, feed: Feed) -> None:
     found = mapped(example(name), feed)
     ids = {f"{entry.resource['resourceType']}/{entry.id}" for entry in found.entries}
-    ids |= {feed.institution, "DocumentReference/" + feed_id(feed, "document", "WS0000")}
+    ids |= {
+        feed.institution, "DocumentReference/" + feed_id(feed, "document", "WS0000"),
+        "ServiceRequest/" + feed_id(feed, "order", "placer", "PL100"),
+    }  # fmt: skip
     assert set(references([dict(entry.resource) for entry in found.entries])) <= ids
 
 
 def feed_id(feed: Feed, *key: str) -> str:
-    from kangyun.exchange.entries import entry_id
-
     return entry_id(feed.prefix, key[0], key[1:])
 
 
@@ -147,6 +148,12 @@ def test_what_is_told_of_registrations(name: str, said: list[Any], example: Exam
     patients = [(event, *(f"Patient/{feed_id(feed, 'patient', key)}" for key in keys)) for event, *keys in said]
     assert [(one.event, one.first, one.second) for one in found.told] == patients
     assert {one.event for one in found.told} == {EVENTS[message.kind[1]]}
+
+
+def test_a_report_names_the_order_that_was_sent(example: Example, feed: Feed) -> None:
+    (ordered,) = of(mapped(example("orm_o01"), feed), "ServiceRequest")
+    based = one(mapped(example("oru_r01"), feed), "DiagnosticReport")["basedOn"]
+    assert [order["reference"] for order in based] == [f"ServiceRequest/{ordered.id}"]
 
 
 def results(found: Mapped) -> dict[str, Any]:
@@ -332,6 +339,13 @@ def test_no_allergy_is_an_answer(example: Example, feed: Feed) -> None:
 def test_states(name: str, type_: str, status: str, acts: str, example: Example, feed: Feed) -> None:
     (entry,) = of(mapped(example(name), feed), type_)
     assert (entry.resource["status"], entry.acts) == (status, acts)
+
+
+def test_an_appointment_that_is_deleted_without_its_time_is_cancelled(example: Example, feed: Feed) -> None:
+    message = example("siu_s17", ("^^^20261124090000^20261124091500", ""), ("L|20261124090000", "L|"))
+    (entry,) = of(mapped(message, feed), "Appointment")
+    assert (entry.resource["status"], entry.acts) == ("cancelled", "store")
+    assert not validator().validate(dict(entry.resource))
 
 
 def test_a_credit_is_a_negative_charge(example: Example, feed: Feed) -> None:
