@@ -25,10 +25,8 @@ FROM commit WHERE id = ANY ($1::int8[])
 @dataclass(slots=True)
 class Progress:
     """How far it has come. waiting: rows that no seal holds yet; late: those of them that one should hold by now.
-    archives: files that were read through; commits, expunges: how many of their rows are of commits, and the requests
-    of those that tell of an expunging; registered: number and shape of those that tell of the register."""
     archives: files that were read through; commits: how many of their rows are of commits; expunged: the versions that
-    went by what their rows say."""
+    went by what their rows say; registered: number and shape of those that tell of the register."""
 
     seals: int = 0
     rows: int = 0
@@ -36,7 +34,6 @@ class Progress:
     late: int = 0
     archives: int = 0
     commits: int = 0
-    expunges: set[str] = field(default_factory=set)
     registered: list[tuple[int, str]] = field(default_factory=list)
     expunged: set[Gone] = field(default_factory=set)
 
@@ -106,7 +103,6 @@ async def _archived(
                 yield fault
             if kept.pop(block.seal.number, {block.seal.digest}) != {block.seal.digest}:
                 yield Fault("root-differs", block.seal.number)
-            progress.expunges.update(archive.expunges(block.rows))
             progress.registered += archive.registered(block.rows)
             progress.expunged.update(archive.expunged(block.rows))
             for row in await _other_commits(connection, block.rows, progress):
