@@ -15,6 +15,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
 from kangyun.cli.commands import registering, safekeeping
 from kangyun.cli.commands.apps import apps
+from kangyun.cli.commands.feed import feed
 from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.options import Data, Host, Port
 from kangyun.cli.commands.people import people, staff
@@ -266,6 +267,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(apps, name="apps")
 app.add_typer(people, name="people")
 app.add_typer(staff, name="staff")
+app.add_typer(feed, name="feed")
 registering.add_to(app)
 
 

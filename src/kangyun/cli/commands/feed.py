@@ -1,0 +1,59 @@
+"""The commands of what institutions send; `cli.feed` carries them out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kangyun.cli.commands.options import By, Data
+
+feed = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="机构数据接入 | What institutions send")
+Tables = Annotated[Path, typer.Argument(metavar="FILE", help="CSV、DBF 或 .xlsx | The file")]
+House = Annotated[
+    str, typer.Option("--institution", metavar="REF", help="哪家机构，如 Organization/… | Whose it is: Organization/…")
+]
+Dialect = Annotated[str, typer.Option("--dialect", help="哪个地区的列，见《表格对接》 | Whose columns: docs/tables.md")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option("--mapping", metavar="FILE", help="本院的对应关系文件 | A mapping of its own"),
+]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="字符集，默认自动识别 | Characters; else detected")]
+
+
+@feed.command("try", help="试传：显示前几行将如何保存，不写入 | Show how the first rows would be stored; write nothing")
+def try_file(
+    file: Tables,
+    institution: House,
+    dialect: Dialect = "",
+    mapping: MappingFile = None,
+    encoding: Encoding = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="行数 | How many rows")] = 20,
+) -> None:
+    """Exit status: 0, or 1 where a row would be kept aside."""
+    from kangyun.cli import feed as feeding
+
+    sys.exit(feeding.try_file(feeding.Sent(file, institution, dialect, mapping, encoding), rows))
+
+
+@feed.command(
+    "take",
+    help="""接收一个表格文件；未采用的行写入旁边的 .xlsx，改正后可直接再交 | Take a file of rows into the record
+
+同一文件可重复接收：已有且相同的不产生新版本。退出码：0 全部采用，1 有未采用的行。
+
+A file may be taken again: what is there already makes no version. Exit status: 0 all, 1 some rows were kept aside.""",
+)
+def take_file(
+    file: Tables,
+    institution: House,
+    by: By,
+    data: Data = None,
+    dialect: Dialect = "",
+    mapping: MappingFile = None,
+    encoding: Encoding = None,
+) -> None:
+    """Takes a file in as the institution's."""
+    from kangyun.cli import feed as feeding
+
+    sys.exit(feeding.take_file(feeding.Sent(file, institution, dialect, mapping, encoding), data, by))

@@ -1,0 +1,71 @@
+"""The rows that were kept aside, as a workbook to be put right and sent again: all cells as they were, and why."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+
+from kangyun.exchange.entries import Refusal
+from kangyun.exchange.tables.reading import Row, Table
+
+REASON, ROW = "原因", "原行号"
+REMEMBERED = 2_000
+"""Rows that are kept at hand until it is known what became of them: more than one transaction has."""
+MOST = 50_000
+"""Rows that are returned; of more something is wrong with the export, and the first say what."""
+
+
+class Returned:
+    """Collects the rows of one table that were kept aside."""
+
+    def __init__(self, table: Table) -> None:
+        self._lately: deque[Row] = deque(maxlen=REMEMBERED)
+        self._reasons: dict[int, list[str]] = {}
+        self._cells: dict[int, Sequence[str]] = {}
+        self._header = table.header
+        self.table = replace(table, rows=self._seen(table.rows))
+        """The table as it is to be read, so that its rows are known here."""
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def _seen(self, rows: Iterator[Row | Refusal]) -> Iterator[Row | Refusal]:
+        for row in rows:
+            if isinstance(row, Row):
+                self._lately.append(row)
+            yield row
+
+    def add(self, refusal: Refusal, said: str) -> None:
+        """Takes in what was refused, and why, in words."""
+        number = refusal.place.row
+        if not refusal.whole or number is None or (number not in self._cells and len(self._cells) >= MOST):
+            return
+        cells = self.cells(number)
+        if cells or number not in self._cells:
+            self._cells[number] = cells
+        self._reasons.setdefault(number, []).append(said)
+
+    def cells(self, number: int | None) -> Sequence[str]:
+        """Returns the cells of a row that was read lately; none where it could not be read."""
+        return next((row.cells for row in self._lately if row.number == number), ())
+
+    def workbook(self) -> bytes:
+        """Returns the workbook: the columns that the table has, the row's number, and the reasons."""
+        from openpyxl import Workbook
+        from openpyxl.cell import WriteOnlyCell
+
+        book = Workbook(write_only=True)
+        sheet = book.create_sheet("退回")
+
+        def cell(text: str) -> WriteOnlyCell:
+            made = WriteOnlyCell(sheet, value="".join(sign for sign in text if sign >= " " or sign in "\n\t"))
+            made.data_type, made.number_format = "s", "@"  # What begins with an equals sign is no formula.
+            return made
+
+        sheet.append([cell(text) for text in (*self._header, ROW, REASON)])
+        for number, cells in sorted(self._cells.items()):
+            filled = [*cells, *[""] * (len(self._header) - len(cells))]
+            sheet.append([cell(text) for text in (*filled, str(number), " ".join(self._reasons[number]))])
+        sink = BytesIO()
+        book.save(sink)
+        return sink.getvalue()

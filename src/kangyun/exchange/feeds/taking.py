@@ -1,0 +1,135 @@
+"""Entries and refusals of one file, taken into the record: as many records at once as a transaction does well.
+
+A record (a row, a message) is stored with all of its resources or kept aside with why; what is wrong with one is no
+other's fault. What is there already makes no version, so a file may be taken again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TypeAlias
+
+from kangyun.access.intake import check
+from kangyun.access.record import Record
+from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.exchange.entries import Entry, Place, Refusal
+
+ACTION = "feed"
+AT_ONCE = 200
+"""Resources of one transaction; a record that has more goes alone."""
+OF_NOBODY = frozenset(
+    ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
+)
+WHOM = ("subject", "patient", "beneficiary", "participant")
+ABOUT_NOBODY = "exchange.feeds.about-nobody"
+
+Rows: TypeAlias = list[list[Entry]]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a file. rows: that came to something; kept aside: those that were not stored."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    aside: int = 0
+    left_out: int = 0
+
+
+@dataclass(slots=True)
+class Taking:
+    """Takes one file. tell: is told each refusal, in the order of the rows as far as the formats give it."""
+
+    record: Record
+    tell: Callable[[Refusal], object]
+    taken: Taken = field(default_factory=Taken)
+
+    async def take(self, made: Iterable[Entry | Refusal]) -> Taken:
+        """Stores the entries and tells the refusals. Raises Unavailable, Throttled: what is stored by then stays."""
+        waiting: Rows = []
+        for row in self._rows(made):
+            ids = {(one.resource["resourceType"], one.id) for one in row}
+            there = {(one.resource["resourceType"], one.id) for other in waiting for one in other}
+            if waiting and (len(there) + len(row) > AT_ONCE or not there.isdisjoint(ids)):
+                await self._store(waiting)
+                waiting = []
+            waiting.append(row)
+        if waiting:
+            await self._store(waiting)
+        return self.taken
+
+    def _rows(self, made: Iterable[Entry | Refusal]) -> Iterator[list[Entry]]:
+        for _, parts in groupby(made, key=_row):
+            row = []
+            for one in parts:
+                if isinstance(one, Entry):
+                    row.append(one)
+                else:
+                    self._refuse(one)
+            if row:
+                self.taken.rows += 1
+                faults = faults_of(row)
+                for fault in faults:
+                    self.tell(fault)
+                if faults:
+                    self.taken.aside += 1
+                else:
+                    yield row
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.tell(refusal)
+        if refusal.whole:
+            self.taken.rows += refusal.place.row is not None
+            self.taken.aside += 1
+        else:
+            self.taken.left_out += 1
+
+    async def _store(self, rows: Rows) -> None:
+        """Commits rows together; when that is refused, halves of them, down to the one that is to blame."""
+        operations = [
+            self.record.operation("update", one.resource["resourceType"], id=one.id, resource=dict(one.resource))
+            for row in rows
+            for one in row
+        ]
+        try:
+            done = await self.record.commit(operations, ACTION, whole=True)
+        except (Unavailable, Throttled):
+            raise
+        except PlatformError as error:
+            if len(rows) == 1:
+                self.taken.aside += 1
+                self.tell(_told(rows[0][0].origin, error))
+                return
+            middle = len(rows) // 2
+            await self._store(rows[:middle])
+            await self._store(rows[middle:])
+            return
+        for one in done:
+            self.taken.created += one.status == "created"
+            self.taken.updated += one.status == "updated"
+            self.taken.unchanged += one.status in ("unchanged", "matched")
+
+
+def faults_of(row: Sequence[Entry]) -> list[Refusal]:
+    """Returns why a record cannot be stored, as far as it says so itself."""
+    found = []
+    for one in row:
+        if one.resource["resourceType"] not in (*OF_NOBODY, "Patient") and not any(map(one.resource.get, WHOM)):
+            # It would be about nobody: no consent would bind it, and nobody would find it.
+            found.append(Refusal(one.origin, ABOUT_NOBODY))
+        try:
+            check(dict(one.resource))
+        except PlatformError as error:
+            found.append(_told(one.origin, error))
+    return found
+
+
+def _row(one: Entry | Refusal) -> int | None:
+    return one.origin.row if isinstance(one, Entry) else one.place.row
+
+
+def _told(origin: Place, error: PlatformError) -> Refusal:
+    issue = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
+    return Refusal(Place(origin.source, origin.row, issue.at), issue.text, None, issue.parameters)
