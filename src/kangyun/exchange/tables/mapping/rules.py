@@ -7,6 +7,7 @@ function returns None or an empty text for nothing, `Told` where it put somethin
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from html import escape
 from typing import Any, NamedTuple
 
 from kangyun.base.numbers.fillers import stated
@@ -190,6 +191,15 @@ def _text_or(words: Words, scope: Scope) -> Rule:
     return lambda cell="": cells.words(cell) or other
 
 
+def _narrative(cell: str) -> dict[str, str] | None:
+    """`narrative`: a text as the Narrative of a section; 无 is an answer."""
+    text = cells.answer(cell)
+    if not text:
+        return None
+    lines = "<br/>".join(map(escape, text.split("\n")))
+    return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{lines}</div>'}
+
+
 def _period(words: Words, scope: Scope) -> Rule:
     """`period` of start and end, `period hours` of day and hour of both: a Period; there is none without a start."""
     ends = (2, 3) if words else (1,)
@@ -275,6 +285,7 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "instant": _plain(moments.instant),
     "hour": _plain(moments.at_hour),
     "period": _period,
+    "narrative": _plain(_narrative),
     "number": _plain(figures.number),
     "signed": _signed,
     "positive": _plain(_positive),
