@@ -16,6 +16,8 @@ SEVEN_BITS = "us7ascii"
 _HAN = re.compile("[\u3400-\u9fff]")
 _TWO_HIGH = re.compile("[\x80-\xff]{2}")
 """A character of GBK as two letters: in Müller stands one alone."""
+_MOST_BROKEN = 3
+"""Characters of UTF-8 to each broken byte, from which on a file is UTF-8 nevertheless."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -55,12 +57,24 @@ def detected(sample: bytes, *, whole: bool) -> Encoding:
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(sample, final=whole)
     except UnicodeDecodeError:
-        return Encoding("gb18030", "gb18030")
+        # A broken byte or two make no other encoding: bytes of GBK hardly ever are characters of UTF-8.
+        text = sample.decode("utf-8", "replace")
+        is_utf8 = len(_HAN.findall(text)) > _MOST_BROKEN * text.count("\ufffd")
+        return Encoding("utf-8", "utf-8") if is_utf8 else Encoding("gb18030", "gb18030")
     if text.isascii():
         return Encoding("ascii", "ascii")
     if not _HAN.search(text) and from_seven_bits(text) != text:
         return Encoding(SEVEN_BITS, "utf-8", seven_bits=True)
     return Encoding("utf-8", "utf-8")
+
+
+def is_utf8_as_gbk(text: str) -> bool:
+    """Whether a text that was read as GB 18030 is UTF-8: where two programs wrote one file. `娴嬭瘯` is 测试."""
+    try:
+        meant = text.encode("gb18030").decode("utf-8")
+    except UnicodeError:
+        return False
+    return len(_HAN.findall(meant)) > 1
 
 
 def from_seven_bits(text: str) -> str:

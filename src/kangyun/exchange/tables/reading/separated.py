@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from kangyun.exchange.entries import Place, Refusal
-from kangyun.exchange.tables.reading.encodings import SAMPLE, Encoding, declared, detected
+from kangyun.exchange.tables.reading.encodings import SAMPLE, Encoding, declared, detected, is_utf8_as_gbk
 from kangyun.exchange.tables.reading.model import (
     LONGEST_CELL,
     MOST_COLUMNS,
@@ -94,11 +94,14 @@ def _rows(
         if lines.encoding.seven_bits:
             cells = [lines.encoding.text(cell) for cell in cells]
         fault = _fault(cells) if doubtful else None
+        if fault is None and lines.encoding.codec == "gb18030" and not (text := "".join(cells)).isascii():
+            fault = ("mixed-encodings", -1) if is_utf8_as_gbk(text) else None
         if fault is None:
             yield Row(number, cells)
         else:
             text, at = fault
-            yield Refusal(Place(source, number, header[at]), TEXTS + text, None, {"limit": LONGEST_CELL})
+            part = header[at] if at >= 0 else None
+            yield Refusal(Place(source, number, part), TEXTS + text, None, {"limit": LONGEST_CELL})
 
 
 def _fault(cells: list[str]) -> tuple[str, int] | None:

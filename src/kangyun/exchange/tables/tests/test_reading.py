@@ -48,6 +48,21 @@ def test_letters_that_are_bytes_of_gbk_are_read_so() -> None:
     assert taken("KH,XM\n1,Müller\n".encode()) == [(2, ["1", "Müller"])]
 
 
+def test_a_broken_byte_makes_no_other_encoding() -> None:
+    content = "KH,XM\n1,测试甲\n2,测试乙\n".encode() + b"3,\xe6\xb5\n4,x\n"
+    assert [cells[1] for _, cells in taken(content)] == ["测试甲", "测试乙", "x"]
+    assert refused(content) == [(4, "XM", "wrong-bytes")]
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"), [("测试", (4, None, "mixed-encodings")), ("测试丙", (4, "XM", "wrong-bytes"))]
+)
+def test_rows_of_another_encoding_are_refused(name: str, refusal: tuple[int, str | None, str]) -> None:
+    content = "KH,XM\n1,测试甲\n2,测试乙\n".encode("gb18030") + f"3,{name}\n".encode() + "4,测试丁\n".encode("gb18030")
+    assert refused(content) == [refusal]
+    assert [cells[1] for _, cells in taken(content)] == ["测试甲", "测试乙", "测试丁"]
+
+
 def test_a_file_that_begins_with_letters_only_is_detected_where_others_come() -> None:
     plain = "".join(f"{n},A\n" for n in range(100_000))
     assert taken(f"KH,XM\n{plain}1,测试\n".encode("gb18030"))[-1] == (100_002, ["1", "测试"])
