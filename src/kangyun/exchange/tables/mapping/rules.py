@@ -142,13 +142,22 @@ def _table(words: Words, scope: Scope) -> Rule:
 
 
 def _document(words: Words, scope: Scope) -> Rule:
-    """`document`: an Identifier of a number, the code of its type and its name; the type 01 where none is said."""
+    """`document [TYPE]`: an Identifier of a number, the code of its type and its name.
+
+    Where no type is said it is TYPE; without one an identity card if the number is one, else a paper of no known kind.
+    """
     documents = cells.table()["documents"]
+    usual = words[0] if words else ""
 
     def rule(cell: str, type_: str = "", name: str = "") -> Any:
         if not stated(cell):
             return None
-        kind = _coded(scope, _DOCUMENTS, type_ or ("" if name else "01"), name)
+        try:
+            kind = _coded(scope, _DOCUMENTS, type_, name)
+        except Unfit as unfit:
+            raise Unfit(unfit.text, 1, **unfit.parameters) from None
+        if not kind.code:
+            kind = _coded(scope, _DOCUMENTS, usual or ("01" if figures.is_identity(cell) else ""), "")
         as_ = documents.get(kind.code, documents["99"])
         number = figures.document(cell, as_["form"])
         if not number:

@@ -342,3 +342,34 @@ def test_words_for_nothing_periods_and_objects_only_if(row: str, made: dict[str,
 )
 def test_a_period_that_cannot_be_names_its_column(start: str, end: str, refused: tuple[Any, ...]) -> None:
     assert refusals(found_in(table("YQ,KH,KS,JS", f"A,1,{start},{end}"), STAY)) == [refused]
+
+
+@pytest.mark.parametrize(
+    ("number", "type_", "made"),
+    [
+        ("990000195003121011", "-", ("urn:oid:2.16.156.10011.1.3", "990000195003121011")),
+        ("990000195003121011", "01", ("urn:oid:2.16.156.10011.1.3", "990000195003121011")),
+        ("E12345678", "03", ("urn:kangyun:identifier:passport", "E12345678")),
+        ("E12345678", "", ("urn:kangyun:identifier:other-document", "E12345678")),
+        ("-", "01", None),
+    ],
+)
+def test_documents_have_the_system_of_their_type(number: str, type_: str, made: tuple[str, str] | None) -> None:
+    content = table("YLJGYQDM,KH,KLX,XM,ZJHM,ZJLX", f"D1,K1,9,测试甲,{number},{type_}")
+    (entry,) = convert(read(io.BytesIO(content), "x"), load("patient"), FEED)
+    assert isinstance(entry, Entry)
+    found = [(one["system"], one["value"]) for one in entry.resource["identifier"][1:]]
+    assert found == ([made] if made else [])
+
+
+@pytest.mark.parametrize(
+    ("number", "type_", "column", "text"),
+    [
+        ("E12345678", "01", "ZJHM", "id-number-wrong"), ("9.9E+17", "-", "ZJHM", "number-scientific"),
+        ("12", "03", "ZJHM", "document-wrong"), ("990000195003121011", "88", "ZJLX", "code-unknown"),
+    ],
+)  # fmt: skip
+def test_a_document_that_cannot_be_keeps_the_row_aside(number: str, type_: str, column: str, text: str) -> None:
+    content = table("YLJGYQDM,KH,KLX,XM,ZJHM,ZJLX", f"D1,K1,9,测试甲,{number},{type_}")
+    found = list(convert(read(io.BytesIO(content), "x"), load("patient"), FEED))
+    assert [(place[1], place[3], place[4]) for place in refusals(found)] == [(column, text, True)]

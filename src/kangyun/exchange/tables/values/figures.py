@@ -77,6 +77,12 @@ def document(cell: str, form: str) -> str:
     return found
 
 
+def is_identity(cell: str) -> bool:
+    """Whether a text is the number of an identity card, of 18 characters or the old 15."""
+    plain = resident_id.plain(cell)
+    return resident_id.is_valid(plain) or bool(resident_id.upgraded(plain))
+
+
 def phone(cell: str) -> str:
     """Returns a telephone number; raises Unfit for one that is none, as where the area code lost its 0."""
     text = said(cell)
