@@ -40,6 +40,8 @@ agrees, somebody of it is one in four with that. What is a person's own has to t
 LEAST_SUPPORT, MOST_AGAINST = 3.0, -2.5  # bits
 """In any region there are namesakes of one day: where what a household has in common speaks against it, and none of it
 for it, they link nobody."""
+NEW_YEARS_DAY = 3.3  # bits; unverified: ten times as many are registered as of another day
+"""Less that 1 January says than another day of birth: it stands for a day that nobody knew."""
 OWN_NAME = frozenset({"same", "variant", "sound", "swapped", "look-alike", "parts", "transcribed"})
 """Levels of a name that twins do not share: siblings of one day, one home and one telephone differ by a character."""
 ALIKE = frozenset({"same", "variant", "sound"})
@@ -132,6 +134,7 @@ class Prepared:
         at = {one.comparison: one for one in waterfall.steps}
         against, other_name = self._against(whole, registrations) if shares else ("", False)
         bits = score.bits - max(0.0, _of_household(at) - (HOUSEHOLD_ODDS - self.query.prior))
+        bits -= NEW_YEARS_DAY if _share_only(self.fields, whole, "birth_date", lambda day: day[4:] == "0101") else 0.0
         probability = self.query.probability(bits)
         grade = _GRADES[self.thresholds.grade(probability)]
         doubt = self._doubt(whole, registrations, at) if grade == "certain" and not shares else ""
@@ -169,6 +172,8 @@ class Prepared:
                 return "namesake"
             if max(beside) < LEAST_SUPPORT and _is_half_a_name(self.fields, whole):
                 return "half-name"
+            if max(beside) < LEAST_SUPPORT and number.level != "slip" and _is_half_a_birth(self.fields, whole):
+                return "half-birth"
             if name == MISSING:
                 if _of_several(self.fields, whole, at):
                     return "without-name"
@@ -185,8 +190,18 @@ def _is_half_a_name(one: Fields, other: Fields) -> bool:
 
     Frequencies are those of whole names, so that half of one looks rare.
     """
-    shared = set(one.get("name", ())) & set(other.get("name", ()))
-    return bool(shared) and all(len(name) == 1 or (name.isascii() and " " not in name) for name in shared)
+    return _share_only(one, other, "name", lambda name: len(name) == 1 or (name.isascii() and " " not in name))
+
+
+def _is_half_a_birth(one: Fields, other: Fields) -> bool:
+    """Whether all that the births have in common is a year or a month. Equal ones look like one day in 25,000."""
+    return _share_only(one, other, "birth_date", lambda day: len(day) < 8)
+
+
+def _share_only(one: Fields, other: Fields, field: str, kind: Callable[[str], bool]) -> bool:
+    """Whether two have values of a field in common, all of a kind."""
+    shared = set(one.get(field, ())) & set(other.get(field, ()))
+    return bool(shared) and all(map(kind, shared))
 
 
 def _of_several(one: Fields, other: Fields, at: Mapping[str, Step]) -> bool:

@@ -73,7 +73,7 @@ class Writer:
             place, row.patient, row.resident, row.keys,
             [hashed(one) for one in said.get(CERTAIN, ())],
             [hashed(one) for one in said.get("id_number", ())],
-            UNUSUAL.isdisjoint(said),
+            UNUSUAL.isdisjoint(said) and all(len(day) == 8 and day[4:] != "0101" for day in said.get("birth_date", ())),
             msgspec.json.encode(said).decode(),
             *(msgspec.json.encode(part.values(said)).decode() for part in self._parts),
             *(one.of_record(said) for one in self._moved),

@@ -63,6 +63,29 @@ def test_half_a_name_and_a_day_are_nobody(becomes, name, beside, outcome):
 
 
 @pytest.mark.parametrize(
+    ("birth", "beside", "outcome"),
+    [
+        ("1972", (), "asked"),
+        ("197206", (), "asked"),
+        ("19720611", (), "linked"),
+        ("1972", ("13912345678",), "linked"),
+    ],
+)
+def test_a_year_is_no_day_of_birth(becomes, birth, beside, outcome):
+    said = {"name": ("欧阳建国",), "sex": ("male",), "birth_date": (birth,), "phone": beside}
+    assert becomes(said, said) == becomes(said, said | {"birth_date": (birth, "19720612")}) == outcome
+
+
+@pytest.mark.parametrize(("among", "birth", "outcome"), [
+    (AMONG, "19700101", "certain"), (5_000_000, "19700504", "certain"), (5_000_000, "19700101", "possible"),
+])  # fmt: skip
+def test_new_years_day_is_many_peoples(among, birth, outcome):
+    said = {"name": ("王伟",), "sex": ("male",), "birth_date": (birth,)}
+    verdict = resident_rules(lambda: TODAY, demo=True).prepare(said, among=among).held(1, [said]).verdict
+    assert verdict.grade == outcome
+
+
+@pytest.mark.parametrize(
     ("changes", "other", "outcome"),
     [
         ({"institution": ("Organization/b",)}, BABY, "linked"),
