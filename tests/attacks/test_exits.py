@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from kangyun.access.subscriptions import sockets
 from kangyun.catalog import catalog
 from kangyun.testing.subscribing import Socket, becomes, subscribed, subscription
 from kangyun.web import shape
@@ -324,3 +325,17 @@ async def test_an_application_is_rung_for_what_it_may_read(
     socket = await bound(client, token_of(application), made["id"])
     assert (await socket.hear()).get("text", "").partition(" ")[0] == heard
     await socket.leave()
+
+
+async def test_a_websocket_tells_of_nobody_elses_subscription_by_how_long_it_takes(
+    sign_in, client, start_background, monkeypatch
+):
+    monkeypatch.setattr(sockets, "APPEARS_WITHIN", 1.0)
+    start_background()
+    doctor, nurse = await sign_in("doctor"), await sign_in("nurse")
+    made = await subscribed(doctor.http, subscription(criteria="Condition", type="websocket"))
+    began = asyncio.get_running_loop().time()
+    socket = await bound(client, token_of(nurse), made["id"])
+    assert (await socket.hear())["code"] == 4404
+    assert asyncio.get_running_loop().time() - began > 0.9
+    await socket.task

@@ -144,11 +144,10 @@ class _Socket:
                 await self._bind(match[1], await self._platform.sign_in.actor(token))
 
     async def _bind(self, id_: str, actor: Actor) -> None:
-        owner = await self._bells.owner_of(id_)
         source = (self._scope.get("client") or ("",))[0]
         record = await self._platform.gate.open(actor, Circumstances("BIND /Subscription/[id]", source, uuid4().hex))
-        own = owner == actor.reference and record.reads("Subscription")
-        allowed = owner is not None and (own or actor.administrator)
+        whose = None if actor.administrator else actor.reference
+        allowed = record.reads("Subscription") and await self._bells.is_of(id_, whose)
         await record.leave_row("bind", 200 if allowed else 404, [])
         if not allowed:  # Somebody else's is one that there is not.
             raise _Refused(4404)

@@ -31,15 +31,18 @@ class Bells:
     _counted: dict[str, int] = field(default_factory=dict)
     _looking: "asyncio.Task[None] | None" = None
 
-    async def owner_of(self, id_: str) -> str | None:
-        """Returns whose websocket subscription that is, waiting a moment for one that was just asked for."""
+    async def is_of(self, id_: str, whose: str | None) -> bool:
+        """Whether that is a websocket subscription of somebody (None: of anybody), waiting a moment for one that was
+        just asked for: for somebody else's as long as for one that there is not."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + APPEARS_WITHIN
         while True:
             async with self.pool.connection() as connection:
                 owner = await table.owner_of(connection, id_)
-            if owner is not None or loop.time() > deadline:
-                return owner
+            if owner is not None and whose in (owner, None):
+                return True
+            if loop.time() > deadline:
+                return False
             await asyncio.sleep(LOOK)
 
     async def listen(self, id_: str, listener: Listener) -> None:
