@@ -31,11 +31,9 @@ PIECE = 1_000_000  # bytes
 _LENGTH = struct.Struct(">i")
 # Each column of a row's content: the oid of its type, its length, its value. Before them their number.
 _COLUMN = struct.Struct(">ii")
-_COMMIT, _ACTION, _SHAPE, _REQUEST, _DIGEST = 3, 6, 9, 11, 13
-_EXPUNGE = b"expunge"
-_REGISTER = b"identity-"
-_INSTANT, _COMMIT, _INSTITUTION, _OUTCOME, _ACTION, _ACTOR, _PURPOSE, _DIGEST, _DETAIL = 2, 3, 4, 5, 6, 7, 8, 13, 19
-_EXPUNGE, _DONE = b"expunge", 200
+_INSTANT, _COMMIT, _INSTITUTION, _OUTCOME, _ACTION, _ACTOR, _PURPOSE, _SHAPE = 2, 3, 4, 5, 6, 7, 8, 9
+_DIGEST, _DETAIL = 13, 19
+_EXPUNGE, _REGISTER, _DONE = b"expunge", b"identity-", 200
 
 
 class Broken(Exception):
