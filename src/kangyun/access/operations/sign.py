@@ -138,7 +138,7 @@ async def _kept(record: Record, stored: Stored, statement: SignedStatement) -> R
     version = f"{stored.type}/{stored.id}/_history/{stored.version}"
     provenance: Resource = {
         "resourceType": "Provenance",
-        "target": [{"reference": version}],
+        "target": [{"reference": version}, *await _patient(record, stored)],
         "recorded": clock.instant(clock.now()),
         "agent": [
             {
@@ -151,6 +151,15 @@ async def _kept(record: Record, stored: Stored, statement: SignedStatement) -> R
     (done,) = await record.commit([record.operation("create", "Provenance", resource=provenance)], "sign")
     assert done.stored is not None
     return done.stored.resource
+
+
+async def _patient(record: Record, stored: Stored) -> list[Resource]:
+    """Returns a reference to whom a resource is about: whoever sees it sees its signature, and nobody else does."""
+    if stored.patient is None or stored.type == "Patient":
+        return []
+    async with record.store.pool.connection() as connection:
+        patient = await record.store.reader.of_number(connection, stored.patient)
+    return [] if patient is None else [{"reference": f"Patient/{patient.id}"}]
 
 
 _AGENTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"

@@ -16,7 +16,9 @@ from kangyun.base import clock
 from kangyun.base.errors import Gone, Invalid, NotFound
 from kangyun.base.texts import Language, say
 from kangyun.fhir import Resource
+from kangyun.fhir.search.query import LARGEST_COUNT
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.store.references import local_target
 
 KNOWN = frozenset({"resource", "signature"})
 MOST = 20
@@ -69,10 +71,20 @@ def _own(resource: Resource) -> list[Any]:
 
 
 async def _kept(record: Record, stored: Stored) -> list[tuple[Any, datetime]]:
-    """Returns the signatures that Provenances keep of a resource, the oldest first, and when each was taken in."""
-    asked = [("target", f"{stored.type}/{stored.id}"), ("_count", str(MOST + 1))]
+    """Returns the signatures that Provenances keep of a resource, the oldest first, and when each was taken in.
+
+    Those of what is about a Patient name him second: they are not of him.
+    """
+    name = stored.type, stored.id
+    most = LARGEST_COUNT if stored.type == "Patient" else MOST + 1
+    asked = [("target", f"{stored.type}/{stored.id}"), ("_count", str(most))]
     page = await record.search(await record.read_query("Provenance", asked, strict=True))
-    kept = [(one, match.instant) for match in page.matches for one in match.resource.get("signature", ())]
+    kept = [
+        (one, match.instant)
+        for match in page.matches
+        if stored.type != "Patient" or local_target(match.resource["target"][0].get("reference", "")) == name
+        for one in match.resource.get("signature", ())
+    ]
     return kept[::-1]
 
 

@@ -131,7 +131,7 @@ async def test_a_prescription_is_signed_by_a_key_outside(doctor, prescription, u
     answer = await signed(doctor, prescription, usb_key)
     assert answer.status_code == 200, answer.text
     provenance = answer.json()
-    assert provenance["target"] == [{"reference": f"{path(prescription)}/_history/1"}]
+    assert provenance["target"] == [{"reference": f"{path(prescription)}/_history/1"}, prescription["subject"]]
     assert provenance["signature"][0]["who"] == {"reference": DOCTOR}
     whole, (one,) = await verified(doctor, prescription)
     assert whole and one["valid"] and one["changed"] is False
@@ -139,6 +139,19 @@ async def test_a_prescription_is_signed_by_a_key_outside(doctor, prescription, u
     assert one["subject"] == "2.5.4.5=D001,CN=李医生,O=康云医院,C=CN"
     assert one["algorithm"] == {"sm2": "SM2-SM3", "ecdsa": "ES256"}[scheme]
     assert one["clock"] == "record"
+
+
+async def test_a_signature_is_about_whom_the_document_is_about(doctor, prescription, usb_key, fresh_database):
+    """So whoever sees the document by a reason sees who signed it; whom the patient denies it does not learn of it."""
+    await signed(doctor, prescription, usb_key)
+    connection = await asyncpg.connect(fresh_database)
+    about = "SELECT r.patient FROM resource AS r JOIN resource_type AS t ON t.id = r.type WHERE t.name = $1"
+    kept, of = [await connection.fetchval(about, type_) for type_ in ("Provenance", "MedicationRequest")]
+    await connection.close()
+    assert kept == of is not None
+    # The Patient, whom it names as well, is not signed by it.
+    patient = (await doctor.get(prescription["subject"]["reference"])).json()
+    assert await verified(doctor, patient) == (False, [])
 
 
 async def test_what_is_handed_out_is_what_is_signed(doctor, prescription, usb_key):
@@ -162,7 +175,7 @@ async def test_a_change_is_seen_and_a_label_is_none(doctor, prescription, usb_ke
     assert one["valid"] and one["changed"] is True
     assert one["of"] == {"reference": f"{path(prescription)}/_history/1"}
     again = await signed(doctor, prescription, usb_key)
-    assert again.json()["target"] == [{"reference": f"{path(prescription)}/_history/3"}]
+    assert again.json()["target"][0] == {"reference": f"{path(prescription)}/_history/3"}
     _, (first, second) = await verified(doctor, prescription)
     assert (first["changed"], second["changed"]) == (True, False)
 
