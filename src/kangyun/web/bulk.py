@@ -172,7 +172,8 @@ class Bulk:
         return Answer(202)
 
     async def _job(self, record: Record, text: str) -> Job:
-        """Returns a job that the actor asked for. Raises NotFound for any other, as for one that is over."""
+        """Returns a job that the actor asked for. Raises NotFound for any other, as for one that is over, and Forbidden
+        for an application that acts for who asked."""
         try:
             job = await self._jobs.look(UUID(text))
         except ValueError:
@@ -180,6 +181,7 @@ class Bulk:
         mine = job is not None and (job.owner == record.actor.reference or record.actor.administrator)
         if job is None or not mine or job.state == "cancelled" or job.stopping:
             raise NotFound
+        record.bulk_only()  # Whoever acts for him has not asked for it.
         return job
 
     # --- files
