@@ -87,10 +87,10 @@ class Bindings:
         async with self.pool.connection() as connection:
             return bool(await connection.fetchval(_IS_WHOLE, list(patients)))
 
-    async def is_by_desk(self, handle: Handle) -> bool:
-        """Whether a desk has bound a handle, and not who holds it by himself."""
+    async def are_by_desk(self, patients: Sequence[str]) -> bool:
+        """Whether a desk has bound one of these registrations, and not only who holds a handle by himself."""
         async with self.pool.connection() as connection:
-            return bool(await connection.fetchval(_BY_DESK, handle.channel, self._digest(handle)))
+            return bool(await connection.fetchval(_BY_DESK, list(patients)))
 
     async def residents(self, patients: list[int]) -> list[int]:
         """Returns whose registrations these are by the index, all named by their internal numbers."""
@@ -144,7 +144,8 @@ def bindings_of(pool: Pool, keys: KeyRing, ledger: Ledger, addresses: Addresses 
 
 _FIND = "SELECT id, patients FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL"
 _BY_DESK = """
-SELECT bound_by NOT LIKE 'Patient/%' FROM resident_binding WHERE channel = $1 AND handle = $2 AND ended IS NULL
+SELECT EXISTS (SELECT FROM resident_binding
+    WHERE ended IS NULL AND patients && $1::text[] AND bound_by NOT LIKE 'Patient/%')
 """
 _BIND = "INSERT INTO resident_binding (channel, handle, patients, bound_by, whole) VALUES ($1, $2, $3, $4, $5)"
 _OWN = "SELECT res FROM resource WHERE res = ANY ($1::int8[]) AND institution = $2"

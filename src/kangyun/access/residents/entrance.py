@@ -224,11 +224,11 @@ class Residents:
         return Unbound(self._sealer.seal(msgspec.json.encode(ticket), _TICKET).hex(), former)
 
     async def _borne_out(self, handle: Handle, patients: tuple[str, ...]) -> bool:
-        """Whether the registrations that somebody has bound without a desk have had one telephone to this day.
+        """Whether registrations that no desk has bound have had one telephone to this day, this where it is one.
 
         Where an institution takes down another, for who stands before it, whoever was there first is not believed.
         """
-        if await self._bindings.is_by_desk(handle):
+        if await self._bindings.are_by_desk(patients):
             return True
         reader = self._gate.store.reader
         async with self._gate.store.pool.connection() as connection:
