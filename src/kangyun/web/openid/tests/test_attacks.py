@@ -422,14 +422,14 @@ async def test_what_others_named_is_escaped(region):
     assert "&lt;script&gt;" in browser.page.text
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"a=%ff", b"a=1&a=2", b"&" * 1000, b"a=" + b"x" * 70_000, b"\0=\0"])
 @pytest.mark.parametrize(
     "path", ["/oauth/token", "/oauth/revoke", "/oauth/introspect", "/oauth/sign-in", "/oauth/consent", "/account/end"]
 )
-async def test_nonsense_is_no_defect(region, path, body):
+async def test_nonsense_is_no_defect(region, path):
     http = region.browser().http
-    assert 400 <= (await http.post(path, content=body)).status_code < 500
-    assert 400 <= (await http.post(path, content=body, headers={"content-type": "text/plain"})).status_code < 500
+    for body in (b"", b"\xff\xfe", b"a=%ff", b"a=1&a=2", b"&" * 1000, b"a=" + b"x" * 70_000, b"\0=\0"):
+        for headers in ({}, {"content-type": "text/plain"}):
+            assert 400 <= (await http.post(path, content=body, headers=headers)).status_code < 500, (body[:9], headers)
 
 
 async def test_null_signs_reach_no_database(region):
