@@ -40,11 +40,13 @@ _KINDS = {
     "no-document": ("101", "Required field missing"), "no-charge": ("101", "Required field missing"),
     "no-time": ("101", "Required field missing"), "no-control-id": ("101", "Required field missing"),
     "time": ("102", "Data type error"), "day": ("102", "Data type error"), "amount": ("102", "Data type error"),
+    "ends-before": ("102", "Data type error"),
     "enclosed": ("102", "Data type error"), "code": ("103", "Table value not found"),
-    "event": ("201", "Unsupported event code"), "version": ("203", "Unsupported version id"),
+    "wrong-order": ("100", "Segment sequence error"), "several-patients": ("100", "Segment sequence error"),
+    "processing": ("202", "Unsupported processing id"), "event": ("201", "Unsupported event code"), "version": ("203", "Unsupported version id"),
     "same-patient": ("205", "Duplicate key identifier"),
 }  # fmt: skip
-REJECTED = frozenset({"event", "version", "no-header", "characters", "delimiters"})
+REJECTED = frozenset({"event", "version", "processing", "no-header", "characters", "delimiters"})
 """Ends of texts for which a message is not wrong but not for here, or not to be read."""
 
 
@@ -79,6 +81,8 @@ def acknowledged(
     """
     if header is None:
         header = Segment("MSH|^~\\&", 1, Marks())
+    if header.text(9).upper() == "ACK":
+        return []  # An answer is not answered: two programs would never end.
     accept, application = header.text(15).upper(), header.text(16).upper()
     if not (accept or application):
         return [_answer(header, answer, answer.code, now, number, language)]

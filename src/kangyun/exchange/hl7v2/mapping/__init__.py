@@ -41,6 +41,8 @@ def mapped(message: Message, feed: Feed) -> Mapped:
             raise making.refuse("event", message.header, "9", type=_word(type_), event=_word(event))
         if message.version and message.version not in VERSIONS:
             raise making.refuse("version", message.header, "12", known="、".join(VERSIONS))
+        if message.header.text(11).upper() not in feed.processing:
+            raise making.refuse("processing", message.header, "11")
         _MAPS[row["maps"]](making, row["does"])
         if message.size * 4 > LONGEST_TEXT:
             _within(making)

@@ -7,6 +7,7 @@ from kangyun.exchange.hl7v2.mapping.making import Making
 from kangyun.exchange.hl7v2.message import Segment
 from kangyun.fhir import Resource
 
+_CURRENCIES = frozenset({"CNY", "HKD", "MOP", "TWD", "USD", "EUR"})
 _MOST = Decimal(10) ** 12
 
 
@@ -41,7 +42,10 @@ def _item(making: Making, segment: Segment, who: str, stay: str | None) -> None:
     if (quantity := amounts[10]) is not None:
         resource["quantity"] = {"value": quantity}
     if (money := amounts[11]) is not None:
-        resource["priceOverride"] = {"value": money, "currency": segment.text(11, 1, 2) or "CNY"}
+        currency = segment.text(11, 1, 2) or "CNY"
+        if currency not in _CURRENCIES:
+            raise making.refuse("amount", segment, "11", currency)
+        resource["priceOverride"] = {"value": money, "currency": currency}
     if department := segment.text(13, 2) or segment.text(13):
         resource["performingOrganization"] = {"type": "Organization", "display": department}
     if by := datatypes.person(making, segment, 21):

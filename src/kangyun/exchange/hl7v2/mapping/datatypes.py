@@ -25,7 +25,7 @@ LONGEST = 300
 """Characters of what is remembered from one message to the next: codes, units, staff, none of them long."""
 _TIME = re.compile(
     r"(\d{4})(?:[-/.]?(\d{2})(?:[-/.]?(\d{2})(?:[ T]?(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{1,6})?)?)?)?)?)?"
-    r"(?:([+-]\d{2}):?(\d{2}))?"
+    r"(?:([+-](?:0\d|1[0-3])):?([0-5]\d))?"
 )
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+")
 _LIST = re.compile(r"[^a-z0-9]+")
@@ -63,6 +63,18 @@ def time(making: Making, segment: Segment, field: int, component: int = 1) -> st
     if found is None:
         raise making.refuse("time", segment, f"{field}.{component}", text)
     return found
+
+
+def period(making: Making, start: str, end: str, segment: Segment, field: int) -> Resource:
+    """Returns a Period. One that ends before it begins refuses the message. field: that of the end."""
+    if start and end and _instant(end) < _instant(start):
+        raise making.refuse("ends-before", segment, str(field), segment.text(field))
+    return {name: said for name, said in (("start", start), ("end", end)) if said}
+
+
+def _instant(said: str) -> datetime:
+    """Returns the instant of a time, or the first of a day, month or year, for comparing."""
+    return datetime.fromisoformat(said if "T" in said else f"{said}{'-01-01'[len(said) - 4 :]}T00:00:00{BEIJING}")
 
 
 def instant(making: Making, segment: Segment, field: int) -> str:
@@ -125,7 +137,7 @@ def system_of(feed: Feed, name: str, list_: str) -> Resource:
 
 def hl7(name: str, code: str) -> Resource:
     """Returns a CodeableConcept of a code system of HL7."""
-    return {"coding": [{"system": HL7 + name, "code": code}]}
+    return {"coding": [{"system": HL7 + name, "code": " ".join(code.split())}]}
 
 
 def number(making: Making, parts: Repetition, kind: str) -> Resource | None:
@@ -137,7 +149,8 @@ def number(making: Making, parts: Repetition, kind: str) -> Resource | None:
     found: Resource = {"type": hl7("v2-0203", code)} if code else {}
     authority = parts.text(4, 2)
     if not system:
-        system = f"urn:oid:{authority}" if _OID.fullmatch(authority) else f"{NUMBER}local:{making.feed.owner}:{kind}"
+        own = f"{NUMBER}local:{making.feed.owner}:{_LIST.sub('-', kind.lower()).strip('-') or 'other'}"
+        system = f"urn:oid:{authority}" if _OID.fullmatch(authority) else own
         found["type"] = {"text": kind}
     found |= {"system": system, "value": value}
     if system.startswith(NUMBER) and (assigner := parts.text(4)):

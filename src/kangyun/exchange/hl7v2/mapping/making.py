@@ -16,14 +16,16 @@ _LONGEST_SHOWN = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """Whose messages these are. prefix: as its ids begin. institution: `Organization/…`.
+    """Whose messages these are.
 
+    prefix: as its ids begin. institution: `Organization/…`. processing: what MSH-11 may say; a test area takes T as well.
     Make one of each institution and keep it: what codes come to is remembered with it.
     """
 
     prefix: str
     institution: str
     conventions: Conventions = field(default_factory=standard)
+    processing: frozenset[str] = frozenset({"P", ""})
 
     def code(self, table: str, text: str) -> str:
         """Returns what a code or a word of the sender is by a table of conventions; empty where it has none."""

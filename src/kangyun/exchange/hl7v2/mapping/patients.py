@@ -194,8 +194,8 @@ def coverages(making: Making, subject: str) -> None:
             resource["type"] = kind
         if not datatypes.nothing(policy):
             resource["subscriberId"] = policy
-        ends = (("start", datatypes.time(making, segment, 12)), ("end", datatypes.time(making, segment, 13)))
-        if period := {end: said for end, said in ends if said}:
+        start, end = (datatypes.time(making, segment, field) for field in (12, 13))
+        if period := datatypes.period(making, start, end, segment, 13):
             resource["period"] = period
         making.store(making.id("coverage", subject, plan, policy), resource, segment)
 

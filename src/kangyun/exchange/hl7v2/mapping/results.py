@@ -16,6 +16,9 @@ def report(making: Making, does: str) -> None:
     """ORU^R01."""
     who = visits.subject(making, introduced=True)
     stay = visits.visit_of(making, who)
+    names = [segment.name for segment in making.message.segments]
+    if "OBX" in names and "OBR" in names and names.index("OBX") < names.index("OBR"):
+        raise making.refuse("wrong-order", making.message.segments[names.index("OBX")])
     found = False
     for common, request, rest in orders.groups(making.message):
         found = True

@@ -2,7 +2,8 @@
 
 A sender leaves out what it did not mean to change, and writes `""` for what is no more. So what stands and was not said
 stays, and what was said is taken whole: a list replaces a list, since nobody says which of its rows is meant. Only
-periods and the way in and out of a stay are told end by end.
+periods and the way in and out of a stay are told end by end. A status or a class that had to be there and was not said
+(`unknown`) takes the place of nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 from kangyun.fhir import Resource
 
 _BY_PART = ("period", "hospitalization")
+UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
+_UNSAID = {"status": "unknown", "class": UNKNOWN_CLASS}
 
 
 def updated(standing: Mapping[str, Any] | None, said: Mapping[str, Any], deleted: Collection[str]) -> Resource:
@@ -23,6 +26,9 @@ def updated(standing: Mapping[str, Any] | None, said: Mapping[str, Any], deleted
     if standing is None:
         return dict(said)
     whole = {key: value for key, value in standing.items() if not _gone(key, deleted)} | dict(said)
+    for element, nothing in _UNSAID.items():
+        if element in standing and said.get(element) == nothing:
+            whole[element] = standing[element]
     for element in _BY_PART:
         parts = {**standing.get(element, {}), **said.get(element, {})}
         kept = {

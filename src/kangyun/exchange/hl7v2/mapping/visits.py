@@ -6,6 +6,7 @@ whose time and way are no more; A12 a transfer, whose message names the old bed 
 
 from kangyun.exchange.hl7v2.mapping import datatypes, patients
 from kangyun.exchange.hl7v2.mapping.making import Making, Told
+from kangyun.exchange.hl7v2.mapping.updating import UNKNOWN_CLASS
 from kangyun.exchange.hl7v2.message import Segment
 from kangyun.fhir import Resource
 
@@ -16,10 +17,12 @@ _USES = {"A": ("AD", "encounter-diagnosis"), "W": ("CM", "encounter-diagnosis"),
 
 def subject(making: Making, *, introduced: bool) -> str:
     """Adds the patient of the message and returns a reference. Raises Whole where there is no PID."""
-    segment = making.message.first("PID")
-    if segment is None:
+    found = list(making.message.all("PID"))
+    if not found:
         raise making.refuse("segment-missing", making.message.header, segment="PID")
-    return patients.patient(making, segment, introduced=introduced)
+    if len(found) > 1:
+        raise making.refuse("several-patients", found[1])
+    return patients.patient(making, found[0], introduced=introduced)
 
 
 def person(making: Making, does: str) -> None:
@@ -67,10 +70,9 @@ def encounter(making: Making, segment: Segment, who: str, does: str, *, introduc
     if not number:
         raise making.refuse("no-visit", segment, "19")
     class_ = making.code("class", segment.text(2))
-    unknown = {"system": datatypes.HL7 + "v3-NullFlavor", "code": "UNK"}
     resource: Resource = {
         "resourceType": "Encounter", "identifier": [datatypes.own_number(making, "visit", number)],
-        "status": "unknown", "class": {"system": _ACT, "code": class_} if class_ else unknown,
+        "status": "unknown", "class": {"system": _ACT, "code": class_} if class_ else dict(UNKNOWN_CLASS),
         "subject": {"reference": who}, "serviceProvider": {"reference": making.feed.institution},
     }  # fmt: skip
     _times(making, segment, does, resource)
@@ -114,7 +116,7 @@ def _times(making: Making, segment: Segment, does: str, into: Resource) -> None:
         start = start or happened
     status = {"revoke": "entered-in-error"}.get(does, does)
     into["status"] = status or ("finished" if end else "in-progress" if start else "unknown")
-    if period := {name: said for name, said in (("start", start), ("end", end)) if said}:
+    if period := datatypes.period(making, start, end, segment, 45):
         into["period"] = period
 
 
@@ -188,7 +190,7 @@ def pair(making: Making, does: str) -> None:
     both = list(making.message.all("PID"))
     if len(both) != 2:
         raise making.refuse("two-patients", making.message.header)
-    first, second = (f"Patient/{patients.patient_id(making, one)}" for one in both)
+    first, second = (patients.patient(making, one, introduced=True) for one in both)
     _tell(making, does, first, second, both[1])
 
 

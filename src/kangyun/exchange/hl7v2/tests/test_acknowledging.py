@@ -109,6 +109,11 @@ def test_delimiters_are_the_senders() -> None:
     assert b"\rERR#PID$3$3$101%Required field missing%HL70357\r" in ack
 
 
+def test_an_answer_is_not_answered() -> None:
+    (ack,) = answered(Answer("AA"))
+    assert acknowledged(ack.header, Answer("AR"), NOW, "K2") == []
+
+
 def test_what_has_no_header_is_answered_as_well_as_can_be() -> None:
     assert head(b"hello") is None
     (ack,) = acknowledged(None, Answer("AR", (Refusal(Place(""), "exchange.hl7v2.no-header"),)), NOW, "K1")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kangyun.exchange.hl7v2.message import Message
 from kangyun.exchange.hl7v2.splitting import split
 from kangyun.fhir.validation import validator
 from kangyun.identity.feeding import EVENTS
+from kangyun.identity.registration.reading import read
 
 Example = Callable[..., Message]
 NAMES = sorted(path.stem for path in (Path(__file__).parent / "examples").glob("*.hl7"))
@@ -135,6 +137,28 @@ def test_a_discharge_that_is_cancelled_and_a_value_that_is_no_more(example: Exam
     assert not validator().validate(now) and not validator().validate(standing)
 
 
+def test_what_had_to_be_said_and_was_not_changes_nothing(example: Example, feed: Feed) -> None:
+    (before,) = of(mapped(example("adt_a03"), feed), "Encounter")
+    changed = mapped(example("adt_a08", ("PV1|1|I|", "PV1|1||"), ("20261120083000", "")), feed)
+    (after,) = of(changed, "Encounter")
+    assert (after.resource["status"], after.resource["class"]["code"]) == ("unknown", "UNK")
+    assert not validator().validate(dict(after.resource))
+    now = updated(before.resource, after.resource, ())
+    assert (now["status"], now["class"]["code"], now["period"]) == ("finished", "IMP", before.resource["period"])
+
+
+def test_the_resident_index_reads_who_it_is(example: Example, feed: Feed) -> None:
+    reading = read(one(mapped(example("adt_a01"), feed), "Patient"), date(2026, 11, 23), demo=True)
+    assert set(reading.certain) == {
+        ("id_number", "990102198502030028"), ("record_number", "Organization/h990102|P0001"),
+    }  # fmt: skip
+    assert (reading.fields["name"], reading.fields["sex"], reading.fields["birth_date"]) == (
+        ("张晓兰",), ("female",), ("19850203",),
+    )  # fmt: skip
+    assert reading.fields["ethnicity"] == ("01",) and "15400000002" in reading.fields["contact_phone"]
+    assert not reading.issues
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -222,6 +246,9 @@ def test_values(value: str, unit: str, element: str, said: Any, example: Example
         ("adt_a01", [("P0001^^^HIS^PI~", "")], "no-patient", "PID-3"),
         ("adt_a01", [("V20260001", "")], "no-visit", "PV1-19"),
         ("adt_a01", [("20261120083000", "20261320083000")], "time", "PV1-44.1"),
+        ("adt_a01", [("20261120083000", "2026112008-2026")], "time", "PV1-44.1"),
+        ("adt_a03", [("20261125093000", "20261119093000")], "ends-before", "PV1-45"),
+        ("dft_p03", [("&CNY", "&元")], "amount", "FT1-11"),
         ("adt_a01", [("ADT^A01^ADT_A01", "ADT^A60")], "event", "MSH-9"),
         ("adt_a01", [("|P|2.4", "|P|2.8")], "version", "MSH-12"),
         ("adt_a01", [("PID|", "ZID|")], "segment-missing", "MSH"),
@@ -230,6 +257,9 @@ def test_values(value: str, unit: str, element: str, said: Any, example: Example
         ("oru_r01", [("FI100^LIS", ""), ("PL100^HIS", "")], "no-order", "OBR-3"),
         ("oru_r01", [("OBX|2|NM|CRP^C反应蛋白^L", "OBX|2|NM|")], "no-code", "OBX-3"),
         ("oru_r01_v23", [("OBR|", "ZBR|")], "segment-missing", "MSH"),
+        ("oru_r01", [("PV1|1", "PID|2||P0002\rPV1|1")], "several-patients", "PID"),
+        ("oru_r01", [("ORC|RE", "OBX|0|NM|WBC||1\rORC|RE")], "wrong-order", "OBX"),
+        ("oru_r01", [("|P|2.5.1", "|T|2.5.1")], "processing", "MSH-11"),
         ("dft_p03", [("FY001", "")], "no-charge", "FT1-2"),
         ("dft_p03", [("8.50", "八元五")], "amount", "FT1-11"),
         ("mdm_t02", [("WS0001", "")], "no-document", "TXA-12"),
