@@ -43,7 +43,8 @@ _KINDS = {
     "ends-before": ("102", "Data type error"),
     "enclosed": ("102", "Data type error"), "code": ("103", "Table value not found"),
     "wrong-order": ("100", "Segment sequence error"), "several-patients": ("100", "Segment sequence error"),
-    "processing": ("202", "Unsupported processing id"), "event": ("201", "Unsupported event code"), "version": ("203", "Unsupported version id"),
+    "processing": ("202", "Unsupported processing id"),
+    "event": ("201", "Unsupported event code"), "version": ("203", "Unsupported version id"),
     "same-patient": ("205", "Duplicate key identifier"),
 }  # fmt: skip
 REJECTED = frozenset({"event", "version", "processing", "no-header", "characters", "delimiters"})

@@ -18,7 +18,7 @@ _LONGEST_SHOWN = 40
 class Feed:
     """Whose messages these are.
 
-    prefix: as its ids begin. institution: `Organization/…`. processing: what MSH-11 may say; a test area takes T as well.
+    prefix: as its ids begin. institution: `Organization/…`. processing: what MSH-11 may say; T only in a test area.
     Make one of each institution and keep it: what codes come to is remembered with it.
     """
 

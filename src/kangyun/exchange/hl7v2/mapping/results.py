@@ -55,6 +55,8 @@ def _report(
     shared = (
         about | ({"issued": issued} if issued else {}) | ({"specimen": {"reference": specimen}} if specimen else {})
     )
+    if category := making.code("section", request.text(24)):
+        shared["category"] = [datatypes.hl7("observation-category", category)]
     results, forms = _results(making, rest, key, resource["status"], shared)
     if results:
         resource["result"] = [{"reference": one} for one in results]

@@ -20,6 +20,7 @@ from kangyun.exchange.hl7v2.message import Marks, Repetition, Segment
 from kangyun.fhir import Resource
 
 UCUM = "http://unitsofmeasure.org"
+ORDINAL = "urn:kangyun:code-system:laboratory-ordinal"
 INTERPRETATION = datatypes.HL7 + "v3-ObservationInterpretation"
 _NUMBER = r"[+-]?(?:\d{1,20}(?:\.\d{1,20})?|\.\d{1,20})"
 _QUANTITY = re.compile(rf"(<=|>=|=<|=>|<|>|≤|≥|＜|＞|小于|大于)?\s*({_NUMBER})\s*(↑{{1,3}}|↓{{1,3}}|\*)?")
@@ -37,7 +38,7 @@ def value(making: Making, segment: Segment) -> Resource:
     if declared in ("CE", "CWE", "CF", "CNE"):
         concept = datatypes.concept(making, segment, 5, "result")
         found = {"valueCodeableConcept": concept} if concept else None
-        flag = making.code("ordinals", concept["text"]) if concept else ""
+        flag = making.code("ordinal_flags", making.code("ordinals", concept["text"])) if concept else ""
         return _with_flags(making, segment, found, flag)
     if declared in ("DT", "TS", "DTM") and (said := datatypes.time(making, segment, 5)):
         return _with_flags(making, segment, {"valueDateTime": said}, "")
@@ -72,7 +73,8 @@ def read(feed: Feed, text: str, unit: Resource) -> tuple[Resource | None, str]:
         low, high = ({"value": _decimal(number)} | unit for number in range_.groups())
         return {"valueRange": {"low": low, "high": high}}, ""
     if ordinal := feed.code("ordinals", plain.replace(" ", "").replace("（", "(").replace("）", ")")):
-        return {"valueCodeableConcept": {"text": text}}, ordinal
+        coding = {"system": ORDINAL, "code": ordinal}
+        return {"valueCodeableConcept": {"coding": [coding], "text": text}}, feed.code("ordinal_flags", ordinal)
     return ({"valueString": text}, "") if text else (None, "")
 
 

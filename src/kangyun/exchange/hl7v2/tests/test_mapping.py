@@ -83,8 +83,8 @@ def test_an_admission(example: Example, feed: Feed) -> None:
     assert [place["status"] for place in stay["location"]] == ["completed", "active"]
     first, second = (entry.resource for entry in of(found, "Condition"))
     assert [(coding["system"], coding["code"]) for coding in first["code"]["coding"]] == [
-        ("urn:kangyun:code-system:icd-10-clinical", "I10.x00"),
-        ("urn:kangyun:code-system:icd-10-insurance", "I10"),
+        ("urn:kangyun:code-system:diagnosis-clinical", "I10.x00"),
+        ("urn:kangyun:code-system:diagnosis-insurance", "I10"),
     ]
     assert second["code"]["coding"][0]["system"] == "urn:kangyun:code-system:local:h990102:diagnosis"
     assert [named["rank"] for named in stay["diagnosis"]] == [1, 2]
@@ -195,7 +195,9 @@ def test_a_laboratory_report(example: Example, feed: Feed) -> None:
         "system": "http://loinc.org", "code": "6690-2", "display": "Leukocytes",
     }  # fmt: skip
     assert by_code["CRP"]["valueQuantity"]["comparator"] == "<"
-    assert by_code["HBSAG"]["valueCodeableConcept"] == {"text": "阴性"}
+    ordinal = {"system": "urn:kangyun:code-system:laboratory-ordinal", "code": "negative"}
+    assert by_code["HBSAG"]["valueCodeableConcept"] == {"coding": [ordinal], "text": "阴性"}
+    assert by_code["WBC"]["category"][0]["coding"][0]["code"] == "laboratory"
     assert by_code["ANA"]["valueRatio"] == {"numerator": {"value": 1}, "denominator": {"value": 80}}
     assert by_code["RBCU"]["status"] == "corrected" and by_code["RBCU"]["valueRange"]["high"]["value"] == 2
     assert by_code["NOTE"]["valueString"] == "标本轻度\n溶血" and by_code["NOTE"]["note"] == [{"text": "已电话通知"}]
