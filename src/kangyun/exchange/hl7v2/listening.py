@@ -205,13 +205,15 @@ class Listener:
             while len(group) < self._bounds.group and size < self._bounds.group_bytes and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
                 size += len(group[-1][0].raw)
-            answers: Sequence[Answer] | None = None
             try:
-                answers = await self._store([received for received, _ in group])
+                answers: Sequence[Answer] = await self._store([received for received, _ in group])
             except Exception as error:
                 # What an error of the store says may quote a message: its type only.
                 logger.error("hl7v2: a group could not be stored: %s", type(error).__name__)
-            if answers is None or len(answers) != len(group):
+                answers = []
+            if len(answers) != len(group):
+                if answers:
+                    logger.error("hl7v2: the store answered %s of %s messages", len(answers), len(group))
                 answers = [unavailable(received.control_id) for received, _ in group]
             for (received, done), answer in zip(group, answers, strict=True):
                 if not done.done():

@@ -1,5 +1,7 @@
 """Bytes to messages: delimiters, escapes, character sets, and what is refused. hl7apy is the oracle."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from kangyun.exchange.hl7v2.characters import decoded
 from kangyun.exchange.hl7v2.message import Message
 from kangyun.exchange.hl7v2.splitting import Limits, Unreadable, split
 
+EXAMPLES = Path(__file__).parent / "examples"
 MSH = "MSH|^~\\&|HIS|990102H01|KANGYUN|990102|20261123100000||ADT^A01|C1|P|2.4|||AL|NE|CHN|{}\r"
 NAMES = "陈|张^三~罗\\联通"
 
@@ -131,6 +134,23 @@ def test_nothing_but_a_refusal_comes_of_any_bytes(raw: bytes) -> None:
             for segment in read.segments:
                 for field in range(segment.fields + 2):
                     assert all(isinstance(one.text(2, 2) + one.whole(), str) for one in segment.repetitions(field))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.hl7")))
+def test_hl7apy_reads_the_samples_the_same(name: str) -> None:
+    parser = pytest.importorskip("hl7apy.parser", reason="hl7apy is not installed")
+    text = (EXAMPLES / f"{name}.hl7").read_text("utf-8").replace("\n", "\r")
+    theirs = parser.parse_message(text, validation_level=2, find_groups=False).children
+    ours = split(text.encode()).segments
+    assert [one.name for one in theirs] == [one.name for one in ours]
+    for their, our in zip(theirs[1:], ours[1:], strict=True):
+        told: dict[int, list[str]] = {}
+        for field in their.children:
+            # It knows no `.br` and escapes the escape.
+            written = field.to_er7().replace("\\E\\.br\\E\\", "\\.br\\")
+            told.setdefault(int(field.name.rpartition("_")[2]), []).append(written)
+        said = {number: our.raw(number).split("~") for number in range(1, our.fields + 1) if our.raw(number)}
+        assert said == told
 
 
 SIGNS = st.characters(codec="utf-8", exclude_characters="|^~\\&\r\n", exclude_categories=["C", "Z"])
