@@ -88,6 +88,11 @@ def _order(
             resource["authoredOn"] = authored
         if by := datatypes.person(making, common, 12):
             resource["requester"] = by
+        # To 2.4 the time and the priority may stand in ORC instead of OBR.
+        if "occurrenceDateTime" not in resource and (wanted := datatypes.time(making, common, 7, 4)):
+            resource["occurrenceDateTime"] = wanted
+        if "priority" not in resource and (priority := making.code("priority", common.text(7, 6))):
+            resource["priority"] = priority
     if notes := [{"text": said} for one in rest if one.name == "NTE" and (said := one.first(3).whole())]:
         resource["note"] = notes
     segments = [one for one in (common, request, *rest) if one is not None]

@@ -25,6 +25,10 @@ def one(found: Mapped, type_: str) -> Any:
 
 def test_a_report_names_the_order_that_was_sent(example: Example, feed: Feed) -> None:
     (ordered,) = of(mapped(example("orm_o01"), feed), "ServiceRequest")
+    assert (ordered.resource["occurrenceDateTime"], ordered.resource["priority"]) == (
+        "2026-11-23T12:00:00+08:00",
+        "stat",
+    )
     based = one(mapped(example("oru_r01"), feed), "DiagnosticReport")["basedOn"]
     assert [order["reference"] for order in based] == [f"ServiceRequest/{ordered.id}"]
 
