@@ -25,7 +25,6 @@ MOST_OF_A_KEY = 100
 MOST_NEAR, LEAST_SHARED = 20, 0.15
 """Residents whom a question is held against: so many, each sharing that part of what the nearest one does with it."""
 LOOK_EVERY = 60.0  # seconds until a process asks again how many registrations there are
-MOST_NEAR, LEAST_SHARED = 20, 0.2
 BLOCK = 64  # numbers of residents that a process takes at once
 BY_PERSON = frozenset({"steward", "feed", "undone"})
 SQL = statements("identity")

@@ -97,9 +97,6 @@ class KeyRing:
 
     def take(self, rows: Iterable[Row]) -> None:
         """Takes in rows of data_key that were read with what they seal; of a new epoch `bring` does."""
-        """Takes in rows of data_key that were read with what they seal, where they are of an epoch that is known; `bring`
-        brings the others."""
-        """Takes in rows of data_key that were read with what they seal; those of an unknown epoch are left to `bring`."""
         for row in rows:
             if row[0] not in self._sealers and row[3] in self._epochs:
                 self.remember(row)
