@@ -7,6 +7,7 @@ import pytest
 
 from kangyun.access.trail import sealing
 from kangyun.access.trail.chain import Fault, sealed
+from kangyun.access.trail.institutions import named
 from kangyun.access.trail.roots import Roots
 from kangyun.access.trail.rows import between, seals, write
 from kangyun.access.trail.sealing import seal_once
@@ -242,3 +243,32 @@ async def test_the_work_seals_and_tells_the_root(platform, client, tmp_path, mon
     finally:
         stop.set()
         await sealing_
+
+
+async def test_institutions_that_were_swapped_are_found(trail, tmp_path):
+    for nth in range(1, 4):
+        await trail.execute("INSERT INTO institution (reference) VALUES ($1)", f"Organization/house-{nth}")
+    (last,) = await seals(trail, 2, 1)
+    before = await named(trail)
+    roots = Roots(tmp_path / "roots")
+    roots.add(clock.now(), last.number, last.digest, 0, 0, *before)
+    await trail.execute("INSERT INTO institution (reference) VALUES ('Organization/house-4')")
+    roots.add(clock.now(), last.number, last.digest, 0, 0, *await named(trail))
+    told, _ = roots.read()
+    assert (await found(trail, told))[0] == []
+    for one, other in (("house-1", "x"), ("house-2", "house-1"), ("x", "house-2")):
+        names = f"Organization/{one}", f"Organization/{other}"
+        await trail.execute("UPDATE institution SET reference = $2 WHERE reference = $1", *names)
+    assert (await found(trail, told))[0] == [Fault("institutions-differ", last.number)]
+
+
+async def test_the_sealer_tells_which_institution_is_which(trail, platform, tmp_path):
+    stop = asyncio.Event()
+    roots = Roots(tmp_path / "roots")
+    sealer = asyncio.ensure_future(sealing.seal(platform.pool, roots, stop))
+    while not roots.path.exists():
+        await asyncio.sleep(0.01)
+    stop.set()
+    await sealer
+    now = await named(trail)
+    assert (roots.read()[0][0].institutions, roots.read()[0][0].named) == (now.highest, now.digest.hex())

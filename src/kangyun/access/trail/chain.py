@@ -54,6 +54,7 @@ class Seal:
 Kind = Literal[
     "changed", "removed", "inserted", "rows-differ", "seal-broken", "seal-missing", "root-differs", "rows-before",
     "archive-missing", "archive-changed", "archive-broken", "archive-differs", "commit-differs",
+    "institutions-differ",
 ]  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Root(msgspec.Struct, frozen=True, omit_defaults=True):
     cut: not 0 where an older state of the database was restored then: the epoch of the feed that began with it. The
     seal is the last one that was restored; what was told before of later ones was of a trail that was given up. since:
     the epoch that was restored.
+    institutions: the highest number of an institution by then, named: the digest of which number stands for which.
     key: fingerprint of the public key that signed. stamp: a time stamp's token over the signature.
     """
 
@@ -45,6 +46,8 @@ class Root(msgspec.Struct, frozen=True, omit_defaults=True):
     stamp: bytes = b""
     cut: int = 0
     since: int = 0
+    institutions: int = 0
+    named: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -63,7 +66,10 @@ class Roots:
     path: Path
     signer: Signer | None = None
 
-    def add(self, instant: datetime, seal: int, digest: bytes, cut: int = 0, since: int = 0) -> None:
+    def add(
+        self, instant: datetime, seal: int, digest: bytes, cut: int = 0, since: int = 0,
+        institutions: int = 0, named: bytes = b"",
+    ) -> None:  # fmt: skip
         """Adds a line; it is on disk when this returns. May wait for a device.
 
         Raises OSError, or DeviceFailed: then the file is as it was.
@@ -74,7 +80,8 @@ class Roots:
             end = os.fstat(file).st_size
             tail = os.pread(file, min(end, LONGEST), max(0, end - LONGEST))
             before = link(tail.rstrip(b"\n").rpartition(b"\n")[2])
-            root = self._signed(Root(instant, seal, digest.hex(), before, cut=cut, since=since))
+            said = {"cut": cut, "since": since, "institutions": institutions, "named": named.hex()}
+            root = self._signed(Root(instant, seal, digest.hex(), before, **said))  # type: ignore[arg-type]
             line = msgspec.json.encode(root) + b"\n"
             if end and not tail.endswith(b"\n"):
                 line = b"\n" + line  # Behind what a loss of power has left of the last one.
@@ -140,7 +147,7 @@ def parsed(line: bytes) -> Root | None:
     """Returns what a line says, None where it cannot be read."""
     try:
         root = msgspec.json.decode(line, type=Root)
-        for digits in (root.sm3, root.before, root.key, root.signature):
+        for digits in (root.sm3, root.before, root.key, root.signature, root.named):
             bytes.fromhex(digits)
     except (msgspec.DecodeError, ValueError):
         return None

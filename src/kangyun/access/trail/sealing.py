@@ -7,6 +7,7 @@ import asyncpg
 
 from kangyun.access.trail import rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Seal, sealed
+from kangyun.access.trail.institutions import Named, named
 from kangyun.access.trail.roots import Roots, standing
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
@@ -39,20 +40,24 @@ async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: as
     last = await rows.last_seal(connection)
     # What was told of a number once is not told otherwise: after a restore the numbers come again, once it is told.
     told = max((root.seal for root in standing(kept.read()[0]).roots), default=0)
-    told_at = -ROOT_EVERY
+    told_at = named_at = -ROOT_EVERY
+    names = Named(0, b"")
     loop = asyncio.get_running_loop()
     try:
         while not stop.is_set():
+            if loop.time() - named_at >= ROOT_EVERY:
+                # Before the seal that is told with them: where that seal has come to, after a restore, they have.
+                names, named_at = await named(connection), loop.time()
             made, more = await seal_once(connection, last)
             last = made[-1] if made else last
             if last is not None and last.number > told and loop.time() - told_at >= ROOT_EVERY:
-                await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest)
+                await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest, 0, 0, *names)
                 told, told_at = last.number, loop.time()
             if not more:
                 await pause(stop, EVERY)
     finally:
         if last is not None and last.number > told:
-            await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest)
+            await asyncio.to_thread(kept.add, clock.now(), last.number, last.digest, 0, 0, *names)
 
 
 async def seal_once(connection: asyncpg.Connection, last: Seal | None) -> tuple[list[Seal], bool]:

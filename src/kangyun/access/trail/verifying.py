@@ -8,6 +8,7 @@ import asyncpg
 
 from kangyun.access.trail import archive, rows
 from kangyun.access.trail.chain import BEFORE_ALL, START, Fault, Place, Row, faults
+from kangyun.access.trail.institutions import differing
 from kangyun.access.trail.roots import Root
 from kangyun.store.digests import Place as Gone
 
@@ -50,6 +51,7 @@ async def verify(
     """
     progress = Progress()
     kept: dict[int, set[bytes]] = {}
+    roots = list(roots)
     for root in roots:
         kept.setdefault(root.seal, set()).add(root.digest)
     number, place, before = 0, START, BEFORE_ALL
@@ -80,6 +82,8 @@ async def verify(
         tell(progress)
     for missing in sorted(kept):
         yield Fault("seal-missing", missing, missing)
+    for root in (await differing(connection, roots))[:1]:
+        yield Fault("institutions-differ", root.seal)
     progress.waiting, progress.late = await rows.waiting(connection, place)
     tell(progress)
 
