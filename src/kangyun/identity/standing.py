@@ -22,7 +22,7 @@ from kangyun.store.visible import Sight, seen
 
 MOST_OF_A_KEY = 100
 """Registrations that are looked at under one key: of more it says too little."""
-MOST_NEAR, LEAST_SHARED = 20, 0.1
+MOST_NEAR, LEAST_SHARED = 20, 0.15
 """Residents whom a question is held against: so many, each sharing that part of what the nearest one does with it."""
 LOOK_EVERY = 60.0  # seconds until a process asks again how many registrations there are
 BLOCK = 64  # numbers of residents that a process takes at once
