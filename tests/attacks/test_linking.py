@@ -58,3 +58,30 @@ async def test_nor_by_an_answer(put, sign_in):
              {"name": "same", "valueBoolean": True}, {"name": "reason", "valueString": "核对过病案"}]  # fmt: skip
     answer = await steward("POST", "$answer-link", json={"resourceType": "Parameters", "parameter": given})
     assert answer.status_code == 404
+
+
+DENIAL = {
+    "resourceType": "Consent", "id": "a-denial", "status": "active", "scope": {"text": "x"},
+    "category": [{"text": "x"}], "policyRule": {"text": "x"}, "patient": {"reference": "Patient/a-wang"},
+    "provision": {"type": "deny"},
+}  # fmt: skip
+
+
+async def test_what_a_resident_said_follows_him_into_a_link_and_leaves_with_it(put, sign_in):
+    await put(person("a-wang", "110105194912310011"), A)
+    await put(person("b-wang", "110105194912310011"), B)
+    await put(person("b-li", "110105195001010016", name=[{"text": "李四"}]), B)
+    await put(DENIAL, A)
+    doctor, steward = await sign_in("doctor"), await sign_in("steward")
+
+    async def seen():
+        return [(await doctor("GET", f"Patient/{id_}")).status_code for id_ in ("b-wang", "b-li")]
+
+    assert await seen() == [404, 200]
+    for path, given, then in (
+        ("Patient/b-wang/$part", {}, [200, 200]),
+        ("Patient/b-li/$link", {"to": "Patient/a-wang"}, [200, 404]),
+        ("Patient/b-li/$part", {}, [200, 200]),
+    ):
+        answer = await steward("POST", path, json=parameters(reason="核对过病案", **given))
+        assert (path, answer.status_code, await seen()) == (path, 200, then)
