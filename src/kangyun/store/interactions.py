@@ -24,6 +24,7 @@ class Operation:
     """One interaction.
 
     resource:   of create and update, valid but for its references. patch: from the current resource to the next.
+    onto:       of an update: what is to stand, by what stands (None: nothing) and `resource`, which may say less.
     may_patch:  asked of what stands before a patch reads it; raises where it may not.
     condition:  a search that must single out the resource (If-None-Exist for create).
     if_match:   the version that must be current. only_new: refuse an update of what exists (If-None-Match: *).
@@ -44,6 +45,7 @@ class Operation:
     if_match: int | None = None
     only_new: bool = False
     patch: Callable[[Resource], Resource] | None = None
+    onto: Callable[[Resource | None, Resource], Resource] | None = None
     may_patch: Callable[[asyncpg.Connection, Stored], Awaitable[None]] | None = None
     full_url: str | None = None
     at: str | None = None

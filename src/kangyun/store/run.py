@@ -330,6 +330,11 @@ class Run:
                     await plan.operation.may_patch(connection, stored)
                 plan.resource = self._patched(plan, plan.operation.patch, plan.old)
                 plan.links = references(plan.resource)
+            elif plan.operation.onto is not None:
+                assert plan.operation.resource is not None
+                plan.resource = plan.operation.onto(plan.old, plan.operation.resource)
+                self._parts.check(plan.resource)
+                plan.links = references(plan.resource)
             else:
                 plan.resource = plan.operation.resource
                 assert plan.resource is not None

@@ -57,3 +57,32 @@ def take_file(
     from kangyun.cli import feed as feeding
 
     sys.exit(feeding.take_file(feeding.Sent(file, institution, dialect, mapping, encoding), data, by))
+
+
+@feed.command(
+    "listen",
+    help="""接收一家机构的 HL7 v2 消息（MLLP），保存后才应答；一家机构一个端口 | Take HL7 v2 messages over MLLP
+
+不给证书时只能监听本机地址。按 Ctrl-C 停止，正在保存的先应答完。
+
+Without a certificate it listens on this machine only. Ctrl-C stops it; what is being stored is answered first.""",
+)
+def listen(
+    institution: House,
+    by: By,
+    port: Annotated[int, typer.Option("--port", metavar="N", help="监听端口 | Port")],
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="监听地址 | Address")] = "127.0.0.1",
+    data: Data = None,
+    certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="本端证书（PEM）| Our certificate")] = None,
+    key: Annotated[Path | None, typer.Option(metavar="FILE", help="证书的私钥（PEM）| Its private key")] = None,
+    clients: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="对端证书须由其签发 | Whose certificates senders must show")
+    ] = None,
+    mapping: MappingFile = None,
+    test: Annotated[bool, typer.Option("--test", help="也接收测试消息（MSH-11 为 T、D）| Test messages, too")] = False,
+) -> None:
+    """Listens until it is stopped."""
+    from kangyun.cli import listen as listening
+
+    line = listening.Line(institution, by, host, port, certificate, key, clients, mapping, test)
+    listening.listen(line, data)

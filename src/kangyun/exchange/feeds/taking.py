@@ -10,13 +10,11 @@ from itertools import groupby
 from typing import TypeAlias
 
 from kangyun.access.intake import check
-from kangyun.access.record import Record
-from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.access.record import Operation, Record
+from kangyun.base.errors import PlatformError
 from kangyun.exchange.entries import Entry, Place, Refusal
+from kangyun.exchange.feeds.storing import AT_ONCE, store
 
-ACTION = "feed"
-AT_ONCE = 200
-"""Resources of one transaction; a record that has more goes alone."""
 OF_NOBODY = frozenset(
     ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
 )
@@ -50,14 +48,11 @@ class Taking:
         """Stores the entries and tells the refusals. Raises Unavailable, Throttled: what is stored by then stays."""
         waiting: Rows = []
         for row in self._rows(made):
-            ids = {(one.resource["resourceType"], one.id) for one in row}
-            there = {(one.resource["resourceType"], one.id) for other in waiting for one in other}
-            if waiting and (len(there) + len(row) > AT_ONCE or not there.isdisjoint(ids)):
+            waiting.append(row)
+            if sum(map(len, waiting)) >= AT_ONCE:
                 await self._store(waiting)
                 waiting = []
-            waiting.append(row)
-        if waiting:
-            await self._store(waiting)
+        await self._store(waiting)
         return self.taken
 
     def _rows(self, made: Iterable[Entry | Refusal]) -> Iterator[list[Entry]]:
@@ -87,29 +82,21 @@ class Taking:
             self.taken.left_out += 1
 
     async def _store(self, rows: Rows) -> None:
-        """Commits rows together; when that is refused, halves of them, down to the one that is to blame."""
-        operations = [
+        for row, outcome in zip(rows, await store(self.record, [self._whole(row) for row in rows]), strict=True):
+            if isinstance(outcome, PlatformError):
+                self.taken.aside += 1
+                self.tell(_told(row[0].origin, outcome))
+                continue
+            for done in outcome:
+                self.taken.created += done.status == "created"
+                self.taken.updated += done.status == "updated"
+                self.taken.unchanged += done.status in ("unchanged", "matched")
+
+    def _whole(self, row: Sequence[Entry]) -> list[Operation]:
+        return [
             self.record.operation("update", one.resource["resourceType"], id=one.id, resource=dict(one.resource))
-            for row in rows
             for one in row
         ]
-        try:
-            done = await self.record.commit(operations, ACTION, whole=True)
-        except (Unavailable, Throttled):
-            raise
-        except PlatformError as error:
-            if len(rows) == 1:
-                self.taken.aside += 1
-                self.tell(_told(rows[0][0].origin, error))
-                return
-            middle = len(rows) // 2
-            await self._store(rows[:middle])
-            await self._store(rows[middle:])
-            return
-        for one in done:
-            self.taken.created += one.status == "created"
-            self.taken.updated += one.status == "updated"
-            self.taken.unchanged += one.status in ("unchanged", "matched")
 
 
 def faults_of(row: Sequence[Entry]) -> list[Refusal]:

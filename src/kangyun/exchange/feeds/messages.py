@@ -1,0 +1,118 @@
+"""Messages of HL7 v2 stored: known again, mapped, written as the institution's own, and only then answered.
+
+A message is stored with all that it says, or answered with why not; its sender keeps what was refused. What it does not
+say stays as it is (`hl7v2.mapping.updated`). What is named beside it (the patient of a result) is written only where
+nothing stands. Where the platform stops between writing and noting a message, the sender sends it again, and the same
+said again makes no version.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.operations.merging import Registration, told_by_feed
+from kangyun.access.platform import Platform
+from kangyun.access.record import Done, Operation, Record
+from kangyun.base.errors import PlatformError
+from kangyun.database.statements import statements
+from kangyun.exchange.entries import Entry, Place, Refusal
+from kangyun.exchange.feeds.storing import store
+from kangyun.exchange.hl7v2.acknowledging import Answer, judged
+from kangyun.exchange.hl7v2.listening import Received
+from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
+from kangyun.fhir import Resource
+
+SQL = statements("exchange.feeds")
+DAYS = 90
+"""How long a message is known again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Stores what one institution sends. actor: of the institution, who may write all that its messages say."""
+
+    platform: Platform
+    actor: Actor
+    feed: Feed
+
+    async def store(self, group: Sequence[Received]) -> list[Answer]:
+        """Stores messages in their order, and returns what is answered. Raises Unavailable, Throttled."""
+        known = await self._known(group)
+        answers: dict[int, Answer] = {}
+        fresh: dict[int, Mapped] = {}
+        for nth, one in enumerate(group):
+            if one.message is None:
+                answers[nth] = judged(one.refusals)
+            elif nth in known:
+                answers[nth] = Answer("AA")
+            else:
+                said = mapped(one.message, self.feed)
+                if any(refusal.whole for refusal in said.refusals):
+                    answers[nth] = judged(said.refusals)
+                else:
+                    fresh[nth] = said
+        if fresh:
+            record = await self.platform.gate.open(self.actor, Circumstances("hl7v2", "", uuid4().hex))
+            outcomes = await store(record, [_whole(record, one) for one in fresh.values()])
+            for nth, outcome in zip(fresh, outcomes, strict=True):
+                answers[nth] = await _answer(record, group[nth], fresh[nth], outcome)
+        await self._note([group[nth] for nth in fresh if answers[nth].code == "AA"])
+        return [answers[nth] for nth in range(len(group))]
+
+    async def forget(self) -> None:
+        """Forgets messages that were stored long ago. Raises Unavailable."""
+        async with self.platform.pool.connection() as connection:
+            await connection.execute(SQL["forget"], DAYS)
+
+    async def _known(self, group: Sequence[Received]) -> set[int]:
+        async with self.platform.pool.connection() as connection:
+            rows = await connection.fetch(SQL["known"], *_columns(group))
+        return {row["nth"] - 1 for row in rows}
+
+    async def _note(self, stored: Sequence[Received]) -> None:
+        if stored:
+            async with self.platform.pool.connection() as connection:
+                await connection.execute(SQL["stored"], *_columns(stored))
+
+
+def _whole(record: Record, said: Mapped) -> list[Operation]:
+    return [_operation(record, entry, said) for entry in said.entries]
+
+
+def _operation(record: Record, entry: Entry, said: Mapped) -> Operation:
+    onto = _introduced if entry.id in said.introduced else partial(_onto, said.deleted.get(entry.id, frozenset()))
+    resource = dict(entry.resource)
+    return record.operation("update", resource["resourceType"], id=entry.id, resource=resource, onto=onto)
+
+
+async def _answer(record: Record, one: Received, said: Mapped, outcome: Sequence[Done] | PlatformError) -> Answer:
+    try:
+        if isinstance(outcome, PlatformError):
+            raise outcome
+        for told in said.told:
+            first, second = Registration(told.first), Registration(told.second)
+            await told_by_feed(record, told.event, first, second, told.message)
+    except PlatformError as error:
+        return judged((*said.refusals, _refused(one.control_id, error)))
+    return judged(said.refusals)
+
+
+def _introduced(standing: Resource | None, said: Resource) -> Resource:
+    return said if standing is None else standing
+
+
+def _onto(deleted: frozenset[str], standing: Resource | None, said: Resource) -> Resource:
+    return updated(standing, said, deleted)
+
+
+def _refused(control_id: str, error: PlatformError) -> Refusal:
+    issue = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
+    return Refusal(Place(control_id, None, issue.at), issue.text, None, issue.parameters)
+
+
+def _columns(group: Sequence[Received]) -> tuple[list[str], list[str], list[bytes]]:
+    digests = [hashlib.blake2b(one.raw, digest_size=16).digest() for one in group]
+    return [one.sender for one in group], [one.control_id for one in group], digests

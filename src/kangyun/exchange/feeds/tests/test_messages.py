@@ -1,0 +1,109 @@
+"""Messages of HL7 v2 over a real connection into a real record: stored before they are answered, and known again."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from kangyun.access.signin import ADMINISTRATOR
+from kangyun.exchange.feeds.messages import Messages
+from kangyun.exchange.hl7v2.framing import framed
+from kangyun.exchange.hl7v2.listening import Listener
+from kangyun.exchange.hl7v2.mapping import Feed
+
+HOUSE = "Organization/house-1"
+
+
+def message(event, control, *segments, type_="ADT"):
+    header = f"MSH|^~\\&|HIS|H1|KY|KY|20260105080000||{type_}^{event}|{control}|P|2.5.1|||||CHN|UNICODE UTF-8"
+    return "\r".join([header, f"EVN|{event}|20260105080000", *segments, ""]).encode()
+
+
+def person(number, name="测试甲", birth="19700101", phone="19900000001"):
+    return f"PID|1||{number}^^^H1^MR||{name}||{birth}|M|||测试路1号||{phone}"
+
+
+def visit(number, status="I"):
+    return f"PV1|1|{status}|W1^^1||||D1^张^医生||||||||||||{number}^^^H1^VN"
+
+
+@pytest.fixture
+async def sent(platform):
+    """Sends messages on one connection and returns what is answered, MSA-1 and MSA-2 of each."""
+    messages = Messages(platform, replace(ADMINISTRATOR, institution=HOUSE), Feed("house-1", HOUSE))
+    listener = Listener(messages.store)
+    port = await listener.start("127.0.0.1", 0)
+
+    async def sent_(*said):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answers = []
+        for one in said:
+            writer.write(framed(one))
+            answer = (await reader.readuntil(b"\x1c\r")).decode()
+            msa = next(line for line in answer.split("\r") if line.startswith("MSA"))
+            answers.append(tuple(msa.split("|")[1:3]))
+        writer.close()
+        return answers
+
+    yield sent_
+    await listener.stop()
+
+
+async def found(client, path):
+    return [one["resource"] for one in (await client.get(path)).json().get("entry", ())]
+
+
+async def test_what_is_answered_is_stored(sent, client):
+    assert await sent(message("A01", "1", person("P1"), visit("V1"))) == [("AA", "1")]
+    (patient,) = await found(client, "Patient")
+    assert patient["name"][0]["text"] == "测试甲"
+    assert patient["id"].startswith("house-1-")
+    (encounter,) = await found(client, "Encounter")
+    assert encounter["subject"]["reference"] == f"Patient/{patient['id']}"
+
+
+async def test_what_is_not_said_stays_and_what_is_sent_again_is_known(sent, client):
+    first = message("A01", "1", person("P1"), visit("V1"))
+    later = message("A08", "2", "PID|1||P1^^^H1^MR||测试乙", visit("V1"))
+    assert [code for code, _ in await sent(first, later, first)] == ["AA"] * 3
+    (patient,) = await found(client, "Patient")
+    assert (patient["name"][0]["text"], patient["birthDate"]) == ("测试乙", "1970-01-01")
+    assert (await client.get(f"Patient/{patient['id']}/_history")).json()["total"] == 2
+
+
+async def test_one_number_with_other_content_is_another_message(sent, client):
+    answers = await sent(
+        message("A01", "1", person("P1"), visit("V1")), message("A01", "1", person("P2", "测试丙"), visit("V2"))
+    )
+    assert [code for code, _ in answers] == ["AA", "AA"]
+    assert len(await found(client, "Patient")) == 2
+
+
+async def test_what_is_wrong_is_refused_and_the_next_is_taken(sent, client):
+    answers = await sent(
+        message("A01", "1", visit("V1")), message("Z99", "2", person("P1")),
+        message("A01", "3", person("P1"), visit("V1")),
+    )  # fmt: skip
+    assert [code for code, _ in answers] == ["AE", "AR", "AA"]
+    assert len(await found(client, "Patient")) == 1
+
+
+async def test_a_merge_makes_two_registrations_one_residents(sent, client):
+    answers = await sent(
+        message("A28", "1", person("P1")), message("A28", "2", person("P2", phone="19900000002")),
+        message("A40", "3", person("P1"), "MRG|P2^^^H1^MR"),
+    )  # fmt: skip
+    assert [code for code, _ in answers] == ["AA"] * 3
+    one, *_ = await found(client, "Patient")
+    links = (await client.get(f"Patient/{one['id']}/$links")).json()["parameter"]
+    assert sum(link["name"] == "registration" for link in links) == 2
+
+
+async def test_many_connections_at_once_lose_nothing(sent, client):
+    said = [
+        [message("A28", f"{n}-{m}", person(f"P{n}-{m}", phone=f"1990000{n:02}{m:02}")) for m in range(5)]
+        for n in range(8)
+    ]
+    answers = await asyncio.gather(*(sent(*some) for some in said))
+    assert {code for some in answers for code, _ in some} == {"AA"}
+    assert (await client.get("Patient?_summary=count")).json()["total"] == 40
