@@ -21,7 +21,7 @@ from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.exchange.feeds.messages import Messages
-from kangyun.exchange.hl7v2.listening import Listener, server_context
+from kangyun.exchange.hl7v2.listening import Bounds, Listener, server_context
 from kangyun.exchange.hl7v2.mapping import Conventions, Feed, conventions, standard
 
 FORGET_EVERY = 3600.0  # seconds
@@ -66,7 +66,8 @@ async def _listen(line: Line, feed: Feed, tls: SSLContext | None, data: Path | N
     try:
         actor = replace(ADMINISTRATOR, reference=await acting(platform, line.by), institution=line.institution)
         messages = Messages(platform, actor, feed)
-        listener = Listener(messages.store, language=language())
+        # One group at a time: two would only wait for each other's locks.
+        listener = Listener(messages.store, Bounds(groups=1), language=language())
         try:
             port = await listener.start(line.host, line.port, tls)
         except OSError as error:
