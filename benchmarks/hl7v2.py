@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import WIDTH, machine
+from kangyun.base.numbers import resident_id
 from kangyun.exchange.hl7v2.acknowledging import Answer, acknowledged, judged
 from kangyun.exchange.hl7v2.framing import END, framed
 from kangyun.exchange.hl7v2.listening import Listener, Received
@@ -28,6 +29,7 @@ from kangyun.exchange.hl7v2.message import Segment
 from kangyun.exchange.hl7v2.splitting import split
 
 BARS = {"ADT": 0.3, "ORU of 20 results": 1.5}  # CPU milliseconds a message
+_FIRST_BORN, _FAMILIES = date(1930, 1, 1), "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧"
 _NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
@@ -130,10 +132,14 @@ def _each(work: Callable[[Any], object], of: Iterable[Any]) -> float:
 
 
 def _person(number: int) -> str:
-    name = f"张^{chr(0x4E00 + number % 5000)}{chr(0x4E00 + number // 7 % 5000)}"
+    # As different as people are: the resident index weighs those who are alike.
+    born = _FIRST_BORN + timedelta(days=number * 7919 % 33_000)
+    name = (
+        f"{_FAMILIES[number * 31 % len(_FAMILIES)]}^{chr(0x4E00 + number * 7 % 4999)}{chr(0x4E00 + number * 13 % 4993)}"
+    )
     return (
-        f"PID|1||P{number:07}^^^HIS^PI~99010219850203{number % 1000:03}X^^^^NI||{name}||"
-        f"1985{number % 12 + 1:02}03|F||01|演示路{number}号^^云城市^演示省^999001^^H^^康宁区||"
+        f"PID|1||P{number:07}^^^HIS^PI~{resident_id.made('990000', born, number % 996)}^^^^NI||{name}||"
+        f"{born:%Y%m%d}|F||01|演示路{number}号^^云城市^演示省^999001^^H^^康宁区||"
         f"154{number:08}^PRN^CP|||M|||"
     )
 
