@@ -133,9 +133,12 @@ class Compiler:
     async def _joined_chain(self, bound: Bound, target_type: str, inner: Node) -> Condition:
         alias = self._alias()
         test = (await self._joined(target_type, inner)).replace("{r}", alias).replace("{n}", "")
+        salt = salt_place(self.arguments, bound)
         return Condition(
+            # Each target is looked up by its number: left to choose, the server has fetched all that pass the test, and
+            # compared each row with each of them.
             f"EXISTS (SELECT FROM unnest({{r}}.tok[1:{{r}}.links]) AS l(tok) "
-            f"JOIN resource AS {alias} ON {alias}.res = (l.tok # {salt_place(self.arguments, bound)}) "
+            f"CROSS JOIN LATERAL (SELECT * FROM resource AS x WHERE x.res = (l.tok # {salt}) OFFSET 0) AS {alias} "
             f"WHERE {alias}.type = {TYPE_NUMBERS[target_type]} AND NOT {alias}.deleted "
             f"AND {visible(alias, self.sight)} AND {test})"
         )
