@@ -80,10 +80,12 @@ def run(settings: Settings, report: Path, *, ask: bool, cores: int) -> int:
         raise Unavailable("cli.residents-needs-batch", package=missing.name or "splink") from None
     if report.exists():
         raise Conflict("cli.residents-report-exists", file=str(report))
+    ending = _Ending()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, ending.end)
     with reached_database(settings) as database:
-        found, told = asyncio.run(_audit(settings, database, ask, cores))
+        found, told = asyncio.run(_audit(settings, database, ask, cores, ending))
+    ending.look()
     _write(report, told)
     figures: dict[str, str | int] = {
         "registrations": f"{found.registrations:,}", "residents": f"{found.residents:,}",
@@ -98,7 +100,9 @@ def _usual(settings: Settings) -> Path:
     return settings.data / FOLDER / f"audit-{clock.now():%Y%m%d-%H%M%S}.json"
 
 
-async def _audit(settings: Settings, database: str, ask: bool, cores: int) -> tuple["Audited", dict[str, Any]]:
+async def _audit(
+    settings: Settings, database: str, ask: bool, cores: int, ending: "_Ending"
+) -> tuple["Audited", dict[str, Any]]:
     from kangyun.access.platform import open_platform
     from kangyun.identity.batch.auditing import audit as audit_
 
@@ -112,9 +116,14 @@ async def _audit(settings: Settings, database: str, ask: bool, cores: int) -> tu
             await _leave_row(platform)
             with Progress(*columns, console=console) as bar:
                 task = bar.add_task("", total=None)
+
+                def tell(step: str) -> None:
+                    ending.look()
+                    bar.update(task, description=speak(f"cli.residents-{step}"))
+
                 found = await audit_(
-                    platform.pool, platform.gate.residents, settings.data, demo=settings.demo, ask=ask, cores=cores,
-                    tell=lambda step: bar.update(task, description=speak(f"cli.residents-{step}")),
+                    platform.pool, platform.gate.residents, settings.data,
+                    demo=settings.demo, ask=ask, cores=cores, tell=tell,
                 )  # fmt: skip
         return found, await _told(platform, found)
     finally:
@@ -130,9 +139,23 @@ async def _leave_row(platform: "Platform") -> None:
     await record.leave_row(ACTION, 200, [])
 
 
-def _end(number: int, _: object) -> None:
-    """Ends the run as Ctrl-C does, so that what is written in clear is removed."""
-    sys.exit(128 + number)
+class _Ending:
+    """Ends the run as Ctrl-C does, so that what is written in clear is removed.
+
+    What is raised while a library in C calls back is lost there: so it is looked at again at each step.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def end(self, number: int, _: object) -> None:
+        self._number = number
+        self.look()
+
+    def look(self) -> None:
+        """Raises SystemExit where somebody asked for it."""
+        if self._number:
+            sys.exit(128 + self._number)
 
 
 async def _told(platform: "Platform", found: "Audited") -> dict[str, Any]:
