@@ -15,7 +15,7 @@ from kangyun.database.pool import LOST, Pool
 from kangyun.identity.index import TYPE, ResidentIndex
 from kangyun.identity.standing import SQL
 from kangyun.store.batch import Stale
-from kangyun.store.company import take_locks
+from kangyun.store.locks import take_locks
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of
 from kangyun.store.transaction import ATTEMPTS

@@ -18,8 +18,8 @@ from kangyun.identity.weighing import Reading, Rules
 from kangyun.store.batch import Change, Stale
 from kangyun.store.interactions import Operation
 from kangyun.store.keys import KeyRing
+from kangyun.store.locks import TRY_LOCKS
 from kangyun.store.model import Envelope
-from kangyun.store.writer import TRY_LOCKS
 
 TYPE = "Patient"
 LATELY = 2_000

@@ -17,7 +17,7 @@ from kangyun.base.errors import Conflict, NotFound, RuleBroken
 from kangyun.identity.arriving import MOVE
 from kangyun.identity.index import ResidentIndex
 from kangyun.identity.standing import SQL, residents_of
-from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
 
 

@@ -17,6 +17,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.database.gathering import Apart, Gathering
 from kangyun.store.batch import Batch, Change, Stale
 from kangyun.store.interactions import Done, Operation
+from kangyun.store.locks import take_locks
 from kangyun.store.model import Envelope
 from kangyun.store.reader import Current, Name
 from kangyun.store.run import Parts, Run
@@ -26,26 +27,8 @@ from kangyun.store.writer import Outdated
 
 GROUP = 32
 ATTEMPTS = 2  # of a group; then it comes apart
-MANY = 64
-"""Locks, of 4,096: who takes more is in the way of nearly all who do, and waits for his turn before he takes any."""
-TURN = 1262642
 TYPES = frozenset({"Patient"})
 """What comes in masses and is followed; its followers ask of an envelope only who writes, and how long ago it was."""
-TAKE_LOCKS = "SELECT pg_advisory_xact_lock(1262638, bucket) FROM unnest($1::int4[]) AS bucket"
-_WAIT_FOR_TURN = f"SELECT pg_advisory_xact_lock({TURN}, 0)"
-_HURRY = "SELECT set_config('lock_timeout', '500ms', true)"
-
-
-async def take_locks(connection: asyncpg.Connection, locks: Collection[int], *, hurried: bool = False) -> None:
-    """Takes the locks of a transaction, which has none yet.
-
-    hurried: for others wait behind it. Raises LockNotAvailableError after half a second.
-    """
-    if len(locks) > MANY:
-        await connection.execute(_WAIT_FOR_TURN)
-    if hurried:
-        await connection.execute(_HURRY)
-    await connection.execute(TAKE_LOCKS, sorted(locks))
 
 
 class Follower(Protocol):

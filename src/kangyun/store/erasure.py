@@ -27,9 +27,9 @@ import asyncpg
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.paths import types_at
 from kangyun.store import holders
-from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.segments import segment_of

@@ -17,10 +17,10 @@ import asyncpg
 from asyncpg.pgproto.pgproto import UUID
 
 from kangyun.store import holders
-from kangyun.store.company import TAKE_LOCKS
 from kangyun.store.digests import told_gone
 from kangyun.store.index import Indexer
 from kangyun.store.keys import KeyRing
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.model import Stored
 from kangyun.store.reader import Reader
 from kangyun.store.tokens import bucket_of

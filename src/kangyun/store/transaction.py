@@ -17,9 +17,10 @@ from kangyun.base.errors import Conflict
 from kangyun.database.gathering import Apart
 from kangyun.store.batch import Stale
 from kangyun.store.committer import Committer
-from kangyun.store.company import Company, Follower, follow, take_locks
+from kangyun.store.company import Company, Follower, follow
 from kangyun.store.finder import Finder
 from kangyun.store.interactions import Done, Operation
+from kangyun.store.locks import take_locks
 from kangyun.store.model import Envelope
 from kangyun.store.run import Parts, Run
 from kangyun.store.writer import Outdated

@@ -91,7 +91,6 @@ class Writer:
         return moment
 
 
-TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(1262638, bucket)) FROM unnest($1::int4[]) AS bucket"
 _CALL = (
     "SELECT ids, moment FROM record_commits{}("
     "$1, $2, $3::int4[], $4::expectation[], $5::name_row[], $6::data_key_row[], "

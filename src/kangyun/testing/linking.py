@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
 
 

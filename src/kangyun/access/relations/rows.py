@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from kangyun.access.policy import ANY_PURPOSE, Ground
-from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
 
 SWEEP_AFTER = "1 day"

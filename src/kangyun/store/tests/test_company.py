@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kangyun.store.company import TAKE_LOCKS
+from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
 from kangyun.store.types import TYPE_NUMBERS
 
