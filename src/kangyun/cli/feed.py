@@ -24,6 +24,7 @@ from kangyun.cli.speech import announce, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.feeds.returning import Returned
+from kangyun.exchange.feeds.storing import row_of
 from kangyun.exchange.feeds.taking import Taken, Taking, faults_of
 from kangyun.exchange.tables.mapping import BadMapping, Feed, Mapping, convert, parse, shipped_for
 from kangyun.exchange.tables.reading import Table, read
@@ -53,7 +54,7 @@ def try_file(sent: Sent, rows: int) -> int:
         returned = Returned(replace(table, rows=islice(table.rows, rows)))
         made: dict[int | None, list[Entry | Refusal]] = {}
         for one in convert(returned.table, mapping, feed):
-            made.setdefault(one.origin.row if isinstance(one, Entry) else one.place.row, []).append(one)
+            made.setdefault(row_of(one), []).append(one)
         announce(speak("cli.feed-understood", title=mapping.title, dialect=feed.dialect or "*"), style="bold")
         for number, parts in made.items():
             entries = [one for one in parts if isinstance(one, Entry)]
@@ -117,9 +118,7 @@ def _opened(sent: Sent) -> Iterator[tuple[BinaryIO, str]]:
 
 def _understood(sent: Sent, stream: BinaryIO, source: str) -> tuple[Table, Mapping, Feed]:
     """Returns the table, the mapping for it, and the feed. Raises Invalid where no mapping is for it."""
-    house = sent.institution.removeprefix("Organization/")
-    if not house or house == sent.institution:
-        raise Invalid("cli.feed-institution")
+    house = house_of(sent.institution)
     table = read(stream, source, encoding=sent.encoding)
     matches = recognise(table.header, source)
     dialect = sent.dialect or (matches[0].dialect if matches else "")
@@ -152,6 +151,14 @@ def _show(
         announce(f"  {_said(one)}", style="red" if one.whole else "yellow")
     for entry in () if any(one.whole for one in faults) else entries:
         announce(f"  {json.dumps(entry.resource, ensure_ascii=False, default=str)}")
+
+
+def house_of(institution: str) -> str:
+    """Returns the id of an institution, as its ids begin. Raises Invalid for what is no `Organization/…`."""
+    house = institution.removeprefix("Organization/")
+    if not house or house == institution:
+        raise Invalid("cli.feed-institution")
+    return house
 
 
 def _said(refusal: Refusal) -> str:

@@ -17,6 +17,7 @@ from kangyun.access.platform import open_platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Invalid, Unavailable
 from kangyun.base.settings import read_settings
+from kangyun.cli.feed import house_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
@@ -47,9 +48,7 @@ class Line:
 
 def listen(line: Line, data: Path | None) -> None:
     """Listens until Ctrl-C or SIGTERM. Raises Invalid for a line that cannot be, Unavailable where it cannot listen."""
-    house = line.institution.removeprefix("Organization/")
-    if not house or house == line.institution:
-        raise Invalid("cli.feed-institution")
+    house = house_of(line.institution)
     tls = _tls(line)
     said = _conventions(line.mapping)
     processing = frozenset({"P", "", "T", "D"} if line.test else {"P", ""})

@@ -12,7 +12,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -185,6 +185,13 @@ def template(
     return _saved(book)
 
 
+def workbook(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Returns a workbook of one sheet, all of it text."""
+    book = _book()
+    _fill(book, title, header, rows)
+    return _saved(book)
+
+
 def report(header: Sequence[str], refused: Sequence[tuple[Row, str]], sign_ins: Sequence[Sequence[str]]) -> bytes:
     """Returns the rows that were refused, as they were, each with the reasons, to be mended and sent again.
 
@@ -209,10 +216,12 @@ def _book() -> "Workbook":
     return Workbook(write_only=True)
 
 
-def _fill(book: "Workbook", title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _fill(book: "Workbook", title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from openpyxl.utils import get_column_letter
+
     sheet = book.create_sheet(title)
-    for place in range(len(header)):
-        sheet.column_dimensions[chr(ord("A") + place)].width = 24
+    for place in range(1, len(header) + 1):
+        sheet.column_dimensions[get_column_letter(place)].width = 24
     sheet.append([_cell(sheet, text, bold=True) for text in header])
     for row in rows:
         sheet.append([_cell(sheet, text) for text in row])

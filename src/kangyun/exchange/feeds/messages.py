@@ -18,8 +18,8 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Done, Operation, Record
 from kangyun.base.errors import PlatformError
 from kangyun.database.statements import statements
-from kangyun.exchange.entries import Entry, Place, Refusal
-from kangyun.exchange.feeds.storing import store
+from kangyun.exchange.entries import Entry, Place
+from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
 from kangyun.exchange.hl7v2.listening import Received
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
@@ -96,7 +96,7 @@ async def _answer(record: Record, one: Received, said: Mapped, outcome: Sequence
             first, second = Registration(told.first), Registration(told.second)
             await told_by_feed(record, told.event, first, second, told.message)
     except PlatformError as error:
-        return judged((*said.refusals, _refused(one.control_id, error)))
+        return judged((*said.refusals, refused(Place(one.control_id), error)))
     return judged(said.refusals)
 
 
@@ -106,11 +106,6 @@ def _introduced(standing: Resource | None, said: Resource) -> Resource:
 
 def _onto(deleted: frozenset[str], standing: Resource | None, said: Resource) -> Resource:
     return updated(standing, said, deleted)
-
-
-def _refused(control_id: str, error: PlatformError) -> Refusal:
-    issue = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
-    return Refusal(Place(control_id, None, issue.at), issue.text, None, issue.parameters)
 
 
 def _columns(group: Sequence[Received]) -> tuple[list[str], list[str], list[bytes]]:

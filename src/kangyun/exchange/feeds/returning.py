@@ -1,10 +1,9 @@
 """The rows that were kept aside, as a workbook to be put right and sent again: all cells as they were, and why."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from io import BytesIO
 
+from kangyun.access.staff import workbook
 from kangyun.exchange.entries import Refusal
 from kangyun.exchange.tables.reading import Row, Table
 
@@ -19,7 +18,7 @@ class Returned:
     """Collects the rows of one table that were kept aside."""
 
     def __init__(self, table: Table) -> None:
-        self._lately: deque[Row] = deque(maxlen=REMEMBERED)
+        self._lately: dict[int, Sequence[str]] = {}
         self._reasons: dict[int, list[str]] = {}
         self._cells: dict[int, Sequence[str]] = {}
         self._header = table.header
@@ -32,7 +31,9 @@ class Returned:
     def _seen(self, rows: Iterator[Row | Refusal]) -> Iterator[Row | Refusal]:
         for row in rows:
             if isinstance(row, Row):
-                self._lately.append(row)
+                self._lately[row.number] = row.cells
+                if len(self._lately) > REMEMBERED:
+                    del self._lately[next(iter(self._lately))]
             yield row
 
     def add(self, refusal: Refusal, said: str) -> None:
@@ -47,25 +48,14 @@ class Returned:
 
     def cells(self, number: int | None) -> Sequence[str]:
         """Returns the cells of a row that was read lately; none where it could not be read."""
-        return next((row.cells for row in self._lately if row.number == number), ())
+        return () if number is None else self._lately.get(number, ())
 
     def workbook(self) -> bytes:
         """Returns the workbook: the columns that the table has, the row's number, and the reasons."""
-        from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
+        header = (*self._header, ROW, REASON)
+        return workbook("退回", header, [self._line(number) for number in sorted(self._cells)])
 
-        book = Workbook(write_only=True)
-        sheet = book.create_sheet("退回")
-
-        def cell(text: str) -> WriteOnlyCell:
-            made = WriteOnlyCell(sheet, value="".join(sign for sign in text if sign >= " " or sign in "\n\t"))
-            made.data_type, made.number_format = "s", "@"  # What begins with an equals sign is no formula.
-            return made
-
-        sheet.append([cell(text) for text in (*self._header, ROW, REASON)])
-        for number, cells in sorted(self._cells.items()):
-            filled = [*cells, *[""] * (len(self._header) - len(cells))]
-            sheet.append([cell(text) for text in (*filled, str(number), " ".join(self._reasons[number]))])
-        sink = BytesIO()
-        book.save(sink)
-        return sink.getvalue()
+    def _line(self, number: int) -> list[str]:
+        cells = self._cells[number]
+        missing = [""] * (len(self._header) - len(cells))
+        return [*cells, *missing, str(number), " ".join(self._reasons[number])]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from kangyun.access.record import Done, Operation, Record
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.exchange.entries import Entry, Place, Refusal
 
 ACTION = "feed"
 AT_ONCE = 200
@@ -51,3 +52,14 @@ async def _store(record: Record, wholes: Sequence[Whole]) -> list[Sequence[Done]
         return [*await _store(record, wholes[:middle]), *await _store(record, wholes[middle:])]
     rest = iter(done)
     return [[next(rest) for _ in whole] for whole in wholes]
+
+
+def refused(origin: Place, error: PlatformError) -> Refusal:
+    """Returns why a record was not stored, by the first fault that is told of it."""
+    issue = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
+    return Refusal(Place(origin.source, origin.row, issue.at), issue.text, None, issue.parameters)
+
+
+def row_of(one: Entry | Refusal) -> int | None:
+    """Returns the row of a file that something came of; None of the file as a whole."""
+    return one.origin.row if isinstance(one, Entry) else one.place.row

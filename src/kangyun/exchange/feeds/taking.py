@@ -12,8 +12,8 @@ from typing import TypeAlias
 from kangyun.access.intake import check
 from kangyun.access.record import Operation, Record
 from kangyun.base.errors import PlatformError
-from kangyun.exchange.entries import Entry, Place, Refusal
-from kangyun.exchange.feeds.storing import AT_ONCE, store
+from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.feeds.storing import AT_ONCE, refused, row_of, store
 
 OF_NOBODY = frozenset(
     ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
@@ -56,7 +56,7 @@ class Taking:
         return self.taken
 
     def _rows(self, made: Iterable[Entry | Refusal]) -> Iterator[list[Entry]]:
-        for _, parts in groupby(made, key=_row):
+        for _, parts in groupby(made, key=row_of):
             row = []
             for one in parts:
                 if isinstance(one, Entry):
@@ -85,7 +85,7 @@ class Taking:
         for row, outcome in zip(rows, await store(self.record, [self._whole(row) for row in rows]), strict=True):
             if isinstance(outcome, PlatformError):
                 self.taken.aside += 1
-                self.tell(_told(row[0].origin, outcome))
+                self.tell(refused(row[0].origin, outcome))
                 continue
             for done in outcome:
                 self.taken.created += done.status == "created"
@@ -109,14 +109,5 @@ def faults_of(row: Sequence[Entry]) -> list[Refusal]:
         try:
             check(dict(one.resource))
         except PlatformError as error:
-            found.append(_told(one.origin, error))
+            found.append(refused(one.origin, error))
     return found
-
-
-def _row(one: Entry | Refusal) -> int | None:
-    return one.origin.row if isinstance(one, Entry) else one.place.row
-
-
-def _told(origin: Place, error: PlatformError) -> Refusal:
-    issue = next((issue for issue in error.issues if issue.severity in ("error", "fatal")), error.issues[0])
-    return Refusal(Place(origin.source, origin.row, issue.at), issue.text, None, issue.parameters)
