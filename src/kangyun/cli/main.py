@@ -201,12 +201,15 @@ def simulate(
     ] = False,
     each: Annotated[int, typer.Option("--each", min=1, max=12, help="每人登记数 | Registrations a resident")] = 4,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="覆盖以前生成的文件 | Over a former city")] = False,
+    sending: Annotated[
+        bool, typer.Option("--sending", help="另写各医院上传的表和消息 | Also what the hospitals send")
+    ] = False,
 ) -> None:
     """Writes a synthetic city."""
     from kangyun.cli import simulate as simulating
 
     last = until.date() if until else None
-    wish = simulating.Wish(folder, residents, years, seed, last, errors, registrations, each, overwrite)
+    wish = simulating.Wish(folder, residents, years, seed, last, errors, registrations, each, overwrite, sending)
     sys.exit(simulating.simulate(wish))
 
 

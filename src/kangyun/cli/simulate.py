@@ -4,6 +4,7 @@ Whole lives as transaction bundles that `kangyun load` brings in, or registratio
 itself is made by `simulate`; here are only the files.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from kangyun.cli.loading.progress import bar
 from kangyun.cli.speech import announce, speak
 from kangyun.fhir.json import encode
 from kangyun.simulate import City, ErrorModel, Traps, error_model, models, row
+from kangyun.simulate.sending import Dispatch, folded, sending
 
 NOTICE = "00-demonstration.txt"
+SENDING, SENT = "sending", "sent.ndjson"
 INSTITUTIONS = "hospitalInformation.json"  # the name of what `kangyun load` brings in first
-FILES = ("registrations.ndjson", "truth.ndjson", "residents.ndjson", "traps.ndjson", NOTICE)
+FILES = ("registrations.ndjson", "truth.ndjson", "residents.ndjson", "traps.ndjson", SENT, NOTICE)
 _SHOWN_EVERY = 100  # residents
 
 # Tells how many residents, and how many resources or registrations, are written.
@@ -45,13 +48,14 @@ class Wish:
     registrations_only: bool = False
     each: int = 4
     overwrite: bool = False
+    sending: bool = False
 
 
 def simulate(wish: Wish) -> int:
     """Writes the city. Returns the exit status. Raises Invalid for a folder with other things and unknown models."""
     if wish.errors not in (*models(), "none"):
         raise Invalid("cli.simulate-errors", errors=wish.errors, known=", ".join([*models(), "none"]))
-    if wish.errors == "none" and wish.registrations_only:
+    if wish.errors == "none" and (wish.registrations_only or wish.sending):
         raise Invalid("cli.simulate-needs-errors")
     _prepare(wish)
     until = wish.until or datetime.now(ZoneInfo(read_settings(log_level="warning").time_zone)).date()
@@ -62,6 +66,8 @@ def simulate(wish: Wish) -> int:
         task = progress.add_task(speak("cli.simulating"), total=wish.residents, told="")
         count = _write(wish, city, model, _teller(progress, task))
         progress.update(task, completed=wish.residents, told=speak("cli.export-told", count=f"{count:,}"))
+        if wish.sending and model is not None:
+            _send(wish, city, model)
     (wish.folder / NOTICE).write_text(_notice(wish, until), "utf-8")
     seconds = f"{time.monotonic() - began:,.1f}"
     text = "cli.simulated-registrations" if wish.registrations_only else "cli.simulated"
@@ -77,6 +83,8 @@ def _prepare(wish: Wish) -> None:
     for file in (*(wish.folder / name for name in FILES), *bundles.glob("*.json")):
         file.unlink(missing_ok=True)
     bundles.mkdir(exist_ok=True)
+    if (wish.folder / SENDING).exists():
+        shutil.rmtree(wish.folder / SENDING)
 
 
 def _teller(progress: Progress, task: TaskID) -> Told:
@@ -125,6 +133,19 @@ def _registrations(wish: Wish, city: City, model: ErrorModel, tell: Told) -> int
             count += 1
             tell(count // wish.each, count)
     return count
+
+
+def _send(wish: Wish, city: City, model: ErrorModel) -> None:
+    """Writes what the hospitals send, a folder a hospital and day, and what is to become of each row and message."""
+    going: list[Dispatch] = []
+    with (wish.folder / SENT).open("wb") as outcomes:
+        for dispatches, outcome in sending(city, model):
+            going += dispatches
+            _line(outcomes, outcome)
+    for name, content in folded(going):
+        file = wish.folder / SENDING / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
 
 def _line(file: IO[bytes], what: Any) -> None:

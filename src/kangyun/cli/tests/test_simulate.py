@@ -36,6 +36,14 @@ def test_a_city_is_bundles_registrations_and_the_truth(folder):
     assert "演示数据" in (folder / "00-demonstration.txt").read_text("utf-8")
 
 
+def test_what_the_hospitals_send_is_beside_with_its_truth(folder):
+    simulate(Wish(folder, residents=40, years=1, until=UNTIL, sending=True))
+    written = list((folder / "sending").rglob("*.*"))
+    days = {(one["institution"], day, one["table"]) for one in lines_of(folder / "sent.ndjson") for day in one["sent"]}
+    assert {(file.parts[-3], file.parts[-2], file.stem) for file in written} == days
+    assert {file.suffix for file in written} == {".csv", ".hl7"}
+
+
 def test_registrations_alone_are_as_many_as_asked_for(folder):
     simulate(Wish(folder, residents=30, until=UNTIL, registrations_only=True, each=3, errors="learning"))
     assert len(lines_of(folder / "registrations.ndjson")) == len(lines_of(folder / "truth.ndjson")) == 90

@@ -58,7 +58,7 @@ def document(cell: str, form: str) -> str:
     15 digits of an identity card stay as they are. Raises Unfit for a number that is none, and says what broke it.
     """
     text = said(cell)
-    if not text or is_filler(text):
+    if is_filler(text) or not text.strip("0"):
         return ""
     plain = resident_id.plain(text)
     if resident_id.is_valid(plain):
