@@ -83,7 +83,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             count += 1
             returned.add(refusal, _said(refusal))
             if count <= MOST_TOLD:
-                announce(_placed(refusal), style="red" if refusal.whole else "yellow")
+                announce(_placed(refusal), style=_style(refusal))
 
         async def on(database: str) -> Taken:
             platform = await open_platform(read_settings(data=data, log_level="warning"), database)
@@ -98,7 +98,10 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             taken = asyncio.run(on(database))
     if count > MOST_TOLD:
         announce(speak("cli.audit-more", count=count - MOST_TOLD))
-    figures = {name: getattr(taken, name) for name in ("rows", "created", "updated", "unchanged", "aside", "left_out")}
+    figures = {
+        name: getattr(taken, name)
+        for name in ("rows", "created", "updated", "unchanged", "aside", "left_out", "put_right")
+    }
     announce(speak("cli.feed-taken", title=mapping.title, **figures))
     if len(returned):
         write_new(told, returned.workbook())
@@ -148,7 +151,7 @@ def _show(
     his = zip(header, cells, strict=False)
     announce(" ".join(f"{name}={cell[:SHOWN_CELL]}" for name, cell in his if name and cell))
     for one in faults:
-        announce(f"  {_said(one)}", style="red" if one.whole else "yellow")
+        announce(f"  {_said(one)}", style=_style(one))
     for entry in () if any(one.whole for one in faults) else entries:
         announce(f"  {json.dumps(entry.resource, ensure_ascii=False, default=str)}")
 
@@ -159,6 +162,10 @@ def house_of(institution: str) -> str:
     if not house or house == institution:
         raise Invalid("cli.feed-institution")
     return house
+
+
+def _style(refusal: Refusal) -> str:
+    return "red" if refusal.whole else "cyan" if refusal.taken else "yellow"
 
 
 def _said(refusal: Refusal) -> str:

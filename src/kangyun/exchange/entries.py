@@ -50,7 +50,8 @@ class Refusal:
 
     text:       a text id; it says what was wanted and how to put it right. parameters: fill its places.
     shown:      the value as it may be shown to who sent it: masked. None where there is none.
-    whole:      whether the record is kept aside; otherwise only this value was left out.
+    whole:      whether the record is kept aside; otherwise this value only was left out, unless it was
+    taken:      all the same, put right or as it stood, and is told so that its sender puts it right.
     """
 
     place: Place
@@ -58,6 +59,7 @@ class Refusal:
     shown: str | None = None
     parameters: Mapping[str, str | int] = field(default_factory=dict)
     whole: bool = True
+    taken: bool = False
 
 
 def entry_id(prefix: str, kind: str, key: Sequence[str]) -> str:

@@ -26,7 +26,10 @@ Rows: TypeAlias = list[list[Entry]]
 
 @dataclass(slots=True)
 class Taken:
-    """What became of a file. rows: that came to something; kept aside: those that were not stored."""
+    """What became of a file. rows: that came to something; kept aside: those that were not stored.
+
+    left_out, put_right: values; those that were taken all the same, as `Refusal.taken` says.
+    """
 
     rows: int = 0
     created: int = 0
@@ -34,6 +37,7 @@ class Taken:
     unchanged: int = 0
     aside: int = 0
     left_out: int = 0
+    put_right: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +82,8 @@ class Taking:
         if refusal.whole:
             self.taken.rows += refusal.place.row is not None
             self.taken.aside += 1
+        elif refusal.taken:
+            self.taken.put_right += 1
         else:
             self.taken.left_out += 1
 

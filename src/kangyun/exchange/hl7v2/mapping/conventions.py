@@ -1,6 +1,7 @@
 """What fields of a hospital's messages mean where the standard leaves it open, by a file that its engineer writes.
 
-`data/conventions.toml` is the file of the platform, with every section explained; a hospital's own has the same
+`data/conventions.toml` is the file of the platform, with every section explained, over the words that every format
+knows (`exchange.conventions`); a hospital's own has the same
 sections and only what differs. A mistake in it is told by the name of its row.
 """
 
@@ -13,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from kangyun.base.errors import Invalid
+from kangyun.exchange import conventions as words
 
 OWNERS = ("patient", "visit", "order", "report")
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,3})(?:\.(\d{1,2}))?(?:\.(\d{1,2}))?")
@@ -68,7 +70,19 @@ def conventions(text: str) -> Conventions:
 
 @cache
 def _shipped() -> Mapping[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("data", "conventions.toml").read_text("utf-8"))
+    own = tomllib.loads(files(__package__).joinpath("data", "conventions.toml").read_text("utf-8"))
+    return _laid(_words(), own)
+
+
+def _words() -> Mapping[str, Any]:
+    """Returns the words that every format knows, in the sections of this one. Codes are looked up in capitals."""
+    tables = {"flags": words.flags(), "ordinals": words.ordinals(), "comparators": words.comparators()}
+    codes = {name: {written.upper(): code for written, code in rows.items()} for name, rows in tables.items()}
+    return {
+        "numbers": {code: [paper.kind, paper.system] for code, paper in words.papers().items()},
+        "codes": codes | {"ordinal_flags": dict(words.ordinal_flags()), "units": dict(words.units())},
+        "dates": {"none": sorted(day.replace("-", "") for day in words.sentinels())},
+    }
 
 
 def _laid(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def value(making: Making, segment: Segment) -> Resource:
 def read(feed: Feed, text: str, unit: Resource) -> tuple[Resource | None, str]:
     """Returns the value that a text is, and the flag that stands in it; None where it says nothing."""
     plain = text.translate(_PLAIN)
+    # First, since `+1` is a step of an ordinal and no number.
+    if ordinal := feed.code("ordinals", plain.replace(" ", "").replace("（", "(").replace("）", ")")):
+        coding = {"system": ORDINAL, "code": ordinal}
+        return {"valueCodeableConcept": {"coding": [coding], "text": text}}, feed.code("ordinal_flags", ordinal)
     if quantity := _QUANTITY.fullmatch(plain):
         sign, number, flag = quantity.groups()
         found: Resource = {"value": _decimal(number)}
@@ -72,9 +76,6 @@ def read(feed: Feed, text: str, unit: Resource) -> tuple[Resource | None, str]:
     if (range_ := _RANGE.fullmatch(plain)) and Decimal(range_[1]) <= Decimal(range_[2]):
         low, high = ({"value": _decimal(number)} | unit for number in range_.groups())
         return {"valueRange": {"low": low, "high": high}}, ""
-    if ordinal := feed.code("ordinals", plain.replace(" ", "").replace("（", "(").replace("）", ")")):
-        coding = {"system": ORDINAL, "code": ordinal}
-        return {"valueCodeableConcept": {"coding": [coding], "text": text}}, feed.code("ordinal_flags", ordinal)
     return ({"valueString": text}, "") if text else (None, "")
 
 

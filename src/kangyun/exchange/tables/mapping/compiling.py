@@ -18,13 +18,14 @@ ONLY_IF = "?"
 
 
 class Note(NamedTuple):
-    """What is wrong in a cell, or was put right. at: place in the header. whole: whether the row is kept aside."""
+    """What is wrong in a cell. at: place in the header. whole, taken: see `Refusal`."""
 
     text: str
     at: int
     parameters: Mapping[str, str | int]
     whole: bool
     personal: bool
+    taken: bool = False
 
 
 Notes = list[Note]
@@ -187,7 +188,7 @@ def _reading(call: Callable[[Cells], Any], parts: Sequence[int], at: int, leaf: 
             notes.append(Note(unfit.text, place, unfit.parameters, aside, personal))
             return None
         if type(value) is Told:
-            notes.append(Note(value.text, at, {}, False, personal))
+            notes.append(Note(value.text, at, {}, False, personal, taken=True))
             value = value.value
         if must and (value is None or value == ""):
             notes.append(Note("value-missing", at, {}, True, personal))

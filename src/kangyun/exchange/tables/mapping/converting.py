@@ -132,7 +132,7 @@ class _Conversion:
         for note in sorted(notes, key=lambda note: not note.whole):
             place = Place(self._source, number, self._told[note.at] if note.at >= 0 else None)
             shown = cells.masked(read[note.at], personal=note.personal) if note.at >= 0 else None
-            refusal = Refusal(place, TEXTS + note.text, shown, note.parameters, note.whole)
+            refusal = Refusal(place, TEXTS + note.text, shown, note.parameters, note.whole, note.taken)
             found.setdefault((note.at, note.text), refusal)
         return list(found.values())
 

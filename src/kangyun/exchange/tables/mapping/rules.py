@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from kangyun.base.numbers.fillers import stated
+from kangyun.exchange import conventions
 from kangyun.exchange.entries import entry_id
 from kangyun.exchange.tables.mapping.feed import Feed
 from kangyun.exchange.tables.values import Unfit, cells, coded, figures, laboratory, moments
@@ -146,7 +147,7 @@ def _document(words: Words, scope: Scope) -> Rule:
 
     Where no type is said it is TYPE; without one an identity card if the number is one, else a paper of no known kind.
     """
-    documents = cells.table()["documents"]
+    papers = conventions.papers()
     usual = words[0] if words else ""
 
     def rule(cell: str, type_: str = "", name: str = "") -> Any:
@@ -158,12 +159,12 @@ def _document(words: Words, scope: Scope) -> Rule:
             raise Unfit(unfit.text, 1, **unfit.parameters) from None
         if not kind.code:
             kind = _coded(scope, _DOCUMENTS, usual or ("01" if figures.is_identity(cell) else ""), "")
-        as_ = documents.get(kind.code, documents["99"])
-        number = figures.document(cell, as_["form"])
+        paper = papers.get(kind.code, papers["99"])
+        number = figures.document(cell, paper.form)
         if not number:
             return None
         typed = {"coding": [_coding(coded.list_of(_DOCUMENTS).system, kind.code, kind.name)]} if kind.code else None
-        value = {"use": "official"} | ({"type": typed} if typed else {}) | {"system": as_["system"], "value": number}
+        value = {"use": "official"} | ({"type": typed} if typed else {}) | {"system": paper.system, "value": number}
         return Told(value, kind.found) if kind.found else value
 
     return rule

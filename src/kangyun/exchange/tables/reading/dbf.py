@@ -129,7 +129,9 @@ def _record(record: bytes, number: int, source: str, fields: list[_Field], used:
             yield Refusal(Place(source, number, field.name.upper()), TEXTS + "wrong-bytes")
             return
         if cut:
-            yield Refusal(Place(source, number, field.name.upper()), TEXTS + "cut-in-character", whole=False)
+            yield Refusal(
+                Place(source, number, field.name.upper()), TEXTS + "cut-in-character", whole=False, taken=True
+            )
         cells.append(cell)
     yield Row(number, cells)
 

@@ -211,6 +211,8 @@ def test_codes_and_names_in_each_other_s_columns() -> None:
     repaired = {(row["line"], name.removesuffix("MC")) for row in wanted for name in row.get("repaired", ())}
     questions = {(5, "XB"), (7, "MZ")}
     assert {(row, part) for row, part, _ in told(found, whole=False)} == repaired | questions
+    taken = {(one.place.row, one.place.part) for one in found if isinstance(one, Refusal) and one.taken}
+    assert taken == repaired
 
 
 def test_results_of_laboratories() -> None:

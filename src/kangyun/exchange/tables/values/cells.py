@@ -1,18 +1,16 @@
 """A cell's text: whether it says anything, in one width, and as it may be shown to who sent it."""
 
 import re
-import tomllib
-from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Any
+from functools import lru_cache
 
 from kangyun.base.numbers.fillers import narrow
+from kangyun.exchange.conventions import fillers
 
 _PUNCTUATION = re.compile(r"[-/\\—–_.,，。、*#~?？·\s]*")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]")
 _DIGITS = re.compile(r"[\d年月日时分秒:：/.\-+ ]{1,24}")
 _LONGEST_SHOWN = 24
-_LONGEST_FILLER = 6  # letters, of those in data/values.toml
+_LONGEST_FILLER = 6  # letters, of those in the conventions
 
 
 class Unfit(ValueError):
@@ -28,17 +26,6 @@ class Unfit(ValueError):
         self.parameters = parameters
 
 
-@cache
-def table() -> dict[str, Any]:
-    """Returns data/values.toml."""
-    return tomllib.loads(files("kangyun.exchange.tables").joinpath("data", "values.toml").read_text("utf-8"))
-
-
-@cache
-def _fillers() -> frozenset[str]:
-    return frozenset(table()["fillers"])
-
-
 def said(cell: str) -> str:
     """Returns a cell in one width if it says something, else an empty text. For codes, numbers and times."""
     # Most cells are numbers and codes of letters and digits, and no filler is as long.
@@ -48,7 +35,7 @@ def said(cell: str) -> str:
 @lru_cache(8192)
 def _said(cell: str) -> str:
     text = narrow(_CONTROLS.sub("", cell))
-    return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in _fillers() else text
+    return "" if _PUNCTUATION.fullmatch(text) or text.casefold() in fillers() else text
 
 
 def words(cell: str) -> str:

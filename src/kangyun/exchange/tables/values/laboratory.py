@@ -5,7 +5,7 @@
 nothing was filled in. What was written is kept with each. A flag of the sender counts, even where the number and the
 range say another thing: that is told.
 
-Source: data/values.toml; codes of interpretation: HL7 v3 ObservationInterpretation.
+Source: `exchange.conventions`; codes of interpretation: HL7 v3 ObservationInterpretation.
 """
 
 import re
@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from kangyun.base.errors import Invalid
 from kangyun.base.numbers.fillers import narrow
 from kangyun.base.units import parse
-from kangyun.exchange.tables.values.cells import answer, said, table
+from kangyun.exchange import conventions
+from kangyun.exchange.tables.values.cells import answer, said
 
 ORDINALS = "urn:kangyun:code-system:laboratory-ordinal"
 ORIGINAL = "urn:kangyun:extension:original-text"
@@ -86,7 +87,7 @@ def quantity_unit(unit: str) -> Mapping[str, str]:
     text = said(_RAISED_DIGITS.sub(lambda found: "^" + found[0].translate(_LOWERED), unit))
     if not text:
         return {}
-    code = table()["units"].get(text.casefold().replace("µ", "μ"))
+    code = conventions.units().get(text.casefold().replace("µ", "μ"))
     if code is None and text.isascii():
         try:
             parse(text)
@@ -100,7 +101,7 @@ def _value(text: str, unit: str, *, negative_dash: bool) -> dict[str, Any] | Non
     """Returns the value[x] that a text without flag and remark says, None where it says nothing."""
     if text in ("-", "—", "--"):
         return _ordinal("negative", text) if negative_dash else None
-    ordinal = _ordinals().get(text.casefold())
+    ordinal = conventions.ordinals().get(text.casefold())
     if ordinal:
         return _ordinal(ordinal, text)
     if not said(text):
@@ -133,7 +134,7 @@ def _same_unit(beside: str, unit: str) -> bool:
 
 
 def _ordinal(code: str, text: str) -> dict[str, Any]:
-    name = table()["ordinal_names"][code]
+    name = conventions.ordinal_names()[code]
     return {"valueCodeableConcept": {"coding": [{"system": ORDINALS, "code": code, "display": name}], "text": text}}
 
 
@@ -147,7 +148,7 @@ def _compared(text: str) -> tuple[str, str]:
 
 def _without_remark(text: str) -> tuple[str, str]:
     found = _REMARK.search(text)
-    if found is None or not text[: found.start()].strip() or text.casefold() in _ordinals():
+    if found is None or not text[: found.start()].strip() or text.casefold() in conventions.ordinals():
         return text, ""
     return text[: found.start()].strip(), found["note"].strip()
 
@@ -205,18 +206,11 @@ def _contradicts(elements: Mapping[str, Any], limits: tuple[Decimal | None, Deci
 
 
 @cache
-def _ordinals() -> Mapping[str, str]:
-    return {written.casefold(): code for code, all_ in table()["ordinals"].items() for written in all_}
-
-
-@cache
 def _flags() -> tuple[tuple[str, str], ...]:
     """Flags as they are written, the longest first."""
-    pairs = [(written, flag) for flag, all_ in table()["flags"].items() for written in all_]
-    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+    return tuple(sorted(conventions.flags().items(), key=lambda pair: -len(pair[0])))
 
 
 @cache
 def _comparators() -> tuple[tuple[str, str], ...]:
-    pairs = [(written, sign) for sign, all_ in table()["comparators"].items() for written in all_]
-    return tuple(sorted(pairs, key=lambda pair: -len(pair[0])))
+    return tuple(sorted(conventions.comparators().items(), key=lambda pair: -len(pair[0])))

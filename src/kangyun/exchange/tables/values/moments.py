@@ -4,14 +4,15 @@ Read: 20260105, 20260105080500, 2026-01-05, 2026/1/5 8:05, 2026年1月5日 8时5
 zone, and serial numbers of Excel (1900 system: day 0 is 1899-12-30; a fraction is the time of day, to the second).
 Never read: a day before its month, a year of two digits, a month 13 with its parts swapped.
 
-Sentinels (data/values.toml) say that something has not happened: they are absent, never a date.
+Sentinels (`exchange.conventions`) say that something has not happened: they are absent, never a date.
 """
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from kangyun.exchange.tables.values.cells import Unfit, said, table
+from kangyun.exchange.conventions import sentinel_instants, sentinels
+from kangyun.exchange.tables.values.cells import Unfit, said
 
 ZONE = "+08:00"
 _EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
@@ -34,7 +35,7 @@ def moment(cell: str) -> str:
     if not text:
         return ""
     found = _read(text)
-    if found is None or found[:10] in _sentinels() or found[:19] in _sentinel_instants():
+    if found is None or found[:10] in sentinels() or found[:19] in sentinel_instants():
         return ""
     if int(found[:4]) not in _YEARS:
         raise Unfit("date-out-of-range")
@@ -110,13 +111,3 @@ def _of_serial(text: str) -> str | None:
         return None  # Excel's 0 and 1 are 1900-01-00 and 1900-01-01
     at = _EPOCH + timedelta(days=int(whole), seconds=round(float(f"0.{fraction}") * 86_400) if fraction else 0)
     return f"{at:%Y-%m-%d}" if not fraction.strip("0") else f"{at:%Y-%m-%dT%H:%M:%S}{ZONE}"
-
-
-@cache
-def _sentinels() -> frozenset[str]:
-    return frozenset(table()["sentinels"])
-
-
-@cache
-def _sentinel_instants() -> frozenset[str]:
-    return frozenset(table()["sentinel_instants"])
