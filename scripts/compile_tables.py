@@ -1,19 +1,19 @@
-"""Compiles what is known of hospitals' tables into src/kangyun/exchange/tables/data/columns.csv.
+"""Compiles what is known of hospitals' tables into columns.csv and elements.csv in src/kangyun/exchange/tables/data.
 
     .venv/bin/python scripts/compile_tables.py FOLDER
 
-FOLDER holds tb_tables.csv, n041_columns.csv, hqms_pcodes.csv and medical_insurance_4101.csv as collected (see SOURCE.md
-there). The same files give the same bytes. For HQMS the script also finds which column of N041 says the same: by the
-names of both, of groups with their numbers.
+FOLDER holds tb_tables.csv, n041_columns.csv, hqms_pcodes.csv, medical_insurance_4101.csv and data_elements.csv as
+collected (see SOURCE.md there). The same files give the same bytes. For HQMS the script also finds which column of N041
+says the same: by the names of both, of groups with their numbers.
 """
 
 import csv
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-TARGET = Path(__file__).parents[1] / "src/kangyun/exchange/tables/data/columns.csv"
+TARGET = Path(__file__).parents[1] / "src/kangyun/exchange/tables/data"
 FIELDS = ("dialect", "table", "column", "zh", "key", "same")
 # Names of HQMS -> columns of N041, where the two name one thing differently. {n} stands for the number of the group.
 SAME = {
@@ -74,8 +74,15 @@ def same_column(name: str, fees: dict[str, str]) -> str:
     return whole or (group.format(n=found[2]) if group and found[2] else "")
 
 
-if __name__ == "__main__":
-    with TARGET.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.DictWriter(opened, FIELDS, restval="", lineterminator="\n")
+def write(name: str, fields: Sequence[str], found: Iterable[dict[str, str]]) -> None:
+    """Writes a CSV of these fields."""
+    with (TARGET / name).open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.DictWriter(opened, fields, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(known(Path(sys.argv[1])))
+        writer.writerows(found)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    write("columns.csv", FIELDS, known(folder))
+    write("elements.csv", ("data_element", "zh"), rows(folder / "data_elements.csv"))

@@ -35,6 +35,7 @@ class Entry:
     origin: the record that it was made of. More than one entry may come of one record.
     generated: when the sender made this version, by his own word (a dateTime), None where he does not say. It stands
             not in the resource, since the same sent again is no new version; an older one never replaces a newer one.
+    partial: whether its record says only some of what stands: what it does not say stays.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Entry:
     origin: Place
     acts: Literal["store", "revoke"] = "store"
     generated: str | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from kangyun.access.record import Operation, Record
 from kangyun.base.errors import PlatformError
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.feeds.storing import AT_ONCE, refused, row_of, store
+from kangyun.exchange.hl7v2.mapping import updated
+from kangyun.fhir import Resource
 
 OF_NOBODY = frozenset(
     ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
@@ -100,9 +102,16 @@ class Taking:
 
     def _whole(self, row: Sequence[Entry]) -> list[Operation]:
         return [
-            self.record.operation("update", one.resource["resourceType"], id=one.id, resource=dict(one.resource))
+            self.record.operation(
+                "update", one.resource["resourceType"], id=one.id, resource=dict(one.resource),
+                onto=_onto if one.partial else None,
+            )
             for one in row
-        ]
+        ]  # fmt: skip
+
+
+def _onto(standing: Resource | None, said: Resource) -> Resource:
+    return updated(standing, said, ())
 
 
 def faults_of(row: Sequence[Entry]) -> list[Refusal]:

@@ -3,8 +3,7 @@
 A header says which table it may be, not what its codes mean: two dialects may share all columns and differ in what a
 flag means. So every match is given, best first, and where the best two are of one table a person decides.
 
-Source: data/SOURCE.md. Columns of data elements: `WS02_01_040_01` holds a code, `CT02_01_040_01` its name (a city's
-form of 2014 and later).
+Source: data/SOURCE.md. Columns of data elements: `elements`.
 """
 
 import csv
@@ -15,7 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-_OF_ELEMENT = re.compile(r"(?:WS|CT)\d{2}_\d{2}_\d{3}_\d{2}(?:_\d{2})?")
+from kangyun.exchange.tables.elements import DIALECT, is_of_element
+
 _LEAST = 0.6
 _FEWEST = 3
 
@@ -45,9 +45,9 @@ def recognise(header: Sequence[str], name: str = "") -> tuple[Recognised, ...]:
     columns = {column for column in header if column}
     if len(columns) < _FEWEST:
         return ()
-    elements = sum(1 for column in columns if _OF_ELEMENT.fullmatch(column))
+    elements = sum(1 for column in columns if is_of_element(column))
     if elements >= _LEAST * len(columns):
-        return (Recognised("data-elements", "DE", elements, elements),)
+        return (Recognised(DIALECT, "DE", elements, elements),)
     found = []
     for (dialect, table), has in tables().items():
         known = len(columns & has.keys())

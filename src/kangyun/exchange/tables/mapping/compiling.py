@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kangyun.exchange.tables.mapping.model import Leaf, alternatives, read_leaf
-from kangyun.exchange.tables.mapping.rules import ALWAYS, OPEN, RULES, Rule, Scope, Told
+from kangyun.exchange.tables.mapping.rules import ALWAYS, OPEN, RULES, Rule, Scope, Told, first_said
 from kangyun.exchange.tables.values import Unfit
 
 SPREAD = "*"
@@ -88,20 +88,31 @@ class Compiler:
     def key(self, columns: Sequence[str], make: Rule) -> Callable[[Cells, Notes], tuple[str, ...] | None]:
         """Returns the function that makes a business key. A column that ends in `?` may say nothing.
 
-        Raises Missing.
+        `A/B/C` is the first of them that says something, with which one it is. Raises Missing.
         """
         parts = []
         for written in columns:
+            if "/" in written:
+                places = [self.place([name]) for name in written.removesuffix("?").split("/")]
+                if max(places) < 0 and not written.endswith("?"):
+                    raise Missing(written)
+                parts.append((places, written.endswith("?")))
+                continue
             place = self.place(alternatives(written.removesuffix("?")))
             if place < 0 and not written.endswith("?"):
                 raise Missing(self._filled(written))
-            parts.append((place, written.endswith("?")))
+            parts.append(([place], written.endswith("?")))
 
         def make_key(cells: Cells, notes: Notes) -> tuple[str, ...] | None:
             found = []
-            for place, optional in parts:
+            for places, optional in parts:
+                place = places[0]
                 try:
-                    value = make(cells[place]) if place >= 0 else ""
+                    if len(places) > 1:
+                        value = first_said([cells[place] if place >= 0 else "" for place in places])
+                        place = max(places)
+                    else:
+                        value = make(cells[place]) if place >= 0 else ""
                 except Unfit as unfit:
                     notes.append(Note(unfit.text, place, unfit.parameters, True, True))
                     return None

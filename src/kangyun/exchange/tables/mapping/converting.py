@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from kangyun.exchange.entries import Entry, Place, Refusal, entry_id
+from kangyun.exchange.tables import elements
 from kangyun.exchange.tables.mapping.compiling import Cells, Compiler, Make, Missing, Note, Notes
 from kangyun.exchange.tables.mapping.feed import Feed
-from kangyun.exchange.tables.mapping.model import Mapping, Template, alternatives
+from kangyun.exchange.tables.mapping.model import Mapping, Template, alternatives, columns_of
 from kangyun.exchange.tables.mapping.rules import Scope
 from kangyun.exchange.tables.reading.model import TEXTS, Row, Table
 from kangyun.exchange.tables.recognition import tables
@@ -37,7 +38,7 @@ class _Plan(NamedTuple):
 
 def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refusal]:
     """Yields what the rows come to, in their order: each row one entry or more, or a refusal of the whole."""
-    header = _renamed(table.header, mapping)
+    header, unknown = _renamed(table.header, mapping)
     if not header:
         yield from (row for row in table.rows if isinstance(row, Refusal))
         return
@@ -47,6 +48,7 @@ def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refu
         title = {"column": missing.columns, "table": mapping.title}
         yield Refusal(Place(table.source, 1, missing.columns), TEXTS + "column-missing", None, title)
         return
+    yield from _not_taken(table, header, mapping, unknown)
     for row in table.rows:
         if isinstance(row, Refusal):
             yield row
@@ -54,15 +56,33 @@ def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refu
             yield from conversion.row(row)
 
 
-def _renamed(header: Sequence[str], mapping: Mapping) -> tuple[str, ...]:
-    """Returns the header by the names of the mapping: P-codes by the columns of N041 that say the same."""
+def _not_taken(table: Table, header: Sequence[str], mapping: Mapping, unknown: Sequence[str]) -> Iterator[Refusal]:
+    """Yields the columns of data elements that are not understood, or that the mapping does not take, by name."""
+    if mapping.same != elements.DIALECT:
+        return
+    taken = columns_of(mapping)
+    for written, element in zip(table.header, header, strict=True):
+        if written in unknown:
+            yield Refusal(Place(table.source, 1, written), TEXTS + "element-unknown", whole=False)
+        elif element != written and element not in taken and element.removesuffix(elements.NAME) not in taken:
+            said = {"element": element.removesuffix(elements.NAME), "name": elements.name_of(element)}
+            yield Refusal(Place(table.source, 1, written), TEXTS + "element-not-taken", None, said, whole=False)
+
+
+def _renamed(header: Sequence[str], mapping: Mapping) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Returns the header by the names of the mapping, and what of it is not understood.
+
+    P-codes become the columns of N041 that say the same, columns of data elements their elements.
+    """
     if not mapping.same:
-        return tuple(header)
+        return tuple(header), ()
+    if mapping.same == elements.DIALECT:
+        return elements.renamed(header)
     known = next((columns for (dialect, _), columns in tables().items() if dialect == mapping.same), {})
     same = {name: column.same for name, column in known.items() if column.same}
     if len(same.keys() & set(header)) * 2 < len(header):
-        return tuple(header)
-    return tuple(same.get(name, name) for name in header)
+        return tuple(header), ()
+    return tuple(same.get(name, name) for name in header), ()
 
 
 class _Conversion:
@@ -74,6 +94,7 @@ class _Conversion:
         plain = Compiler(header, scope)
         self._generated = plain.place(alternatives(mapping.generated)) if mapping.generated else -1
         self._flag = plain.place(alternatives(mapping.flag.column)) if mapping.flag else -1
+        self._partial = mapping.partial
         self._acts = _meanings(mapping, feed.dialect)
         self._widths = [(place, feed.widths[name]) for place, name in enumerate(header) if name in feed.widths]
         self._plans = [plan for template in mapping.resources for plan in _plans(template, header, scope, mapping)]
@@ -98,7 +119,9 @@ class _Conversion:
         generated = self._made_at(read)
         origin = Place(self._source, row.number)
         for id_, resource in made:
-            yield Entry(id_, _revoked(resource) if acts == "revoke" else resource, origin, acts, generated)
+            yield Entry(
+                id_, _revoked(resource) if acts == "revoke" else resource, origin, acts, generated, self._partial
+            )
         yield from refusals
 
     def _act(self, read: Cells, notes: Notes) -> Acts:

@@ -46,7 +46,10 @@ class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A mapping file. tables: those that it is for. generated: the column of when the sender made the row."""
+    """A mapping file. tables: those that it is for. generated: the column of when the sender made the row.
+
+    partial: whether a row says only some of what stands of its resources.
+    """
 
     name: str
     title: str
@@ -57,6 +60,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generated: str = ""
     flag: Flag | None = None
     same: str = ""
+    partial: bool = False
     codes: dict[str, dict[str, Any]] = {}
 
 
@@ -110,6 +114,21 @@ def _leaves(value: Any, at: str) -> Iterator[tuple[str, str]]:
             yield from _leaves(part, f"{at}[{place}]")
     elif isinstance(value, str) and value.startswith("@"):
         yield at, value
+
+
+def columns_of(mapping: Mapping) -> frozenset[str]:
+    """Returns the names of all columns that a mapping takes something from."""
+    found = {
+        name for template in mapping.resources for written in (*template.key, template.when) for name in _names(written)
+    }
+    for template in mapping.resources:
+        for _, leaf in _leaves(template.body, ""):
+            found |= {name.removesuffix("?") for names in read_leaf(leaf).columns for name in names}
+    return frozenset(found | {name for written in mapping.key for name in _names(written)})
+
+
+def _names(written: str) -> list[str]:
+    return [name for name in re.split(r"[+/|?]", written.upper()) if name]
 
 
 @cache

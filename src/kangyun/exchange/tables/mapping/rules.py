@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from html import escape
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from kangyun.base.numbers.fillers import stated
@@ -182,6 +183,27 @@ def _reference(words: Words, scope: Scope) -> Rule:
     return rule
 
 
+def first_said(cells_: Sequence[str]) -> str:
+    """Returns the first of some cells that says something as a part of a key, with which one it is; else nothing."""
+    for nth, cell in enumerate(cells_):
+        if stated(cell):
+            return f"{nth}:{figures.key(cell)}"
+    return ""
+
+
+def _reference_first(words: Words, scope: Scope) -> Rule:
+    """`reference-first TYPE KIND [COUNT COUNT]`: as `reference`; each part of the key is the first of COUNT columns."""
+    type_, kind = words[:2]
+    prefix, counts = scope.feed.prefix, tuple(map(int, words[2:]))
+
+    def rule(*parts: str) -> str:
+        ends = list(accumulate(counts or (len(parts),)))
+        key = tuple(first_said(parts[start:end]) for start, end in zip([0, *ends], ends, strict=False))
+        return f"{type_}/{_ID(prefix, kind, key)}" if all(key) else ""
+
+    return rule
+
+
 def _happened(words: Words, scope: Scope) -> Rule:
     """`if-happened YES NO`: which of two words, by whether a column has a time that is no sentinel."""
     yes, no = words
@@ -193,6 +215,13 @@ def _happened(words: Words, scope: Scope) -> Rule:
             return yes
 
     return rule
+
+
+def _ended(words: Words, scope: Scope) -> Rule:
+    """`if-ended YES NO` of start and end: NO where it has begun and not ended."""
+    yes, no = words
+    happened = _happened(("yes", ""), scope)
+    return lambda start="", end="": no if happened(start) and not happened(end) else yes
 
 
 def _text_or(words: Words, scope: Scope) -> Rule:
@@ -231,6 +260,12 @@ def _period(words: Words, scope: Scope) -> Rule:
         return {"start": start} | ({"end": end} if end else {})
 
     return rule
+
+
+def _period_first(words: Words, scope: Scope) -> Rule:
+    """`period-first` of some starts and an end: `period` of the first start that says something."""
+    of = _period((), scope)
+    return lambda *parts: of(next((start for start in parts[:-1] if cells.said(start)), ""), parts[-1])
 
 
 def _signed(words: Words, scope: Scope) -> Rule:
@@ -295,16 +330,19 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "instant": _plain(moments.instant),
     "hour": _plain(moments.at_hour),
     "period": _period,
+    "period-first": _period_first,
     "narrative": _plain(_narrative),
     "number": _plain(figures.number),
     "signed": _signed,
     "positive": _plain(_positive),
     "if-happened": _happened,
+    "if-ended": _ended,
     "laboratory": _plain(_laboratory),
     "reference": _reference,
+    "reference-first": _reference_first,
     "institution": lambda words, scope: lambda: scope.feed.institution,
 }
-ALWAYS = frozenset(("if-happened", "institution", "table", "text-or"))
+ALWAYS = frozenset(("if-ended", "if-happened", "institution", "table", "text-or"))
 """Rules that say something where none of their columns is in the table."""
 OPEN = frozenset(
     (
@@ -316,6 +354,7 @@ OPEN = frozenset(
         "instant",
         "hour",
         "period",
+        "period-first",
         "number",
         "signed",
         "positive",
