@@ -42,7 +42,8 @@ def recognise(header: Sequence[str], name: str = "") -> tuple[Recognised, ...]:
 
     header: names in capitals, as `reading` gives them. name: of the file or sheet: a table's name in it counts first.
     """
-    columns = {column for column in header if column}
+    # A point is in the columns of lists (DISEINFO.1.DIAG_CODE), which say nothing of which table they stand beside.
+    columns = {column for column in header if column and "." not in column}
     if len(columns) < _FEWEST:
         return ()
     elements = sum(1 for column in columns if is_of_element(column))

@@ -4,7 +4,7 @@ An object or a list of constants alone stays. One in which something is taken fr
 says something; what of it is constant comes with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kangyun.exchange.tables.mapping.model import Leaf, alternatives, read_leaf
@@ -13,6 +13,8 @@ from kangyun.exchange.tables.values import Unfit
 
 SPREAD = "*"
 """Name of an element whose value's elements are put beside it."""
+GROUP = "#"
+"""Name of the first and last number that `{n}` stands for in an object of a list; it is no element."""
 ONLY_IF = "?"
 """Name of what must say something for its object to be there; it is no element."""
 
@@ -45,6 +47,7 @@ class Compiler:
     """Makes functions for one header. number: of a repeated group, put for `{n}`."""
 
     def __init__(self, header: Sequence[str], scope: Scope, number: int = 0) -> None:
+        self._header = header
         self._places = {name: place for place, name in enumerate(header) if name}
         self._scope = scope
         self._fills = {"n": str(number), "N": str(number), "code": scope.feed.code}
@@ -139,7 +142,7 @@ class Compiler:
         return value
 
     def _list(self, values: Sequence[Any]) -> Any:
-        parts = [part for part in map(self._part, values) if part is not None]
+        parts = [part for value in values for part in self._group(value) if part is not None]
         if not any(map(callable, parts)):
             return parts or None
 
@@ -158,6 +161,18 @@ class Compiler:
             return found if something else None
 
         return make_list
+
+    def _group(self, value: Any) -> Iterator[Any]:
+        """Yields what a value of a list is, or one for each number of a group whose column the header has."""
+        if not (isinstance(value, dict) and GROUP in value):
+            yield self._part(value)
+            return
+        body = {name: part for name, part in value.items() if name != GROUP}
+        first, last = value[GROUP]
+        for number in range(first, last + 1):
+            compiler = Compiler(self._header, self._scope, number)
+            if any(compiler.place(names) >= 0 for names in read_leaf(body[ONLY_IF]).columns):
+                yield compiler.object(body)
 
     def _filled(self, text: str) -> str:
         return text.format_map(self._fills) if "{" in text else text

@@ -27,13 +27,14 @@ _VERIFICATION = {
 
 
 class _Plan(NamedTuple):
-    """A template for one header."""
+    """A template for one header. at: the place of the first column that says whether there is one."""
 
     template: Template
     key: Callable[[Cells, Notes], tuple[str, ...] | None]
     kind: str
     when: tuple[int, ...] | None
     make: Make
+    at: int
 
 
 def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refusal]:
@@ -133,7 +134,8 @@ class _Conversion:
         return acts or "store"
 
     def _made(self, read: Cells, notes: Notes) -> list[tuple[str, dict[str, Any]]]:
-        made = []
+        made: list[tuple[str, dict[str, Any]]] = []
+        seen = set()
         for plan in self._plans:
             if plan.when is not None and not any(cells.said(read[place]) for place in plan.when):
                 continue
@@ -141,6 +143,10 @@ class _Conversion:
             body = plan.make(read, notes)
             if key is not None and body is not None:
                 id_ = entry_id(self._feed.prefix, plan.kind, key)
+                if id_ in seen:
+                    notes.append(Note("said-twice", plan.at, {}, False, True))
+                    continue
+                seen.add(id_)
                 made.append((id_, {"resourceType": plan.template.type, "id": id_} | body))
         return made
 
@@ -183,8 +189,12 @@ def _plans(template: Template, header: Sequence[str], scope: Scope, mapping: Map
             if not when:
                 continue
         key = compiler.key(template.key or mapping.key, figures.key)
-        kind = f"{template.kind}-{number}" if last else template.kind
-        yield _Plan(template, key, kind, when, compiler.object(template.body))
+        # A key that has the number of its group tells them apart by itself, wherever in the list each one stands.
+        kind = (
+            f"{template.kind}-{number}" if last and not any("{n}" in part for part in template.key) else template.kind
+        )
+        at = when[0] if when else -1
+        yield _Plan(template, key, kind, when, compiler.object(template.body), at)
 
 
 def _revoked(resource: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 
 from kangyun.exchange.tables.mapping.rules import RULES
 
+_GROUP, _ONLY_IF = "#", "?"
 _LEAF = re.compile(r"@(?P<must>(?:!\??)?)(?P<columns>[^\s@!]*)(?: (?P<rule>[a-z-]+)(?P<args>(?: \S+)*))?")
 
 
@@ -107,6 +108,8 @@ def alternatives(written: str) -> tuple[str, ...]:
 
 def _leaves(value: Any, at: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
+        if _GROUP in value and not isinstance(value.get(_ONLY_IF), str):
+            raise BadMapping("mapping-group", at)
         for name, part in value.items():
             yield from _leaves(part, f"{at}.{name}")
     elif isinstance(value, list):

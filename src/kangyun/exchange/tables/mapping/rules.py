@@ -340,9 +340,10 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "laboratory": _plain(_laboratory),
     "reference": _reference,
     "reference-first": _reference_first,
+    "count": lambda words, scope: lambda: int(words[0]),
     "institution": lambda words, scope: lambda: scope.feed.institution,
 }
-ALWAYS = frozenset(("if-ended", "if-happened", "institution", "table", "text-or"))
+ALWAYS = frozenset(("count", "if-ended", "if-happened", "institution", "table", "text-or"))
 """Rules that say something where none of their columns is in the table."""
 OPEN = frozenset(
     (

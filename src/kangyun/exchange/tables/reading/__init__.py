@@ -6,7 +6,7 @@ Nothing here raises for what a file holds, and no row is dropped in silence.
 
 from typing import BinaryIO
 
-from kangyun.exchange.tables.reading import dbf, separated, workbook
+from kangyun.exchange.tables.reading import dbf, separated, settlement, workbook
 from kangyun.exchange.tables.reading.model import Row, Table, unreadable
 
 __all__ = ["Row", "Table", "read"]
@@ -39,6 +39,8 @@ def read(
         return unreadable(source, "old-excel")
     if head.lstrip().startswith(_MARKUP):
         return unreadable(source, "markup")
+    if settlement.is_json(head):
+        return settlement.read(stream, source)
     if dbf.is_dbf(head):
         return dbf.read(stream, source, encoding)
     return separated.read(stream, source, encoding, delimiter)

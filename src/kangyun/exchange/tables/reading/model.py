@@ -32,7 +32,7 @@ class Table:
     """
 
     source: str
-    form: Literal["csv", "dbf", "xlsx", ""]
+    form: Literal["csv", "dbf", "xlsx", "json", ""]
     encoding: str
     header: tuple[str, ...]
     rows: Rows
