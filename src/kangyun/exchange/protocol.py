@@ -91,7 +91,10 @@ class Refused(Message, frozen=True):
 
 
 class Answered(Message, frozen=True):
-    """What became of a delivery. The rows that no `refused` names as a whole were stored."""
+    """What became of a delivery. The rows that no `refused` names as a whole were stored.
+
+    rows: that came. stored: that are in the record now; unchanged: those of them that were there as they are.
+    """
 
     number: int
     fate: Fate
@@ -124,7 +127,8 @@ class Declared(Message, frozen=True):
 class Asked(Message, frozen=True):
     """What the centre asks of the hospital: to send the rows of a day again, or to say which it has.
 
-    keys: only these business keys; empty for all of the day.
+    keys: only these business keys; empty for all of the day. columns: those of the key, in its order, and `by` that of
+    the business time, as the source's rows were last delivered; empty where no row of the table has come yet.
     """
 
     id: int
@@ -132,10 +136,12 @@ class Asked(Message, frozen=True):
     table: str
     day: date
     keys: Sequence[Sequence[str]] = ()
+    columns: Sequence[str] = ()
+    by: str = ""
 
 
 class Serials(Message, frozen=True):
-    """The business keys that the hospital has of a table and a day, in answer to an `Asked`."""
+    """The business keys that the hospital has of a table and a day, in answer to an `Asked`: as in its `columns`."""
 
     id: int
     keys: Sequence[Sequence[str]]

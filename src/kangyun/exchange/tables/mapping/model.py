@@ -50,6 +50,8 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A mapping file. tables: those that it is for. generated: the column of when the sender made the row.
 
     partial: whether a row says only some of what stands of its resources.
+    day:     the column of the business time, by whose Beijing day rows are counted on both sides (对账).
+    amounts: the columns that are added up there, as they stand.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key: list[str]
     resources: list[Template]
     edition: str
+    day: str = ""
+    amounts: list[str] = []
     generated: str = ""
     flag: Flag | None = None
     same: str = ""
