@@ -6,6 +6,6 @@ each of them is admitted by hand.
 """
 
 from kangyun.access.staff.importing import Importer, Outcome
-from kangyun.access.staff.sheets import Sheet, read_sheet, report, template, workbook
+from kangyun.access.staff.sheets import Sheet, read_sheet, report, template, workbook, workbook_of
 
-__all__ = ["Importer", "Outcome", "Sheet", "read_sheet", "report", "template", "workbook"]
+__all__ = ["Importer", "Outcome", "Sheet", "read_sheet", "report", "template", "workbook", "workbook_of"]

@@ -187,8 +187,14 @@ def template(
 
 def workbook(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     """Returns a workbook of one sheet, all of it text."""
+    return workbook_of([(title, header, rows)])
+
+
+def workbook_of(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> bytes:
+    """Returns a workbook of sheets (title, header, rows), all of it text."""
     book = _book()
-    _fill(book, title, header, rows)
+    for title, header, rows in sheets:
+        _fill(book, title, header, rows)
     return _saved(book)
 
 

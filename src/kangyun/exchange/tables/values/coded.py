@@ -43,6 +43,11 @@ def list_of(id_: str) -> List:
     return List(system.name, system.content == "complete", names)
 
 
+def is_list(id_: str) -> bool:
+    """Whether there is a list of this id."""
+    return any(one.list == id_ and codes.code_system(one.name) for one in systems().values())
+
+
 @lru_cache(8192)
 def coded(id_: str, cell: str, name_cell: str = "") -> Coded:
     """Returns what a column of codes, and of names beside it, say by a list. Raises Unfit for what is not of it."""
@@ -54,21 +59,22 @@ def coded(id_: str, cell: str, name_cell: str = "") -> Coded:
     said_name, swapped = _named(id_, said(name_cell)), _code(list_, said(name_cell))
     if by_code:
         if (said_name or swapped or by_code) != by_code:
-            raise Unfit("code-contradicts-name", list=_title(id_))
+            raise Unfit("code-contradicts-name", list=title(id_))
         found = "code-mended" if by_code != code else "code-for-name" if swapped else ""
         return Coded(by_code, list_.names[by_code], found)
     if by_name:
         if swapped and swapped != by_name:
-            raise Unfit("code-contradicts-name", list=_title(id_))
+            raise Unfit("code-contradicts-name", list=title(id_))
         return Coded(by_name, list_.names[by_name], "code-and-name-swapped" if swapped else "name-for-code")
     if not code and said_name:
         return Coded(said_name, list_.names[said_name], "name-for-code")
     if list_.complete or not code:
-        raise Unfit("code-unknown", list=_title(id_))
+        raise Unfit("code-unknown", list=title(id_))
     return Coded(code, written)
 
 
-def _title(id_: str) -> str:
+def title(id_: str) -> str:
+    """Returns how a list is called, with its standard."""
     system = systems()[list_of(id_).system]
     return f"{system.zh} {system.standard}".strip()
 

@@ -1,0 +1,84 @@
+"""The package as one .zip: specification, data sets, scripts, samples, test cases, acceptance record.
+
+The same wish gives the same files but for the dates that the formats put into them.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from kangyun.access.staff import workbook
+from kangyun.base.texts import Language, say
+from kangyun.exchange.joining.describing import DataSet
+from kangyun.exchange.joining.documents import acceptance, specification
+from kangyun.exchange.joining.sampling import broken, sample
+from kangyun.exchange.joining.sheets import cases, data_sets_book
+from kangyun.exchange.joining.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What came of one table during the trial."""
+
+    table: str
+    received: int
+    stored: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """For whom a package is.
+
+    institution: the reference to its Organization. address: of the platform. client: the application that delivers.
+    scripts: middle tables, by the name of the file. counted: of the trial, for the acceptance record.
+    """
+
+    institution: str
+    name: str
+    feed: str
+    dialect: str
+    day: date
+    address: str = ""
+    client: str = ""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    counted: Sequence[Counted] = ()
+
+
+def package(joining: Joining, sets: Sequence[DataSet], language: Language = "zh") -> bytes:
+    """Returns the .zip."""
+    words = Words(language)
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _files(joining, sets, words, language):
+            archive.writestr(name, content)
+    return sink.getvalue()
+
+
+def _files(joining: Joining, sets: Sequence[DataSet], words: Words, language: Language) -> Iterable[tuple[str, bytes]]:
+    names = {one: words(f"{one}-file") for one in ("specification", "sets", "cases", "acceptance")}
+    told = {"name": joining.name, "institution": joining.institution, "day": joining.day.isoformat()}
+    readme = say("exchange.joining.readme", language, told | names)
+    yield words("readme-file"), ("\ufeff" + readme.replace("\n", "\r\n")).encode()
+    yield names["specification"], specification(joining, sets, words)
+    yield names["sets"], data_sets_book(sets, words)
+    yield names["cases"], workbook(words("cases"), *cases(words))
+    yield names["acceptance"], acceptance(joining, sets, words)
+    for name, script in joining.scripts.items():
+        yield f"scripts/{name}", script.encode()
+    for set_ in sets:
+        good = sample(set_)
+        yield f"samples/{words('sample-file', table=set_.table)}.csv", _csv([*good], [good])
+        wrong = [row | {words("expected"): column} for column, row in broken(set_)]
+        yield f"samples/{words('broken-file', table=set_.table)}.csv", _csv([*good, words("expected")], wrong)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8-sig")
