@@ -97,6 +97,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     bulk_workers: Annotated[int, "批量导入的进程数，0 为每核一个 | Processes of an import; 0: one a core"] = 0
     bulk_hours: Annotated[int, "导出文件与导入报告的保留小时数 | Hours that bulk files are kept"] = 24
+    feed_days: Annotated[
+        int, "机构交来的原始数据的保留天数 | Days that what institutions delivered is kept as it came"
+    ] = 90
     subscription_hosts: Annotated[
         str, "订阅可通知的内网地址，逗号分隔 | Inner hosts that subscriptions may call, separated by commas"
     ] = ""

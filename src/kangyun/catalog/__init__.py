@@ -14,6 +14,7 @@ from kangyun.access.work import Beside
 from kangyun.catalog.finding import found
 from kangyun.catalog.model import Catalog, catalog_of
 from kangyun.catalog.publishing import keep_published
+from kangyun.exchange.feeds.worker import keep_forgetting, keep_taking
 
 __all__ = ["Catalog", "background", "catalog", "catalog_of"]
 
@@ -25,7 +26,7 @@ def catalog() -> Catalog:
 
 
 def background() -> tuple[Beside, ...]:
-    """Returns what the apps need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
+    """Returns what feeds and apps need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
     known = catalog()
 
     async def publishing(platform: Platform, stop: asyncio.Event) -> None:
@@ -37,4 +38,4 @@ def background() -> tuple[Beside, ...]:
     async def by_the_clock(platform: Platform, stop: asyncio.Event) -> None:
         await keep_schedules(platform, known.apps, stop)
 
-    return (publishing, reacting, by_the_clock)
+    return (publishing, reacting, by_the_clock, keep_taking, keep_forgetting)

@@ -38,6 +38,9 @@ from kangyun.web.bundles import Bundles
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.factors import FactorDesk
+from kangyun.web.feeds import NAME as FEEDS
+from kangyun.web.feeds import PATH as FEEDS_PATH
+from kangyun.web.feeds import Feeds
 from kangyun.web.headers import guarded
 from kangyun.web.health import figures, is_watch, live, ready
 from kangyun.web.limits import LONGEST, Kind, Limits, in_time
@@ -99,6 +102,7 @@ class FhirEndpoint:
         self._residents = ResidentDesk(platform)
         self._staff = StaffDesk(platform)
         self._factors = FactorDesk(platform)
+        self._feeds = Feeds(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -188,6 +192,8 @@ class FhirEndpoint:
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         if apps.takes(request):
             return apps.answer(request)
+        if self._feeds.takes(request):
+            return await self._feeds.answer(request, record)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.
             request.format  # noqa: B018 - an unknown format is refused before anything is done
         if not request.segments and request.method == "POST":
@@ -249,7 +255,7 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
 
 
 def _kind(request: HttpRequest) -> Kind:
-    if (not request.segments and request.method == "POST") or StaffDesk.takes(request):
+    if (not request.segments and request.method == "POST") or StaffDesk.takes(request) or Feeds.delivers(request):
         return "feed"
     return "bulk" if request.segments and request.segments[-1] in ("$export", "$import") else "interactive"
 
@@ -299,6 +305,9 @@ class Application:
         if scope["type"] == "http" and scope["path"] in ("/openapi.json", "/apps"):  # The same as below the FHIR base.
             path = f"{BASE_PATH}{scope['path']}"
             scope = {**scope, "path": path, "raw_path": path.encode()}
+        elif scope["type"] == "http" and f"{scope['path']}/".startswith(f"{FEEDS_PATH}/"):
+            below = path_of(scope).removeprefix(FEEDS_PATH).rstrip("/")
+            scope = {**scope, "path": f"{BASE_PATH}/{FEEDS}", "raw_path": f"{BASE_PATH}/{FEEDS}{below}".encode()}
         if scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
             try:
                 await (self._fhir or _not_open)(scope, receive, send)

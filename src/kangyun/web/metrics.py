@@ -32,7 +32,7 @@ LOCK = ".lock"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATUSES = (
     "200", "201", "202", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "410", "412", "413",
-    "415", "422", "429", "500", "503", "504", "other",
+    "415", "422", "423", "429", "500", "503", "504", "other",
 )  # fmt: skip
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # Of a family with so few series each is shown before it is counted: else its first rise is not seen as one.

@@ -22,7 +22,12 @@ Interaction = Literal[
     "other",
 ]  # fmt: skip
 MOST_SEGMENTS, MOST_NAMES = 6, 32
-_PATH_WORDS = frozenset({"_history", "_search", "metadata", "apps"})
+_PATH_WORDS = frozenset(
+    {
+        *("_history", "_search", "metadata", "apps"),
+        *("deliveries", "answers", "declared", "asked", "move", "history", "counts", "returned", "months", "mappings"),
+    }
+)
 # Names and modifiers that no resource type defines; each is the specification's, or ours (_cursor).
 _WORDS = frozenset(
     {
@@ -31,7 +36,7 @@ _WORDS = frozenset(
         *("_content", "_type", "_query", "_id", "_lastUpdated", "_typeFilter", "_outputFormat", "missing", "iterate"),
         *("type", "url", "code", "system", "version", "filter", "offset", "count", "codeA", "codeB", "profile", "mode"),
         *("start", "end", "patient", "display", "source", "target", "property", "hard", "state"),
-        *("_approval", "_reason", "dryRun"),
+        *("_approval", "_reason", "dryRun", "after", "month", "table", "day"),
     }
 )
 

@@ -40,7 +40,7 @@ CAPABILITIES = (
 )  # fmt: skip
 SUPPORTED_SCOPES = (
     *("openid", "profile", "fhirUser", "launch", "launch/patient", "launch/encounter"),
-    *("offline_access", "online_access", "patient/*.cruds", "user/*.cruds", "system/*.cruds"),
+    *("offline_access", "online_access", "patient/*.cruds", "user/*.cruds", "system/*.cruds", "system/feeds"),
 )
 
 

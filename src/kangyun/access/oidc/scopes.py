@@ -19,7 +19,9 @@ LEVELS = ("patient", "user", "system")
 ALL = "cruds"
 OPENID, FHIR_USER, OFFLINE, ONLINE = "openid", "fhirUser", "offline_access", "online_access"
 LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER = "launch", "launch/patient", "launch/encounter"
-WORDS = frozenset({OPENID, FHIR_USER, "profile", OFFLINE, ONLINE, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER})
+FEEDS = "system/feeds"
+"""What a hospital's gateway is given: it delivers for the feeds that name it, and opens nothing of the record."""
+WORDS = frozenset({OPENID, FHIR_USER, "profile", OFFLINE, ONLINE, LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, FEEDS})
 """Scopes that are no access to data."""
 _FIRST_VERSION = {"read": "rs", "write": "cud", "*": ALL}
 _FORM = re.compile(r"(patient|user|system)/(\*|[A-Za-z]+)\.(\*|read|write|c?r?u?d?s?)(?:\?([^\s?#]+))?", re.ASCII)

@@ -237,7 +237,7 @@ ELSEWHERE = frozenset(
         "export", "import", "bulk-status", "bulk-file", "approvals", "confirm", "refuse", "resident-desk",
         "resident-unbind", "staff-import", "staff-template", "factors", "enrol", "permit", "remove", "closure", "match",
         "lastn", "stats", "graphql", "document", "process-message", "versions", "reindex", "diff", "convert", "status",
-        "find", "find-matches",
+        "find", "find-matches", "feeds",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""

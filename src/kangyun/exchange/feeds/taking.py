@@ -21,6 +21,7 @@ OF_NOBODY = frozenset(
     ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
 )
 WHOM = ("subject", "patient", "beneficiary", "participant")
+SAME = ("unchanged", "matched")
 ABOUT_NOBODY = "exchange.feeds.about-nobody"
 
 Rows: TypeAlias = list[list[Entry]]
@@ -44,10 +45,14 @@ class Taken:
 
 @dataclass(slots=True)
 class Taking:
-    """Takes one file. tell: is told each refusal, in the order of the rows as far as the formats give it."""
+    """Takes one file. tell: is told each refusal, in the order of the rows as far as the formats give it.
+
+    stored: is told of each row that is stored its first entry, and whether it made no version.
+    """
 
     record: Record
     tell: Callable[[Refusal], object]
+    stored: Callable[[Entry, bool], object] = lambda entry, same: None
     taken: Taken = field(default_factory=Taken)
 
     async def take(self, made: Iterable[Entry | Refusal]) -> Taken:
@@ -95,10 +100,11 @@ class Taking:
                 self.taken.aside += 1
                 self.tell(refused(row[0].origin, outcome))
                 continue
+            self.stored(row[0], all(done.status in SAME for done in outcome))
             for done in outcome:
                 self.taken.created += done.status == "created"
                 self.taken.updated += done.status == "updated"
-                self.taken.unchanged += done.status in ("unchanged", "matched")
+                self.taken.unchanged += done.status in SAME
 
     def _whole(self, row: Sequence[Entry]) -> list[Operation]:
         return [

@@ -14,3 +14,177 @@ ON CONFLICT (sender, control) DO UPDATE SET digest = excluded.digest, at = clock
 
 -- name: forget
 DELETE FROM feed_message WHERE at < clock_timestamp() - make_interval(days => $1::int4);
+
+-- The register.
+
+-- name: register
+INSERT INTO feed_source (name, institution, title, state) VALUES ($1, $2, $3, 'applied') RETURNING id;
+
+-- name: move
+UPDATE feed_source SET state = $2, since = clock_timestamp(), why = $3, waits = $4, waits_for = $5,
+    waits_since = CASE WHEN $4::text <> '' THEN clock_timestamp() END
+WHERE id = $1;
+
+-- name: wait
+UPDATE feed_source SET waits = $2, waits_for = $3, waits_since = CASE WHEN $2::text <> '' THEN clock_timestamp() END
+WHERE id = $1;
+
+-- name: note
+INSERT INTO feed_history (feed, act, state, by, why) VALUES ($1, $2, $3, $4, $5);
+
+-- name: history
+SELECT at, act, state, by, why FROM feed_history WHERE feed = $1 ORDER BY at;
+
+-- name: map
+INSERT INTO feed_mapping (feed, name, by, content) VALUES ($1, $2, $3, $4);
+
+-- name: mappings
+-- The newest of each name.
+SELECT DISTINCT ON (name) name, content FROM feed_mapping WHERE feed = $1 ORDER BY name, at DESC;
+
+-- Deliveries.
+
+-- name: standing
+SELECT digest FROM feed_delivery WHERE feed = $1 AND number = $2;
+
+-- name: keep
+WITH kept AS (
+    INSERT INTO feed_delivery (feed, number, digest, source, trial, size, key, content)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+)
+UPDATE feed_source SET next = $2 + 1 WHERE id = $1;
+
+-- name: answered
+-- In the order of their numbers, up to the first that has not had its turn.
+SELECT number, fate, rows, stored, unchanged, aside, reason, parameters FROM feed_delivery
+WHERE feed = $1 AND number > $2 AND number < coalesce(
+    (SELECT min(number) FROM feed_delivery WHERE feed = $1 AND number > $2 AND fate = 'kept'), 9223372036854775807)
+ORDER BY number LIMIT $3;
+
+-- name: refusals
+SELECT delivery, "row", part, text, parameters, shown, whole, answered FROM feed_refusal
+WHERE feed = $1 AND delivery = ANY ($2::int8[]) ORDER BY delivery, nth;
+
+-- Taking in.
+
+-- name: due
+-- Feeds that have something to take in. What was delivered is taken in whatever the feed's state is by then.
+SELECT DISTINCT s.name FROM feed_delivery AS d JOIN feed_source AS s ON s.id = d.feed WHERE d.fate = 'kept';
+
+-- name: begin
+-- The next delivery of a feed; that it was begun is noted, so that one that brings the worker down is parked some time.
+UPDATE feed_delivery SET attempts = attempts + 1
+WHERE feed = $1 AND number = (SELECT min(number) FROM feed_delivery WHERE feed = $1 AND fate = 'kept')
+RETURNING number, trial, key, content, attempts, source;
+
+-- name: sheet
+INSERT INTO feed_sheet (feed, name, title) VALUES ($1, $2, $3)
+ON CONFLICT (feed, name) DO UPDATE SET title = CASE WHEN excluded.title = '' THEN feed_sheet.title ELSE excluded.title END
+RETURNING id, columns, stopped IS NOT NULL AS stopped;
+
+-- name: describe
+-- What the mapping calls so, by the source's names.
+UPDATE feed_sheet SET columns = $2, keys = $3, day = $4, amounts = $5
+WHERE id = $1 AND (columns, keys, day, amounts) IS DISTINCT FROM ($2, $3, $4, $5);
+
+-- name: stop
+UPDATE feed_sheet SET stopped = clock_timestamp(), reason = $2, parameters = $3 WHERE id = $1 AND stopped IS NULL;
+
+-- name: known_rows
+-- What is known of rows by their keys.
+SELECT key, content, delivery, outcome FROM feed_row WHERE sheet = $1 AND key = ANY ($2::int8[]);
+
+-- name: still_kept
+SELECT fate = 'kept' FROM feed_delivery WHERE feed = $1 AND number = $2 FOR UPDATE;
+
+-- name: refuse
+INSERT INTO feed_refusal (feed, delivery, nth, "row", part, text, parameters, shown, whole, sheet, key)
+SELECT $1, $2, a.nth, a.line, a.part, a.text, a.parameters, a.shown, a.whole, $3, a.key
+FROM unnest($4::int4[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bool[], $10::int8[])
+    WITH ORDINALITY AS a(line, part, text, parameters, shown, whole, key, nth)
+ON CONFLICT (feed, delivery, nth) DO NOTHING;
+
+-- name: forget_refusals
+DELETE FROM feed_refusal WHERE feed = $1 AND delivery = $2;
+
+-- name: answer_by_key
+-- A row that was kept aside once and is stored now.
+UPDATE feed_refusal AS r SET answered = $2
+WHERE r.sheet = $1 AND r.key = ANY ($3::int8[]) AND r.whole AND r.answered IS NULL AND r.delivery < $2;
+
+-- name: answer_by_place
+-- A row that came back from a workbook says which one it was. Returns the keys under which those are counted.
+UPDATE feed_refusal AS r SET answered = $2
+FROM unnest($3::int8[], $4::int4[]) AS a(delivery, line)
+WHERE r.feed = $1 AND r.delivery = a.delivery AND r."row" = a.line AND r.whole AND r.answered IS NULL AND r.delivery < $2
+RETURNING r.sheet, r.key;
+
+-- name: uncount
+-- Rows that were kept aside under another key than they have now are no rows of their own any more.
+WITH gone AS (
+    DELETE FROM feed_row WHERE sheet = $1 AND key = ANY ($2::int8[]) AND outcome = 'r' RETURNING day, amounts
+), days AS (
+    UPDATE feed_day AS d SET refused = d.refused - g.n FROM (SELECT day, count(*) AS n FROM gone GROUP BY day) AS g
+    WHERE d.sheet = $1 AND d.day = g.day
+)
+UPDATE feed_sum AS s SET received = s.received - g.amount
+FROM (
+    SELECT g.day, f.field, sum(g.amounts[f.nth])::int8 AS amount
+    FROM gone AS g CROSS JOIN (SELECT * FROM unnest($3::text[]) WITH ORDINALITY AS a(field, nth)) AS f
+    GROUP BY g.day, f.field
+) AS g
+WHERE s.sheet = $1 AND s.day = g.day AND s.field = g.field;
+
+-- name: count
+-- $1 sheet, $2 delivery, $3 keys, $4 contents, $5 days, $6 outcomes, $7 amounts as texts, $8 the amounts' names.
+-- The last row of a key counts. What a later delivery has brought stays.
+WITH sent AS (
+    SELECT DISTINCT ON (a.key) a.key, a.content, a.day, a.outcome, a.amounts::int8[] AS amounts
+    FROM unnest($3::int8[], $4::int8[], $5::date[], $6::"char"[], $7::text[])
+        WITH ORDINALITY AS a(key, content, day, outcome, amounts, nth)
+    ORDER BY a.key, a.nth DESC
+), before AS (
+    SELECT r.day, r.outcome, r.amounts FROM feed_row AS r JOIN sent AS s ON s.key = r.key
+    WHERE r.sheet = $1 AND r.delivery <= $2
+), written AS (
+    INSERT INTO feed_row (key, content, sheet, delivery, day, outcome, amounts)
+    SELECT key, content, $1, $2, day, outcome, amounts FROM sent
+    ON CONFLICT (sheet, key) DO UPDATE SET content = excluded.content, delivery = excluded.delivery,
+        day = excluded.day, outcome = excluded.outcome, amounts = excluded.amounts
+    WHERE feed_row.delivery <= excluded.delivery
+    RETURNING feed_row.day, feed_row.outcome, feed_row.amounts
+), changes AS (
+    SELECT day, outcome, amounts, 1 AS sign FROM written UNION ALL SELECT day, outcome, amounts, -1 FROM before
+), days AS (
+    INSERT INTO feed_day (sheet, day, stored, revoked, refused)
+    SELECT $1, day, coalesce(sum(sign) FILTER (WHERE outcome = 's'), 0),
+        coalesce(sum(sign) FILTER (WHERE outcome = 'v'), 0), coalesce(sum(sign) FILTER (WHERE outcome = 'r'), 0)
+    FROM changes GROUP BY day
+    ON CONFLICT (sheet, day) DO UPDATE SET stored = feed_day.stored + excluded.stored,
+        revoked = feed_day.revoked + excluded.revoked, refused = feed_day.refused + excluded.refused
+)
+INSERT INTO feed_sum (sheet, day, field, received, stored)
+SELECT $1, c.day, f.field, sum(c.sign * c.amounts[f.nth])::int8,
+    coalesce(sum(c.sign * c.amounts[f.nth]) FILTER (WHERE c.outcome = 's'), 0)::int8
+FROM changes AS c CROSS JOIN (SELECT * FROM unnest($8::text[]) WITH ORDINALITY AS a(field, nth)) AS f
+WHERE c.amounts[f.nth] IS NOT NULL
+GROUP BY c.day, f.field
+ON CONFLICT (sheet, day, field) DO UPDATE SET received = feed_sum.received + excluded.received,
+    stored = feed_sum.stored + excluded.stored;
+
+-- name: fields
+INSERT INTO feed_field (sheet, month, field, rows, filled, valid, left_out, mended)
+SELECT $1, a.* FROM unnest($2::date[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[])
+    AS a(month, field, rows, filled, valid, left_out, mended)
+ON CONFLICT (sheet, month, field) DO UPDATE SET rows = feed_field.rows + excluded.rows, filled = feed_field.filled + excluded.filled,
+    valid = feed_field.valid + excluded.valid, left_out = feed_field.left_out + excluded.left_out, mended = feed_field.mended + excluded.mended;
+
+-- name: settle
+UPDATE feed_delivery SET fate = $3, settled = clock_timestamp(), sheet = $4, rows = $5, stored = $6, unchanged = $7,
+    aside = $8, left_out = $9, reason = $10, parameters = $11
+WHERE feed = $1 AND number = $2;
+
+-- name: forget_contents
+-- What waits for its turn, or was parked, stays.
+UPDATE feed_delivery SET content = NULL, key = NULL
+WHERE content IS NOT NULL AND fate IN ('taken', 'tried') AND received < clock_timestamp() - make_interval(days => $1::int4);

@@ -39,7 +39,7 @@ class _Plan(NamedTuple):
 
 def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refusal]:
     """Yields what the rows come to, in their order: each row one entry or more, or a refusal of the whole."""
-    header, unknown = _renamed(table.header, mapping)
+    header, unknown = renamed(table.header, mapping)
     if not header:
         yield from (row for row in table.rows if isinstance(row, Refusal))
         return
@@ -70,7 +70,7 @@ def _not_taken(table: Table, header: Sequence[str], mapping: Mapping, unknown: S
             yield Refusal(Place(table.source, 1, written), TEXTS + "element-not-taken", None, said, whole=False)
 
 
-def _renamed(header: Sequence[str], mapping: Mapping) -> tuple[tuple[str, ...], Sequence[str]]:
+def renamed(header: Sequence[str], mapping: Mapping) -> tuple[tuple[str, ...], Sequence[str]]:
     """Returns the header by the names of the mapping, and what of it is not understood.
 
     P-codes become the columns of N041 that say the same, columns of data elements their elements.

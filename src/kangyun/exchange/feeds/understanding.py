@@ -1,0 +1,116 @@
+"""A delivery understood: which table its rows are of and by which mapping they are read; or made entries by its kind.
+
+Pure. Rows and files of tables go by recognition and mapping, a feed's own mappings first. Other kinds of files (a
+document, a file of messages) are read by who knows them: each is one of `KINDS`.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.feeds.states import TEXTS
+from kangyun.exchange.protocol import Delivery, File, Rows
+from kangyun.exchange.tables.mapping import Feed, parse, shipped_for
+from kangyun.exchange.tables.mapping import Mapping as TableMapping
+from kangyun.exchange.tables.reading import Row, Table, read
+from kangyun.exchange.tables.reading.model import column_name, header_of
+from kangyun.exchange.tables.recognition import recognise
+
+Kind: TypeAlias = Callable[[File, Feed], Iterator[Entry | Refusal] | None]
+KINDS: list[Kind] = []
+"""Each makes entries of a file of its kind, and returns None for any other."""
+
+
+class NotUnderstood(Exception):
+    """A delivery that cannot be read as a whole. text: a text id; sheet: the table, where that is known."""
+
+    def __init__(self, text: str, sheet: str = "", **parameters: str | int) -> None:
+        super().__init__(text)
+        self.text, self.sheet, self.parameters = text, sheet, parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows of a table. name: of the table, as it is counted. edition: of all that its entries are made by."""
+
+    name: str
+    table: Table
+    mapping: TableMapping
+    feed: Feed
+    edition: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Entries of what is no table. name: what it counts as."""
+
+    name: str
+    made: Iterable[Entry | Refusal]
+
+
+def understood(delivery: Delivery, feed: Feed, own: Mapping[str, str]) -> Sheet | Made:
+    """Returns what a delivery is. own: the feed's own mappings, TOML by name. Raises NotUnderstood."""
+    if isinstance(delivery, File):
+        for kind in KINDS:
+            made = kind(delivery, feed)
+            if made is not None:
+                return Made(delivery.name, made)
+        table = read(io.BytesIO(delivery.content), delivery.name, encoding=delivery.encoding or None)
+        named = ""
+    else:
+        table, named = _table(delivery), column_name(delivery.table)
+    if not table.header:
+        fault = next(iter(table.rows), None)
+        if isinstance(fault, Refusal):
+            raise NotUnderstood(fault.text, named, **fault.parameters)
+        raise NotUnderstood(f"{TEXTS}no-columns", named)
+    known = list(dict.fromkeys(one.table for one in recognise(table.header, named or table.source)))
+    parsed = [parse(text, title) for title, text in own.items()]
+    mapping, name = _mapping(parsed, named, known)
+    if mapping is None:
+        likely = "、".join(known[:5]) or "-"
+        raise NotUnderstood(f"{TEXTS}unknown-table", named or table.source, tables=likely)
+    dialect = feed.dialect or delivery.dialect
+    if mapping.flag is not None and not dialect and mapping not in parsed:
+        # A flag that revokes in one region corrects in another, and the header does not tell which.
+        raise NotUnderstood(f"{TEXTS}no-dialect", named or name, column=mapping.flag.column)
+    feed = Feed(feed.prefix, feed.institution, feed.code, dialect, feed.widths)
+    return Sheet(named or name, table, mapping, feed, _edition(mapping, feed))
+
+
+def _mapping(own: Sequence[TableMapping], named: str, known: Sequence[str]) -> tuple[TableMapping | None, str]:
+    """Returns the mapping for a table and the table's name: an own one that names it, or the one that is shipped."""
+    for name in [bare(named), *known] if named else known:
+        mapping = next((one for one in own if name in map(column_name, one.tables)), None) or shipped_for(name)
+        if mapping is not None:
+            return mapping, name
+    only = [one for one in own if not one.tables]
+    return (only[0], only[0].name.upper()) if len(only) == 1 else (None, "")
+
+
+def bare(name: str) -> str:
+    """Returns a table's name without its owner: HIS.TB_X is TB_X."""
+    return name.rpartition(".")[2]
+
+
+def _table(rows: Rows) -> Table:
+    header, refusals = header_of(rows.table, rows.columns, 0)
+    width = len(header)
+
+    def cells() -> Iterator[Row | Refusal]:
+        yield from refusals
+        for number, row in enumerate(rows.rows, 1):
+            yield Row(number, ["" if cell is None else cell for cell in row[:width]])
+
+    return Table(rows.table, "csv", "", header, cells())
+
+
+def _edition(mapping: TableMapping, feed: Feed) -> bytes:
+    """Returns a digest of all that decides what a row becomes."""
+    told = msgspec.json.encode([mapping, feed.dialect, feed.code, dict(sorted(feed.widths.items()))], order="sorted")
+    return hashlib.blake2b(told, digest_size=8).digest()

@@ -1,0 +1,157 @@
+"""Feeds over HTTP, as a gateway and staff use them, down into the record."""
+
+import asyncio
+
+import pytest
+
+from kangyun.access.platform import open_platform
+from kangyun.exchange.feeds import worker
+
+
+@pytest.fixture
+async def worked(make_settings, fresh_database, gateway, monkeypatch):
+    """Waits until all that was delivered has been taken in, and returns the answers."""
+    monkeypatch.setattr(worker, "LOOK", 0.02)
+    stop, platform = asyncio.Event(), await open_platform(make_settings(demo=True, connections=8), fresh_database)
+    working = asyncio.ensure_future(worker.keep_taking(platform, stop))
+
+    async def until(number, after=0):
+        for _ in range(1500):
+            _, told = await gateway.get(f"/answers?after={after}")
+            if told["answers"] and told["answers"][-1]["number"] >= number:
+                return told["answers"]
+            await asyncio.sleep(0.02)
+        raise AssertionError("it was never taken in")
+
+    yield until
+    stop.set()
+    await working
+    await platform.close()
+
+
+async def count(region, path="Patient"):
+    return (await region.client.get(f"{path}?_summary=count")).json()["total"]
+
+
+async def test_what_was_delivered_is_kept_once_and_known_again(gateway, make_person):
+    status, told = await gateway.put(1, [make_person(1)])
+    assert (status, told["next"]) == (201, 2)
+    assert (await gateway.put(1, [make_person(1)]))[0] == 200
+    status, told = await gateway.put(1, [make_person(2)])
+    assert (status, told["next"], told["state"]) == (409, 2, "live")
+    assert (await gateway.put(3, [make_person(2)]))[0] == 409
+
+
+async def test_rows_are_stored_as_the_institution_s_and_answered(gateway, worked, region, make_person):
+    await gateway.put(1, [make_person(1), make_person(2, number="990000197001010000"), make_person(3)])
+    (answer,) = await worked(1)
+    assert {name: answer[name] for name in ("number", "fate", "rows", "stored", "aside")} == {
+        "number": 1, "fate": "taken", "rows": 3, "stored": 2, "aside": 1,
+    }  # fmt: skip
+    (refused,) = answer["refused"]
+    assert (refused["row"], refused["part"], refused["code"]) == (2, "ZJHM", "number-cut")
+    assert "990000197001010000" not in str(answer)
+    found = (await region.client.get("Patient")).json()["entry"]
+    assert len(found) == 2
+    assert all(one["resource"]["id"].startswith("house-1-") for one in found)
+
+
+async def test_what_is_sent_again_makes_no_version_and_the_later_wins(gateway, worked, region, make_person):
+    await gateway.put(1, [make_person(1)])
+    await gateway.put(2, [make_person(1)])
+    await gateway.put(3, [make_person(1, name="测试乙")])
+    first, second, third = await worked(3)
+    assert (first["stored"], second["stored"], second["unchanged"], third["stored"]) == (1, 1, 1, 1)
+    (one,) = (await region.client.get("Patient")).json()["entry"]
+    assert (one["resource"]["name"][0]["text"], one["resource"]["meta"]["versionId"]) == ("测试乙", "2")
+
+
+async def test_while_testing_all_is_judged_and_nothing_stored(gateway, staff, worked, region, make_person):
+    assert (await staff("POST", "/house-1-tables/move", {"to": "testing"}))[0] == 200
+    await gateway.put(1, [make_person(1), make_person(2, number="1")])
+    (answer,) = await worked(1)
+    assert (answer["fate"], answer["stored"], answer["aside"]) == ("tried", 1, 1)
+    assert await count(region) == 0
+
+
+async def test_paused_nothing_is_taken_and_why_is_told(gateway, staff, make_person):
+    await gateway.put(1, [make_person(1)])
+    assert (await staff("POST", "/house-1-tables/move", {"to": "paused", "why": "证书到期"}))[0] == 200
+    status, told = await gateway.put(2, [make_person(2)])
+    assert (status, told["state"], told["why"]) == (423, "paused", "证书到期")
+    assert (await gateway.put(1, [make_person(1)]))[0] == 200
+
+
+async def test_a_table_that_changed_is_stopped_and_no_other(gateway, worked, make_person):
+    await gateway.put(1, [make_person(1)])
+    columns = ["YLJGYQDM", "KH", "KLX", "ZJHM", "ZJLX", "XB", "XM", "CSRQ", "YWSCSJ", "XGBZ"]
+    short = ["D1", "2", "9", "990000197001010028", "01", "1", "测试甲", "19700101", "2025-12-01 08:00:00", "1"]
+    await gateway.put(2, [short], columns=columns)
+    await gateway.put(3, [["1", "2", "3", "4"]], table="V_UNKNOWN", columns=["A", "B", "C", "D"])
+    await gateway.put(4, [make_person(3)])
+    regs = ["YLJGYQDM", "GHBM", "KH", "KLX", "GTHSJ", "GHLB", "JZKSBM", "JZKSMC", "XGBZ", "MJ", "YWSCSJ"]
+    await gateway.put(5, [["D1", "G1", "1", "9", "2025-12-01 08:00:00", "1", "0300", "内科", "1", "-", "-"]],
+                      table="TB_HIS_MZ_REG", columns=regs)  # fmt: skip
+    answers = await worked(5)
+    assert [answer["fate"] for answer in answers] == ["taken", "failed", "failed", "failed", "taken"]
+    codes = [answer["refused"][0]["code"] for answer in answers[1:4]]
+    assert codes == ["columns-gone", "unknown-table", "table-stopped"]
+
+
+@pytest.mark.parametrize(
+    ("body", "digest", "status"),
+    [
+        pytest.param(b"{}", None, 400, id="no delivery"),
+        pytest.param(b"", None, 400, id="nothing"),
+    ],
+)
+async def test_what_is_no_delivery_is_refused(gateway, body, digest, status):
+    answer = await gateway.http.put("/feeds/house-1-tables/deliveries/1", content=body, headers=gateway.headers)
+    assert answer.status_code == status
+    assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+async def test_a_digest_of_something_else_is_refused(gateway, make_person):
+    assert (await gateway.put(1, [make_person(1)], digest="sha-256=:AAAA:"))[0] == 400
+
+
+async def test_nobody_else_delivers_for_a_feed_and_the_token_opens_nothing(gateway, region, make_person):
+    await region.register(
+        "gateway-2", keys="ES384", owner="Organization/house-2", purpose="HOPERAT", scopes=("system/feeds",),
+        redirect_uris=(),
+    )  # fmt: skip
+    token = (await region.for_itself("gateway-2", "system/feeds")).json()["access_token"]
+    own = gateway.headers
+    assert (await region.read(own["authorization"].split()[1])).status_code == 403
+    gateway.headers = own | {"authorization": f"Bearer {token}"}
+    assert (await gateway.put(1, [make_person(1)]))[0] == 403
+    assert (await gateway.get())[0] == 403
+    answer = await gateway.http.get("/feeds", headers=gateway.headers)
+    assert answer.json() == []
+    gateway.headers = {}
+    assert (await gateway.get())[0] == 401
+
+
+async def test_an_institution_s_own_people_see_their_own_only(gateway, region, staff):
+    await region.admit("wang", roles=("registrar",), institution="Organization/house-1")
+    await region.admit("zhao", roles=("registrar",), institution="Organization/house-2")
+    tokens = {name: await region.sign_in.sign_in(name, "Correct-horse-7") for name in ("wang", "zhao")}
+    headers = {name: {"authorization": f"Bearer {token}"} for name, token in tokens.items()}
+    assert [one["name"] for one in (await staff("GET", "", headers=headers["wang"]))[1]] == ["house-1-tables"]
+    assert (await staff("GET", "", headers=headers["zhao"]))[1] == []
+    assert (await staff("GET", "/house-1-tables", headers=headers["zhao"]))[0] == 404
+    paused = {"to": "paused", "why": "升级"}
+    assert (await staff("POST", "/house-1-tables/move", paused, headers=headers["wang"]))[0] == 200
+    assert (await staff("POST", "/house-1-tables/move", {"to": "live"}, headers=headers["wang"]))[0] == 403
+    acts = [(one["act"], one["state"]) for one in (await staff("GET", "/house-1-tables/history"))[1]]
+    assert acts[-1] == ("moved", "paused")
+    assert {row[:2] for row in await region.trail()} >= {("feed-move", 200), ("feed-register", 201)}
+
+
+async def test_what_must_be_agreed_before_is_named(gateway, staff):
+    new = {"name": "house-1-lab", "institution": "Organization/house-1", "title": "检验"}
+    assert (await staff("POST", "", new))[0] == 201
+    status, told = await staff("POST", "/house-1-lab/move", {"to": "testing"})
+    assert (status, "client" in told["issue"][0]["details"]["text"]) == (422, True)
+    assert (await staff("POST", "", new))[0] == 409
+    assert (await staff("PUT", "/house-1-lab", {"nonsense": 1}))[0] == 400
