@@ -4,6 +4,7 @@
 function returns None or an empty text for nothing, `Told` where it put something right, and raises `Unfit`.
 """
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -239,6 +240,16 @@ def _narrative(cell: str) -> dict[str, str] | None:
     return {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{lines}</div>'}
 
 
+def _content(cell: str) -> str:
+    """`content`: bytes in base64, as they were sent; its line breaks are left out."""
+    text = "".join(cell.split())
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Unfit("content-wrong") from None
+    return text
+
+
 def _period(words: Words, scope: Scope) -> Rule:
     """`period` of start and end, `period hours` of day and hour of both: a Period; there is none without a start."""
     ends = (2, 3) if words else (1,)
@@ -332,6 +343,7 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "period": _period,
     "period-first": _period_first,
     "narrative": _plain(_narrative),
+    "content": _plain(_content),
     "number": _plain(figures.number),
     "signed": _signed,
     "positive": _plain(_positive),
