@@ -30,7 +30,7 @@ from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
 from kangyun.fhir.json import encode
-from kangyun.web import apps
+from kangyun.web import apps, soap
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
@@ -81,7 +81,7 @@ LAST_WORDS = 5.0  # seconds that the audit row may take of a request that was en
 class FhirEndpoint:
     """Everything below the FHIR base."""
 
-    def __init__(self, platform: Platform, metrics: Metrics) -> None:
+    def __init__(self, platform: Platform, metrics: Metrics, offered: soap.Services) -> None:
         settings = platform.settings
         self._platform = platform
         self._metrics = metrics
@@ -97,6 +97,7 @@ class FhirEndpoint:
         self.metadata = Metadata(platform)
         self._rest = Rest(platform.base, platform.gate.store.zone, platform.gate.store.searcher.cursors, self.metadata)
         self._bundles = Bundles(self._rest, BASE_PATH)
+        self._soap = soap.Soap(offered, self._rest, self._bundles, BASE_PATH)
         self._bulk = Bulk(platform)
         self._approvals = ApprovalDesk(platform)
         self._residents = ResidentDesk(platform)
@@ -157,7 +158,10 @@ class FhirEndpoint:
             return refusal(_told_to_stop(), request, request_id)
         except Exception as error:
             self._metrics.add(UNEXPECTED)
-            return Answer(500, encode(outcome([unexpected(error)], request.language, request_id)))
+            issue = unexpected(error)
+            if soap.takes(request):
+                return soap.refusal(PlatformError(issues=(issue,)), request, request_id)
+            return Answer(500, encode(outcome([issue], request.language, request_id)))
 
     async def _answer(self, request: HttpRequest, kind: Kind, request_id: str) -> Answer:
         if request.segments == ["metadata"]:
@@ -165,6 +169,8 @@ class FhirEndpoint:
         if request.segments == [".well-known", "smart-configuration"] and request.method in ("GET", "HEAD"):
             told = encode(self._platform.sign_in.provider.smart_configuration())
             return Answer(200, told, resource=False, media_type="application/json")
+        if soap.takes(request) and (description := self._soap.describe(request)) is not None:
+            return description
         record = await self._record(request, request_id)
         try:
             try:
@@ -194,6 +200,8 @@ class FhirEndpoint:
             return apps.answer(request)
         if self._feeds.takes(request):
             return await self._feeds.answer(request, record)
+        if soap.takes(request):
+            return await self._soap.answer(request, record, request_id)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.
             request.format  # noqa: B018 - an unknown format is refused before anything is done
         if not request.segments and request.method == "POST":
@@ -243,6 +251,8 @@ def _told_to_stop() -> Unavailable:
 
 def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answer:
     """Returns the answer that says an error."""
+    if soap.takes(request):
+        return soap.refusal(error, request, request_id)
     status = status_of(error)
     headers = {}
     if isinstance(error, NotAllowed):
@@ -308,6 +318,9 @@ class Application:
         elif scope["type"] == "http" and f"{scope['path']}/".startswith(f"{FEEDS_PATH}/"):
             below = path_of(scope).removeprefix(FEEDS_PATH).rstrip("/")
             scope = {**scope, "path": f"{BASE_PATH}/{FEEDS}", "raw_path": f"{BASE_PATH}/{FEEDS}{below}".encode()}
+        if scope["type"] == "http" and scope["path"].startswith(soap.OUTSIDE):
+            path = f"{BASE_PATH}/{soap.NAME}/{path_of(scope).removeprefix(soap.OUTSIDE)}"
+            scope = {**scope, "path": path, "raw_path": path.encode("latin-1")}
         if scope["type"] == "http" and path_of(scope).startswith(f"{BASE_PATH}/"):
             try:
                 await (self._fhir or _not_open)(scope, receive, send)
@@ -328,11 +341,12 @@ class Application:
     async def open(self) -> None:
         """Opens the platform. Raises Unavailable when it cannot, Invalid where an app is not rightly declared."""
         catalog()
+        offered = soap.services(self._settings.data)
         if self._metrics is None:
             self._metrics = Metrics(self._settings.data)
         self._platform = await open_platform(self._settings, self._database)
         await ready_certificates(self._platform.gate.store, self._settings)
-        self._fhir = FhirEndpoint(self._platform, self._metrics)
+        self._fhir = FhirEndpoint(self._platform, self._metrics, offered)
         self._gauging = asyncio.ensure_future(_gauge(self._fhir))
         self._sockets = Sockets(self._platform)
 
