@@ -19,6 +19,7 @@ from kangyun.cli.commands.feed import feed
 from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.options import Data, Host, Port
 from kangyun.cli.commands.people import people, staff
+from kangyun.cli.commands.soap import soap
 from kangyun.cli.commands.trail import audit
 from kangyun.cli.policy import policy
 from kangyun.cli.residents import residents
@@ -271,6 +272,7 @@ app.add_typer(apps, name="apps")
 app.add_typer(people, name="people")
 app.add_typer(staff, name="staff")
 app.add_typer(feed, name="feed")
+app.add_typer(soap, name="soap")
 registering.add_to(app)
 
 
