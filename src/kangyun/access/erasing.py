@@ -110,6 +110,12 @@ class Erasing:
             number = await connection.fetchval(_ASK, officer, numbers, sealed)
         return await self.look(number)
 
+    async def asked(self, patient: int, officer: str) -> int | None:
+        """Returns the number of an open request that an officer has made about a patient."""
+        async with self._store.pool.connection() as connection:
+            number: int | None = await connection.fetchval(_ASKED, patient, officer, self._holds_for)
+        return number
+
     async def look(self, number: int) -> Request:
         """Returns a request with what it would take, and what would stay. Raises NotFound."""
         async with self._store.pool.connection() as connection:
@@ -218,6 +224,10 @@ SELECT EXISTS (
     SELECT FROM erasure_request
     WHERE state = 'asked' AND patients && $1::int8[] AND instant > clock_timestamp() - $2::interval
 )
+"""
+_ASKED = """
+SELECT id FROM erasure_request WHERE state = 'asked' AND patients = ARRAY[$1::int8] AND asked_by = $2
+AND instant > clock_timestamp() - $3::interval
 """
 _ASK = """
 INSERT INTO erasure_request (asked_by, patients, told, state) VALUES ($1, $2, $3, 'asked') RETURNING id

@@ -15,6 +15,8 @@ from kangyun.catalog.finding import found
 from kangyun.catalog.model import Catalog, catalog_of
 from kangyun.catalog.publishing import keep_published
 from kangyun.exchange.feeds.worker import keep_forgetting, keep_taking
+from kangyun.exchange.federation.forgetting import keep_forgetting
+from kangyun.exchange.federation.sending import keep_told
 
 __all__ = ["Catalog", "background", "catalog", "catalog_of"]
 
@@ -27,6 +29,7 @@ def catalog() -> Catalog:
 
 def background() -> tuple[Beside, ...]:
     """Returns what feeds and apps need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
+    """Returns what apps and nodes need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
     known = catalog()
 
     async def publishing(platform: Platform, stop: asyncio.Event) -> None:
@@ -39,3 +42,4 @@ def background() -> tuple[Beside, ...]:
         await keep_schedules(platform, known.apps, stop)
 
     return (publishing, reacting, by_the_clock, keep_taking, keep_forgetting)
+    return (publishing, reacting, by_the_clock, keep_told, keep_forgetting)

@@ -36,7 +36,7 @@ class Catalog:
     def schemas(self) -> tuple[str, ...]:
         """The packages whose schema is needed, from the lowest layer to the highest."""
         folders = (one.package for one in self.apps if _has_schema(one.package))
-        return (*PACKAGES, "exchange.feeds", *folders)
+        return (*PACKAGES, "exchange.feeds", "exchange.federation", *folders)
 
     def described(self) -> list[dict[str, Any]]:
         """Returns what the console is told of each app."""

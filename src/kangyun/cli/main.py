@@ -17,6 +17,7 @@ from kangyun.cli.commands import registering, safekeeping
 from kangyun.cli.commands.apps import apps
 from kangyun.cli.commands.feed import feed
 from kangyun.cli.commands.keys import crypto, keys
+from kangyun.cli.commands.node import node
 from kangyun.cli.commands.options import Data, Host, Port
 from kangyun.cli.commands.people import people, staff
 from kangyun.cli.commands.soap import soap
@@ -273,6 +274,7 @@ app.add_typer(people, name="people")
 app.add_typer(staff, name="staff")
 app.add_typer(feed, name="feed")
 app.add_typer(soap, name="soap")
+app.add_typer(node, name="node")
 registering.add_to(app)
 
 

@@ -35,6 +35,8 @@ KINDS = {
     "export": Kind("R", "operation"),
     "export-file": Kind("R", "operation"),
     "notify": Kind("R", "operation"),
+    "node-report": Kind("R", "operation"),
+    "node-look": Kind("R", "operation"),
     "create": Kind("C", "create"),
     "import": Kind("C", "operation"),
     "update": Kind("U", "update"),
