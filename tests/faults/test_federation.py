@@ -1,4 +1,4 @@
-"""Three nodes as real installations: the one in the middle away for a day, processes killed; nothing lost, nothing twice.
+"""Three nodes as real installations: the middle one away for a day, processes killed; nothing lost, nothing twice.
 
 What takes a day is what comes meanwhile, not the waiting: the county goes on registering while nobody answers it.
 """

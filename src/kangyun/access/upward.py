@@ -27,8 +27,8 @@ from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.visible import EVERYTHING, Sight, seen
 
 __all__ = [
-    "Event", "Known", "Place", "Reader", "changed", "known", "last_place", "opened_for", "place_of", "registrations",
-    "remember", "written",
+    "PURPOSE", "Asker", "Event", "Known", "Place", "Reader", "changed", "known", "last_place", "numbered",
+    "numbers_of", "of_same", "opened_for", "place_of", "registrations", "remember", "those_seen", "written",
 ]  # fmt: skip
 
 PURPOSE = "TREAT"
@@ -132,6 +132,37 @@ async def registrations(connection: asyncpg.Connection, after: int, most: int) -
     """Returns the next registrations by number, those that are deleted included."""
     rows = await connection.fetch(*seen(_NEXT, EVERYTHING, TYPE_NUMBERS["Patient"], after, most))
     return [row["res"] for row in rows]
+
+
+async def numbers_of(gate: Gate, institution: str) -> tuple[tuple[str, str], ...]:
+    """Returns the numbers of an institution, system and value, by its Organization."""
+    name = ("Organization", institution.rpartition("/")[2])
+    async with gate.store.pool.connection() as connection:
+        found = (await gate.store.reader.locate(connection, [name])).get(name)
+    resource = found.stored.resource if found is not None and found.stored is not None else {}
+    pairs = ((one.get("system"), one.get("value")) for one in resource.get("identifier", ()))
+    return tuple((system, value) for system, value in pairs if system and value)
+
+
+async def those_seen(record: Record, patients: Sequence[int]) -> list[int]:
+    """Returns the registrations among these that an actor sees."""
+    async with record.store.pool.connection() as connection:
+        rows = await connection.fetch(*seen(_SEEN, record.sight, list(patients)))
+    return [row["res"] for row in rows]
+
+
+async def numbered(record: Record, ids: Sequence[str]) -> list[int]:
+    """Returns the registrations of ids that an actor sees."""
+    async with record.store.pool.connection() as connection:
+        located = await record.store.reader.locate(connection, [("Patient", id_) for id_ in ids], record.sight)
+    return [one.res for one in located.values() if one.stored is not None and not one.stored.deleted]
+
+
+async def of_same(gate: Gate, patients: Sequence[int]) -> list[int]:
+    """Returns all registrations of the residents whose registrations these are."""
+    async with gate.store.pool.connection() as connection:
+        rows = await connection.fetch(_OF_SAME, list(patients))
+    return sorted({row["patient"] for row in rows} | set(patients))
 
 
 async def known(

@@ -15,6 +15,7 @@ from kangyun.catalog.finding import found
 from kangyun.catalog.model import Catalog, catalog_of
 from kangyun.catalog.publishing import keep_published
 from kangyun.exchange.feeds.worker import keep_forgetting, keep_taking
+from kangyun.exchange.federation.answering import keep_answering
 from kangyun.exchange.federation.forgetting import keep_forgetting
 from kangyun.exchange.federation.sending import keep_told
 
@@ -43,3 +44,4 @@ def background() -> tuple[Beside, ...]:
 
     return (publishing, reacting, by_the_clock, keep_taking, keep_forgetting)
     return (publishing, reacting, by_the_clock, keep_told, keep_forgetting)
+    return (publishing, reacting, by_the_clock, keep_told, keep_answering, keep_forgetting)

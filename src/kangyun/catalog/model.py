@@ -13,6 +13,7 @@ from kangyun.base.errors import Invalid
 from kangyun.base.texts import say
 from kangyun.catalog.checking import checked
 from kangyun.catalog.definitions import Definition, definitions_of
+from kangyun.exchange.federation.operations import NODE_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def catalog_of(apps: Iterable[Installed]) -> Catalog:
     found, faults = definitions_of(apps, called)
     if faults:
         raise Invalid(issues=tuple(faults))
-    operations = (*OPERATIONS, *(one.operation for one in called))
+    operations = (*OPERATIONS, *NODE_OPERATIONS, *(one.operation for one in called))
     by_name: dict[str, list[Operation]] = {}
     for operation in operations:
         by_name.setdefault(operation.name, []).append(operation)

@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey
 
 from kangyun.access.applications.register import LOOPBACK
 from kangyun.access.erasing import register as register_eraser
+from kangyun.access.gate import Gate
 from kangyun.access.identities.vault import Vault
 from kangyun.access.outbound import Guard
 from kangyun.base.errors import Conflict, Invalid, NotFound
@@ -151,11 +152,26 @@ class Nodes:
             opened = msgspec.json.decode(self.vault.open(row["sealed"], f"node-key/{row['kid']}"))
         return row["kid"], ECKey.import_key(opened)
 
+    async def public_of(self, name: str) -> str:
+        """Returns the keys by which a node below proves itself, as a JWKS; empty where it has none here."""
+        async with self.pool.connection() as connection:
+            return str(await connection.fetchval("SELECT jwks FROM application WHERE client = $1", name) or "")
+
     async def public(self) -> bytes:
         """Returns the public half of this node's key, as a JWKS."""
         kid, key = await self.key()
         own = {**key.as_dict(private=False), "kid": kid, "alg": ALGORITHM, "use": "sig"}
         return msgspec.json.format(msgspec.json.encode({"keys": [own]}))
+
+
+def vault_of(gate: Gate) -> Vault:
+    """Returns what seals for a process."""
+    return Vault(gate.store.keys.index_key, gate.store.keys.cipher)
+
+
+def nodes_of(gate: Gate) -> Nodes:
+    """Returns the register of a process."""
+    return Nodes(gate.store.pool, vault_of(gate))
 
 
 @dataclass(frozen=True, slots=True)
