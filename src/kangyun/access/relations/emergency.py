@@ -158,7 +158,7 @@ async def review(record: Record, number: int, *, justified: bool, remark: str) -
             raise Conflict("access.relations.reviewed-already", by=row["reviewed_by"])
         ends = await connection.fetchval(_REVIEW, number, record.actor.reference, justified, sealed)
         if not justified:
-            await rows.replace(connection, None, f"broken-glass/{number}", [])
+            await rows.replace(connection, {f"broken-glass/{number}": rows.Follows(None)})
             await connection.execute(_CLOSE, row["patient"], row["actor"], row["institution"], row["began"])
         await record.leave_row_within(connection, "review-break-glass", 200, [row["patient"]])
         if not justified:  # Also for a restore, as the last of the transaction that does it.
