@@ -71,9 +71,10 @@ async def _write(gate: Gate, connection: asyncpg.Connection, institution: str, r
     store = gate.store
     ids = {row["patient"]: linkage_id(store.keys, row["patient"]) for row in rows}
     standing = await store.reader.locate(connection, [("Linkage", id_) for id_ in ids.values()])
+    patients = await store.reader.versions(connection, [(row["patient"], row["version"]) for row in rows])
     writes: list[Operation] = []
     for row in rows:
-        patient = await store.reader.of_number(connection, row["patient"])
+        patient = patients.get((row["patient"], row["version"]))
         id_ = ids[row["patient"]]
         current = standing.get(("Linkage", id_))
         stored = current.stored if current is not None else None

@@ -22,7 +22,7 @@ from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base.errors import Conflict, PlatformError, Throttled, Unavailable
 from kangyun.fhir import Resource
 from kangyun.store.feed import Change, Event
-from kangyun.store.model import DELETED
+from kangyun.store.model import DELETED, Stored
 from kangyun.store.visible import visible
 
 logger = logging.getLogger(__name__)
@@ -40,17 +40,26 @@ class Replaced:
 
     async def handle(self, events: Sequence[Event]) -> None:
         """Deals with events, in order."""
-        for event in events:
-            for change in event.changes:
-                if change.type in TYPES and change.action != DELETED:
-                    await self._follow(change)
-
-    async def _follow(self, change: Change) -> None:
+        changes = {
+            (change.res, change.version): change
+            for event in events
+            for change in event.changes
+            if change.type in TYPES and change.action != DELETED
+        }
+        if not changes:
+            return
         store = self.gate.store
         async with store.pool.connection() as connection:
-            stored = await store.reader.version(connection, change.res, change.version)
-            if stored is None or not any(one.get("type") == "replaced-by" for one in stored.resource.get("link", ())):
-                return
+            written = await store.reader.versions(connection, changes)
+        for place, change in changes.items():
+            stored = written.get(place)
+            if stored is not None and b"replaced-by" in stored.rest:
+                await self._follow(change, stored)
+
+    async def _follow(self, change: Change, stored: Stored) -> None:
+        if not replacing(stored.resource):
+            return
+        async with self.gate.store.pool.connection() as connection:
             former = await self._before(connection, change)
             institution = await connection.fetchval(_INSTITUTION, change.res)
         if institution is None:

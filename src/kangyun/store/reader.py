@@ -174,6 +174,15 @@ class Reader:
         await self.bring_keys(connection, [row["key"]])
         return self.stored(row, res)
 
+    async def versions(
+        self, connection: asyncpg.Connection, wanted: Iterable[tuple[int, int]]
+    ) -> dict[tuple[int, int], Stored]:
+        """Returns versions of resources, by `res` and number, for the platform itself; those that are readable."""
+        columns = list(zip(*wanted, strict=True))
+        rows = await connection.fetch(statement("versions"), *columns) if columns else []
+        await self.bring_keys(connection, [row["key"] for row in rows])
+        return {(row["res"], row["version"]): self.stored(row, row["res"]) for row in rows if self.is_readable(row)}
+
     async def exists(self, connection: asyncpg.Connection, res: int) -> bool:
         """Returns whether anything was ever written under a number, whoever may see it."""
         return bool(await connection.fetchval(statement("exists"), res))

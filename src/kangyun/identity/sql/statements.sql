@@ -95,8 +95,8 @@ WITH noted AS (
 INSERT INTO resident_untold (decision, patient) SELECT id, patient FROM noted WHERE $11 AND kind <> 'new';
 
 -- name: untold
--- The oldest decisions that subscribers are not told of, with the institution of the registration.
-SELECT u.decision, u.patient, d.resident, d.former, d.kind, i.reference AS institution
+-- The oldest decisions that subscribers are not told of, with the registration's version and its institution.
+SELECT u.decision, u.patient, r.version, d.resident, d.former, d.kind, i.reference AS institution
 FROM resident_untold AS u JOIN resident_decision AS d ON d.id = u.decision
 LEFT JOIN resource AS r ON r.res = u.patient AND NOT r.deleted AND {visible:r} LEFT JOIN institution AS i ON i.id = r.institution
 ORDER BY u.decision LIMIT $1;

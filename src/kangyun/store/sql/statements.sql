@@ -42,6 +42,12 @@ WHERE {visible:r};
 SELECT v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
 FROM version AS v WHERE v.res = $1 ORDER BY v.version DESC LIMIT 1;
 
+-- name: versions
+-- Versions by res ($1) and number ($2), for the platform itself. OFFSET 0: each is looked up.
+SELECT v.res, v.instant, v.version, v.key, v.dictionary, v.action, v.type, v.body
+FROM unnest($1::int8[], $2::int4[]) AS a(res, version)
+CROSS JOIN LATERAL (SELECT * FROM version AS one WHERE one.res = a.res AND one.version = a.version OFFSET 0) AS v;
+
 -- name: exists
 -- Whether anything was ever written under a number, seen or not: for who would write there.
 SELECT EXISTS (SELECT FROM version AS v WHERE v.res = $1);
