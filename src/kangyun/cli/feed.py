@@ -4,7 +4,6 @@ Whoever may use this terminal has the root key and the database; who says to act
 what is written is the institution's own.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+import uvloop
+
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import open_platform
 from kangyun.access.signin import ADMINISTRATOR
+from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.errors import Conflict, Invalid, Issue
 from kangyun.base.settings import read_settings
 from kangyun.cli.reach import reached_database
@@ -89,13 +91,14 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             platform = await open_platform(read_settings(data=data, log_level="warning"), database)
             try:
                 actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=sent.institution)
+                leave_alone_what_is_loaded()
                 record = await platform.gate.open(actor, ABOUT)
                 return await Taking(record, tell).take(convert(returned.table, mapping, feed))
             finally:
                 await platform.close()
 
         with reached_database(read_settings(data=data)) as database:
-            taken = asyncio.run(on(database))
+            taken = uvloop.run(on(database))
     if count > MOST_TOLD:
         announce(speak("cli.audit-more", count=count - MOST_TOLD))
     figures = {

@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from ssl import SSLContext, SSLError
 
+import uvloop
+
 from kangyun.access.platform import open_platform
 from kangyun.access.signin import ADMINISTRATOR
+from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.errors import Invalid, Unavailable
 from kangyun.base.settings import read_settings
 from kangyun.cli.feed import house_of
@@ -54,7 +57,7 @@ def listen(line: Line, data: Path | None) -> None:
     processing = frozenset({"P", "", "T", "D"} if line.test else {"P", ""})
     feed = Feed(house, line.institution, said, processing)
     with reached_database(read_settings(data=data)) as database:
-        asyncio.run(_listen(line, feed, tls, data, database))
+        uvloop.run(_listen(line, feed, tls, data, database))
 
 
 async def _listen(line: Line, feed: Feed, tls: SSLContext | None, data: Path | None, database: str) -> None:
@@ -72,6 +75,7 @@ async def _listen(line: Line, feed: Feed, tls: SSLContext | None, data: Path | N
         except OSError as error:
             raise Unavailable("cli.feed-port", port=line.port, reason=type(error).__name__) from None
         announce(speak("cli.feed-listens", institution=line.institution, host=line.host, port=port))
+        leave_alone_what_is_loaded()
         forgetting = asyncio.create_task(_forget(messages.forget))
         try:
             await stop.wait()

@@ -1,7 +1,6 @@
 """`kangyun serve`, `work` and `migrate`: the parts as separate processes, on a database that is there."""
 
 import asyncio
-import gc
 import importlib
 import os
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import uvloop
 
+from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.errors import Unavailable
 from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
@@ -35,7 +35,6 @@ def serve(data: Path | None = None, port: int | None = None, host: str | None = 
     # Loaded once, before the fork: the workers start at once and share the memory.
     web = importlib.import_module(WEB)
     web.prepare()
-    gc.enable()
     wait_for_up()
     count = settings.workers or os.cpu_count() or 1
     # The processes of one that was killed let go of the port in their time; `up` has seen that it is nobody else's.
@@ -56,7 +55,7 @@ async def _work(settings: Settings) -> None:
     from kangyun.access.work import work as run
     from kangyun.catalog import background
 
-    gc.enable()
+    leave_alone_what_is_loaded()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

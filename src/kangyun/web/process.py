@@ -1,11 +1,11 @@
 """A process that serves HTTP: the application, from the environment's settings."""
 
-import gc
 import socket
 
 import uvloop
 
 from kangyun.access.intake import check
+from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.logging import configure
 from kangyun.base.settings import read_settings
 from kangyun.base.texts import load_all
@@ -23,10 +23,7 @@ def prepare() -> None:
     check({"resourceType": "Basic", "code": {"text": "-"}})  # Compiles the validator.
     pinyin("康")  # Loads the dictionaries.
     load_all()  # What is said when there are no files left to open.
-    # What is loaded now stays: the collector need not look at it again and again, and the workers share its memory.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    leave_alone_what_is_loaded()  # So the workers share its memory, too.
 
 
 def serve(listener: socket.socket) -> None:

@@ -32,6 +32,8 @@ from kangyun.exchange.hl7v2.splitting import Limits, Unreadable, head, split
 
 logger = logging.getLogger(__name__)
 _READ = 64 * 1024
+_COMPANY = 0.005
+"""Seconds that one waits for those who were answered with the one before: they send again at once."""
 _UNANSWERED = ("exchange.hl7v2.between-frames", "exchange.hl7v2.frame-cut")
 
 
@@ -199,12 +201,17 @@ class Listener:
 
     async def _store_groups(self) -> None:
         """Stores what waits, group by group."""
+        together = 1
         while True:
             group = [await self._waiting.get()]
+            if together > 1 + self._waiting.qsize():
+                # Else one goes alone, and all the others after it, by turns: a group costs hardly less for one.
+                await asyncio.sleep(_COMPANY)
             size = len(group[0][0].raw)
             while len(group) < self._bounds.group and size < self._bounds.group_bytes and not self._waiting.empty():
                 group.append(self._waiting.get_nowait())
                 size += len(group[-1][0].raw)
+            together = len(group)
             try:
                 answers: Sequence[Answer] = await self._store([received for received, _ in group])
             except Exception as error:
