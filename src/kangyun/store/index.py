@@ -17,7 +17,7 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import ABSENT, BEIJING
 from kangyun.fhir.search.extractor import Extractor, compile_extractor
 from kangyun.fhir.search.parameters import Known, Parameter, Parameters, parameters
-from kangyun.fhir.search.words import folded, grams, narrative_words, pinyin, words
+from kangyun.fhir.search.words import folded, narrative_words, searched, words
 from kangyun.store.bundles import entries_here, says_whom
 from kangyun.store.labelling import SEVERAL, Labelling, OneLabel, labels_of
 from kangyun.store.tokens import Bound, Hasher
@@ -245,11 +245,11 @@ class Indexer:
     def string(self, bound: Bound, values: Iterable[str]) -> None:
         for value in values:
             self._present |= bound.bit
-            text = folded(value)
+            text, parts, sounds = searched(value)
             self._tok.append(bound.hash(b"e", value))
-            self._tok += map(bound.gram, grams(text))
+            self._tok += map(bound.gram, parts)
             self._strings.append((bound.salt, text))
-            self._strings += [(bound.salt, sound) for sound in pinyin(text)]
+            self._strings += [(bound.salt, sound) for sound in sounds]
 
     def uri(self, bound: Bound, values: Iterable[str]) -> None:
         for value in values:

@@ -95,5 +95,6 @@ class Plan:
     done: Done | None = None
     change: Change | None = None
     matched: bool = False  # by its condition
+    text: bytes = b""  # of the resource as JSON, its references as they were sent
     twin: "Plan | None" = None  # an earlier conditional create that asks for the same
     contents: set[int] = field(default_factory=set)  # the Binaries that it names

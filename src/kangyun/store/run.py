@@ -26,7 +26,7 @@ from kangyun.base.errors import (
 )
 from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
-from kangyun.fhir.json import canonical
+from kangyun.fhir.json import canonical, encode
 from kangyun.fhir.references import references
 from kangyun.store.batch import SLICE, Batch, Change
 from kangyun.store.bundles import named_patients
@@ -329,21 +329,22 @@ class Run:
                 if plan.operation.may_patch is not None:
                     await plan.operation.may_patch(connection, stored)
                 plan.resource = self._patched(plan, plan.operation.patch, plan.old)
-                plan.links = references(plan.resource)
+                plan.text = encode(plan.resource)
             elif plan.operation.onto is not None:
                 assert plan.operation.resource is not None
                 plan.resource = plan.operation.onto(plan.old, plan.operation.resource)
                 self._parts.check(plan.resource)
-                plan.links = references(plan.resource)
+                plan.text = encode(plan.resource)
             else:
                 plan.resource = plan.operation.resource
                 assert plan.resource is not None
-                links = plan.operation.links
-                plan.links = references(plan.resource, plan.operation.text) if links is None else links
-            plan.links = plan.links + named_patients(plan.resource, self._parts.bases)
-            if self.envelope.is_migration and b"Binary" in (plan.operation.text or b"Binary"):
+                plan.text = plan.operation.text or encode(plan.resource)
+            links = plan.operation.links if plan.resource is plan.operation.resource else None
+            links = references(plan.resource, plan.text) if links is None else links
+            plan.links = links + named_patients(plan.resource, self._parts.bases)
+            if self.envelope.is_migration:
                 # Content that is still to come is given its number now.
-                named = named_contents(plan.resource, self._parts.bases)
+                named = named_contents(plan.resource, self._parts.bases, plan.text)
                 plan.links += [{"reference": "/".join(name)} for name in named]
 
     def _patched(self, plan: Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:

@@ -70,7 +70,7 @@ class Transactor:
     async def _once(self, operations: Sequence[Operation], envelope: Envelope, locks: list[int]) -> list[Done]:
         run = Run(self._parts, operations, envelope)
         try:
-            followed = any(one.wants(operation) for one in self.followers for operation in operations)
+            followed = any(one.wants(operation) for operation in operations for one in self.followers)
             if locks or followed or any(operation.condition is not None for operation in operations):
                 await self._under_locks(run, locks)
             else:

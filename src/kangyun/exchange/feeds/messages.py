@@ -105,7 +105,8 @@ def _introduced(standing: Resource | None, said: Resource) -> Resource:
 
 
 def _onto(deleted: frozenset[str], standing: Resource | None, said: Resource) -> Resource:
-    return updated(standing, said, deleted)
+    # As it was given: what read it before it came here need not read it again.
+    return said if standing is None else updated(standing, said, deleted)
 
 
 def _columns(group: Sequence[Received]) -> tuple[list[str], list[str], list[bytes]]:

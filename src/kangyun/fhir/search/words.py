@@ -10,6 +10,7 @@ from functools import lru_cache
 
 LONGEST = 600
 """Characters of a string value that are searched; a b-tree entry holds no more."""
+MOST_TEXTS = 4_096
 MOST_WORDS = 50_000
 """Words whose readings are kept at hand: characters, and phrases of addresses and names."""
 
@@ -65,6 +66,13 @@ def _mixed(text: str) -> Iterator[str]:
             yield text[i : i + 2]
         elif i + 2 < len(text) and not chinese[i + 2]:
             yield text[i : i + 3]
+
+
+@lru_cache(MOST_TEXTS)
+def searched(text: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Returns a text folded, its parts, and what people type for it: several parameters ask for one value."""
+    plain = folded(text)
+    return plain, tuple(grams(plain)), tuple(pinyin(plain))
 
 
 def pinyin(text: str) -> list[str]:
