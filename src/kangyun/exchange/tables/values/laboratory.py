@@ -159,11 +159,12 @@ def _without_flag(text: str) -> tuple[str, str]:
     A letter counts only beside a bare number: the L of mmol/L is none.
     """
     folded = text.casefold()
+    if len(folded) != len(text):
+        return text, ""
     for written, flag in _flags():
         size = len(written)
-        if len(folded) != len(text):
-            break
-        ends = (text[:-size] if folded.endswith(written) else "", text[size:] if folded.startswith(written) else "")
+        ends = [text[:-size]] if folded.endswith(written) else []
+        ends += [text[size:]] if folded.startswith(written) else []
         for bare in map(str.strip, ends):
             number = _LEADING.fullmatch(_compared(bare)[1])
             if number and (not number[2] or not written.isascii()):
