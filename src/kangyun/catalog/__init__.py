@@ -14,10 +14,11 @@ from kangyun.access.work import Beside
 from kangyun.catalog.finding import found
 from kangyun.catalog.model import Catalog, catalog_of
 from kangyun.catalog.publishing import keep_published
-from kangyun.exchange.feeds.worker import keep_forgetting, keep_taking
 from kangyun.exchange.federation.answering import keep_answering
-from kangyun.exchange.federation.forgetting import keep_forgetting
+from kangyun.exchange.federation.forgetting import keep_forgetting as keep_erased
 from kangyun.exchange.federation.sending import keep_told
+from kangyun.exchange.feeds.worker import keep_forgetting as forget_contents
+from kangyun.exchange.feeds.worker import keep_taking
 
 __all__ = ["Catalog", "background", "catalog", "catalog_of"]
 
@@ -29,8 +30,7 @@ def catalog() -> Catalog:
 
 
 def background() -> tuple[Beside, ...]:
-    """Returns what feeds and apps need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
-    """Returns what apps and nodes need done in the background, for `kangyun work`. Raises Invalid as `catalog`."""
+    """Returns what feeds, nodes and apps need done beside requests, by `kangyun work`. Raises Invalid as `catalog`."""
     known = catalog()
 
     async def publishing(platform: Platform, stop: asyncio.Event) -> None:
@@ -42,6 +42,7 @@ def background() -> tuple[Beside, ...]:
     async def by_the_clock(platform: Platform, stop: asyncio.Event) -> None:
         await keep_schedules(platform, known.apps, stop)
 
-    return (publishing, reacting, by_the_clock, keep_taking, keep_forgetting)
-    return (publishing, reacting, by_the_clock, keep_told, keep_forgetting)
-    return (publishing, reacting, by_the_clock, keep_told, keep_answering, keep_forgetting)
+    by_apps = (publishing, reacting, by_the_clock)
+    by_feeds = (keep_taking, forget_contents)
+    by_nodes = (keep_told, keep_answering, keep_erased)
+    return (*by_apps, *by_feeds, *by_nodes)
