@@ -86,3 +86,26 @@ def listen(
 
     line = listening.Line(institution, by, host, port, certificate, key, clients, mapping, test)
     listening.listen(line, data)
+
+
+@feed.command(
+    "package",
+    help="""生成对接包：接口说明、数据集、样例、联调用例和验收单 | Write a joining package for a hospital
+
+例 | Example: kangyun feed package 对接包.zip --institution Organization/hospital-1 --dialect shanghai-2024""",
+)
+def write_package(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="写到哪个 .zip | The .zip to write")],
+    institution: House,
+    dialect: Annotated[str, typer.Option("--dialect", help="哪个地区的列 | Whose columns")],
+    name: Annotated[str, typer.Option("--name", help="机构名称 | What it is called")] = "",
+    tables: Annotated[
+        list[str] | None, typer.Option("--table", help="只要这些表，可重复 | Only these tables, repeatable")
+    ] = None,
+    feed_name: Annotated[str, typer.Option("--feed", help="数据集名称 | Name of the feed")] = "",
+    client: Annotated[str, typer.Option("--client", help="登记的应用标识 | The registered client")] = "",
+) -> None:
+    """Writes what a hospital's engineer needs to join."""
+    from kangyun.cli import joining
+
+    sys.exit(joining.write(joining.Wish(file, institution, name, dialect, tuple(tables or ()), feed_name, client)))
