@@ -45,7 +45,9 @@ def read(stream: BinaryIO, source: str) -> Table:
     header = list(dict.fromkeys(name for row in rows if isinstance(row, tuple) for name in row[1]))
     if not header:
         first = next((row for row in rows if isinstance(row, Refusal)), None)
-        return unreadable(source, first.text.removeprefix(TEXTS) if first else "json-empty")
+        if first is None:
+            return unreadable(source, "json-empty")
+        return unreadable(source, first.text.removeprefix(TEXTS), **first.parameters)
     if len(header) > MOST_COLUMNS:
         return unreadable(source, "json-too-many-columns", most=MOST_COLUMNS)
     return Table(source, "json", "utf-8", tuple(header), _rows(rows, header))

@@ -1,0 +1,131 @@
+"""The figures of this month and the last, written into the record each day, as each institution's own.
+
+What has not changed makes no version.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import msgspec
+
+from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.platform import Platform
+from kangyun.access.record import Record
+from kangyun.base import clock
+from kangyun.base.errors import PlatformError
+from kangyun.database.leases import lease, pause
+from kangyun.database.pool import LOST
+from kangyun.database.statements import statements
+from kangyun.exchange.feeds.figures.report import Monthly, report_of
+
+logger = logging.getLogger(__name__)
+
+SQL = statements("exchange.feeds.figures")
+ACTOR = Actor("Device/feed-figures", "数据接入统计", "", "SYSADMIN", administrator=True)
+EVERY = 6 * 3600.0  # seconds
+BEGINNING = "ge1850-01-01"  # what a chain asks of a target that only has to be there
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a table has to lead to something that is there."""
+
+    table: Sequence[str]
+    what: str
+    type: str
+    date: str
+    leads: str
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`data/figures.toml`."""
+
+    edition: str
+    in_time_days: int
+    links: Sequence[Link]
+
+
+@cache
+def table() -> Table:
+    """Returns the table of the package."""
+    return msgspec.toml.decode(files(__package__).joinpath("data", "figures.toml").read_bytes(), type=Table)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Publishes figures. One for a process."""
+
+    platform: Platform
+
+    async def publish(self, month: date) -> int:
+        """Writes the reports of a month (its first day); returns how many there are. Raises Unavailable, Throttled."""
+        after = (month + timedelta(days=31)).replace(day=1)
+        async with self.platform.pool.connection() as connection:
+            sheets = await connection.fetch(SQL["sheets"], month, after)
+        for sheet in sheets:
+            actor = replace(ACTOR, institution=sheet["institution"])
+            record = await self.platform.gate.open(actor, Circumstances("feed-figures", "", uuid4().hex, historic=True))
+            report = report_of(await self._monthly(record, sheet, month, after))
+            operation = record.operation("update", "MeasureReport", id=report["id"], resource=report)
+            await record.commit([operation], "feed-figures")
+        return len(sheets)
+
+    async def _monthly(self, record: Record, sheet: asyncpg.Record, month: date, after: date) -> Monthly:
+        zone = self.platform.settings.time_zone
+        async with self.platform.pool.connection() as connection:
+            in_time = await connection.fetchval(SQL["in_time"], sheet["id"], month, after, table().in_time_days, zone)
+            fields = await connection.fetch(SQL["fields"], sheet["id"], month)
+        figures = {name: sheet[name] for name in ("stored", "revoked", "refused")} | {"in-time": in_time}
+        if sheet["declared"] is not None:
+            figures |= {"declared": sheet["declared"], "compared": sheet["compared"]}
+        for link in table().links:
+            if sheet["name"] in link.table:
+                figures |= await _linked(record, link, month, after)
+        return Monthly(
+            sheet["institution"].removeprefix("Organization/"), sheet["institution"], sheet["feed_name"],
+            sheet["name"], sheet["title"], month, figures, {row["field"]: _field(row) for row in fields},
+        )  # fmt: skip
+
+
+async def _linked(record: Record, link: Link, month: date, after: date) -> Mapping[str, int]:
+    """Returns how many resources of the month should lead somewhere, and how many do."""
+    # What begins in the month: a period may go on beyond it.
+    before = month - timedelta(days=1)
+    within = [(link.date, f"sa{before.isoformat()}"), (link.date, f"lt{after.isoformat()}")]
+    counts = []
+    for criteria in (within, [*within, (link.leads, BEGINNING)]):
+        pairs = [*criteria, ("_total", "accurate"), ("_summary", "count")]
+        page = await record.search(await record.read_query(link.type, pairs, strict=True))
+        counts.append(page.total or 0)
+    return {"looked-at": counts[0], "linked": counts[1]}
+
+
+def _field(row: asyncpg.Record) -> Mapping[str, int]:
+    names = {"rows": "rows", "filled": "filled", "valid": "valid", "left-out": "left_out", "put-right": "mended"}
+    return {figure: row[column] for figure, column in names.items()}
+
+
+async def keep_published(platform: Platform, stop: asyncio.Event) -> None:
+    """Publishes the figures of this month and the last, now and then until `stop`; one process does."""
+    while not stop.is_set():
+        try:
+            async with lease(platform.pool, "feed-figures") as held:
+                if held is not None:
+                    today = clock.now().astimezone(ZoneInfo(platform.settings.time_zone)).date()
+                    for month in _months(today):
+                        await Figures(platform).publish(month)
+        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            logger.warning("feed figures: %s", type(error).__name__)
+        await pause(stop, EVERY)
+
+
+def _months(today: date) -> tuple[date, date]:
+    this = today.replace(day=1)
+    return (this - timedelta(days=1)).replace(day=1), this

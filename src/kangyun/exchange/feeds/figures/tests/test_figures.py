@@ -1,0 +1,119 @@
+"""What is published of a month is what came in it, as the institution's own."""
+
+import asyncio
+import csv
+import io
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from kangyun.access.actor import Circumstances
+from kangyun.access.kept import Kept
+from kangyun.access.signin import ADMINISTRATOR
+from kangyun.exchange.feeds.deliveries import Deliveries
+from kangyun.exchange.feeds.figures import Figures
+from kangyun.exchange.feeds.figures.report import Monthly, monthly_of, report_of
+from kangyun.exchange.feeds.register import Register
+from kangyun.exchange.feeds.worker import Worker
+from kangyun.exchange.protocol import File, pack, unpack
+from kangyun.simulate import City, error_model
+from kangyun.simulate.sending import sending
+
+HOUSE = "Organization/county"
+UNTIL = date(2026, 11, 1)
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """Rows of one hospital by table, as they first go out, of those that are to be stored as they are."""
+    found = {}
+    for dispatches, truth in sending(City(1, 150, UNTIL, 1.0), error_model("judging")):
+        if truth.institution == "baiyun" and truth.fault in ("", "broken"):
+            found.setdefault(truth.table, []).append((dispatches[0].cells, truth))
+    return found
+
+
+def as_file(table, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return File(f"{table}.csv", text.getvalue().encode("utf-8-sig"), dialect="chengdu-2011")
+
+
+@pytest.fixture
+async def taken(platform, sent):
+    """A feed whose files were delivered and taken in."""
+    register = Register(platform.pool)
+    await register.add(
+        "county-tables", HOUSE, "业务表", "Device/test", client="gateway", agreement="H-1", agreed=UNTIL,
+        dialect="chengdu-2011",
+    )  # fmt: skip
+    for state in ("testing", "trial", "live"):
+        await register.move("county-tables", state, "centre", "Device/test")
+    actor = replace(ADMINISTRATOR, institution=HOUSE)
+    record = await platform.gate.open(actor, Circumstances("test", "", "1"))
+    deliveries = Deliveries(platform.pool, register, Kept(platform.gate.store))
+
+    async def no_row(connection, verdict):
+        """The test's own deliveries leave no row."""
+
+    for number, (table, rows) in enumerate(sorted(sent.items()), start=1):
+        body = unpack(pack(as_file(table, [cells for cells, _ in rows]))[0])
+        assert (await deliveries.keep("county-tables", number, body, record.institution, no_row))[0] == "kept"
+    worker = Worker(platform, asyncio.Event())
+    feed = await register.get("county-tables")
+    while await worker.intake.next(feed):
+        pass
+    return feed
+
+
+async def reports(platform):
+    record = await platform.gate.open(replace(ADMINISTRATOR, institution=HOUSE), Circumstances("test", "", "2"))
+    query = await record.read_query("MeasureReport", [("_count", "100")], strict=True)
+    return [monthly_of(one.resource) for one in (await record.search(query)).matches]
+
+
+async def test_the_figures_of_a_month_are_those_of_the_truth(platform, taken, sent):
+    visits = sent["TB_YL_MZ_MEDICAL_RECORD"]
+    month = max(truth.on for _, truth in visits).replace(day=1)
+    assert await Figures(platform).publish(month) > 0
+    (found,) = [one for one in await reports(platform) if one.table == "TB_YL_MZ_MEDICAL_RECORD"]
+    of_month = [truth for _, truth in visits if truth.on.replace(day=1) == month]
+    assert (found.institution, found.feed, found.month) == (HOUSE, "county-tables", month)
+    assert found.figures["stored"] == sum(truth.fate == "stored" for truth in of_month)
+    assert found.figures["looked-at"] == found.figures["stored"]
+    assert found.fields["JZZDBM"]["filled"] <= found.fields["JZZDBM"]["rows"]
+
+
+async def test_published_again_nothing_is_new(platform, taken, sent):
+    month = max(truth.on for _, truth in sent["TB_YL_MZ_MEDICAL_RECORD"]).replace(day=1)
+    await Figures(platform).publish(month)
+    before = await versions(platform)
+    await Figures(platform).publish(month)
+    assert before == await versions(platform)
+    assert set(before) == {1}
+
+
+async def versions(platform):
+    record = await platform.gate.open(replace(ADMINISTRATOR, institution=HOUSE), Circumstances("test", "", "3"))
+    query = await record.read_query("MeasureReport", [("_count", "100")], strict=True)
+    return [one.version for one in (await record.search(query)).matches]
+
+
+def test_a_report_says_what_it_was_made_of():
+    one = Monthly(
+        "county",
+        HOUSE,
+        "county-tables",
+        "TB_X",
+        "表",
+        date(2026, 12, 1),
+        {"stored": 3},
+        {"A": {"rows": 3, "filled": 2}},
+    )
+    report = report_of(one)
+    assert monthly_of(report) == replace(one, house=report["id"])
+    assert report["period"] == {"start": "2026-12-01", "end": "2026-12-31"}
+    assert datetime.now(UTC).isoformat()[:10] not in str(report)
