@@ -7,14 +7,11 @@
     GET  /feeds/{feed}/answers?after=N      what became of the deliveries behind N
     PUT  /feeds/{feed}/declared             what the hospital itself counts
     GET  /feeds/{feed}/asked                PUT /feeds/{feed}/asked/{id}
-    POST /feeds/{feed}/move                 staff: {to, why}
-    GET  /feeds/{feed}/history
 
-All of it is JSON that is ours; errors are OperationOutcomes as everywhere. `web.feed_desk` answers the rest for staff.
+All of it is JSON that is ours; errors are OperationOutcomes as everywhere. What staff ask beside is `web.feed_desk`'s.
 """
 
-from dataclasses import asdict
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -24,19 +21,17 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base.errors import Forbidden, Invalid, Malformed, NotFound, TooLong
 from kangyun.exchange.feeds.deliveries import Deliveries, Verdict, check_client
-from kangyun.exchange.feeds.register import CHANGEABLE, Register, Source
+from kangyun.exchange.feeds.reconciling import Reconciliation
+from kangyun.exchange.feeds.register import Register, Source
 from kangyun.exchange.feeds.states import Side, side_of
-from kangyun.exchange.protocol import DIGEST, MOST_BYTES, State, digest_of, unpack
+from kangyun.exchange.protocol import DIGEST, MOST_BYTES, Declared, Serials, digest_of, unpack
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
+from kangyun.web.feed_desk import FeedDesk, json_answer, members, numbered, read_json, shown
 
 NAME = "$feeds"
 PATH = "/feeds"
-JSON = "application/json"
 _STATUSES: dict[Verdict, int] = {"kept": 201, "kept before": 200, "out of step": 409, "not open": 423}
 _GZIP = b"\x1f\x8b"
-_DIGITS = 18
-T = TypeVar("T")
-_TYPES = get_type_hints(Source)
 
 
 class _New(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,17 +41,15 @@ class _New(msgspec.Struct, forbid_unknown_fields=True):
     said: dict[str, Any] = {}
 
 
-class _Move(msgspec.Struct, forbid_unknown_fields=True):
-    to: State
-    why: str = ""
-
-
 class Feeds:
     """Answers what is asked of feeds. One for a process."""
 
     def __init__(self, platform: Platform) -> None:
+        kept = Kept(platform.gate.store)
         self._register = Register(platform.pool)
-        self._deliveries = Deliveries(platform.pool, self._register, Kept(platform.gate.store))
+        self._deliveries = Deliveries(platform.pool, self._register, kept)
+        self._reconciliation = Reconciliation(platform.pool, kept)
+        self._desk = FeedDesk(platform, kept)
 
     @staticmethod
     def takes(request: HttpRequest) -> bool:
@@ -76,18 +69,28 @@ class Feeds:
         feed, side = await self._feed(rest[0], record)
         if side is None:
             return await self._of_gateway(request, record, feed, rest[1:])
-        return await self._of_staff(request, record, feed, side, rest[1:])
+        return await self._desk.answer(request, record, feed, side, rest[1:])
 
     # --- gateways
 
     async def _of_gateway(self, request: HttpRequest, record: Record, feed: Source, rest: list[str]) -> Answer:
         match request.method, rest:
             case ("GET" | "HEAD", []):
-                return _json(feed.told)
+                return json_answer(feed.told)
             case "PUT", ["deliveries", number]:
-                return await self._deliver(request, record, feed, _number(number))
+                return await self._deliver(request, record, feed, numbered(number))
             case ("GET" | "HEAD", ["answers"]):
-                return _json(await self._deliveries.answers(feed, _number(request.option("after") or "0")))
+                return json_answer(await self._deliveries.answers(feed, numbered(request.option("after") or "0")))
+            case "PUT", ["declared"]:
+                await self._reconciliation.declare(feed, read_json(await _plain(request), list[Declared]))
+                return Answer(204)
+            case ("GET" | "HEAD", ["asked"]):
+                return json_answer(await self._reconciliation.asked(feed))
+            case "PUT", ["asked", number]:
+                body = await _plain(request)
+                serials = read_json(body, Serials) if body else None
+                await self._reconciliation.answer(feed, numbered(number), serials, record.institution)
+                return Answer(204)
         raise NotFound("web.no-such-route")
 
     async def _deliver(self, request: HttpRequest, record: Record, feed: Source, number: int) -> Answer:
@@ -97,48 +100,27 @@ class Feeds:
             await record.leave_row_within(connection, "feed-delivery", _STATUSES[verdict])
 
         verdict, told = await self._deliveries.keep(feed.name, number, body, record.institution, audit)
-        return _json(told, _STATUSES[verdict])
+        return json_answer(told, _STATUSES[verdict])
 
     # --- staff
 
     async def _feeds(self, request: HttpRequest, record: Record) -> Answer:
         side = _side(record)
         if request.method == "POST" and side is not None:
-            asked = _read(await request.body(), _New)
+            asked = read_json(await request.body(), _New)
             if side == "institution" and asked.institution != record.actor.institution:
                 raise Forbidden("exchange.feeds.not-yours")
             by = record.actor.reference
-            made = await self._register.add(asked.name, asked.institution, asked.title, by, **_said(asked.said, side))
+            made = await self._register.add(asked.name, asked.institution, asked.title, by, **members(asked.said, side))
             await record.leave_row("feed-register", 201, [])
-            return _json(_shown(made), 201)
+            return json_answer(shown(made), 201)
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed(request.method, "GET", *(("POST",) if side else ()))
         if side is None:
             found = await self._register.list(record.actor.institution, record.actor.client)
-            return _json([one.told for one in found])
+            return json_answer([one.told for one in found])
         found = await self._register.list(None if side == "centre" else record.actor.institution)
-        return _json([_shown(one) for one in found])
-
-    async def _of_staff(
-        self, request: HttpRequest, record: Record, feed: Source, side: Side, rest: list[str]
-    ) -> Answer:
-        by = record.actor.reference
-        match request.method, rest:
-            case ("GET" | "HEAD", []):
-                return _json(_shown(feed))
-            case "PUT", []:
-                said = _said(_read(await request.body(), dict[str, Any]), side)
-                changed = await self._register.change(feed.name, by, **said)
-                await record.leave_row("feed-change", 200, [])
-                return _json(_shown(changed))
-            case "POST", ["move"]:
-                asked = _read(await request.body(), _Move)
-                moved = await self._register.move(feed.name, asked.to, side, by, asked.why)
-                await record.leave_row("feed-move", 200, [])
-                return _json(_shown(moved))
-            case ("GET" | "HEAD", ["history"]):
-                return _json(await self._register.history(feed.name))
-        raise NotFound("web.no-such-route")
+        return json_answer([shown(one) for one in found])
 
     async def _feed(self, name: str, record: Record) -> tuple[Source, Side | None]:
         """Returns a feed, and for which side staff act; None for an application. Raises NotFound, Forbidden."""
@@ -163,29 +145,9 @@ def _side(record: Record) -> Side | None:
     return side
 
 
-def _said(said: dict[str, Any], side: Side) -> dict[str, Any]:
-    """Returns members of a feed as the register has them. Raises Forbidden, and Invalid for one that cannot be."""
-    if said and side != "centre":
-        raise Forbidden("exchange.feeds.not-yours")
-    found = {}
-    for name, value in said.items():
-        if name not in CHANGEABLE:
-            raise Invalid("exchange.feeds.wrong-member", at=name, member=name)
-        try:
-            found[name] = msgspec.convert(value, _TYPES[name])
-        except msgspec.ValidationError:
-            raise Invalid("exchange.feeds.wrong-member", at=name, member=name) from None
-    return found
-
-
 async def _unpacked(request: HttpRequest) -> bytes:
     """Returns what was delivered, unpacked. Raises TooLong, Malformed, Invalid where its digest is another."""
-    body = await request.body()
-    if body.startswith(_GZIP):  # Packed, and no header says so.
-        try:
-            body = unpack(body)
-        except ValueError:
-            raise Malformed("web.not-gzip") from None
+    body = await _plain(request)
     if len(body) > MOST_BYTES:
         raise TooLong("web.body-too-long", limit=MOST_BYTES)
     if request.header(DIGEST) != digest_of(body):
@@ -193,24 +155,12 @@ async def _unpacked(request: HttpRequest) -> bytes:
     return body
 
 
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
-        raise Invalid("exchange.feeds.wrong-number")
-    return int(text)
-
-
-def _read(body: bytes, type_: type[T]) -> T:
+async def _plain(request: HttpRequest) -> bytes:
+    """Returns a body, unpacked also where no header says that it is packed. Raises Malformed."""
+    body = await request.body()
+    if not body.startswith(_GZIP):
+        return body
     try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise Invalid("web.json-member", member=str(error).rpartition(" - at ")[2]) from None
-    except msgspec.DecodeError:
-        raise Malformed from None
-
-
-def _shown(feed: Source) -> dict[str, Any]:
-    return {name: value for name, value in asdict(feed).items() if name != "id"}
-
-
-def _json(told: Any, status: int = 200) -> Answer:
-    return Answer(status, msgspec.json.encode(told), {"cache-control": "no-store"}, resource=False, media_type=JSON)
+        return unpack(body)
+    except ValueError:
+        raise Malformed("web.not-gzip") from None

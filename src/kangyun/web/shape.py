@@ -25,7 +25,20 @@ MOST_SEGMENTS, MOST_NAMES = 6, 32
 _PATH_WORDS = frozenset(
     {
         *("_history", "_search", "metadata", "apps"),
-        *("deliveries", "answers", "declared", "asked", "move", "history", "counts", "returned", "months", "mappings"),
+        *(
+            "deliveries",
+            "answers",
+            "declared",
+            "asked",
+            "move",
+            "history",
+            "counts",
+            "returned",
+            "months",
+            "mappings",
+            "fields",
+            "resume",
+        ),
     }
 )
 # Names and modifiers that no resource type defines; each is the specification's, or ours (_cursor).

@@ -101,9 +101,9 @@ def check_client(feed: Source, client: str, institution: str) -> None:
         raise Forbidden(f"{TEXTS}not-yours")
 
 
-def said(text: str, parameters: dict[str, str | int]) -> str:
-    """Returns a refusal in the words that its sender reads."""
-    return say(text, "zh", parameters)
+def said(text: str, parameters: str) -> str:
+    """Returns a refusal in the words that its sender reads. parameters: JSON."""
+    return say(text, "zh", msgspec.json.decode(parameters))
 
 
 def code_of(text: str) -> str:
@@ -112,13 +112,13 @@ def code_of(text: str) -> str:
 
 
 def _refused(row: asyncpg.Record) -> Refused:
-    words = said(row["text"], msgspec.json.decode(row["parameters"]))
+    words = said(row["text"], row["parameters"])
     return Refused(code_of(row["text"]), words, row["row"], row["part"], row["shown"], row["whole"])
 
 
 def _answered(row: asyncpg.Record, refused: list[Refused]) -> Answered:
     if row["reason"]:
-        words = said(row["reason"], msgspec.json.decode(row["parameters"]))
+        words = said(row["reason"], row["parameters"])
         refused = [Refused(code_of(row["reason"]), words), *refused]
     figures = (row["rows"], row["stored"], row["unchanged"], row["aside"])
     return Answered(row["number"], row["fate"], *figures, refused)

@@ -5,7 +5,6 @@ own: after a stop it is taken in again, and what is there already makes no versi
 and is stored, is not mapped again; one that a later delivery has brought is left to that.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,15 +18,17 @@ from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base.crypto import Unreadable
 from kangyun.exchange.entries import Entry, Place, Refusal
-from kangyun.exchange.feeds.deliveries import place_of
+from kangyun.exchange.feeds.contents import Begun, feed_of, opened
 from kangyun.exchange.feeds.register import SQL, Source
+from kangyun.exchange.feeds.returning import BATCH
+from kangyun.exchange.feeds.returning import ROW as LINE
 from kangyun.exchange.feeds.states import TEXTS
 from kangyun.exchange.feeds.storing import row_of
 from kangyun.exchange.feeds.taking import Taking, faults_of
 from kangyun.exchange.feeds.tallying import NO_DAY, Counted, Counter, Fields, key_digest
 from kangyun.exchange.feeds.understanding import Made, NotUnderstood, Sheet, understood
-from kangyun.exchange.protocol import Fate, Rows, read_delivery, unpack
-from kangyun.exchange.tables.mapping import BadMapping, Feed, convert
+from kangyun.exchange.protocol import Fate, Rows
+from kangyun.exchange.tables.mapping import BadMapping, convert
 from kangyun.exchange.tables.reading import Row
 
 ACTOR = Actor("Device/feed", "数据接入", "", "SYSADMIN", administrator=True)
@@ -35,8 +36,6 @@ MOST_ATTEMPTS = 10
 MOST_REFUSALS = 50_000
 """That are kept of a delivery; of more something is wrong with the export, and the first say what."""
 COLUMN_MISSING = "exchange.tables.column-missing"
-BATCH, LINE = "原批次", "原行号"
-"""Columns of a workbook of rows that were kept aside: which ones its rows answer."""
 STORED, REVOKED, REFUSED = b"s", b"v", b"r"
 
 
@@ -77,18 +76,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A delivery that is being taken in."""
-
-    number: int
-    trial: bool
-    key: int
-    content: bytes
-    attempts: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Intake:
     """Takes in deliveries. One for a process."""
 
@@ -113,21 +100,19 @@ class Intake:
         return True
 
     async def _taken(self, feed: Source, begun: Begun) -> Outcome:
-        async with self.platform.pool.connection() as connection:
-            own = {row["name"]: row["content"] for row in await connection.fetch(SQL["mappings"], feed.id)}
-            try:
-                packed = await self.kept.open(connection, begun.key, begun.content, place_of(feed.name, begun.number))
-            except Unreadable:
-                return _failed(f"{TEXTS}unreadable", {})
         try:
-            delivery = read_delivery(unpack(packed))
+            async with self.platform.pool.connection() as connection:
+                delivery, own = await opened(connection, self.kept, feed, begun)
+        except Unreadable:
+            return _failed(f"{TEXTS}unreadable", {})
+        except ValueError:
+            return _failed(f"{TEXTS}not-a-delivery", {"member": "-"})
+        try:
             found = understood(delivery, feed_of(feed), own)
         except NotUnderstood as fault:
             return await self._stopped(feed, begun, fault) if isinstance(delivery, Rows) else _failed_by(fault)
         except BadMapping as fault:
             return _failed(f"exchange.tables.{fault.text}", {"at": fault.at})
-        except (ValueError, zlib.error):
-            return _failed(f"{TEXTS}not-a-delivery", {"member": "-"})
         if isinstance(found, Made):
             return await self._take_made(feed, begun, found)
         return await self._take_sheet(feed, begun, found, by_view=isinstance(delivery, Rows))
@@ -146,7 +131,9 @@ class Intake:
     async def _take_sheet(self, feed: Source, begun: Begun, found: Sheet, *, by_view: bool) -> Outcome:
         counter = Counter(found.table.header, found.mapping, found.edition)
         async with self.platform.pool.connection() as connection:
-            sheet = await connection.fetchrow(SQL["sheet"], feed.id, found.name, found.mapping.title)
+            named = None if by_view else await connection.fetchrow(SQL["sheet_named"], feed.id, found.name)
+            name = named["name"] if named else found.name
+            sheet = await connection.fetchrow(SQL["sheet"], feed.id, name, found.mapping.title)
             if by_view and not begun.trial:
                 if sheet["stopped"]:
                     outcome = _failed(f"{TEXTS}table-stopped", {"table": found.name})
@@ -274,11 +261,6 @@ class Intake:
                 outcome.unchanged, outcome.aside, outcome.left_out, outcome.reason,
                 msgspec.json.encode(outcome.parameters).decode(),
             )  # fmt: skip
-
-
-def feed_of(feed: Source) -> Feed:
-    """Returns what the formats have to know of a feed."""
-    return Feed(feed.house, feed.institution, feed.code or feed.house, feed.dialect, feed.widths)
 
 
 def _failed(reason: str, parameters: dict[str, str | int]) -> Outcome:

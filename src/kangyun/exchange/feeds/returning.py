@@ -7,7 +7,7 @@ from kangyun.access.staff import workbook
 from kangyun.exchange.entries import Refusal
 from kangyun.exchange.tables.reading import Row, Table
 
-REASON, ROW = "原因", "原行号"
+REASON, ROW, BATCH = "原因", "原行号", "原批次"
 REMEMBERED = 2_000
 """Rows that are kept at hand until it is known what became of them: more than one transaction has."""
 MOST = 50_000

@@ -19,7 +19,7 @@ from kangyun.exchange.tables.mapping import Feed, parse, shipped_for
 from kangyun.exchange.tables.mapping import Mapping as TableMapping
 from kangyun.exchange.tables.reading import Row, Table, read
 from kangyun.exchange.tables.reading.model import column_name, header_of
-from kangyun.exchange.tables.recognition import recognise
+from kangyun.exchange.tables.recognition import is_named, recognise
 
 Kind: TypeAlias = Callable[[File, Feed], Iterator[Entry | Refusal] | None]
 KINDS: list[Kind] = []
@@ -71,6 +71,9 @@ def understood(delivery: Delivery, feed: Feed, own: Mapping[str, str]) -> Sheet 
         raise NotUnderstood(f"{TEXTS}no-columns", named)
     known = list(dict.fromkeys(one.table for one in recognise(table.header, named or table.source)))
     parsed = [parse(text, title) for title, text in own.items()]
+    if not named:
+        titles = [column_name(name) for one in parsed for name in one.tables]
+        known = [name for name in titles if is_named(name, table.source.upper())] + known
     mapping, name = _mapping(parsed, named, known)
     if mapping is None:
         likely = "、".join(known[:5]) or "-"

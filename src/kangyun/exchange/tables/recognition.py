@@ -55,10 +55,10 @@ def recognise(header: Sequence[str], name: str = "") -> tuple[Recognised, ...]:
         if known >= max(_FEWEST, _LEAST * len(columns)):
             found.append(Recognised(dialect, table, known, len(has)))
     named = name.upper()
-    return tuple(sorted(found, key=lambda one: (not _is_named(one.table, named), -one.known, one.columns, one)))
+    return tuple(sorted(found, key=lambda one: (not is_named(one.table, named), -one.known, one.columns, one)))
 
 
-def _is_named(table: str, name: str) -> bool:
+def is_named(table: str, name: str) -> bool:
     """Whether a file's name is that of a table: TB_RIS_REPORT2 is not TB_RIS_REPORT."""
     return re.search(rf"(?<![A-Z]){re.escape(table)}(?![A-Z0-9]|_[A-Z])", name) is not None
 

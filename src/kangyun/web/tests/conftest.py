@@ -1,11 +1,14 @@
 """A region with a hospital's gateway."""
 
+import asyncio
 from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
 
+from kangyun.access.platform import open_platform
 from kangyun.base.numbers import resident_id
+from kangyun.exchange.feeds import worker
 from kangyun.exchange.protocol import Rows, pack
 from kangyun.testing.provider import NO_FACTORS, SITE, Region
 
@@ -95,3 +98,24 @@ async def gateway(region, staff):
         assert (await staff("POST", "/house-1-tables/move", {"to": state}))[0] == 200
     token = (await region.for_itself("gateway-1", "system/feeds")).json()["access_token"]
     return Gateway(region.browser().http, token)
+
+
+@pytest.fixture
+async def worked(make_settings, fresh_database, gateway, monkeypatch):
+    """Waits until all that was delivered has been taken in, and returns the answers."""
+    monkeypatch.setattr(worker, "LOOK", 0.02)
+    stop, platform = asyncio.Event(), await open_platform(make_settings(demo=True, connections=8), fresh_database)
+    working = asyncio.ensure_future(worker.keep_taking(platform, stop))
+
+    async def until(number, after=0):
+        for _ in range(1500):
+            _, told = await gateway.get(f"/answers?after={after}")
+            if told["answers"] and told["answers"][-1]["number"] >= number:
+                return told["answers"]
+            await asyncio.sleep(0.02)
+        raise AssertionError("it was never taken in")
+
+    yield until
+    stop.set()
+    await working
+    await platform.close()

@@ -1,32 +1,6 @@
 """Feeds over HTTP, as a gateway and staff use them, down into the record."""
 
-import asyncio
-
 import pytest
-
-from kangyun.access.platform import open_platform
-from kangyun.exchange.feeds import worker
-
-
-@pytest.fixture
-async def worked(make_settings, fresh_database, gateway, monkeypatch):
-    """Waits until all that was delivered has been taken in, and returns the answers."""
-    monkeypatch.setattr(worker, "LOOK", 0.02)
-    stop, platform = asyncio.Event(), await open_platform(make_settings(demo=True, connections=8), fresh_database)
-    working = asyncio.ensure_future(worker.keep_taking(platform, stop))
-
-    async def until(number, after=0):
-        for _ in range(1500):
-            _, told = await gateway.get(f"/answers?after={after}")
-            if told["answers"] and told["answers"][-1]["number"] >= number:
-                return told["answers"]
-            await asyncio.sleep(0.02)
-        raise AssertionError("it was never taken in")
-
-    yield until
-    stop.set()
-    await working
-    await platform.close()
 
 
 async def count(region, path="Patient"):

@@ -188,3 +188,112 @@ WHERE feed = $1 AND number = $2;
 -- What waits for its turn, or was parked, stays.
 UPDATE feed_delivery SET content = NULL, key = NULL
 WHERE content IS NOT NULL AND fate IN ('taken', 'tried') AND received < clock_timestamp() - make_interval(days => $1::int4);
+
+-- Reconciliation.
+
+-- name: declare
+-- $1 sheets, $2 days, $3 rows.
+INSERT INTO feed_day (sheet, day, declared, told)
+SELECT DISTINCT ON (a.sheet, a.day) a.sheet, a.day, a.rows, clock_timestamp()
+FROM unnest($1::int4[], $2::date[], $3::int8[]) WITH ORDINALITY AS a(sheet, day, rows, nth)
+ORDER BY a.sheet, a.day, a.nth DESC
+ON CONFLICT (sheet, day) DO UPDATE SET declared = excluded.declared, told = excluded.told;
+
+-- name: declare_sums
+INSERT INTO feed_sum (sheet, day, field, declared)
+SELECT DISTINCT ON (a.sheet, a.day, a.field) a.sheet, a.day, a.field, a.amount
+FROM unnest($1::int4[], $2::date[], $3::text[], $4::int8[]) WITH ORDINALITY AS a(sheet, day, field, amount, nth)
+ORDER BY a.sheet, a.day, a.field, a.nth DESC
+ON CONFLICT (sheet, day, field) DO UPDATE SET declared = excluded.declared;
+
+-- name: days
+SELECT t.name, t.title, d.day, d.declared, d.stored, d.revoked, d.refused
+FROM feed_sheet AS t JOIN feed_day AS d ON d.sheet = t.id
+WHERE t.feed = $1 AND d.day BETWEEN $2 AND $3 ORDER BY d.day, t.name;
+
+-- name: sums
+SELECT t.name, s.day, s.field, s.declared, s.received, s.stored
+FROM feed_sheet AS t JOIN feed_sum AS s ON s.sheet = t.id
+WHERE t.feed = $1 AND s.day BETWEEN $2 AND $3 ORDER BY s.day, t.name, s.field;
+
+-- name: sheets
+SELECT id, name, title, columns, keys, day, amounts, stopped, reason, parameters FROM feed_sheet
+WHERE feed = $1 ORDER BY name;
+
+-- name: sheet_named
+-- A table, by the source's name of it or without its owner's.
+SELECT id, name, keys, day, amounts FROM feed_sheet WHERE feed = $1 AND (name = $2 OR name LIKE '%.' || $2)
+ORDER BY name = $2 DESC, name LIMIT 1;
+
+-- name: ask
+INSERT INTO feed_asked (feed, what, sheet, day, by, key, keys) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id;
+
+-- name: open_asked
+SELECT a.id, a.what, t.name, a.day, a.key, a.keys, t.keys AS columns, t.day AS by
+FROM feed_asked AS a JOIN feed_sheet AS t ON t.id = a.sheet
+WHERE a.feed = $1 AND a.answered IS NULL ORDER BY a.id LIMIT 100;
+
+-- name: all_asked
+SELECT a.id, a.what, t.name AS table, a.day, a.at, a.by, a.answered, a.missing, a.surplus
+FROM feed_asked AS a JOIN feed_sheet AS t ON t.id = a.sheet WHERE a.feed = $1 ORDER BY a.id DESC LIMIT 200;
+
+-- name: one_asked
+SELECT a.id, a.what, a.sheet, t.name, a.day, a.key, a.answered, a.answer
+FROM feed_asked AS a JOIN feed_sheet AS t ON t.id = a.sheet WHERE a.feed = $1 AND a.id = $2;
+
+-- name: compare
+-- $1 sheet, $2 day, $3 digests of the keys that the hospital has. A row for each key that one side has, or that was
+-- kept aside: its place in the hospital's list, or null; the delivery that brought it, or null; what became of it.
+SELECT a.nth, r.delivery, r.outcome, coalesce(a.key, r.key) AS key
+FROM unnest($3::int8[]) WITH ORDINALITY AS a(key, nth)
+FULL JOIN (SELECT key, delivery, outcome FROM feed_row WHERE sheet = $1 AND (day = $2 OR key = ANY ($3::int8[]))) AS r
+    ON r.key = a.key
+WHERE r.key IS NULL OR (r.outcome = 'r') = (a.key IS NOT NULL);
+
+-- name: answer
+UPDATE feed_asked SET answered = clock_timestamp(), key = $3, answer = $4, missing = $5, surplus = $6
+WHERE feed = $1 AND id = $2;
+
+-- name: close_month
+INSERT INTO feed_month (feed, month, by, why, figures) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+RETURNING at;
+
+-- name: closed_months
+SELECT month, at, by, why, figures FROM feed_month WHERE feed = $1 ORDER BY month;
+
+-- name: field_figures
+SELECT t.name AS table, f.month, f.field, f.rows, f.filled, f.valid, f.left_out, f.mended
+FROM feed_sheet AS t JOIN feed_field AS f ON f.sheet = t.id
+WHERE t.feed = $1 AND f.month BETWEEN $2 AND $3 ORDER BY f.month, t.name, f.field;
+
+-- What was kept aside.
+
+-- name: open_rows
+-- Rows that were kept aside and that no later delivery has answered, by their deliveries.
+SELECT r.delivery, r."row", r.text, r.parameters, r.part, r.shown
+FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
+WHERE r.feed = $1 AND t.name = $2 AND r.whole AND r.answered IS NULL AND r."row" IS NOT NULL
+ORDER BY r.delivery, r."row", r.nth LIMIT $3;
+
+-- name: open_tables
+SELECT t.name, count(DISTINCT (r.delivery, r."row")) AS rows
+FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
+WHERE r.feed = $1 AND r.whole AND r.answered IS NULL GROUP BY t.name ORDER BY t.name;
+
+-- name: delivery
+SELECT number, trial, key, content, attempts, source FROM feed_delivery WHERE feed = $1 AND number = $2;
+
+-- name: deliveries
+SELECT d.number, d.received, d.source, d.trial, d.size, d.fate, d.settled, d.rows, d.stored, d.unchanged, d.aside,
+    d.left_out, d.reason, d.parameters, d.content IS NOT NULL AS kept
+FROM feed_delivery AS d WHERE d.feed = $1 AND d.number > $2 ORDER BY d.number LIMIT $3;
+
+-- name: resume
+UPDATE feed_sheet SET stopped = NULL, reason = '', parameters = '{}', columns = '{}' WHERE feed = $1 AND name = $2
+RETURNING id;
+
+-- name: again
+-- Parked deliveries have their turn again: all, those of a table, or one. What came later stays.
+UPDATE feed_delivery SET fate = 'kept', attempts = 0, reason = '', parameters = '{}'
+WHERE feed = $1 AND fate = 'failed' AND content IS NOT NULL
+AND ($2::int4 IS NULL OR sheet = $2) AND ($3::int8 IS NULL OR number = $3);
