@@ -264,6 +264,29 @@ def init(data: Data = None) -> None:
 
 
 safekeeping.join(app)
+
+
+@app.command(
+    help="""互联互通自查：数据集、共享文档、交互服务三张清单 | The three conformance lists, run
+
+在一个临时的安装上实际运行样例，不读写现有档案；结果存入数据文件夹的 exam.json，管理员可在 /fhir/$exam 查看。
+评分表由本地区提供（.csv 或 .xlsx，列“编号”“分值”），没有则不给分。退出码：0，或 1 有失败的条目。
+
+Samples are run on an installation that is thrown away; the living record is not touched. What was found stands in
+exam.json of the data folder. Points come from the region's own file. Exit status: 0, or 1 where a line has failed."""
+)
+def exam(
+    data: Data = None,
+    scores: Annotated[Path | None, typer.Option(metavar="FILE", help="本地区评分表 | The region's points")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="另存为 .xlsx | Write a workbook")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON | As JSON")] = False,
+) -> None:
+    """Runs the exam."""
+    from kangyun.cli import exam as examining
+
+    sys.exit(examining.exam(data, scores, xlsx, as_json=as_json))
+
+
 app.add_typer(audit, name="audit")
 app.add_typer(crypto, name="crypto")
 app.add_typer(policy, name="policy")

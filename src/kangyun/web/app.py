@@ -30,7 +30,7 @@ from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
 from kangyun.fhir.json import encode
-from kangyun.web import apps, soap
+from kangyun.web import apps, exam, soap
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
@@ -200,6 +200,8 @@ class FhirEndpoint:
             return apps.answer(request)
         if self._feeds.takes(request):
             return await self._feeds.answer(request, record)
+        if exam.takes(request):
+            return await exam.answer(request, record, self._platform.settings.data)
         if soap.takes(request):
             return await self._soap.answer(request, record, request_id)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.

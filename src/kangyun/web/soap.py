@@ -94,7 +94,9 @@ class Soap:
             if told is None:
                 raise
             await record.refuse("soap", status_of(error))
-            return _sent(read.version, envelope.written(read.version, told))
+            refused = _sent(read.version, envelope.written(read.version, told))
+            refused.headers["x-refused"] = str(status_of(error))  # The answer's own words are the standard's business.
+            return refused
         write = partial(_written, service, called, found, read.version, asked, request)
         return _sent(read.version, await asyncio.to_thread(write))
 
