@@ -146,7 +146,7 @@ def test_three_codings_stand_side_by_side() -> None:
     (entry,) = convert(read(io.BytesIO(content), "x"), load("inpatient-fee"), FEED)
     assert isinstance(entry, Entry)
     assert [coding["system"].rpartition(":")[2] for coding in entry.resource["code"]["coding"]] == [
-        "DEMO", "item-insurance",
+        "charge-item", "item-insurance",
     ]  # fmt: skip
     assert str(entry.resource["priceOverride"]["value"]) == "-20.00"
     assert validator().validate(dict(entry.resource)) == []
