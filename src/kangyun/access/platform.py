@@ -7,6 +7,7 @@ from kangyun.access import linked_again
 from kangyun.access.alerts.vitals import alert_vitals
 from kangyun.access.approvals.requests import rules_here
 from kangyun.access.audit import Auditor
+from kangyun.access.codes.codings import Codings
 from kangyun.access.consent.rows import ConsentRows
 from kangyun.access.disk import Disk
 from kangyun.access.door import Door
@@ -135,6 +136,7 @@ async def open_platform(settings: Settings, database: str) -> Platform:
         store.transactor.followers += [residents, consents, owners]
         async with pool.connection() as connection:
             await owners.complete(connection)
+        store.transactor.completing.append(Codings())
         store.terminology.share(lambda: sights.anybody, PLATFORM)
         store.profiles.share(lambda: sights.anybody)
         gate = Gate(

@@ -16,6 +16,8 @@ from kangyun.access import linkages, replaced, sweeping
 from kangyun.access.alerts.reading import watch_for_odd
 from kangyun.access.alerts.rules import read_rules
 from kangyun.access.bulk import worker
+from kangyun.access.codes.applying import keep_applied
+from kangyun.access.codes.counting import keep_counted
 from kangyun.access.erasing import keep_sweeping
 from kangyun.access.identities.officers import FIRST_SIGN_INS, admit_officers
 from kangyun.access.labels.following import keep_labelled
@@ -98,6 +100,8 @@ async def work(
             merged = Reader(platform.pool, replaced.READER, Replaced(platform.gate).handle, types=replaced.TYPES)
             group.create_task(merged.follow(stop))
             group.create_task(linkages.tell(platform.gate, stop))
+            group.create_task(keep_counted(platform.gate, stop))
+            group.create_task(keep_applied(platform.gate, stop))
             group.create_task(emergency.tell(platform.gate, stop))
             group.create_task(Deliverer(platform, outbound, receivers).deliver(stop))
             for more in beside:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 import asyncpg
 
@@ -48,6 +49,17 @@ MOST_REFERRED = 1_000
 """Patients to whom one resource refers: of more the row names none."""
 
 Check = Callable[[Resource], None]
+
+
+class Completing(Protocol):
+    """What the platform adds to resources as they are about to be written, whoever writes them.
+
+    Called with all of a transaction; it returns as many, and changes none that it was given.
+    """
+
+    async def complete(self, connection: asyncpg.Connection, resources: Sequence[Resource]) -> Sequence[Resource]: ...
+
+
 Locate = Callable[[Collection[Name], Sight], Awaitable[dict[Name, Current]]]
 
 
@@ -66,6 +78,7 @@ class Parts:
     profiles: StoredProfiles
     check: Check
     homes: dict[int, int] = field(default_factory=dict)
+    completing: list[Completing] = field(default_factory=list)
 
 
 class Run:
@@ -93,6 +106,7 @@ class Run:
     async def prepare(self, connection: asyncpg.Connection) -> Batch | None:
         """Makes what is to be written; None where nothing is."""
         await self._bring_together(connection)
+        await self._complete(connection)
         await self._linker.rewrite(self._parts.matching, connection, self.envelope.sight)
         await self._check_profiles(connection)
         await self._linker.resolve(self._parts.reader, self._parts.numbers, connection)
@@ -346,6 +360,14 @@ class Run:
                 # Content that is still to come is given its number now.
                 named = named_contents(plan.resource, self._parts.bases, plan.text)
                 plan.links += [{"reference": "/".join(name)} for name in named]
+
+    async def _complete(self, connection: asyncpg.Connection) -> None:
+        """Adds what the platform adds, before it is told whether anything changes."""
+        plans = [plan for plan in self._plans if plan.resource is not None]
+        for one in self._parts.completing:
+            given = [plan.resource for plan in plans if plan.resource is not None]
+            for plan, resource in zip(plans, await one.complete(connection, given), strict=True):
+                plan.resource = resource
 
     def _patched(self, plan: Plan, patch: Callable[[Resource], Resource], old: Resource) -> Resource:
         new = patch(old)

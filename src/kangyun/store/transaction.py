@@ -41,6 +41,7 @@ class Transactor:
         self._refresh = refresh
         self.followers: list[Follower] = []
         self.locks: list[Locks] = []
+        self.completing = parts.completing
         self._company = Company(parts, self.followers)
 
     async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:

@@ -158,12 +158,14 @@ OWN = {
     "Device/resident-binding": "work-resident-binding",
     "Device/staff-leavers": "work-staff-leavers",
     "Device/kangyun": "work-notices",
+    "Device/codes": "work-codes",
 }
 """The platform itself, which no resource of the record describes."""
 ROLES = frozenset(
     {
         "role-doctor", "role-nurse", "role-pharmacist", "role-family-doctor", "role-public-health", "role-insurance",
-        "role-registrar", "role-steward", "role-researcher", "role-resident", "role-guardian", "role-device",
+        "role-registrar", "role-steward", "role-researcher", "role-coder", "role-terminologist", "role-resident",
+        "role-guardian", "role-device",
         "role-application", "role-system-administrator", "role-security-administrator", "role-audit-administrator",
     }
 )  # fmt: skip

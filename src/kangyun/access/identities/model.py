@@ -22,7 +22,7 @@ OF_RESIDENTS = frozenset({"resident", "guardian"})
 
 RESERVED = frozenset(
     {
-        *OFFICERS, "administrator", "admin", "catalog", "demo-admin", "feed", "installer", "kangyun", "nobody",
+        *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "feed", "installer", "kangyun", "nobody",
         "platform", "resident-binding", "staff-leavers", "work",
     }
 )  # fmt: skip
@@ -41,6 +41,8 @@ ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "registrar": (("staff",), "PATADMIN"),
     "steward": (("staff",), "RECORDMGT"),
     "researcher": (("staff",), "HRESCH"),
+    "coder": (("staff",), "HOPERAT"),
+    "terminologist": (("staff",), "HOPERAT"),
     "system-administrator": (("staff",), "SYSADMIN"),
     "security-administrator": (("staff",), "SYSADMIN"),
     "audit-administrator": (("staff",), "SYSADMIN"),
