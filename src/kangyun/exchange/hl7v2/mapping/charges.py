@@ -1,6 +1,6 @@
 """FT1: ChargeItems. DFT P03. Pure. A credit (CD) is a charge of a negative amount, whatever sign it came with."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from kangyun.exchange.hl7v2.mapping import datatypes, visits
 from kangyun.exchange.hl7v2.mapping.making import Making
@@ -8,7 +8,6 @@ from kangyun.exchange.hl7v2.message import Segment
 from kangyun.fhir import Resource
 
 _CURRENCIES = frozenset({"CNY", "HKD", "MOP", "TWD", "USD", "EUR"})
-_MOST = Decimal(10) ** 12
 
 
 def charge(making: Making, does: str) -> None:
@@ -38,10 +37,10 @@ def _item(making: Making, segment: Segment, who: str, stay: str | None) -> None:
     }  # fmt: skip
     if stay:
         resource["context"] = {"reference": stay}
-    amounts = {field: _amount(making, segment, field, credit=credit) for field in (10, 11)}
-    if (quantity := amounts[10]) is not None:
+    quantity, money = (_amount(making, segment, field, credit=credit) for field in (10, 11))
+    if quantity is not None:
         resource["quantity"] = {"value": quantity}
-    if (money := amounts[11]) is not None:
+    if money is not None:
         currency = segment.text(11, 1, 2) or "CNY"
         if currency not in _CURRENCIES:
             raise making.refuse("amount", segment, "11", currency)
@@ -56,14 +55,5 @@ def _item(making: Making, segment: Segment, who: str, stay: str | None) -> None:
 
 
 def _amount(making: Making, segment: Segment, field: int, *, credit: bool) -> Decimal | None:
-    """Returns an amount; None where there is none. One that cannot be read refuses the message: sums must agree."""
-    text = segment.text(field)
-    if not text:
-        return None
-    try:
-        amount = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        amount = _MOST
-    if not amount.is_finite() or abs(amount) >= _MOST or len(amount.as_tuple().digits) > 20:
-        raise making.refuse("amount", segment, str(field), text)
-    return -abs(amount) if credit else amount
+    amount = datatypes.amount(making, segment, field)
+    return -abs(amount) if credit and amount is not None else amount

@@ -8,6 +8,7 @@ Source: HL7 v2.5.1 chapter 2.A.
 
 import re
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from kangyun.base.numbers.fillers import is_filler
@@ -27,6 +28,7 @@ _TIME = re.compile(
     r"(\d{4})(?:[-/.]?(\d{2})(?:[-/.]?(\d{2})(?:[ T]?(\d{2})(?::?(\d{2})(?::?(\d{2})(?:\.\d{1,6})?)?)?)?)?)?"
     r"(?:([+-](?:0\d|1[0-3])):?([0-5]\d))?"
 )
+_MOST = Decimal(10) ** 12
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+")
 _LIST = re.compile(r"[^a-z0-9]+")
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U000323af]")
@@ -93,6 +95,20 @@ def day(making: Making, segment: Segment, field: int) -> str:
         making.leave_out("day", segment, str(field), text)
         return ""
     return found[:10]
+
+
+def amount(making: Making, segment: Segment, field: int) -> Decimal | None:
+    """Returns an amount; None where there is none. One that cannot be read refuses the message: sums must agree."""
+    text = segment.text(field)
+    if not text:
+        return None
+    try:
+        found = Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        found = _MOST
+    if not found.is_finite() or abs(found) >= _MOST or len(found.as_tuple().digits) > 20:
+        raise making.refuse("amount", segment, str(field), text)
+    return found
 
 
 def concept(making: Making, segment: Segment, field: int, list_: str) -> Resource | None:

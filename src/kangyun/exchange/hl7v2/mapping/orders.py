@@ -1,12 +1,12 @@
-"""ORC and OBR: what is ordered, as ServiceRequests. ORM, OMG, OML. Pure.
+"""ORC and OBR: what is ordered, as ServiceRequests; RXO and RXE go to `drugs`. ORM, OMG, OML, OMP, RDE. Pure.
 
 An order is known by the placer's number (ORC-2), else by the filler's (ORC-3). A cancel is an order that is `revoked`;
-it is not taken out of the record, for it was there. Orders of drugs (RXO) are not read.
+it is not taken out of the record, for it was there.
 """
 
 from collections.abc import Iterator
 
-from kangyun.exchange.hl7v2.mapping import datatypes, patients, visits
+from kangyun.exchange.hl7v2.mapping import datatypes, drugs, numbering, patients, visits
 from kangyun.exchange.hl7v2.mapping.making import Making
 from kangyun.exchange.hl7v2.message import Message, Segment
 from kangyun.fhir import Resource
@@ -14,7 +14,10 @@ from kangyun.fhir import Resource
 GROUP = ("ORC", "OBR")
 
 
-def groups(message: Message) -> Iterator[tuple[Segment | None, Segment, list[Segment]]]:
+Group = tuple[Segment | None, Segment, list[Segment]]
+
+
+def groups(message: Message) -> Iterator[Group]:
     """Yields each OBR with the ORC before it, and the segments behind it until the next."""
     common: Segment | None = None
     request: Segment | None = None
@@ -33,14 +36,42 @@ def groups(message: Message) -> Iterator[tuple[Segment | None, Segment, list[Seg
         yield common, request, rest
 
 
+def groups_after(message: Message, *, specimen_first: bool) -> Iterator[Group]:
+    """Yields each OBR with the ORC behind it, and the segments until the next.
+
+    specimen_first: whether a specimen stands before the orders that are of it; it is then given to each of them.
+    """
+    common: Segment | None = None
+    request: Segment | None = None
+    rest: list[Segment] = []
+    specimen: list[Segment] = []
+    for segment in message.segments:
+        is_specimen = specimen_first and segment.name == "SPM"
+        if segment.name == "OBR" or is_specimen:
+            if request is not None:
+                yield common, request, rest
+            common, request = None, None
+        if is_specimen:
+            specimen = [segment]
+        elif segment.name == "OBR":
+            request, rest = segment, [*specimen]
+        elif segment.name == "ORC" and request is not None:
+            common = segment
+        elif request is not None:
+            rest.append(segment)
+    if request is not None:
+        yield common, request, rest
+
+
 def order(making: Making, does: str) -> None:
-    """ORM^O01, OMG^O19, OML^O21."""
+    """ORM^O01, OMG^O19, OML^O21, OMP^O09, RDE^O11."""
     who = visits.subject(making, introduced=True)
     stay = visits.visit_of(making, who)
     found = False
     for common, request, rest in groups(making.message):
         found = True
         _order(making, common, request, rest, who, stay)
+    found = drugs.orders(making, who, stay) or found
     if not found:
         cancelled = [one for one in making.message.all("ORC") if making.code("order_control", one.text(1)) == "revoked"]
         if not cancelled:
@@ -49,35 +80,13 @@ def order(making: Making, does: str) -> None:
             _order(making, common, common, [], who, stay)
 
 
-def numbers(common: Segment | None, request: Segment) -> tuple[str, str]:
-    """Returns the placer's and the filler's number of an order."""
-    placer, filler = request.text(2), request.text(3)
-    return (common.text(2) or placer, common.text(3) or filler) if common is not None else (placer, filler)
-
-
-def order_id(making: Making, placer: str, filler: str, segment: Segment) -> str:
-    """Returns the id of the order. Raises Whole where it has no number."""
-    if not (placer or filler):
-        raise making.refuse("no-order", segment, "2")
-    return making.id("order", "placer", placer) if placer else making.id("order", "filler", filler)
-
-
-def identifiers(making: Making, placer: str, filler: str) -> list[Resource]:
-    """Returns both numbers as Identifiers."""
-    return [
-        {"type": datatypes.hl7("v2-0203", type_)} | datatypes.own_number(making, kind, number)
-        for type_, kind, number in (("PLAC", "placer-order", placer), ("FILL", "filler-order", filler))
-        if number
-    ]
-
-
 def _order(
     making: Making, common: Segment | None, request: Segment, rest: list[Segment], who: str, stay: str | None
 ) -> None:
-    placer, filler = numbers(common, request)
+    placer, filler = numbering.numbers(common, request)
     resource: Resource = {
-        "resourceType": "ServiceRequest", "identifier": identifiers(making, placer, filler),
-        "status": _status(making, common), "intent": "order", "subject": {"reference": who},
+        "resourceType": "ServiceRequest", "identifier": numbering.identifiers(making, placer, filler),
+        "status": numbering.status(making, common), "intent": "order", "subject": {"reference": who},
     }  # fmt: skip
     if stay:
         resource["encounter"] = {"reference": stay}
@@ -97,14 +106,7 @@ def _order(
         resource["note"] = notes
     segments = [one for one in (common, request, *rest) if one is not None]
     patients.moved(making, "order", segments, resource)
-    making.store(order_id(making, placer, filler, request), resource, request)
-
-
-def _status(making: Making, common: Segment | None) -> str:
-    if common is None:
-        return "active"
-    control = making.code("order_control", common.text(1)) or "unknown"
-    return making.code("order_status", common.text(5)) or control if control in ("active", "unknown") else control
+    making.store(numbering.order_id(making, placer, filler, request), resource, request)
 
 
 def _asked(making: Making, request: Segment, into: Resource) -> None:

@@ -1,4 +1,4 @@
-"""ORU R01: DiagnosticReports, their Observations, Specimens and enclosed documents. Pure.
+"""ORU, OUL: DiagnosticReports, their Observations, Specimens and enclosed documents. Pure.
 
 A report is known by the filler's number and its kind (OBR-3, OBR-4): one number may hold several panels. A result is
 known by its report, its code (OBX-3), its sub-id (OBX-4), and how many of the same came before it.
@@ -6,21 +6,23 @@ known by its report, its code (OBX-3), its sub-id (OBX-4), and how many of the s
 
 from collections import Counter
 
-from kangyun.exchange.hl7v2.mapping import datatypes, documents, orders, patients, values, visits
+from kangyun.exchange.hl7v2.mapping import datatypes, documents, numbering, orders, patients, values, visits
 from kangyun.exchange.hl7v2.mapping.making import Making
 from kangyun.exchange.hl7v2.message import Segment
 from kangyun.fhir import Resource
 
 
 def report(making: Making, does: str) -> None:
-    """ORU^R01."""
+    """ORU^R01, OUL^R21 to R24. does: what comes first, where that is not ORC."""
     who = visits.subject(making, introduced=True)
     stay = visits.visit_of(making, who)
     names = [segment.name for segment in making.message.segments]
+    # A result of the specimen itself may stand before OBR; whose it is nobody else says.
     if "OBX" in names and "OBR" in names and names.index("OBX") < names.index("OBR"):
         raise making.refuse("wrong-order", making.message.segments[names.index("OBX")])
     found = False
-    for common, request, rest in orders.groups(making.message):
+    behind = orders.groups_after(making.message, specimen_first=does == "specimens")
+    for common, request, rest in behind if does else orders.groups(making.message):
         found = True
         _report(making, common, request, rest, who, stay)
     if not found:
@@ -30,7 +32,7 @@ def report(making: Making, does: str) -> None:
 def _report(
     making: Making, common: Segment | None, request: Segment, rest: list[Segment], who: str, stay: str | None
 ) -> None:
-    placer, filler = orders.numbers(common, request)
+    placer, filler = numbering.numbers(common, request)
     if not (placer or filler):
         raise making.refuse("no-order", request, "3")
     key = (filler or f"placer {placer}", request.text(4))
@@ -44,7 +46,7 @@ def _report(
     if taken:
         about["effectiveDateTime"] = taken
     resource: Resource = {
-        "resourceType": "DiagnosticReport", "identifier": orders.identifiers(making, placer, filler),
+        "resourceType": "DiagnosticReport", "identifier": numbering.identifiers(making, placer, filler),
         "status": making.code("result_status", request.text(25)) or "unknown", "code": code,
     } | about  # fmt: skip
     _header(making, request, resource, placer)
@@ -75,7 +77,7 @@ def _header(making: Making, request: Segment, into: Resource, placer: str) -> No
     if issued := datatypes.instant(making, request, 22):
         into["issued"] = issued
     if placer:
-        order = f"ServiceRequest/{orders.order_id(making, placer, '', request)}"
+        order = f"ServiceRequest/{numbering.order_id(making, placer, '', request)}"
         number = datatypes.own_number(making, "placer-order", placer)
         into["basedOn"] = [{"reference": order, "identifier": number}]
     readers = [_reader(making, parts.text(1, 1), parts.text(1, 2)) for parts in request.repetitions(32)]
