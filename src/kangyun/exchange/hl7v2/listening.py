@@ -26,6 +26,7 @@ from kangyun.base.clock import now as _now
 from kangyun.base.texts import Language
 from kangyun.exchange.entries import Place, Refusal
 from kangyun.exchange.hl7v2.acknowledging import Answer, acknowledged, judged, unavailable
+from kangyun.exchange.hl7v2.batches import enveloped, is_batch, messages
 from kangyun.exchange.hl7v2.framing import LARGEST, Fault, Frame, Framer, framed
 from kangyun.exchange.hl7v2.message import Message, Segment
 from kangyun.exchange.hl7v2.splitting import Limits, Unreadable, head, split
@@ -100,7 +101,7 @@ class Listener:
         self._bounds = bounds or Bounds()
         self._clock = clock
         self._language = language
-        self._waiting: asyncio.Queue[tuple[Received, asyncio.Future[Answer]]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[Sequence[Received], asyncio.Future[Sequence[Answer]]]] = asyncio.Queue()
         self._open: Counter[str] = Counter()
         self._serving: dict[asyncio.Task[None], bool] = {}
         self._storing: list[asyncio.Task[None]] = []
@@ -174,17 +175,42 @@ class Listener:
                 return
 
     async def _take(self, found: Frame | Fault, sender: str, writer: asyncio.StreamWriter) -> None:
-        """Has one message stored, and answers it."""
-        received, header = self._read(found, sender)
-        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((received, done))
-        answer = await done
-        if isinstance(found, Fault) and found.text in _UNANSWERED:
-            return
-        for one in acknowledged(header, answer, self._clock(), secrets.token_hex(8), self._language):
-            writer.write(framed(one))
+        """Has one message stored, or those of a batch, and answers it."""
+        if isinstance(found, Frame) and is_batch(found.message):
+            answers = await self._batch(found, sender)
+            if answers:
+                writer.write(framed(enveloped(answers)))
+        else:
+            answers = await self._stored([self._read(found, sender)])
+            if isinstance(found, Fault) and found.text in _UNANSWERED:
+                return
+            for one in answers:
+                writer.write(framed(one))
         async with asyncio.timeout(self._bounds.answer):
             await writer.drain()
+
+    async def _batch(self, found: Frame, sender: str) -> list[bytes]:
+        """Has the messages of a batch stored in their order, some at a time, and returns the answers."""
+        try:
+            raws = messages(found.message)
+        except Unreadable as unreadable:
+            refused = Received(sender, self._clock(), found.message, None, (unreadable.refusal,))
+            return await self._stored([(refused, None)])
+        answers: list[bytes] = []
+        for start in range(0, len(raws), self._bounds.group):
+            some = raws[start : start + self._bounds.group]
+            answers += await self._stored([self._read(Frame(raw), sender) for raw in some])
+        return answers
+
+    async def _stored(self, some: Sequence[tuple[Received, Segment | None]]) -> list[bytes]:
+        """Returns the answers to messages once they are stored."""
+        done: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(([received for received, _ in some], done))
+        return [
+            one
+            for (_, header), answer in zip(some, await done, strict=True)
+            for one in acknowledged(header, answer, self._clock(), secrets.token_hex(8), self._language)
+        ]
 
     def _read(self, found: Frame | Fault, sender: str) -> tuple[Received, Segment | None]:
         at = self._clock()
@@ -203,30 +229,39 @@ class Listener:
         """Stores what waits, group by group."""
         together = 1
         while True:
-            group = [await self._waiting.get()]
+            waiting = [await self._waiting.get()]
             if together > 1 + self._waiting.qsize():
                 # Else one goes alone, and all the others after it, by turns: a group costs hardly less for one.
                 await asyncio.sleep(_COMPANY)
-            size = len(group[0][0].raw)
+            group = [*waiting[0][0]]
+            size = sum(len(one.raw) for one in group)
             while len(group) < self._bounds.group and size < self._bounds.group_bytes and not self._waiting.empty():
-                group.append(self._waiting.get_nowait())
-                size += len(group[-1][0].raw)
-            together = len(group)
-            try:
-                answers: Sequence[Answer] = await self._store([received for received, _ in group])
-            except Exception as error:
-                # What an error of the store says may quote a message: its type only.
-                logger.error("hl7v2: a group could not be stored: %s", type(error).__name__)
-                answers = []
-            if len(answers) != len(group):
-                if answers:
-                    logger.error("hl7v2: the store answered %s of %s messages", len(answers), len(group))
-                answers = [unavailable(received.control_id) for received, _ in group]
-            for (received, done), answer in zip(group, answers, strict=True):
+                waiting.append(self._waiting.get_nowait())
+                group += waiting[-1][0]
+                size += sum(len(one.raw) for one in waiting[-1][0])
+            together = len(waiting)
+            answers = iter(await self._answers(group))
+            for received, done in waiting:
+                judged_ = [next(answers) for _ in received]
                 if not done.done():
-                    done.set_result(
-                        answer if received.message is not None or answer.code == "AR" else _unread(received)
-                    )
+                    done.set_result(judged_)
+
+    async def _answers(self, group: Sequence[Received]) -> list[Answer]:
+        """Has a group stored, and returns the answer to each message."""
+        try:
+            answers: Sequence[Answer] = await self._store(group)
+        except Exception as error:
+            # What an error of the store says may quote a message: its type only.
+            logger.error("hl7v2: a group could not be stored: %s", type(error).__name__)
+            answers = []
+        if len(answers) != len(group):
+            if answers:
+                logger.error("hl7v2: the store answered %s of %s messages", len(answers), len(group))
+            return [unavailable(received.control_id) for received in group]
+        return [
+            answer if received.message is not None or answer.code == "AR" else _unread(received)
+            for received, answer in zip(group, answers, strict=True)
+        ]
 
 
 def _unread(received: Received) -> Answer:

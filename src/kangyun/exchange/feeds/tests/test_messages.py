@@ -99,6 +99,31 @@ async def test_a_merge_makes_two_registrations_one_residents(sent, client):
     assert sum(link["name"] == "registration" for link in links) == 2
 
 
+async def registrations(client):
+    """Returns how many registrations are the resident's of each Patient."""
+    counts = []
+    for one in await found(client, "Patient?_tag:not=golden"):
+        links = (await client.get(f"Patient/{one['id']}/$links")).json()["parameter"]
+        counts.append(sum(link["name"] == "registration" for link in links))
+    return counts
+
+
+@pytest.mark.parametrize("event", ["A24", "A40"])
+async def test_what_was_said_to_be_one_and_is_not_is_parted_again(sent, client, event):
+    """A24 links, A40 merges, A37 parts: all three end in the resident index, and nothing clinical is moved."""
+    said = [person("P2", phone="19900000002")] if event == "A24" else ["MRG|P2^^^H1^MR"]
+    before = [message("A28", "1", person("P1")), message("A28", "2", person("P2", phone="19900000002"))]
+    assert [code for code, _ in await sent(*before, message(event, "3", person("P1"), *said))] == ["AA"] * 3
+    assert await registrations(client) == [2, 2]
+    parting = message("A37", "4", person("P1"), person("P2", phone="19900000002"))
+    assert await sent(parting) == [("AA", "4")]
+    assert await registrations(client) == [1, 1]
+
+
+async def test_a_pair_of_one_is_refused(sent, client):
+    assert await sent(message("A24", "1", person("P1"), person("P1"))) == [("AE", "1")]
+
+
 async def test_many_connections_at_once_lose_nothing(sent, client):
     said = [
         [message("A28", f"{n}-{m}", person(f"P{n}-{m}", phone=f"1990000{n:02}{m:02}")) for m in range(5)]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kangyun.exchange.hl7v2.acknowledging import Answer
+from kangyun.exchange.hl7v2.batches import messages
 from kangyun.exchange.hl7v2.framing import END, framed
 from kangyun.exchange.hl7v2.listening import Bounds, Listener, Received, server_context
 from kangyun.exchange.hl7v2.splitting import Limits, split
@@ -105,6 +106,31 @@ async def test_a_connection_keeps_its_order() -> None:
         await his.send(b"".join(framed(message(name)) for name in names))
         assert [await his.answer() for _ in names] == [("AA", name) for name in names]
     assert shelf.ids == names
+
+
+async def test_a_batch_is_stored_in_its_order_and_answered_in_one() -> None:
+    shelf = Shelf()
+    names = [str(number) for number in range(150)]
+    raw = b"BHS|^~\\&\r" + b"".join(map(message, names)) + b"BTS|150\r"
+    async with listening(shelf) as port, hospital(port) as his:
+        await his.send(framed(raw) + framed(message("next")))
+        answer = await asyncio.wait_for(his.reader.readuntil(END + b"\r"), 5)
+        assert [split(one).segments[1].text(2) for one in messages(answer[1:-2])] == names
+        assert await his.answer() == ("AA", "next")
+    assert shelf.ids == [*names, "next"]
+
+
+async def test_a_batch_that_was_cut_is_kept_aside_as_one() -> None:
+    shelf = Shelf()
+    async with listening(shelf) as port, hospital(port) as his:
+        await his.send(framed(b"BHS|^~\\&\r" + message("1") + b"BTS|2\r") + framed(message("2")))
+        answer = await asyncio.wait_for(his.reader.readuntil(END + b"\r"), 5)
+        (one,) = messages(answer[1:-2])
+        assert split(one).segments[1].text(1) == "AE"
+        assert await his.answer() == ("AA", "2")
+    assert [[found.text for found in one.refusals] for group in shelf.groups for one in group] == [
+        ["exchange.hl7v2.batch-count"], [],
+    ]  # fmt: skip
 
 
 async def test_connections_are_stored_together() -> None:
