@@ -9,7 +9,7 @@ record and array types (rowtypes.c, arrayfuncs.c).
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -47,6 +47,7 @@ _LENGTH = 4
 _ARRAY = struct.Struct(">iiIii")
 _ONE_INT8 = struct.Struct(">iiIiiiq")
 _EMPTY_ARRAY = struct.Struct(">iiI")
+_LACKING = _NULL.to_bytes(_LENGTH, "big", signed=True)
 ROW_TYPES = (
     "resource_row", "version_row", "date_row", "quantity_row", "string_row", "expectation", "narrow_key", "name_row",
     "commit_row", "sight_row", "audit_row",
@@ -218,7 +219,7 @@ def int8_array(values: Sequence[int]) -> bytes:
     return _array(values, _INT8, 8, "iq")
 
 
-def _array(values: Sequence[int], oid: int, size: int, item: str) -> bytes:
+def _array(values: Collection[int], oid: int, size: int, item: str) -> bytes:
     count = len(values)
     if not count:
         return _EMPTY_ARRAY.pack(0, 0, oid)
@@ -243,7 +244,7 @@ def moment(value: datetime) -> int:
 
 
 async def register(connection: asyncpg.Connection) -> None:
-    """Makes a connection take arrays of rows as they are.
+    """Makes a connection take arrays of rows as they are, and arrays of numbers as they are packed here.
 
     `Connection.set_type_codec` refuses binary codecs for composites and arrays, which it would have to read as well;
     these are only written. So the codec is added where it would add it: one call inside asyncpg, held by the tests of
@@ -255,6 +256,41 @@ async def register(connection: asyncpg.Connection) -> None:
             *(row["typarray"], f"_{row['typname']}", "public", [], "scalar"),
             *(partial(_rows, row["oid"]), bytes, "binary"),
         )
+    for array, name, oid, size, item in (
+        (_INT8_ARRAY, "_int8", _INT8, 8, "iq"),
+        (_INT4_ARRAY, "_int4", _INT4, 4, "ii"),
+    ):
+        settings.add_python_codec(
+            *(array, name, "pg_catalog", [], "scalar"),
+            *(partial(_numbers, oid, size, item), partial(_read_numbers, size, item), "binary"),
+        )
+
+
+def _numbers(oid: int, size: int, item: str, values: Collection[int | None]) -> bytes:
+    """Returns an array of numbers, of which some may be null. asyncpg asks each of them whether it is a list."""
+    try:
+        return _array(values, oid, size, item)  # type: ignore[arg-type]
+    except struct.error:  # As None is no number.
+        items = (_LACKING if one is None else struct.pack(f">{item}", size, one) for one in values)
+        return _ARRAY.pack(1, 1, oid, len(values), 1) + b"".join(items)
+
+
+def _read_numbers(size: int, item: str, data: bytes) -> list[int | None]:
+    """Returns the numbers of an array of one dimension. Raises ValueError for one of more."""
+    if len(data) == _EMPTY_ARRAY.size:
+        return []
+    dimensions, lacking, _, count, _ = _ARRAY.unpack_from(data)
+    if dimensions != 1:
+        raise ValueError("one dimension")
+    if not lacking:
+        return list(_array_of(item, count).unpack(data)[6::2])
+    found: list[int | None] = []
+    place = _ARRAY.size
+    for _ in range(count):
+        there = data[place : place + _LENGTH] != _LACKING
+        found.append(struct.unpack_from(f">{item}", data, place)[1] if there else None)
+        place += _LENGTH + (size if there else 0)
+    return found
 
 
 def _rows(oid: int, found: Sequence[bytes]) -> bytes:
