@@ -43,6 +43,8 @@ ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "researcher": (("staff",), "HRESCH"),
     "coder": (("staff",), "HOPERAT"),
     "terminologist": (("staff",), "HOPERAT"),
+    "feed-officer": (("staff",), "HOPERAT"),
+    "interface-officer": (("staff",), "HOPERAT"),
     "system-administrator": (("staff",), "SYSADMIN"),
     "security-administrator": (("staff",), "SYSADMIN"),
     "audit-administrator": (("staff",), "SYSADMIN"),

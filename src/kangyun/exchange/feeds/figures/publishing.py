@@ -28,7 +28,7 @@ from kangyun.exchange.feeds.figures.report import Monthly, report_of
 
 logger = logging.getLogger(__name__)
 
-SQL = statements("exchange.feeds.figures")
+SQL = statements(__package__.removeprefix("kangyun."))
 ACTOR = Actor("Device/feed-figures", "数据接入统计", "", "SYSADMIN", administrator=True)
 EVERY = 6 * 3600.0  # seconds
 BEGINNING = "ge1850-01-01"  # what a chain asks of a target that only has to be there
