@@ -15,7 +15,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
 from kangyun.cli.commands import registering, safekeeping
 from kangyun.cli.commands.apps import apps
-from kangyun.cli.commands.feed import feed
+from kangyun.cli.commands.feeds import feed
 from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.node import node
 from kangyun.cli.commands.options import Data, Host, Port

@@ -401,7 +401,7 @@ class Run:
     def _make_change(self, plan: Plan) -> None:
         current = plan.current
         stored = current.stored if current else None
-        if plan.resource is not None and plan.old is not None and _same(plan.old, plan.resource):
+        if plan.resource is not None and plan.old is not None and same(plan.old, plan.resource):
             plan.done = Done("unchanged", stored)
             return
         action = DELETED if plan.resource is None else UPDATED if plan.old is not None else CREATED
@@ -451,7 +451,7 @@ def _done(change: Change, moment: datetime) -> Done:
     return Done(status, made=(change, moment))
 
 
-def _same(old: Resource, new: Resource) -> bool:
+def same(old: Resource, new: Resource) -> bool:
     """Whether nothing but id, version and instant differs: such an update makes no version."""
     bare_old, bare_new = _bare(old), _bare(new)
     # Equal values may differ in their digits (1.0 and 1.00); different ones are different in any form.

@@ -200,7 +200,8 @@ class Intake:
                 outcome.unchanged += 1
             else:
                 changed.add(one.key)
-                outcome.fields.add(one.day, row.cells)
+                if before is None or before["delivery"] != number:  # Else it is replayed.
+                    outcome.fields.add(one.day, row.cells)
                 fresh.append(row)
         return fresh
 

@@ -95,7 +95,7 @@ class Taking:
             self.taken.left_out += 1
 
     async def _store(self, rows: Rows) -> None:
-        for row, outcome in zip(rows, await store(self.record, [self._whole(row) for row in rows]), strict=True):
+        for row, outcome in zip(rows, await store(self.record, [self.whole(row) for row in rows]), strict=True):
             if isinstance(outcome, PlatformError):
                 self.taken.aside += 1
                 self.tell(refused(row[0].origin, outcome))
@@ -106,7 +106,8 @@ class Taking:
                 self.taken.updated += done.status == "updated"
                 self.taken.unchanged += done.status in SAME
 
-    def _whole(self, row: Sequence[Entry]) -> list[Operation]:
+    def whole(self, row: Sequence[Entry]) -> list[Operation]:
+        """Returns the interactions that store the entries of a record."""
         return [
             self.record.operation(
                 "update", one.resource["resourceType"], id=one.id, resource=dict(one.resource),

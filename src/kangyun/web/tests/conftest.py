@@ -101,11 +101,19 @@ async def gateway(region, staff):
 
 
 @pytest.fixture
-async def worked(make_settings, fresh_database, gateway, monkeypatch):
+async def centre(make_settings, fresh_database, region):
+    """The platform as the background work has it."""
+    platform = await open_platform(make_settings(demo=True, connections=8), fresh_database)
+    yield platform
+    await platform.close()
+
+
+@pytest.fixture
+async def worked(centre, gateway, monkeypatch):
     """Waits until all that was delivered has been taken in, and returns the answers."""
     monkeypatch.setattr(worker, "LOOK", 0.02)
-    stop, platform = asyncio.Event(), await open_platform(make_settings(demo=True, connections=8), fresh_database)
-    working = asyncio.ensure_future(worker.keep_taking(platform, stop))
+    stop = asyncio.Event()
+    working = asyncio.ensure_future(worker.keep_taking(centre, stop))
 
     async def until(number, after=0):
         for _ in range(1500):
@@ -118,4 +126,3 @@ async def worked(make_settings, fresh_database, gateway, monkeypatch):
     yield until
     stop.set()
     await working
-    await platform.close()

@@ -297,3 +297,14 @@ RETURNING id;
 UPDATE feed_delivery SET fate = 'kept', attempts = 0, reason = '', parameters = '{}'
 WHERE feed = $1 AND fate = 'failed' AND content IS NOT NULL
 AND ($2::int4 IS NULL OR sheet = $2) AND ($3::int8 IS NULL OR number = $3);
+
+-- name: replayable
+-- Deliveries of a table whose content is kept, the last first. $3: whether those count that were only judged, $4 from
+-- which number on.
+SELECT number FROM feed_delivery
+WHERE feed = $1 AND sheet = $2 AND content IS NOT NULL AND number >= $4 AND (fate = 'taken' OR ($3 AND fate = 'tried'))
+ORDER BY number DESC;
+
+-- name: replay
+UPDATE feed_delivery SET fate = 'kept', trial = false, attempts = 0
+WHERE feed = $1 AND sheet = $2 AND content IS NOT NULL AND number >= $4 AND (fate = 'taken' OR ($3 AND fate = 'tried'));
