@@ -17,6 +17,7 @@ from kangyun.access.platform import Platform
 from kangyun.base.errors import PlatformError
 from kangyun.catalog import catalog
 from kangyun.exchange.federation.nodes import node_vitals
+from kangyun.exchange.feeds.vitals import intake_vitals
 from kangyun.web.metrics import CONTENT_TYPE, Metrics
 from kangyun.web.outcome import RETRY_AFTER
 
@@ -61,7 +62,7 @@ async def figures(metrics: Metrics, platform: Platform | None) -> Response:
             async with asyncio.timeout(WITHIN):
                 more += await platform.vitals()
                 async with platform.pool.connection() as connection:
-                    more += await node_vitals(connection)
+                    more += [*await node_vitals(connection), *await intake_vitals(connection)]
         except (PlatformError, TimeoutError):
             more.append(("kangyun_database_up", "Whether the database answers.", 0))
         else:

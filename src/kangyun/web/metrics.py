@@ -150,15 +150,20 @@ class Metrics:
         self.observe(LATENCY, seconds, (interaction,))
 
     def text(self, more: Iterable[tuple[str, str, float]] = ()) -> str:
-        """Returns the figures of all processes; `more` are gauges that are asked for now: name, help, value."""
+        """Returns the figures of all processes; `more` are gauges that are asked for now: name, help, value. A name may
+        bear labels; those of one family stand together."""
         total = self._gathered()
         lines: list[str] = []
         for family in FAMILIES:
             lines += _head(family.name, family.help, family.kind)
             for labels, begin in _PLACES[family.name].items():
                 lines += _lines(family, labels, total[begin : begin + family.width])
+        family_before = ""
         for name, told, value in more:
-            lines += [*_head(name, told, "gauge"), f"{name} {_written(value)}"]
+            family_now = name.partition("{")[0]
+            lines += _head(family_now, told, "gauge") if family_now != family_before else []
+            lines.append(f"{name} {_written(value)}")
+            family_before = family_now
         return "\n".join(lines) + "\n"
 
     def _gathered(self) -> Numbers:

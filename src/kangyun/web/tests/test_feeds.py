@@ -129,3 +129,13 @@ async def test_what_must_be_agreed_before_is_named(gateway, staff):
     assert (status, "client" in told["issue"][0]["details"]["text"]) == (422, True)
     assert (await staff("POST", "", new))[0] == 409
     assert (await staff("PUT", "/house-1-lab", {"nonsense": 1}))[0] == 400
+
+
+async def test_the_watch_sees_what_waits_and_what_was_kept_aside(gateway, worked, region, make_person):
+    await gateway.put(1, [make_person(1), make_person(2, number="1")])
+    await gateway.put(2, [["1", "2", "3", "4"]], table="V_UNKNOWN", columns=["A", "B", "C", "D"])
+    await worked(2)
+    told = (await region.client.get("http://127.0.0.1:8080/metrics")).text
+    assert 'kangyun_intake_aside{feed="house-1-tables"} 1' in told
+    assert 'kangyun_intake_parked{feed="house-1-tables"} 1' in told
+    assert told.count("# TYPE kangyun_intake_waiting gauge") == 1

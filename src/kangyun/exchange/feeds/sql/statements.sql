@@ -308,3 +308,38 @@ ORDER BY number DESC;
 -- name: replay
 UPDATE feed_delivery SET fate = 'kept', trial = false, attempts = 0
 WHERE feed = $1 AND sheet = $2 AND content IS NOT NULL AND number >= $4 AND (fate = 'taken' OR ($3 AND fate = 'tried'));
+
+-- The watch.
+
+-- name: vitals
+SELECT s.name, w.waiting, w.lag, p.parked, d.rows, d.aside
+FROM feed_source AS s
+CROSS JOIN LATERAL (
+    SELECT count(*)::float8 AS waiting,
+        coalesce(extract(epoch FROM clock_timestamp() - min(k.received)), 0)::float8 AS lag
+    FROM feed_delivery AS k WHERE k.feed = s.id AND k.fate = 'kept'
+) AS w
+CROSS JOIN LATERAL (
+    SELECT count(*)::float8 AS parked FROM feed_delivery AS k WHERE k.feed = s.id AND k.fate = 'failed'
+) AS p
+LEFT JOIN (
+    SELECT feed, sum(rows)::float8 AS rows, sum(aside)::float8 AS aside FROM feed_delivery
+    WHERE settled > clock_timestamp() - make_interval(days => 1) GROUP BY feed
+) AS l ON l.feed = s.id
+CROSS JOIN LATERAL (SELECT coalesce(l.rows, 0) AS rows, coalesce(l.aside, 0) AS aside) AS d
+ORDER BY s.name;
+
+-- name: condition
+SELECT 'parked' AS what, s.name AS which FROM feed_source AS s
+WHERE EXISTS (SELECT FROM feed_delivery AS d WHERE d.feed = s.id AND d.fate = 'failed')
+UNION ALL
+SELECT 'stopped', concat(s.name, ' ', t.name) FROM feed_source AS s JOIN feed_sheet AS t ON t.feed = s.id
+WHERE t.stopped IS NOT NULL
+UNION ALL
+SELECT 'late', s.name FROM feed_source AS s
+WHERE EXISTS (SELECT FROM feed_delivery AS d WHERE d.feed = s.id AND d.fate = 'kept'
+    AND d.received < clock_timestamp() - make_interval(secs => $1::float8))
+UNION ALL
+SELECT 'ending', s.name FROM feed_source AS s
+WHERE s.certificate_ends < clock_timestamp() + make_interval(days => $2::int4)
+ORDER BY 1, 2;
