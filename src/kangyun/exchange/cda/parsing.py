@@ -19,6 +19,8 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_ELEMENTS = 200_000
 MOST_DEPTH = 120
 V3 = "urn:hl7-org:v3"
+FREE = "xFreeText"
+"""How a paragraph is marked that no entry says again. CDA leaves marks that begin with x to whoever writes."""
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}?\?>")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,120}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")

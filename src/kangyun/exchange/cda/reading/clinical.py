@@ -82,6 +82,10 @@ def laboratory(making: Making, group: Observed, section: str, found: Found) -> N
     if not code["text"]:
         return
     node = (item or name or group).node
+    if group.one("laboratory-value", "laboratory-words", "laboratory-sign") is None and item is not None:
+        # Which examination it was, of a report that has its results as texts.
+        found.texts.append((item.element, item.name, item.text))
+        return
     resource: Resource = {
         "resourceType": "Observation", "status": "final", "code": code,
         "category": [hl7("observation-category", "laboratory")],
@@ -111,11 +115,12 @@ def _measured(making: Making, group: Observed) -> Resource:
     if one is None or "valueQuantity" not in one.value:
         return {"valueString": one.text} if one is not None and one.text else {}
     quantity = dict(one.value["valueQuantity"])
+    # A PQ has its unit by UCUM; how the laboratory writes it stands beside.
+    ucum = quantity.get("unit")
     if unit is not None and unit.text:
         quantity |= values.unit(making, unit.text)
-        code = values.first(unit.node, "value", "translation")
-        if code is not None:
-            quantity |= {"system": UCUM, "code": code.get("code", "")}
+    if ucum:
+        quantity |= {"system": UCUM, "code": ucum}
     return {"valueQuantity": quantity}
 
 

@@ -26,6 +26,11 @@ def report(making: Making, found: Found) -> None:
         "status": "final", "category": [hl7("v2-0074", section)],
         "code": {"text": said.get("laboratory-kind") or header.type_of(making)["text"]},
     } | making.about() | {"issued": issued, "performer": [{"reference": making.feed.institution}]}  # fmt: skip
+    if code := said.get("laboratory-item"):
+        system = f"urn:kangyun:code-system:local-item:{making.feed.owner}"
+        resource["code"] = {
+            "coding": [{"system": system, "code": code, "display": resource["code"]["text"]}]
+        } | resource["code"]
     results = [one for one in found.references if one.startswith("Observation/")]
     resources = [making.resource(one) for one in results]
     times = sorted(one["effectiveDateTime"] for one in resources if "effectiveDateTime" in one)

@@ -9,7 +9,7 @@ from html import escape
 from lxml import etree
 
 from kangyun.exchange.cda import catalogue
-from kangyun.exchange.cda.parsing import Node
+from kangyun.exchange.cda.parsing import FREE, Node
 from kangyun.exchange.cda.reading import acts, clinical, header, international, reports, values
 from kangyun.exchange.cda.reading.clinical import Found
 from kangyun.exchange.cda.reading.making import Making, kept
@@ -52,7 +52,10 @@ def _section(making: Making, node: Node, reported: Found) -> Resource | None:
     ]
     resource: Resource = {}
     concept = values.concept(making, code, "section")
-    lines = _lines(values.first(node, "text"))
+    block = values.first(node, "text")
+    lines = _lines(block)
+    free = [] if block is None else [one for one in block.iter("paragraph") if one.get("styleCode") == FREE]
+    found.texts += [("", "", text) for one in free if (text := values.text_of(one))]
     kept(resource, {
         "title": title or catalogue.section_names().get(key, title), "code": concept,
         "text": narrative(lines), "entry": [{"reference": one} for one in dict.fromkeys(found.references)],
@@ -64,7 +67,7 @@ def _section(making: Making, node: Node, reported: Found) -> Resource | None:
 def _text(element: str, name: str, text: str) -> Resource:
     known = catalogue.elements().get(element)
     title = name or (known.zh if known else element)
-    found: Resource = {"title": title or "-"}
+    found: Resource = {"title": title or "文字"}
     if element:
         coding = {"system": f"urn:oid:{catalogue.ELEMENTS}", "code": element, "display": title}
         found["code"] = {"coding": [coding]}

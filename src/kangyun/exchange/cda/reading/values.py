@@ -64,12 +64,17 @@ def every(node: Node | None, name: str) -> list[Node]:
 
 def numbers(node: Node) -> list[tuple[str, str]]:
     """Returns root and extension of each id that says something."""
-    found = [(attribute(one, "root"), attribute(one, "extension")) for one in every(node, "id")]
+    found = [
+        (attribute(one, "root") or attribute(one, "assigningAuthorityName"), attribute(one, "extension"))
+        for one in every(node, "id")
+    ]
     return [(root, number) for root, number in found if number or (root and not root.startswith("2.16.156.10011.1."))]
 
 
 def identifier(making: Making, root: str, number: str) -> Resource:
     """Returns an Identifier of an II."""
+    if not root.strip() or root.startswith("urn:"):
+        return {"system": root or f"{NUMBER}local:{making.feed.owner}", "value": number}
     known = catalogue.table("international")["systems"].get(root)
     system = known or (canonical(f"urn:oid:{root}") if _OID.fullmatch(root) else f"{NUMBER}local:{making.feed.owner}")
     if root and not _OID.fullmatch(root) and not number:
@@ -179,6 +184,16 @@ def quantity(making: Making, node: Node | None) -> Resource | None:
     return {"value": value} | unit(making, attribute(node, "unit"))
 
 
+def compared(making: Making, node: Node) -> Resource | None:
+    """Returns a Quantity of an interval that is open to one side, None of any other."""
+    low, high = quantity(making, first(node, "low")), quantity(making, first(node, "high"))
+    if (low is None) == (high is None):
+        return None
+    sign, found, end = ("<", high, "high") if high is not None else (">", low, "low")
+    inclusive = attribute(first(node, end), "inclusive") != "false"
+    return {"comparator": f"{sign}=" if inclusive else sign} | (found or {})
+
+
 def unit(making: Making, written: str) -> Resource:
     """Returns a unit as it was written, and by UCUM where that is known."""
     if not written or written == "1":
@@ -197,6 +212,9 @@ def value(making: Making, node: Node | None, list_: str = "other") -> Resource:
     if kind in ("PQ", "REAL", "MO"):
         found = quantity(making, node)
         return {"valueQuantity": found} if found else {}
+    if kind in ("IVL_PQ", "IVL_REAL"):
+        bound = compared(making, node)
+        return {"valueQuantity": bound} if bound else {}
     if kind == "INT":
         number = number_of(attribute(node, "value"))
         return {"valueInteger": int(number)} if number is not None and abs(number) < 2**31 else {}
@@ -224,10 +242,11 @@ def address(node: Node) -> Resource | None:
     order = ("state", "city", "county", "township", "streetName", "houseNumber")
     line = [said[name] for name in ("township", "streetName", "houseNumber") if name in said]
     lines = [text_of(one) for one in every(node, "streetAddressLine") if not nothing(text_of(one))]
+    parted = said.keys() & {"state", "city", "county"}
     found = kept({}, {
         "use": _USES.get(attribute(node, "use").split(" ")[0]),
-        "text": "".join(said[name] for name in order if name in said) or "".join(lines),
-        "line": line or (lines if len(said) > 1 else []), "city": said.get("city"), "district": said.get("county"),
+        "text": "".join([*(said[name] for name in order if name in said), *lines]),
+        "line": [*line, *lines] if parted or line else [], "city": said.get("city"), "district": said.get("county"),
         "state": said.get("state"), "postalCode": said.get("postalCode"), "country": said.get("country"),
     })  # fmt: skip
     return found if found.keys() - {"use"} else None
