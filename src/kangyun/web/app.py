@@ -31,6 +31,7 @@ from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
 from kangyun.fhir.json import encode
 from kangyun.web import apps, exam, soap
+from kangyun.web import apps, documents
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
@@ -210,6 +211,8 @@ class FhirEndpoint:
             return await self._bundles.answer(request, record)
         if self._bulk.takes(request):
             return await self._bulk.answer(request, record, request_id)
+        if documents.takes(request):
+            return await documents.answer(request, record)
         if self._approvals.takes(request):
             return await self._approvals.answer(request, record)
         if self._residents.takes(request):

@@ -19,6 +19,7 @@ from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.parameters import Known, Parameter, Parameters
 from kangyun.fhir.terminology import OPERATIONS as TERMINOLOGY
+from kangyun.web import documents
 
 _INTERACTIONS = (
     "read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type",
@@ -52,6 +53,7 @@ BULK = (
     ("factors", None, "urn:kangyun:operation:factors"),
     ("staff-import", None, "urn:kangyun:operation:staff-import"),
     ("staff-template", None, "urn:kangyun:operation:staff-template"),
+    *(("document-cn", type_, "urn:kangyun:operation:document-cn") for type_ in documents.TYPES),
 )
 
 

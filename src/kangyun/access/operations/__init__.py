@@ -238,6 +238,7 @@ ELSEWHERE = frozenset(
         "resident-unbind", "staff-import", "staff-template", "factors", "enrol", "permit", "remove", "closure", "match",
         "lastn", "stats", "graphql", "document", "process-message", "versions", "reindex", "diff", "convert", "status",
         "find", "find-matches", "feeds", "soap", "exam",
+        "find", "find-matches", "document-cn",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""

@@ -32,7 +32,8 @@ class Content:
         self.patient = self._one("Patient")
         self.encounter = self._one("Encounter")
         self.house = self._one("Organization")
-        self.composition = self._one("Composition")
+        self.compositions = self._compositions()
+        self.composition = self.compositions[0] if self.compositions else None
         self.focus = focus if focus is not None else self._focus()
         self.sections = _sections(kind.code)
 
@@ -42,11 +43,13 @@ class Content:
 
     def _one(self, type_: str) -> Resource | None:
         found = self.all(type_)
-        if type_ == "Composition" and len(found) > 1:
-            # The document that was read is nearer to a document than another text.
-            own = [one for one in found if any(c.get("code") == self.kind.code for c in _codings(one.get("type")))]
-            found = own or found
         return found[0] if found else None
+
+    def _compositions(self) -> list[Resource]:
+        """Returns the texts of the record: where a document of this kind came in, its own only."""
+        found = self.all("Composition")
+        own = [one for one in found if any(c.get("code") == self.kind.code for c in _codings(one.get("type")))]
+        return own or found
 
     def _focus(self) -> Resource | None:
         about = catalogue.table("kinds")["kinds"][self.kind.code]["about"]
@@ -122,8 +125,8 @@ class Content:
 
     def texts(self, section: str) -> list[tuple[str, str, str]]:
         """Returns data element, title and text of what the Composition has for a section."""
-        found = []
-        for part in (self.composition or {}).get("section", ()):
+        found: list[tuple[str, str, str]] = []
+        for part in (part for one in self.compositions for part in one.get("section", ())):
             codes = [c.get("code", "") for c in _codings(part.get("code"))]
             below = part.get("section", ())
             if section in codes or (not codes and part.get("title") == section):
@@ -134,7 +137,7 @@ class Content:
                 text = "\n".join(lines(part.get("text")))
                 if text:
                     found.append((known.element, known.title, text))
-        return found
+        return list(dict.fromkeys(found))
 
 
 def is_laboratory(report: Mapping[str, Any]) -> bool | None:
