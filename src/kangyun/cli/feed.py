@@ -86,6 +86,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             returned.add(refusal, _said(refusal))
             if count <= MOST_TOLD:
                 announce(_placed(refusal), style=_style(refusal))
+                announce(placed(refusal), style="red" if refusal.whole else "yellow")
 
         async def on(database: str) -> Taken:
             platform = await open_platform(read_settings(data=data, log_level="warning"), database)
@@ -141,7 +142,7 @@ def _understood(sent: Sent, stream: BinaryIO, source: str) -> tuple[Table, Mappi
     if mapping is None:
         if not table.header:
             for refusal in table.rows:
-                announce(_placed(refusal), style="red")  # type: ignore[arg-type]
+                announce(placed(refusal), style="red")  # type: ignore[arg-type]
         raise Invalid("cli.feed-unknown", tables="、".join(one.table for one in matches[:5]) or "-")
     return table, mapping, feed
 
@@ -177,6 +178,7 @@ def _said(refusal: Refusal) -> str:
     return f"{part}{shown}{speak(refusal.text, **refusal.parameters)}"
 
 
-def _placed(refusal: Refusal) -> str:
+def placed(refusal: Refusal) -> str:
+    """Returns a refusal with its place, as it is said."""
     row = "" if refusal.place.row is None else speak("cli.feed-at", row=refusal.place.row)
     return f"{refusal.place.source} {row} {_said(refusal)}"

@@ -9,7 +9,10 @@ import typer
 from kangyun.cli.commands.options import By, Data
 
 feed = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="机构数据接入 | What institutions send")
-Tables = Annotated[Path, typer.Argument(metavar="FILE", help="CSV、DBF 或 .xlsx | The file")]
+Tables = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="CSV、DBF、.xlsx、CDA 文档（.xml）或其目录 | A file, or a folder of documents"),
+]
 House = Annotated[
     str, typer.Option("--institution", metavar="REF", help="哪家机构，如 Organization/… | Whose it is: Organization/…")
 ]
@@ -28,17 +31,19 @@ def try_file(
     dialect: Dialect = "",
     mapping: MappingFile = None,
     encoding: Encoding = None,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="行数 | How many rows")] = 20,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="行数或文档数 | How many rows or documents")] = 20,
 ) -> None:
     """Exit status: 0, or 1 where a row would be kept aside."""
+    from kangyun.cli import documents
     from kangyun.cli import feed as feeding
 
-    sys.exit(feeding.try_file(feeding.Sent(file, institution, dialect, mapping, encoding), rows))
+    sent = feeding.Sent(file, institution, dialect, mapping, encoding)
+    sys.exit(documents.try_documents(sent, rows) if documents.are(file) else feeding.try_file(sent, rows))
 
 
 @feed.command(
     "take",
-    help="""接收一个表格文件；未采用的行写入旁边的 .xlsx，改正后可直接再交 | Take a file of rows into the record
+    help="""接收表格文件或 CDA 文档；未采用的行写入旁边的 .xlsx，改正后可直接再交 | Take rows or documents into the record
 
 同一文件可重复接收：已有且相同的不产生新版本。退出码：0 全部采用，1 有未采用的行。
 
@@ -54,9 +59,11 @@ def take_file(
     encoding: Encoding = None,
 ) -> None:
     """Takes a file in as the institution's."""
+    from kangyun.cli import documents
     from kangyun.cli import feed as feeding
 
-    sys.exit(feeding.take_file(feeding.Sent(file, institution, dialect, mapping, encoding), data, by))
+    sent = feeding.Sent(file, institution, dialect, mapping, encoding)
+    sys.exit(documents.take_documents(sent, data, by) if documents.are(file) else feeding.take_file(sent, data, by))
 
 
 @feed.command(
