@@ -15,6 +15,7 @@ from kangyun.exchange.tables.mapping.model import columns_of
 from kangyun.exchange.tables.reading import Row
 from kangyun.exchange.tables.reading import Table as Rows
 from kangyun.exchange.tables.recognition import tables
+from kangyun.fhir import Resource
 
 FEED = Feed("exam", "Organization/exam", "exam")
 RAN = "exam-row"
@@ -35,12 +36,27 @@ def lines(scratch: Scratch) -> Iterator[Line]:
         yield Line(id=f"table:{name}", list="data-sets", standard="", name=name, remark="exam-no-mapping")
 
 
-def _run(line: Line, mapping: Table, scratch: Scratch) -> None:
+def sample_record() -> list[Resource]:
+    """Returns what the sample rows of all mappings come to: the record of one invented person."""
+    made = {
+        one.id: dict(one.resource)
+        for mapping in shipped()
+        for one in convert(_rows(mapping), mapping, FEED)
+        if isinstance(one, Entry)
+    }
+    return list(made.values())
+
+
+def _rows(mapping: Table) -> Rows:
     header, cells = sample(mapping)
-    made = list(convert(Rows(line.id, "", "", header, iter([Row(1, cells)])), mapping, FEED))
+    return Rows(mapping.name, "", "", header, iter([Row(1, cells)]))
+
+
+def _run(line: Line, mapping: Table, scratch: Scratch) -> None:
+    made = list(convert(_rows(mapping), mapping, FEED))
     entries = [one for one in made if isinstance(one, Entry)]
     line.ran, line.count = RAN, len(entries)
-    line.digest = digest_of([header, cells], [dict(one.resource) for one in entries])
+    line.digest = digest_of(list(sample(mapping)), [dict(one.resource) for one in entries])
     faults = [one for one in made if not isinstance(one, Entry) and one.whole] + faults_of(entries)
     if faults or not entries:
         line.outcome, line.remark, line.parameters = "failed", "exam-row-refused", {"count": len(faults)}

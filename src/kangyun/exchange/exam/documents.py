@@ -1,25 +1,29 @@
 """The list of documents: WS/T 500 and WS/T 483, kind by kind, as far as the installed code knows them.
 
 What is installed is asked, not written down here: `exchange.cda` says which kinds there are. Each is tried with a
-document of its kind that has the header alone and its sections by name, which shows that the kind is known, not that
-every one of its contents is; the tests of `exchange.cda` hold those.
+document of its kind that has the header and its sections by name; where the kind is generated, with one that is made
+of the sample rows of tables. That shows that the kind is known, not that each of its contents is: the tests of
+`exchange.cda` hold those.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from kangyun.base.errors import PlatformError
+from kangyun.exchange.exam.data_sets import FEED, sample_record
 from kangyun.exchange.exam.model import Line, digest_of
 from kangyun.exchange.exam.running import Scratch
 from kangyun.exchange.exam.samples import NUMBER
+from kangyun.fhir import Resource
 
 CDA = "kangyun.exchange.cda"
 STANDARDS = {"WS/T 500": 53, "WS/T 483": 20}
 """How many kinds each has: WS/T 500-2016, WS/T 483-2016."""
-RAN = "exam-document"
+READ, WRITTEN = "exam-document", "exam-written"
+KEEPER: Resource = {"resourceType": "Organization", "id": "exam", "name": "测试医院"}
 _SECTION = """<component><section><code code="{code}" codeSystem="{system}" displayName="{name}"/><title>{name}</title>
 <text>样例</text></section></component>"""
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
@@ -52,12 +56,20 @@ def lines(scratch: Scratch) -> Iterator[Line]:
                 remark="exam-no-documents", parameters={"count": count},
             )  # fmt: skip
         return
-    catalogue: Any = import_module(f"{CDA}.catalogue")
-    reading: Any = import_module(f"{CDA}.reading")
+    catalogue, reading, writing, checking = (_part(name) for name in ("catalogue", "reading", "writing", "checking"))
+    written = set(writing.kinds()) if writing else set()
+    record = [*sample_record(), KEEPER]
     for code, kind in catalogue.kinds().items():
         line = Line(id=f"document:{code}", list="documents", standard=kind.standard, name=f"{code} {kind.zh}")
-        _run(line, _document(catalogue, code, kind), code, reading, scratch)
+        _read(line, _document(catalogue, code, kind), code, reading, scratch)
+        if line.outcome == "passed" and code in written and checking:
+            _write(line, code, record, writing, checking)
         yield line
+
+
+def _part(name: str) -> Any:
+    """Returns a part of the documents' package, None where this installation has none."""
+    return import_module(f"{CDA}.{name}") if find_spec(f"{CDA}.{name}") else None
 
 
 def _document(catalogue: Any, code: str, kind: Any) -> bytes:
@@ -70,10 +82,10 @@ def _document(catalogue: Any, code: str, kind: Any) -> bytes:
     return filled.encode()
 
 
-def _run(line: Line, raw: bytes, code: str, reading: Any, scratch: Scratch) -> None:
-    found = reading.read(raw, line.id, reading.Feed("exam", "Organization/exam", "exam"))
+def _read(line: Line, raw: bytes, code: str, reading: Any, scratch: Scratch) -> None:
+    found = reading.read(raw, line.id, reading.Feed(FEED.prefix, FEED.institution))
     resources = [dict(one.resource) for one in found.entries]
-    line.ran, line.count, line.digest = RAN, len(resources), digest_of(raw, resources)
+    line.ran, line.count, line.digest = READ, len(resources), digest_of(raw, resources)
     if not resources or found.kind != code:
         line.outcome, line.remark = "failed", "exam-document-refused"
         return
@@ -87,3 +99,19 @@ def _run(line: Line, raw: bytes, code: str, reading: Any, scratch: Scratch) -> N
         line.outcome, line.remark = "failed", "exam-not-stored"
     else:
         line.outcome = "passed"
+
+
+def _write(line: Line, code: str, record: Sequence[Resource], writing: Any, checking: Any) -> None:
+    """Generates a document of the sample record and holds it against our rules."""
+    of = writing.about(code)
+    focus = next((one for one in record if one["resourceType"] == of), None)
+    try:
+        raw = writing.write(code, record, focus)
+    except PlatformError:
+        line.remark = "exam-writes-untried"
+        return
+    faults = checking.check(raw, line.id)
+    line.covered, line.ran, line.digest = "yes", WRITTEN, digest_of(line.digest, raw)
+    line.remark = "exam-writes"
+    if faults:
+        line.outcome, line.remark, line.parameters = "failed", "exam-written-wrong", {"count": len(faults)}

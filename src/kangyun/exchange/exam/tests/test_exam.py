@@ -9,7 +9,7 @@ from openpyxl import Workbook, load_workbook
 from kangyun.base import clock
 from kangyun.base.errors import Invalid
 from kangyun.exchange.entries import Entry
-from kangyun.exchange.exam import data_sets, services
+from kangyun.exchange.exam import data_sets, documents, services
 from kangyun.exchange.exam.model import Line, report
 from kangyun.exchange.exam.samples import sample
 from kangyun.exchange.exam.scoring import points_of, scored
@@ -67,6 +67,20 @@ def test_each_table_is_a_line_and_passes_only_when_it_was_stored():
 def test_the_same_run_has_the_same_digests():
     first, second = (by_id(data_sets.lines(Scratch())) for _ in range(2))
     assert {id_: one.digest for id_, one in first.items()} == {id_: one.digest for id_, one in second.items()}
+
+
+def test_each_kind_of_document_is_a_line_as_the_installed_code_knows_it():
+    lines = list(documents.lines(Scratch()))
+    assert [sum(one.standard == standard for one in lines) for standard in documents.STANDARDS] == [53, 20]
+    read = by_id(lines)["document:C0001"]
+    assert (read.covered == "no", read.outcome, len(read.digest)) == (False, "passed", 64)
+    assert {one.outcome for one in documents.lines(Scratch(refuses=True))} == {"failed"}
+
+
+def test_without_documents_a_line_says_so(monkeypatch):
+    monkeypatch.setattr(documents, "CDA", "kangyun.exchange.none")
+    lines = list(documents.lines(Scratch()))
+    assert [(one.covered, one.outcome, one.remark) for one in lines] == [("no", "not-run", "exam-no-documents")] * 2
 
 
 def test_no_line_of_a_standard_passes_as_shipped():
