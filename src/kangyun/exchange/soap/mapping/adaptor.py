@@ -15,6 +15,8 @@ from kangyun.exchange.tables.mapping import Feed
 from kangyun.fhir import Resource
 
 MOST_ROWS = 1_000
+LONGEST = 65_536
+"""Characters of a value; what is longer is content, and its column says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class _Compiled:
     root: str
     rows: etree.XPath | None
     columns: tuple[etree.XPath, ...]
+    contents: frozenset[str]
     answer: Part
     refused: Part | None
 
@@ -114,11 +117,11 @@ class Adaptor:
         records = [message] if one.rows is None else [row for row in one.rows(message) if etree.iselement(row)]
         if len(records) > MOST_ROWS:
             raise Invalid("exchange.soap.many-rows", most=MOST_ROWS)
-        return Called(name, tuple(tuple(_cell(column(record)) for column in one.columns) for record in records))
+        return Called(name, tuple(_row(one, record) for record in records))
 
 
 def _compiled(action: Action, service: Service, at: str) -> _Compiled:
-    check(action, service, at)
+    contents = check(action, service, at)
     spaces = service.namespaces
 
     def xpath(text: str, place: str) -> etree.XPath:
@@ -138,9 +141,18 @@ def _compiled(action: Action, service: Service, at: str) -> _Compiled:
         f"{{{spaces[prefix]}}}{local}" if prefix else local,
         xpath(action.rows, "rows") if action.rows else None,
         tuple(xpath(text, f"columns.{name}") for name, text in action.columns.items()),
+        contents,
         template(action.answer, f"{at}: answer"),
         template(action.refused, f"{at}: refused") if action.refused else None,
     )
+
+
+def _row(one: _Compiled, record: etree._Element) -> tuple[str, ...]:
+    cells = tuple(_cell(column(record)) for column in one.columns)
+    for (name, path), cell in zip(one.action.columns.items(), cells, strict=True):
+        if len(cell) > LONGEST and name not in one.contents:
+            raise Invalid("exchange.soap.value-too-long", at=path, most=LONGEST)
+    return cells
 
 
 def _said(element: etree._Element) -> str:

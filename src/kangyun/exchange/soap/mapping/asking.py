@@ -20,6 +20,8 @@ from kangyun.exchange.tables.mapping.rules import RULES, Scope
 from kangyun.exchange.tables.reading import Row, Table
 from kangyun.fhir import Resource
 
+CONTENT = "content"
+"""The rule of columns that may be as large as a message is."""
 _TABLES = "exchange.tables."
 _PART = re.compile(r"(?:[A-Z][A-Za-z]{1,63}/)?[A-Za-z0-9\-.]{1,64}")
 _SEPARATORS = re.compile(r"([\\|,$])")
@@ -49,13 +51,14 @@ class Asked:
     told: tuple[Issue, ...] = ()
 
 
-def check(action: Action, service: Service, at: str) -> None:
-    """Raises BadMapping for a template that names a rule or a column that there is not."""
+def check(action: Action, service: Service, at: str) -> frozenset[str]:
+    """Returns the columns that hold contents. Raises BadMapping for a rule or a column that there is not."""
     if any(name != name.upper() for name in action.columns):
         raise BadMapping("mapping-column", f"{at}: columns")
     bodies: list[Any] = [template.body for template in action.resources]
     if action.ask is not None:
         bodies += [action.ask.path, action.ask.query, action.ask.body]
+    contents: set[str] = set()
     for text in _texts(bodies):
         try:
             leaf = read_leaf(text, at)
@@ -66,6 +69,8 @@ def check(action: Action, service: Service, at: str) -> None:
         names = {name.removesuffix("?") for column in leaf.columns for name in column}
         if not names <= action.columns.keys():
             raise BadMapping("mapping-column", f"{at}: {text}")
+        contents |= names if leaf.rule == CONTENT else set()
+    return frozenset(contents)
 
 
 def stored(question: Question, feed: Feed) -> Asked:

@@ -142,6 +142,7 @@ def test_a_question_is_a_search_in_which_only_what_is_said_stands(adaptor, text,
     [
         ("<Ask></Ask>", "row-says-nothing"),
         ("<Nothing></Nothing>", "no-action"),
+        ("<Ask><Number>" + "1" * 70_000 + "</Number></Ask>", "value-too-long"),
         ("<Store>" + "<One/>" * 1001 + "</Store>", "many-rows"),
     ],
 )

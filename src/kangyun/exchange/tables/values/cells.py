@@ -10,6 +10,7 @@ _PUNCTUATION = re.compile(r"[-/\\—–_.,，。、*#~?？·\s]*")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffe\uffff]")
 _DIGITS = re.compile(r"[\d年月日时分秒:：/.\-+ ]{1,24}")
 _LONGEST_SHOWN = 24
+_LONGEST_KEPT = 256  # characters: 8,192 texts of a megabyte would not fit into memory
 _LONGEST_FILLER = 6  # letters, of those in the conventions
 
 
@@ -28,6 +29,8 @@ class Unfit(ValueError):
 
 def said(cell: str) -> str:
     """Returns a cell in one width if it says something, else an empty text. For codes, numbers and times."""
+    if len(cell) > _LONGEST_KEPT:
+        return _said.__wrapped__(cell)
     # Most cells are numbers and codes of letters and digits, and no filler is as long.
     return cell if len(cell) > _LONGEST_FILLER and cell.isascii() and cell.isalnum() else _said(cell)
 
