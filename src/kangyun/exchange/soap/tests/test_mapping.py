@@ -1,5 +1,7 @@
 """The mapping language of services: what a message becomes, what is refused with which place, what an answer says."""
 
+import re
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
@@ -201,6 +203,19 @@ def test_what_the_standards_name_is_bound_to_actions_that_there_are():
 def test_no_action_of_a_standard_is_served_as_shipped():
     served = {name for one in services().values() for name in one.actions}
     assert served.isdisjoint(one.action for one in known())
+
+
+@pytest.mark.parametrize("document", ["soap.md", "zh/服务接口.md"])
+def test_the_mapping_files_of_the_manuals_can_be_used(document):
+    text = Path(__file__).parents[5].joinpath("docs", document).read_text("utf-8")
+    for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        made = Adaptor(parse(block), services()["kangyun"])
+        assert "PatientInfoRegister" in made.actions
+
+
+def test_the_manual_names_each_action():
+    text = Path(__file__).parents[5].joinpath("docs", "zh", "服务接口.md").read_text("utf-8")
+    assert [name for name in services()["kangyun"].actions if f"`{name}`" not in text] == []
 
 
 TEXTS = st.text(max_size=30)
