@@ -4,6 +4,8 @@ A hospital's results are written 200 a transaction on an embedded database, in t
 mapped, then with codes that are. Then all codes of the first are approved, and the decision is applied to what is
 stored; the codes are counted; the decision is withdrawn, and that applied, too. Wall and CPU of this process, by
 resource.
+mapped, then with codes that are. Then all codes of the first are approved, and that is applied to what is stored; the
+codes are counted; the decision is withdrawn, and that applied, too. Wall and CPU of this process, by resource.
 """
 
 import asyncio

@@ -33,6 +33,11 @@ LONGEST = 200  # characters of a name
 TYPES = tuple(type_ for kind in kinds().values() for type_ in kind.types)
 
 
+def types_of(kind: str) -> list[int]:
+    """Returns the numbers that the resource types of a kind have in `code_use`."""
+    return [TYPE_NUMBERS[type_] for type_ in kinds()[kind].types]
+
+
 async def keep_counted(gate: Gate, stop: asyncio.Event) -> None:
     """Counts once a day until `stop`. Of several processes, the one with the lease does."""
     while not stop.is_set():
@@ -58,6 +63,8 @@ async def count(store: Store) -> int:
             newest = await connection.fetch(_COUNT, *within, tokens, systems, codes)
         found += len(newest)
         await _name(store, newest)
+    async with store.pool.connection() as connection:
+        await connection.execute("ANALYZE code_use, code_name")
     return found
 
 
