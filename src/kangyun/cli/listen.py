@@ -1,24 +1,26 @@
-"""`kangyun feed listen`: the messages of one institution, over MLLP, into the record until it is stopped.
+"""`kangyun feed listen`: messages of HL7 v2 over MLLP, into the record until it is stopped.
 
-A port of its own for each institution says whose messages they are. Without a certificate it listens on this machine
-only: a tunnel or a gateway of the region's own ends the line there.
+A port of its own for each institution says whose messages they are; one process may have the lines of many. Without a
+certificate a line listens on this machine only: a tunnel or a gateway of the region's own ends it there.
 """
 
 import asyncio
 import contextlib
 import ipaddress
 import signal
-from collections.abc import Awaitable, Callable
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from ssl import SSLContext, SSLError
 
+import msgspec
 import uvloop
 
-from kangyun.access.platform import open_platform
+from kangyun.access.platform import Platform, open_platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.collector import leave_alone_what_is_loaded
-from kangyun.base.errors import Invalid, Unavailable
+from kangyun.base.errors import Invalid, PlatformError, Unavailable
 from kangyun.base.settings import read_settings
 from kangyun.cli.feed import house_of
 from kangyun.cli.reach import reached_database
@@ -49,41 +51,109 @@ class Line:
     test: bool = False
 
 
-def listen(line: Line, data: Path | None) -> None:
+class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line as a file says it; its other files are named from where that file is."""
+
+    institution: str
+    port: int
+    host: str = "127.0.0.1"
+    certificate: str = ""
+    key: str = ""
+    clients: str = ""
+    mapping: str = ""
+    test: bool = False
+
+
+class _Lines(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    line: list[_Said]
+
+
+def lines_of(file: Path, by: str) -> list[Line]:
+    """Returns the lines of a file. Raises Invalid for one that says something else, or one port twice."""
+    try:
+        said = msgspec.convert(tomllib.loads(file.read_text("utf-8")), _Lines).line
+    except OSError:
+        raise Invalid("cli.wrong-file", file=str(file)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise Invalid("cli.feed-lines", file=str(file), problem=str(error)) from None
+    places = [(one.host, one.port) for one in said if one.port]
+    if not said or len(set(places)) < len(places):
+        raise Invalid("cli.feed-lines-ports", file=str(file))
+
+    def beside(name: str) -> Path | None:
+        return file.parent / name if name else None
+
+    return [
+        Line(
+            one.institution, by, one.host, one.port, beside(one.certificate), beside(one.key), beside(one.clients),
+            beside(one.mapping), one.test,
+        )
+        for one in said
+    ]  # fmt: skip
+
+
+def listen(lines: Sequence[Line], data: Path | None) -> None:
     """Listens until Ctrl-C or SIGTERM. Raises Invalid for a line that cannot be, Unavailable where it cannot listen."""
-    house = house_of(line.institution)
-    tls = _tls(line)
-    said = _conventions(line.mapping)
-    processing = frozenset({"P", "", "T", "D"} if line.test else {"P", ""})
-    feed = Feed(house, line.institution, said, processing)
+    prepared = []
+    for line in lines:
+        with _named(line):
+            prepared.append((line, feed_of(line.institution, line.mapping, test=line.test), _tls(line)))
     with reached_database(read_settings(data=data)) as database:
-        uvloop.run(_listen(line, feed, tls, data, database))
+        uvloop.run(_listen(prepared, data, database))
 
 
-async def _listen(line: Line, feed: Feed, tls: SSLContext | None, data: Path | None, database: str) -> None:
+def feed_of(institution: str, mapping: Path | None, *, test: bool = False) -> Feed:
+    """Returns what the agreement with an institution says of its messages. Raises Invalid."""
+    processing = frozenset({"P", "", "T", "D"} if test else {"P", ""})
+    return Feed(house_of(institution), institution, _conventions(mapping), processing)
+
+
+async def messages_of(platform: Platform, feed: Feed, by: str) -> Messages:
+    """Returns what stores an institution's messages. by: who says so. Raises Invalid for nobody."""
+    actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=feed.institution)
+    return Messages(platform, actor, feed)
+
+
+async def _listen(lines: Sequence[tuple[Line, Feed, SSLContext | None]], data: Path | None, database: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     platform = await open_platform(read_settings(data=data, log_level="warning"), database)
+    listeners: list[Listener] = []
+    forgetting: asyncio.Task[None] | None = None
     try:
-        actor = replace(ADMINISTRATOR, reference=await acting(platform, line.by), institution=line.institution)
-        messages = Messages(platform, actor, feed)
-        # One group at a time: two would only wait for each other's locks.
-        listener = Listener(messages.store, Bounds(groups=1), language=language())
-        try:
-            port = await listener.start(line.host, line.port, tls)
-        except OSError as error:
-            raise Unavailable("cli.feed-port", port=line.port, reason=type(error).__name__) from None
-        announce(speak("cli.feed-listens", institution=line.institution, host=line.host, port=port))
+        for line, feed, tls in lines:
+            messages = await messages_of(platform, feed, line.by)
+            listeners.append(await _started(line, messages, tls))
         leave_alone_what_is_loaded()
         forgetting = asyncio.create_task(_forget(messages.forget))
-        try:
-            await stop.wait()
-        finally:
-            forgetting.cancel()
-            await listener.stop()
+        await stop.wait()
     finally:
+        if forgetting is not None:
+            forgetting.cancel()
+        await asyncio.gather(*(one.stop() for one in listeners))
         await platform.close()
+
+
+async def _started(line: Line, messages: Messages, tls: SSLContext | None) -> Listener:
+    # One group at a time: two of one house would only wait for each other's locks.
+    listener = Listener(messages.store, Bounds(groups=1), language=language())
+    try:
+        port = await listener.start(line.host, line.port, tls)
+    except OSError as error:
+        raise Unavailable("cli.feed-port", port=line.port, reason=type(error).__name__) from None
+    announce(speak("cli.feed-listens", institution=line.institution, host=line.host, port=port))
+    return listener
+
+
+@contextlib.contextmanager
+def _named(line: Line) -> Iterator[None]:
+    """Says which line it is that cannot be."""
+    try:
+        yield
+    except PlatformError:
+        announce(speak("cli.feed-line", institution=line.institution, port=line.port), style="red")
+        raise
 
 
 async def _forget(forget: Callable[[], Awaitable[None]]) -> None:

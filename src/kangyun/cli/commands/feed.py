@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kangyun.base.errors import Invalid
 from kangyun.cli.commands.options import By, Data
 
 feed = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="机构数据接入 | What institutions send")
@@ -68,16 +69,22 @@ def take_file(
 
 @feed.command(
     "listen",
-    help="""接收一家机构的 HL7 v2 消息（MLLP），保存后才应答；一家机构一个端口 | Take HL7 v2 messages over MLLP
+    help="""接收 HL7 v2 消息（MLLP），保存后才应答；一家机构一个端口，多家用 --lines | Take HL7 v2 messages over MLLP
 
 不给证书时只能监听本机地址。按 Ctrl-C 停止，正在保存的先应答完。
 
 Without a certificate it listens on this machine only. Ctrl-C stops it; what is being stored is answered first.""",
 )
 def listen(
-    institution: House,
     by: By,
-    port: Annotated[int, typer.Option("--port", metavar="N", help="监听端口 | Port")],
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="REF", help="哪家机构，如 Organization/… | Whose it is")
+    ] = "",
+    port: Annotated[int | None, typer.Option("--port", metavar="N", help="监听端口 | Port")] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option("--lines", metavar="FILE", help="多家机构：每条线路一节的文件 | Lines of many institutions"),
+    ] = None,
     host: Annotated[str, typer.Option("--host", metavar="HOST", help="监听地址 | Address")] = "127.0.0.1",
     data: Data = None,
     certificate: Annotated[Path | None, typer.Option(metavar="FILE", help="本端证书（PEM）| Our certificate")] = None,
@@ -91,8 +98,76 @@ def listen(
     """Listens until it is stopped."""
     from kangyun.cli import listen as listening
 
-    line = listening.Line(institution, by, host, port, certificate, key, clients, mapping, test)
-    listening.listen(line, data)
+    if (lines is None) == (not institution or port is None):
+        raise Invalid("cli.feed-lines-or-one")
+    if lines is not None:
+        listening.listen(listening.lines_of(lines, by), data)
+    else:
+        line = listening.Line(institution, by, host, port or 0, certificate, key, clients, mapping, test)
+        listening.listen([line], data)
+
+
+aside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="被拒收而留存的消息 | Messages kept aside")
+feed.add_typer(aside, name="aside")
+Number = Annotated[int, typer.Argument(metavar="N", help="编号 | Its number")]
+
+
+@aside.command("list", help="列出留存的消息和原因，不显示内容 | List what is kept aside, and why")
+def list_aside(
+    institution: Annotated[str | None, typer.Option("--institution", metavar="REF", help="只看一家 | Of one")] = None,
+    settled: Annotated[bool, typer.Option("--all", help="包括已处理的 | Settled ones, too")] = False,
+    data: Data = None,
+) -> None:
+    """Exit status: 0, or 1 where something waits."""
+    from kangyun.cli import aside as keeping
+
+    sys.exit(keeping.list_aside(institution, data, settled=settled))
+
+
+@aside.command("show", help="显示一条留存消息的原文（含患者信息，记入审计）| Show what came; it is audited")
+def show_aside(
+    number: Number,
+    by: By,
+    file: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="写入新文件 | Write it to a new file")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Shows a message."""
+    from kangyun.cli import aside as keeping
+
+    sys.exit(keeping.show_aside(number, file, by, data))
+
+
+@aside.command(
+    "again",
+    help="""重新接收：不写编号则为该机构全部留存的消息 | Take again what was kept aside: all, or some numbers
+
+改好映射文件后加 --mapping；改好的消息原文用 --file。退出码：0 全部存入，1 仍有被拒收的。
+
+After the mapping was mended: --mapping; a message put right: --file. Exit status: 0 all, 1 some were refused again.""",
+)
+def again_aside(
+    institution: House,
+    by: By,
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[N…]", help="编号 | Numbers")] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="改好的消息 | Put right")] = None,
+    mapping: MappingFile = None,
+    test: Annotated[bool, typer.Option("--test", help="也接收测试消息 | Test messages, too")] = False,
+    data: Data = None,
+) -> None:
+    """Takes messages again."""
+    from kangyun.cli import aside as keeping
+
+    sys.exit(keeping.again_aside(keeping.Again(institution, by, tuple(numbers or ()), file, mapping, test), data))
+
+
+@aside.command("drop", help="不再接收这一条 | It is not to be taken any more")
+def drop_aside(number: Number, data: Data = None) -> None:
+    """Drops a message."""
+    from kangyun.cli import aside as keeping
+
+    sys.exit(keeping.drop_aside(number, data))
 
 
 @feed.command(

@@ -3,9 +3,14 @@
 import pytest
 
 from kangyun.base.errors import Invalid
-from kangyun.cli.listen import Line, listen
+from kangyun.cli.listen import Line
+from kangyun.cli.listen import listen as listen_all
 
 HOUSE = "Organization/house-1"
+
+
+def listen(line, data):
+    listen_all([line], data)
 
 
 @pytest.mark.parametrize(

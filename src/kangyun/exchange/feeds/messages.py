@@ -1,27 +1,29 @@
 """Messages of HL7 v2 stored: known again, mapped, written as the institution's own, and only then answered.
 
-A message is stored with all that it says, or answered with why not; its sender keeps what was refused. What it does not
+A message is stored with all that it says, or answered with why not and kept aside (`aside`). What it does not
 say stays as it is (`hl7v2.mapping.updated`). What is named beside it (the patient of a result) is written only where
 nothing stands. Where the platform stops between writing and noting a message, the sender sends it again, and the same
 said again makes no version.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
 from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.kept import Kept
 from kangyun.access.operations.merging import Registration, told_by_feed
 from kangyun.access.platform import Platform
 from kangyun.access.record import Done, Operation, Record
-from kangyun.base.errors import PlatformError
+from kangyun.base.clock import now
+from kangyun.base.errors import NotFound, PlatformError
 from kangyun.database.statements import statements
 from kangyun.exchange.entries import Entry, Place
+from kangyun.exchange.feeds.aside import Aside, digest_of
 from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
-from kangyun.exchange.hl7v2.listening import Received
+from kangyun.exchange.hl7v2.listening import Received, received
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
 from kangyun.fhir import Resource
 
@@ -55,17 +57,41 @@ class Messages:
                 else:
                     fresh[nth] = said
         if fresh:
-            record = await self.platform.gate.open(self.actor, Circumstances("hl7v2", "", uuid4().hex))
+            record = await self.record()
             outcomes = await store(record, [_whole(record, one) for one in fresh.values()])
             for nth, outcome in zip(fresh, outcomes, strict=True):
                 answers[nth] = await _answer(record, group[nth], fresh[nth], outcome)
         await self._note([group[nth] for nth in fresh if answers[nth].code == "AA"])
+        if refused_ := [(one, answers[nth]) for nth, one in enumerate(group) if answers[nth].code != "AA"]:
+            await self.aside.keep(await self.record(), self.feed.institution, refused_)
         return [answers[nth] for nth in range(len(group))]
 
+    async def again(self, number: int, raw: bytes | None = None) -> Answer:
+        """Tries one that is kept aside again, as it came or put right. Raises NotFound, Unavailable, Throttled."""
+        before = await self.aside.one(number)
+        if before.institution != self.feed.institution:
+            raise NotFound("exchange.feeds.aside-none", number=number)
+        if raw is None:
+            raw = await self.aside.content(await self.record(), number)
+        (answer,) = await self.store([received(raw, before.sender, now())])
+        if answer.code == "AA":
+            await self.aside.settle(number, "taken")
+        return answer
+
+    async def record(self) -> Record:
+        """Returns the way to the record as the institution."""
+        return await self.platform.gate.open(self.actor, Circumstances("hl7v2", "", uuid4().hex))
+
+    @property
+    def aside(self) -> Aside:
+        """What was refused."""
+        return Aside(self.platform.pool, Kept(self.platform.gate.store))
+
     async def forget(self) -> None:
-        """Forgets messages that were stored long ago. Raises Unavailable."""
+        """Forgets messages that were stored long ago, and the content of those refused. Raises Unavailable."""
         async with self.platform.pool.connection() as connection:
             await connection.execute(SQL["forget"], DAYS)
+            await connection.execute(SQL["forget_aside"], DAYS)
 
     async def _known(self, group: Sequence[Received]) -> set[int]:
         async with self.platform.pool.connection() as connection:
@@ -75,7 +101,7 @@ class Messages:
     async def _note(self, stored: Sequence[Received]) -> None:
         if stored:
             async with self.platform.pool.connection() as connection:
-                await connection.execute(SQL["stored"], *_columns(stored))
+                await connection.execute(SQL["stored"], *_columns(stored), self.feed.institution)
 
 
 def _whole(record: Record, said: Mapped) -> list[Operation]:
@@ -110,5 +136,4 @@ def _onto(deleted: frozenset[str], standing: Resource | None, said: Resource) ->
 
 
 def _columns(group: Sequence[Received]) -> tuple[list[str], list[str], list[bytes]]:
-    digests = [hashlib.blake2b(one.raw, digest_size=16).digest() for one in group]
-    return [one.sender for one in group], [one.control_id for one in group], digests
+    return [one.sender for one in group], [one.control_id for one in group], [digest_of(one.raw) for one in group]

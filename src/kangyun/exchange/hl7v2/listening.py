@@ -219,11 +219,7 @@ class Listener:
             place = Place(header.text(10) if header is not None else "")
             refusal = Refusal(place, found.text, parameters={"at": found.at + 1})
             return Received(sender, at, found.head, None, (refusal,)), header
-        try:
-            message = split(found.message, self._bounds.split)
-        except Unreadable as unreadable:
-            return Received(sender, at, found.message, None, (unreadable.refusal,)), unreadable.header
-        return Received(sender, at, found.message, message), message.header
+        return _split(found.message, sender, at, self._bounds.split)
 
     async def _store_groups(self) -> None:
         """Stores what waits, group by group."""
@@ -262,6 +258,19 @@ class Listener:
             answer if received.message is not None or answer.code == "AR" else _unread(received)
             for received, answer in zip(group, answers, strict=True)
         ]
+
+
+def received(raw: bytes, sender: str, at: datetime) -> Received:
+    """Returns a message as it would have come in."""
+    return _split(raw, sender, at, Limits())[0]
+
+
+def _split(raw: bytes, sender: str, at: datetime, limits: Limits) -> tuple[Received, Segment | None]:
+    try:
+        message = split(raw, limits)
+    except Unreadable as unreadable:
+        return Received(sender, at, raw, None, (unreadable.refusal,)), unreadable.header
+    return Received(sender, at, raw, message), message.header
 
 
 def _unread(received: Received) -> Answer:

@@ -6,6 +6,12 @@ SELECT a.nth FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS
 JOIN feed_message AS m ON m.sender = a.sender AND m.control = a.control AND m.digest = a.digest;
 
 -- name: stored
+-- $4 the institution, of which what was kept aside under the same numbers is settled.
+WITH settled AS (
+    UPDATE feed_message_aside AS w SET state = 'taken', settled = clock_timestamp()
+    FROM unnest($1::text[], $2::text[]) AS a(sender, control)
+    WHERE w.institution = $4 AND w.state = 'waiting' AND w.sender = a.sender AND w.control = a.control
+)
 INSERT INTO feed_message (sender, control, digest)
 SELECT DISTINCT ON (a.sender, a.control) a.sender, a.control, a.digest
 FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS a(sender, control, digest, nth)
@@ -343,3 +349,28 @@ UNION ALL
 SELECT 'ending', s.name FROM feed_source AS s
 WHERE s.certificate_ends < clock_timestamp() + make_interval(days => $2::int4)
 ORDER BY 1, 2;
+-- name: keep_aside
+-- $9 how many of one institution may wait; one that waits already is only counted.
+INSERT INTO feed_message_aside (institution, sender, control, digest, reasons, size, key, content)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8
+WHERE (SELECT count(*) FROM (SELECT FROM feed_message_aside WHERE institution = $1 AND state = 'waiting' LIMIT $9) AS w) < $9
+   OR EXISTS (SELECT FROM feed_message_aside WHERE institution = $1 AND digest = $4)
+ON CONFLICT (institution, digest) DO UPDATE SET
+    times = feed_message_aside.times + 1, reasons = excluded.reasons, key = excluded.key, content = excluded.content,
+    state = 'waiting', settled = NULL, received = clock_timestamp();
+
+-- name: aside
+-- $1 institution or null, $2 settled ones, too, $3 one by its number or null, $4 how many.
+SELECT id, institution, sender, control, received, times, reasons, size, state FROM feed_message_aside
+WHERE ($1::text IS NULL OR institution = $1) AND ($2::bool OR state = 'waiting') AND ($3::int8 IS NULL OR id = $3)
+ORDER BY id LIMIT $4;
+
+-- name: aside_content
+SELECT institution, digest, key, content FROM feed_message_aside WHERE id = $1;
+
+-- name: settle_aside
+UPDATE feed_message_aside SET state = $2, settled = clock_timestamp() WHERE id = $1;
+
+-- name: forget_aside
+UPDATE feed_message_aside SET content = NULL, key = NULL
+WHERE content IS NOT NULL AND received < clock_timestamp() - make_interval(days => $1::int4);

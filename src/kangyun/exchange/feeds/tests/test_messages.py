@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from kangyun.access.signin import ADMINISTRATOR
+from kangyun.base.errors import NotFound
 from kangyun.exchange.feeds.messages import Messages
 from kangyun.exchange.hl7v2.framing import framed
 from kangyun.exchange.hl7v2.listening import Listener
@@ -28,9 +29,13 @@ def visit(number, status="I"):
 
 
 @pytest.fixture
-async def sent(platform):
+def messages(platform):
+    return Messages(platform, replace(ADMINISTRATOR, institution=HOUSE), Feed("house-1", HOUSE))
+
+
+@pytest.fixture
+async def sent(messages):
     """Sends messages on one connection and returns what is answered, MSA-1 and MSA-2 of each."""
-    messages = Messages(platform, replace(ADMINISTRATOR, institution=HOUSE), Feed("house-1", HOUSE))
     listener = Listener(messages.store)
     port = await listener.start("127.0.0.1", 0)
 
@@ -132,3 +137,62 @@ async def test_many_connections_at_once_lose_nothing(sent, client):
     answers = await asyncio.gather(*(sent(*some) for some in said))
     assert {code for some in answers for code, _ in some} == {"AA"}
     assert (await client.get("Patient?_summary=count")).json()["total"] == 40
+
+
+async def told(messages, **options):
+    """Returns what is kept aside: number of the message, where and why, state."""
+    found = await messages.aside.list(HOUSE, **options)
+    return [
+        (one.control, one.reasons[0].place.part, one.reasons[0].text.rpartition(".")[2], one.state) for one in found
+    ]
+
+
+async def test_what_is_refused_is_kept_aside_with_why(sent, messages):
+    broken = message("A01", "1", visit("V1"))
+    await sent(broken, broken, b"no message", message("A01", "2", person("P1"), visit("V1")))
+    assert await told(messages) == [("1", "MSH", "segment-missing", "waiting"), ("", "MSH", "no-header", "waiting")]
+    first, _ = await messages.aside.list(HOUSE)
+    assert (first.times, first.size) == (2, len(broken))
+    assert await messages.aside.content(await messages.record(), first.id) == broken
+
+
+async def test_what_was_refused_lies_sealed(sent, messages, platform):
+    await sent(message("A01", "1", person("P1", "测试甲")))
+    async with platform.pool.connection() as connection:
+        (row,) = await connection.fetch("SELECT content, reasons FROM feed_message_aside")
+    assert "测试甲".encode() not in row["content"]
+    assert "测试甲" not in row["reasons"]
+
+
+async def test_what_is_sent_again_put_right_settles_what_was_refused(sent, messages, client):
+    await sent(message("A01", "1", person("P1")), message("A01", "1", person("P1"), visit("V1")))
+    assert await told(messages) == []
+    assert [state for *_, state in await told(messages, settled=True)] == ["taken"]
+    assert len(await found(client, "Encounter")) == 1
+
+
+async def test_what_is_kept_aside_is_tried_again_as_it_came_or_put_right(sent, messages, client):
+    await sent(message("A01", "1", person("P1")))
+    (one,) = await messages.aside.list(HOUSE)
+    assert (await messages.again(one.id)).code == "AE"
+    assert (await messages.again(one.id, message("A01", "1", person("P1"), visit("V1")))).code == "AA"
+    assert await told(messages) == []
+    assert len(await found(client, "Encounter")) == 1
+
+
+async def test_what_another_house_sent_is_not_this_one_s(sent, messages):
+    await sent(message("A01", "1", person("P1")))
+    (one,) = await messages.aside.list()
+    other = replace(messages, feed=Feed("house-2", "Organization/house-2"))
+    with pytest.raises(NotFound):
+        await other.again(one.id)
+
+
+async def test_the_content_is_kept_for_a_time(sent, messages, platform):
+    await sent(message("A01", "1", person("P1")))
+    async with platform.pool.connection() as connection:
+        await connection.execute("UPDATE feed_message_aside SET received = now() - interval '91 days'")
+    await messages.forget()
+    (one,) = await messages.aside.list(HOUSE)
+    with pytest.raises(NotFound):
+        await messages.aside.content(await messages.record(), one.id)
