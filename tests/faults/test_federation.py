@@ -5,6 +5,7 @@ What takes a day is what comes meanwhile, not the waiting: the county goes on re
 
 import asyncio
 import json
+import random
 
 import asyncpg
 import pytest
@@ -93,19 +94,38 @@ async def test_nothing_is_lost_and_nothing_twice_while_the_middle_one_is_away(re
     await sent(county, patients(0, 20))
     await until_has(province, 40)
     await asyncio.to_thread(city.stop)
-    for first in range(20, 320, 50):  # What a day brings.
+    for first in range(20, 170, 50):  # What a day brings.
         await sent(county, patients(first, 50))
     await sent(county, patients(0, 20))  # Sent again, as hospitals do.
     county.kill("background work")
     await asyncio.to_thread(city.start)
     await asyncio.to_thread(command, county, "resume", "city-1")
     city.kill("web worker")
-    await until_has(city, 640)
+    await until_has(city, 340)
     county.kill("postmaster")
-    await until_has(province, 640)
+    await until_has(province, 340)
     assert set((await there(city)).values()) == {"1"}
     assert set((await there(province)).values()) == {"1"}
     connection = await asyncpg.connect(county.database)
     told = await connection.fetchval("SELECT count(*) FROM node_told WHERE digest IS NOT NULL")
     await connection.close()
-    assert told == 320
+    assert told == 170
+    said = await asyncio.to_thread(command, city, "status")
+    assert "county-1: here" in said
+    assert "province-1: 170 registrations told, 0 to be told again, 0 refused" in said
+
+
+@pytest.mark.soak
+async def test_nothing_is_lost_and_nothing_twice_whoever_is_killed_whenever(region):
+    county, city, province = region
+    dice = random.Random(20261123)
+    for round_ in range(20):
+        await sent(county, patients(round_ * 50, 50))
+        victim = dice.choice([county, city, province])
+        await asyncio.sleep(dice.random())
+        victim.kill(dice.choice(["web worker", "background work", "postmaster"]))
+        await asyncio.to_thread(victim.until, lambda one=victim: one.is_ready)
+    await until_has(city, 2000, patience=600)
+    await until_has(province, 2000, patience=600)
+    assert set((await there(city)).values()) == {"1"}
+    assert set((await there(province)).values()) == {"1"}

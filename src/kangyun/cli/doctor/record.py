@@ -1,7 +1,7 @@
 """The database of an installation: schema, key, feed, long transactions, vacuum. It looks, and changes nothing."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +18,7 @@ from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrations_of
 from kangyun.database.replication import follows_another, is_following, replication_vitals
 from kangyun.database.vitals import vitals
+from kangyun.exchange.federation.nodes import node_vitals
 from kangyun.store.keys import KeyRing, open_key_ring
 from kangyun.store.root import root_of
 from kangyun.store.vitals import feed_vitals, is_sequenced
@@ -26,6 +27,7 @@ LEAST_VERSION = 150000
 LONGEST_SKEW = 2.0  # seconds
 LONGEST_LAG = 10.0  # seconds
 LONGEST_UNWATCHED = 60.0  # seconds
+LONGEST_SILENCE = 600.0  # seconds that a node above may not be reached
 LONGEST_TRANSACTION = 300.0  # seconds
 MOST_PENDING = 4000  # pages of 8 KB
 OLDEST_ID = 500_000_000  # transaction ids; the server stops writes at two thousand million
@@ -75,6 +77,14 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         connection.terminate()
 
 
+def _nodes(figures: Mapping[str, float]) -> Iterator[Finding]:
+    silent, refused = round(figures["kangyun_node_silent_seconds"]), int(figures["kangyun_node_refused"])
+    yield note("node-silent", seconds=silent) if silent > LONGEST_SILENCE else good("node-told")
+    yield note("node-refused", count=refused) if refused else good("node-takes")
+    unheard = int(figures["kangyun_node_below_unheard"])
+    yield note("node-unheard", count=unheard) if unheard else good("node-heard")
+
+
 async def _schema(connection: asyncpg.Connection) -> Finding:
     if await connection.fetchval("SELECT to_regclass('migration') IS NULL"):
         return wrong("schema-missing")
@@ -114,6 +124,8 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
     unwatched, alerts = (round(figures[f"kangyun_audit_alerts_{name}"]) for name in ("lag_seconds", "open"))
     yield note("alerts-late", seconds=unwatched) if unwatched > LONGEST_UNWATCHED else good("alerts-looked-for")
     yield note("alerts-open", count=alerts) if alerts else good("alerts-none")
+    for finding in _nodes({name: value for name, _, value in await node_vitals(connection)}):
+        yield finding
     pending = int(figures.get("kangyun_gin_pending_pages", 0))
     yield note("pending-many", pages=pending) if pending > MOST_PENDING else good("pending", pages=pending)
     oldest = figures["kangyun_database_oldest_transaction_seconds"]
