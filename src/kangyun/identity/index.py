@@ -37,14 +37,10 @@ class ResidentIndex(Standing):
         """Whether it writes a Patient."""
         return operation.type == TYPE
 
-    def locks(self, operations: Sequence[Operation]) -> frozenset[int]:
-        """Returns the locks of all keys under which these may come to be found."""
-        return frozenset(
-            self._bucket(key)
-            for operation in operations
-            if operation.type == TYPE and operation.resource is not None
-            for key in self._read(operation.resource).keys
-        )
+    def locks(self, written: Sequence[Resource]) -> frozenset[int]:
+        """Returns the locks of all keys under which Patients among these may come to be found."""
+        patients = (resource for resource in written if resource["resourceType"] == TYPE)
+        return frozenset(self._bucket(key) for one in patients for key in self._read(one).keys)
 
     def _read(self, resource: Resource) -> Reading:
         """Reads a Patient, the same one once: before its locks are taken, and when it is decided."""

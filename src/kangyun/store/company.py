@@ -7,14 +7,17 @@ others but for the group before: its locks, held together, are most of what they
 somebody else keeps is waited for alone.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import asyncpg
 
 from kangyun.base.errors import PlatformError
 from kangyun.database.gathering import Apart, Gathering
+from kangyun.fhir import Resource
 from kangyun.store.batch import Batch, Change, Stale
 from kangyun.store.interactions import Done, Operation
 from kangyun.store.locks import take_locks
@@ -26,9 +29,17 @@ from kangyun.store.visible import Sight
 from kangyun.store.writer import Outdated
 
 GROUP = 32
-ATTEMPTS = 2  # of a group; then it comes apart
 TYPES = frozenset({"Patient"})
 """What comes in masses and is followed; its followers ask of an envelope only who writes, and how long ago it was."""
+
+
+Locks = Callable[[Sequence[Resource]], frozenset[int]]
+"""What a follower wants locked before it reads, of what is written; for what it cannot tell, it may raise Stale."""
+
+
+def locks_of(each: Sequence[Locks], written: Sequence[Resource]) -> frozenset[int]:
+    """Returns what followers want locked."""
+    return frozenset[int]().union(*(locks(written) for locks in each))
 
 
 class Follower(Protocol):
@@ -54,7 +65,6 @@ class Asked:
 
     operations: Sequence[Operation]
     envelope: Envelope
-    locks: frozenset[int]
     run: Run = field(init=False)
     batch: Batch | None = None
 
@@ -64,12 +74,17 @@ class Asked:
         return {(one.type, one.id) for one in self.operations if one.id is not None and one.method != "create"}
 
 
+Work = Callable[[Sequence[Asked], dict[int, Exception]], Awaitable[None]]
+"""Carries a group out; the second gets the errors of those that go no further."""
+
+
 class Company:
     """Applies operations that something follows. One for a process."""
 
-    def __init__(self, parts: Parts, followers: Sequence[Follower]) -> None:
+    def __init__(self, parts: Parts, followers: Sequence[Follower], locks: Sequence[Locks]) -> None:
         self._parts = parts
         self._followers = followers
+        self._locks = locks
         self._gathering = Gathering(self._apply_all, most=GROUP, patience=None)
 
     def takes(self, operations: Sequence[Operation]) -> bool:
@@ -77,45 +92,64 @@ class Company:
         first, *others = operations
         return not others and first.type in TYPES and first.condition is None and first.resource is not None
 
-    async def apply(self, operations: Sequence[Operation], envelope: Envelope, locks: frozenset[int]) -> list[Done]:
+    async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
         """Applies one caller's operations. Raises its PlatformError, Apart, and what `Writer.commit` raises."""
-        return await self._gathering.join(Asked(operations, envelope, locks))
+        return await self._gathering.join(Asked(operations, envelope))
 
     async def _apply_all(self, group: Sequence[Asked]) -> list[list[Done] | Exception]:
-        locks = frozenset[int]().union(*(one.locks | self._names(one) for one in group))
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return await self._once(group, locks)
-            except Outdated:
-                raise
-            except Stale as stale:
-                locks |= stale.buckets
-        return await self._once(group, locks)
+        try:
+            return await self._attempt(group, self._once)
+        except Outdated:
+            raise
+        except Stale as stale:
+            return await self._attempt(group, partial(self._again, stale.buckets))
 
-    def _names(self, one: Asked) -> set[int]:
-        """Returns the locks of ids that it may come to choose."""
-        ids, hasher = self._parts.reader.ids, self._parts.indexer.hasher
-        return {name_bucket(hasher.name(*name)) for name in one.names if ids.res_of(name[1]) is None}
-
-    async def _once(self, group: Sequence[Asked], locks: frozenset[int]) -> list[list[Done] | Exception]:
+    async def _attempt(self, group: Sequence[Asked], work: Work) -> list[list[Done] | Exception]:
         outcomes: dict[int, Exception] = {}
         for one in group:
             one.run, one.batch = Run(self._parts, one.operations, one.envelope), None
         try:
-            async with self._parts.pool.connection_for_locks() as connection, connection.transaction():
-                try:
-                    await take_locks(connection, locks, hurried=True)
-                except asyncpg.LockNotAvailableError:
-                    raise Apart from None  # Who needs it waits alone.
-                await self._prepare(connection, group, outcomes)
-                written = [one for one in group if one.batch is not None]
-                if written:
-                    await self._write(connection, written, locks)
+            await work(group, outcomes)
         except BaseException:
             for one in group:
                 one.run.undo()
             raise
         return [outcomes.get(nth) or one.run.done() for nth, one in enumerate(group)]
+
+    async def _once(self, group: Sequence[Asked], outcomes: dict[int, Exception]) -> None:
+        """Prepares, which is most of the work, and takes the locks of what changes by it then."""
+        async with self._parts.pool.connection() as connection:
+            await self._prepare(connection, group, outcomes)
+        written = [one for one in group if one.batch is not None]
+        if written:
+            changed = [resource for one in written for resource in one.run.resources]
+            locks = locks_of(self._locks, changed).union(*(self._names(one) for one in written))
+            async with self._locked(locks) as connection:
+                await self._write(connection, written, locks)
+
+    async def _again(self, locks: frozenset[int], group: Sequence[Asked], outcomes: dict[int, Exception]) -> None:
+        """The same where what was read has changed meanwhile: under the locks, so that it cannot once more."""
+        given = [operation.resource for one in group for operation in one.operations if operation.resource is not None]
+        locks |= locks_of(self._locks, given).union(*(self._names(one) for one in group))
+        async with self._locked(locks) as connection:
+            await self._prepare(connection, group, outcomes)
+            if written := [one for one in group if one.batch is not None]:
+                await self._write(connection, written, locks)
+
+    @asynccontextmanager
+    async def _locked(self, locks: frozenset[int]) -> AsyncIterator[asyncpg.Connection]:
+        """Gives a connection in a transaction that has locks. Raises Apart where somebody keeps one."""
+        async with self._parts.pool.connection_for_locks() as connection, connection.transaction():
+            try:
+                await take_locks(connection, locks, hurried=True)
+            except asyncpg.LockNotAvailableError:
+                raise Apart from None  # Who needs it waits alone.
+            yield connection
+
+    def _names(self, one: Asked) -> set[int]:
+        """Returns the locks of ids that it may come to choose."""
+        ids, hasher = self._parts.reader.ids, self._parts.indexer.hasher
+        return {name_bucket(hasher.name(*name)) for name in one.names if ids.res_of(name[1]) is None}
 
     async def _prepare(
         self, connection: asyncpg.Connection, group: Sequence[Asked], outcomes: dict[int, Exception]

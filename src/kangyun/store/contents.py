@@ -38,17 +38,16 @@ from kangyun.store.model import Envelope
 from kangyun.store.reader import Current, Name, Reader
 from kangyun.store.references import local_target, relative
 
-# A text without any of these names no content: the second may hide the first.
-_SIGNS = (b"Binary", b"\\u")
+_SIGN, _ESCAPED = b"Binary", b"\\u"
 
 
 def named_contents(resource: Resource, bases: tuple[str, ...], text: bytes | None = None) -> list[Name]:
     """Returns the Binaries here that a valid resource names. text: its JSON as it stands, where it is at hand."""
     if resource["resourceType"] == TYPE:
         return []
-    if text is None:
+    if text is None or _ESCAPED in text:
         text = encode(resource)  # Costs a third of a look at each element.
-    if not any(sign in text for sign in _SIGNS):
+    if _SIGN not in text:
         return []
     whole = resource["resourceType"] != "Bundle"
     pending: list[Any] = [resource] if whole else [entry["resource"] for entry in entries_here(resource, bases)]

@@ -29,6 +29,7 @@ from kangyun.database.pool import Pool
 from kangyun.fhir import Resource
 from kangyun.fhir.json import canonical, encode
 from kangyun.fhir.references import references
+from kangyun.store import body
 from kangyun.store.batch import SLICE, Batch, Change
 from kangyun.store.bundles import named_patients
 from kangyun.store.contents import Contents, named_contents
@@ -129,6 +130,16 @@ class Run:
         self._parts.profiles.look_again(plan.operation.type for plan, _ in changed)
         for plan, change in changed:
             plan.done = _done(change, moment)
+
+    @property
+    def changing(self) -> list[Operation]:
+        """The operations by which something changes."""
+        return [plan.operation for plan in self._plans if plan.change is not None]
+
+    @property
+    def resources(self) -> list[Resource]:
+        """What is written, as it will stand."""
+        return [change.resource for change in self.changes if change.resource is not None]
 
     @property
     def changes(self) -> list[Change]:
@@ -402,6 +413,7 @@ class Run:
         current = plan.current
         stored = current.stored if current else None
         if plan.resource is not None and plan.old is not None and same(plan.old, plan.resource):
+        if plan.resource is not None and stored is not None and plan.old is not None and _same(stored, plan.resource):
             plan.done = Done("unchanged", stored)
             return
         action = DELETED if plan.resource is None else UPDATED if plan.old is not None else CREATED
@@ -452,7 +464,11 @@ def _done(change: Change, moment: datetime) -> Done:
 
 
 def same(old: Resource, new: Resource) -> bool:
+def _same(stored: Stored, new: Resource) -> bool:
     """Whether nothing but id, version and instant differs: such an update makes no version."""
+    if stored.rest == body.text_of(new, None):
+        return True
+    old = stored.resource
     bare_old, bare_new = _bare(old), _bare(new)
     # Equal values may differ in their digits (1.0 and 1.00); different ones are different in any form.
     return bare_old == bare_new and canonical(bare_old) == canonical(bare_new)

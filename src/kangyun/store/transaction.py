@@ -7,7 +7,8 @@ Source: https://hl7.org/fhir/R4/http.html (create, update, patch, delete, condit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import parse_qsl
 
@@ -15,9 +16,9 @@ import asyncpg
 
 from kangyun.base.errors import Conflict
 from kangyun.database.gathering import Apart
-from kangyun.store.batch import Stale
+from kangyun.store.batch import Batch, Stale
 from kangyun.store.committer import Committer
-from kangyun.store.company import Company, Follower, follow
+from kangyun.store.company import Company, Follower, Locks, follow, locks_of
 from kangyun.store.finder import Finder
 from kangyun.store.interactions import Done, Operation
 from kangyun.store.locks import take_locks
@@ -26,9 +27,6 @@ from kangyun.store.run import Parts, Run
 from kangyun.store.writer import Outdated
 
 ATTEMPTS = 8
-
-Locks = Callable[[Sequence[Operation]], frozenset[int]]
-"""What a follower wants locked before anything is read; for what operations do not tell, it may raise Stale."""
 
 
 class Transactor:
@@ -42,20 +40,25 @@ class Transactor:
         self.followers: list[Follower] = []
         self.locks: list[Locks] = []
         self.completing = parts.completing
-        self._company = Company(parts, self.followers)
+        self._company = Company(parts, self.followers, self.locks)
 
     async def apply(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
         """Applies all operations in one transaction and returns what became of each, in order.
 
         Raises the PlatformError of the first that cannot be done: then nothing is written.
         """
-        locks = self._criteria(operations).union(*(locks(operations) for locks in self.locks))
+        locks = self._criteria(operations)
+        conditional = any(operation.condition is not None for operation in operations)
         together = self._company.takes(operations)
         for attempt in range(ATTEMPTS):
             try:
                 if together and not attempt:
-                    return await self._company.apply(operations, envelope, locks)
-                return await self._once(operations, envelope, sorted(locks))
+                    return await self._company.apply(operations, envelope)
+                if attempt or conditional:
+                    # What decides, or was prepared before and has changed, is read under the locks.
+                    locks |= locks_of(self.locks, [one.resource for one in operations if one.resource is not None])
+                    return await self._under_locks(operations, envelope, locks)
+                return await self._once(operations, envelope)
             except Apart:
                 continue
             except Outdated:
@@ -68,31 +71,50 @@ class Transactor:
                 await asyncio.sleep(0.001 * 2**attempt)
         raise Conflict
 
-    async def _once(self, operations: Sequence[Operation], envelope: Envelope, locks: list[int]) -> list[Done]:
+    async def _once(self, operations: Sequence[Operation], envelope: Envelope) -> list[Done]:
+        """Prepares, which is most of the work, and takes the locks of what changes by it then, if it needs any."""
         run = Run(self._parts, operations, envelope)
         try:
-            followed = any(one.wants(operation) for operation in operations for one in self.followers)
-            if locks or followed or any(operation.condition is not None for operation in operations):
-                await self._under_locks(run, locks)
-            else:
-                await run.find(self._finder.locate)
-                async with self._parts.pool.connection() as connection:
-                    batch = await run.prepare(connection)
-                if batch is not None:
+            await run.find(self._finder.locate)
+            async with self._parts.pool.connection() as connection:
+                batch = await run.prepare(connection)
+            if batch is not None:
+                locks = locks_of(self.locks, run.resources)
+                if locks or any(one.wants(operation) for operation in run.changing for one in self.followers):
+                    async with self._locked(locks) as connection:
+                        await self._write(connection, run, batch, locks)
+                else:
                     run.written(await self._committer.commit(batch))
         except BaseException:
             run.undo()
             raise
         return run.done()
 
-    async def _under_locks(self, run: Run, locks: list[int]) -> None:
+    async def _under_locks(
+        self, operations: Sequence[Operation], envelope: Envelope, locks: frozenset[int]
+    ) -> list[Done]:
+        run = Run(self._parts, operations, envelope)
+        try:
+            async with self._locked(locks) as connection:
+                await run.find(partial(self._parts.reader.locate, connection), connection)
+                batch = await run.prepare(connection)
+                if batch is not None:
+                    await self._write(connection, run, batch, locks)
+        except BaseException:
+            run.undo()
+            raise
+        return run.done()
+
+    @asynccontextmanager
+    async def _locked(self, locks: frozenset[int]) -> AsyncIterator[asyncpg.Connection]:
+        """Gives a connection in a transaction that has locks."""
         async with self._parts.pool.connection_for_locks() as connection, connection.transaction():
             await take_locks(connection, locks)
-            await run.find(partial(self._parts.reader.locate, connection), connection)
-            batch = await run.prepare(connection)
-            if batch is not None:
-                run.written(await self._parts.writer.commit(connection, [batch], held=frozenset(locks)))
-                await follow(self.followers, connection, [run])
+            yield connection
+
+    async def _write(self, connection: asyncpg.Connection, run: Run, batch: Batch, locks: frozenset[int]) -> None:
+        run.written(await self._parts.writer.commit(connection, [batch], held=locks))
+        await follow(self.followers, connection, [run])
 
     def _criteria(self, operations: Sequence[Operation]) -> frozenset[int]:
         """Returns the lock buckets of all conditions: one a parameter and value, so that overlapping ones meet."""
