@@ -227,6 +227,17 @@ def bench(context: typer.Context) -> None:
 
 
 @app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="医院前置机：读取本院数据送往平台，亦可单独安装；见 kangyun gateway --help | A hospital's front-end machine",
+)
+def gateway(context: typer.Context) -> None:
+    """Hands over to the gateway's own command line."""
+    from kangyun.exchange.gateway.commands import main as run
+
+    sys.exit(run(context.args))
+
+
+@app.command(
     help="检查本机安装并说明如何修复；--database 检查数据库服务器，--security 写出等保、密评自查表 | "
     "Say what is wrong and what to do; or try a server, or write the tables of an assessment"
 )

@@ -1,0 +1,283 @@
+"""`gateway init` and `gateway add`: what has to be known is asked, one thing at a time, and tried as soon as it can be.
+
+Whoever answers has never seen the platform: each question says what is meant and what is taken if nothing is typed, and
+what the database shows of itself (tables, columns, what a value looks like) is not asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kangyun.base.errors import PlatformError
+from kangyun.exchange.gateway.checking import feeds_of
+from kangyun.exchange.gateway.configuration import Centre, Configuration, Diode, Folder, Source, Table, window
+from kangyun.exchange.gateway.keys import PUBLIC, client_key, keep_password
+from kangyun.exchange.gateway.middle import FLAG, OURS, SERIAL
+from kangyun.exchange.gateway.sources.dialects import dialect, dialects
+from kangyun.exchange.gateway.sources.opening import Columns, Session, open_session
+from kangyun.exchange.tables.mapping.model import alternatives, shipped_for
+from kangyun.exchange.tables.recognition import Recognised, recognise, tables
+
+FORMS = ("%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d", "%Y-%m-%d")
+CHARSETS = ("", "gbk", "us7ascii", "utf-8")
+LIKELY = ("GXSJ", "XGSJ", "YWSCSJ", "JLGXSJ", "CZSJ", "UPDATE_TIME", "MODIFY_TIME")
+"""Names of columns that say when a row was changed last; some vendors' habits, unverified."""
+MOST_LOOKED = 400
+CA = "centre.pem"
+
+
+class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """What the centre hands over as a file, so that less has to be typed. ca: its authority's certificate, PEM.
+
+    feeds: the names of those that are meant for this gateway.
+    """
+
+    url: str
+    client: str
+    audience: str = ""
+    ca: str = ""
+    feeds: list[str] = []
+
+
+@dataclass(slots=True)
+class Asking:
+    """The conversation. ask: shows a text and returns what is typed; secret: the same, unseen; tell: shows a line."""
+
+    folder: Path
+    ask: Callable[[str], str]
+    secret: Callable[[str], str]
+    tell: Callable[..., None]
+    say: Callable[..., str]
+    _feeds: list[str] | None = None
+    _last: str = ""
+
+    def begin(self, pairing: Path | None) -> Configuration:
+        """Asks for all of it. Returns what was said; passwords and keys are written as they are known."""
+        centre, diode = self._centre(pairing)
+        key = client_key(self.folder)
+        self.tell("init-key", file=str(self.folder / PUBLIC), id=key.id)
+        if centre.url and self._feeds is None and not self.ask(self.say("init-registered")):
+            self._feeds = self._known_feeds(centre)
+        return self.add(Configuration(centre=centre, diode=diode))
+
+    def add(self, before: Configuration) -> Configuration:
+        """Asks for one more source, with its tables, or a folder."""
+        if self._feeds is None and before.feeds and before.centre.url:
+            self._feeds = self._known_feeds(before.centre)
+        if self._choice("init-what", [self.say("init-database"), self.say("init-folder")]) == 1:
+            return msgspec.structs.replace(before, folders=[*before.folders, self._folder()])
+        source, password = self._source([one.name for one in before.sources])
+        with_source = msgspec.structs.replace(before, sources=[*before.sources, source])
+        session = self._opened(source, password)
+        try:
+            found = self._tables(session)
+        finally:
+            session.close()
+        return msgspec.structs.replace(with_source, tables=[*before.tables, *found])
+
+    def _centre(self, pairing: Path | None) -> tuple[Centre, Diode]:
+        file = str(pairing) if pairing else self.ask(self.say("init-pairing"))
+        if file:
+            told = msgspec.json.decode(Path(file).read_bytes(), type=Pairing)
+            if told.ca:
+                (self.folder / CA).write_text(told.ca, "ascii")
+            ca = CA if told.ca else ""
+            self._feeds = told.feeds or None
+            return Centre(url=told.url, client=told.client, audience=told.audience, ca=ca), Diode()
+        url = self.ask(self.say("init-url")).rstrip("/")
+        if not url:
+            return Centre(client=self._must("init-client")), Diode(folder=self._must("init-diode"))
+        if "://" not in url:
+            url = f"https://{url}"
+        client = self._must("init-client")
+        proxy = self.ask(self.say("init-proxy"))
+        if proxy and (login := self.secret(self.say("init-proxy-login"))):
+            keep_password(self.folder, "proxy", login)
+        ca = self.ask(self.say("init-ca"))
+        return Centre(url=url, client=client, proxy=proxy, ca=str(Path(ca).resolve()) if ca else ""), Diode()
+
+    def _known_feeds(self, centre: Centre) -> list[str]:
+        try:
+            found = feeds_of(self.folder, centre)
+        except PlatformError as error:
+            self.tell(error.issues[0].text, **error.issues[0].parameters)
+            self.tell("init-later")
+            return []
+        return [state.feed for state in found]
+
+    def _feed(self, title: str) -> str:
+        if self._feeds and len(self._feeds) == 1:
+            return self._feeds[0]
+        if self._feeds:
+            return self._feeds[self._choice("init-feed", self._feeds, title=title)]
+        while not (typed := self.ask(self.say("init-feed-name", title=title, last=self._last or "-")) or self._last):
+            pass
+        self._last = typed
+        return typed
+
+    def _source(self, taken: Sequence[str]) -> tuple[Source, str]:
+        while True:
+            source, password = self._described(taken)
+            try:
+                self._opened(source, password).close()
+            except PlatformError as error:
+                self.tell(error.issues[0].text, **error.issues[0].parameters)
+                self.tell("init-again")
+                continue
+            if password:
+                keep_password(self.folder, source.name, password)
+            self.tell("init-connected")
+            return source, password
+
+    def _described(self, taken: Sequence[str]) -> tuple[Source, str]:
+        kinds = list(dialects())
+        kind = kinds[self._choice("init-kind", [one.title for one in dialects().values()])]
+        name = next(f"{kind}{number or ''}" for number in range(len(taken) + 1) if f"{kind}{number or ''}" not in taken)
+        if kind == "sqlite":
+            return Source(name=name, kind=kind, database=self._must("init-file")), ""
+        if kind == "odbc":
+            connect, host, port, database = f"odbc:{self._must('init-odbc')}", "", 0, ""
+        else:
+            connect = ""
+            host = self._must("init-host")
+            port = int(self.ask(self.say("init-port", port=dialect(kind).port)) or 0)
+            database = self._must("init-oracle" if kind == "oracle" else "init-schema")
+        if kind == "oracle" and (client := self.ask(self.say("init-thick"))):
+            connect = f"thick:{client}"
+        user = self.ask(self.say("init-user"))
+        password = self.secret(self.say("init-password")) if user else ""
+        charset = CHARSETS[self._choice("init-charset", [self.say(f"init-charset-{one or 'own'}") for one in CHARSETS])]
+        windows = self._windows()
+        rate = int(self.ask(self.say("init-rate")) or 0)
+        made = Source(
+            name=name, kind=kind, host=host, port=port, database=database, user=user, charset=charset,
+            connect=connect, window=windows, rate=rate,
+        )  # fmt: skip
+        return made, password
+
+    def _windows(self) -> list[str]:
+        while True:
+            written = self.ask(self.say("init-window")).replace("，", ",")
+            try:
+                parts = [part.strip() for part in written.split(",") if part.strip()]
+                for part in parts:
+                    window(part)
+                return parts
+            except PlatformError as error:
+                self.tell(error.issues[0].text, **error.issues[0].parameters)
+
+    def _opened(self, source: Source, password: str) -> Session:
+        return open_session(source, password)
+
+    def _tables(self, session: Session) -> list[Table]:
+        found: list[tuple[str, Columns, Recognised]] = []
+        names = self._catalogue(session)
+        for name in names[:MOST_LOOKED]:
+            try:
+                columns = session.columns(name)
+            except PlatformError:
+                continue  # one that this account may not read
+            matches = recognise([one.upper() for one in columns.names], name)
+            match = next((one for one in matches if shipped_for(one.table)), None)
+            if match is not None:
+                found.append((name, columns, match))
+        if not found:
+            self.tell("init-no-tables", looked=len(names))
+            return []
+        for number, (name, _, match) in enumerate(found, 1):
+            mapping = shipped_for(match.table)
+            title = mapping.title if mapping else ""
+            self.tell("init-table", number=number, table=name, title=title, dialect=match.dialect)
+        chosen = self._chosen(len(found))
+        return [self._table(session, *found[place]) for place in chosen]
+
+    def _catalogue(self, session: Session) -> list[str]:
+        if not session.dialect.catalogue:
+            return self._must("init-tables").replace("，", ",").replace(" ", "").split(",")
+        rows = session.ask(session.dialect.catalogue)
+        parts = [[_text(cell) for cell in row] for row in rows]
+        return sorted(".".join(part for part in row if part) for row in parts)
+
+    def _chosen(self, count: int) -> list[int]:
+        while True:
+            typed = self.ask(self.say("init-which")).replace("，", ",")
+            if not typed.strip():
+                return list(range(count))
+            numbers = [part.strip() for part in typed.split(",")]
+            if all(part.isdecimal() and 1 <= int(part) <= count for part in numbers):
+                return [int(part) - 1 for part in numbers]
+
+    def _table(self, session: Session, name: str, columns: Columns, match: Recognised) -> Table:
+        feed = self._feed(name)
+        known = tables().get((match.dialect, match.table), {})
+        by_name = {one.upper(): one for one in columns.names}
+        mapping = shipped_for(match.table)
+        key = [by_name[one] for one, column in known.items() if column.key and one in by_name]
+        business = _first(by_name, alternatives(mapping.day)) if mapping and mapping.day else ""
+        sums = [found for one in (mapping.amounts if mapping else []) if (found := _first(by_name, alternatives(one)))]
+        said: dict[str, Any] = {
+            "source": session.source.name, "table": name, "feed": feed, "called": match.table, "key": key,
+            "dialect": match.dialect, "business": business, "sums": sums,
+        }  # fmt: skip
+        if {FLAG, SERIAL} <= set(columns.names):
+            self.tell("init-middle", table=name)
+            return Table(by="flag", column=FLAG, **said)
+        column = self._column(name, columns, business)
+        by, form = _kind(session, name, column)
+        return Table(by=by, column=column, form=form, **said)
+
+    def _column(self, name: str, columns: Columns, business: str) -> str:
+        by_name = {one.upper(): one for one in columns.names}
+        guess = _first(by_name, LIKELY) or business
+        while True:
+            typed = self.ask(self.say("init-column", table=name, guess=guess or "-")).strip() or guess
+            if typed.upper() in by_name and typed not in OURS:
+                return by_name[typed.upper()]
+            self.tell("init-no-column", columns="、".join(columns.names))
+
+    def _folder(self) -> Folder:
+        path = Path(self._must("init-drop")).resolve()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Folder(folder=str(path), feed=self._feed(str(path)))
+
+    def _must(self, text: str) -> str:
+        while True:
+            typed = self.ask(self.say(text)).strip()
+            if typed:
+                return typed
+
+    def _choice(self, text: str, among: Sequence[str], **parameters: str) -> int:
+        listed = "\n".join(f"  {number}. {one}" for number, one in enumerate(among, 1))
+        while True:
+            typed = self.ask(f"{self.say(text, **parameters)}\n{listed}\n[1] ").strip() or "1"
+            if typed.isdecimal() and 1 <= int(typed) <= len(among):
+                return int(typed) - 1
+
+
+def _kind(session: Session, table: str, column: str) -> tuple[Any, str]:
+    """Returns how a column rises, and how its texts are written, by one of its values."""
+    one = Columns([column], [False])
+    condition = f"{session.dialect.name(column)} IS NOT NULL"
+    raw, cells = next(iter(session.rows(table, one, condition, most=1)), ([None], [""]))
+    if isinstance(raw[0], datetime):
+        return "time", FORMS[0]
+    text = (cells[0] or "").strip()
+    for form in FORMS:
+        try:
+            if datetime.strptime(text, form).year > 1900:  # noqa: DTZ007
+                return "text", form
+        except ValueError:
+            continue
+    return ("number" if text.isdecimal() else "time" if hasattr(raw[0], "isoformat") else "text"), FORMS[0]
+
+
+def _first(by_name: dict[str, str], names: Sequence[str]) -> str:
+    return next((by_name[name] for name in names if name in by_name), "")
+
+
+def _text(cell: Any) -> str:
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell or "").strip()

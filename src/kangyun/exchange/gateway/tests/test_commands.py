@@ -1,0 +1,174 @@
+"""The command line as somebody meets it who never saw the platform: asked, tried, shown."""
+
+import json
+import stat
+from datetime import time
+
+import pytest
+
+from kangyun.exchange.gateway import configuration as told
+from kangyun.exchange.gateway.commands import main
+from kangyun.exchange.gateway.configuration import Configuration, is_open
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Answers what is asked, in order; returns what was not asked for."""
+
+    def give(*answers: str) -> list[str]:
+        left = list(answers)
+        monkeypatch.setattr("builtins.input", lambda text: left.pop(0))
+        monkeypatch.setattr("getpass.getpass", lambda text: left.pop(0))
+        return left
+
+    return give
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    return tmp_path / "fresh"
+
+
+def gateway(folder, *words):
+    return main(["--folder", str(folder), *words])
+
+
+def test_from_nothing_to_a_row_at_the_centre_without_a_file_edited(hospital, centre, fresh, monkeypatch, capsys):
+    hospital.reports(range(3))
+    # pairing, url, client, proxy, authority; registered; database; SQLite; its file; all tables; the proposed column
+    left = ["", centre.url, "gw", "", "", "", "1", "7", str(hospital.database), "", ""]
+
+    def typed(text):
+        # The centre registers the key once it lies there.
+        for file in fresh.glob("public.json"):
+            (key,) = json.loads(file.read_text())["keys"]
+            centre.keys[key["kid"]] = key
+        return left.pop(0)
+
+    monkeypatch.setattr("builtins.input", typed)
+    assert gateway(fresh, "init") == 0
+    assert left == []
+    (table,) = told.read(fresh).tables
+    assert (table.table, table.column, table.feed, table.form) == ("TB_LIS_REPORT", "GXSJ", "lis", "%Y-%m-%d %H:%M:%S")
+    assert gateway(fresh, "check") == 0
+    assert "［不通］" not in capsys.readouterr().out
+
+
+def test_a_pairing_file_saves_typing(hospital, centre, fresh, answer, tmp_path):
+    pairing = tmp_path / "pairing.json"
+    pairing.write_text(json.dumps({"url": centre.url, "client": "gw", "ca": "", "feeds": ["lis"]}))
+    assert answer("2", str(tmp_path / "drop")) == ["2", str(tmp_path / "drop")]
+    assert gateway(fresh, "init", "--pairing", str(pairing)) == 0
+    made = told.read(fresh)
+    assert (made.centre.url, made.centre.client) == (centre.url, "gw")
+    assert [one.feed for one in made.folders] == ["lis"]
+
+
+def test_what_is_secret_is_the_owner_s_alone(hospital, centre, fresh, answer, tmp_path):
+    answer("", "", "gw", str(tmp_path), "2", str(tmp_path / "drop"), "lis")
+    assert gateway(fresh, "init") == 0
+    for name in ("client.key", "gateway.toml"):
+        assert stat.S_IMODE((fresh / name).stat().st_mode) == 0o600
+
+
+def test_try_shows_his_row_beside_ours_and_sends_nothing(hospital, centre, capsys):
+    hospital.run(
+        "CREATE TABLE TB_YL_PATIENT_INFORMATION (YLJGYQDM, KH, KLX, XM, XB, CSRQ, ZJHM, ZJLX, SJHM, XGBZ, YWSCSJ)"
+    )
+    row = ("H1", "K1", "1", "测试甲", "1", "19{}0101", "", "", "13800000000", "1", "20260105080000")
+    for year in ("70", "9x"):
+        hospital.run(
+            f"INSERT INTO TB_YL_PATIENT_INFORMATION VALUES ({','.join('?' * 11)})",
+            [cell.format(year) for cell in row],
+        )
+    table = {"source": "his", "table": "TB_YL_PATIENT_INFORMATION", "feed": "lis", "by": "text", "column": "YWSCSJ"}
+    hospital.configuration(tables=[told.Table(**table)])
+    gateway(hospital.folder, "try", "--rows", "2")
+    said = capsys.readouterr().out
+    assert "XM=测试甲" in said
+    assert '"resourceType": "Patient"' in said
+    assert "✗CSRQ=199x0101" in said
+    assert centre.kept["lis"] == []
+    assert not (hospital.folder / "queue.db").exists()
+
+
+def test_scripts_are_printed(hospital, capsys):
+    assert gateway(hospital.folder, "ddl", "--dialect", "oracle", "TB_LIS_REPORT") == 0
+    said = capsys.readouterr().out
+    assert "CREATE TABLE TB_LIS_REPORT (" in said
+    assert "CREATE OR REPLACE TRIGGER" in said
+
+
+def test_the_status_says_what_stopped_and_what_to_do(hospital, centre, start, capsys):
+    hospital.report(1)
+    running = start()
+    running.read()
+    hospital.run("ALTER TABLE TB_LIS_REPORT ADD COLUMN BZ TEXT")
+    running.read()
+    assert gateway(hospital.folder, "status") == 1
+    said = capsys.readouterr().out
+    assert "多了 BZ" in said
+    assert "gateway accept his/TB_LIS_REPORT" in said
+    assert gateway(hospital.folder, "accept", "TB_LIS_REPORT") == 0
+    gateway(hospital.folder, "status")
+    assert "多了 BZ" not in capsys.readouterr().out
+
+
+def test_a_table_is_read_again_from_its_start_when_asked(hospital, centre, start):
+    hospital.reports(range(3))
+    running = start()
+    running.read()
+    assert gateway(hospital.folder, "again", "TB_LIS_REPORT") == 0
+    assert running.read() == 3
+
+
+@pytest.mark.parametrize("words", [["--windows"], []])
+def test_the_recipe_for_a_service_names_the_folder(hospital, words, capsys):
+    hospital.configuration()
+    assert gateway(hospital.folder, "service", *words) == 0
+    assert str(hospital.folder) in capsys.readouterr().out
+
+
+def test_without_a_configuration_it_says_what_to_do(fresh, capsys):
+    assert gateway(fresh, "check") == 1
+    assert "gateway init" in capsys.readouterr().err
+
+
+def test_the_file_is_read_as_it_was_written(hospital):
+    made = hospital.configuration()
+    assert told.read(hospital.folder) == made
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("[centre", "wrong-file"),
+        ("[centre]\nurll = 1", "wrong-file"),
+        ('[[tables]]\nsource="x"\ntable="T"\nfeed="f"\nby="time"\ncolumn="C"', "no-source"),
+        ('[[sources]]\nname="x"\nkind="sqlite"\nwindow=["25:00"]', "wrong-window"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_with_the_place(tmp_path, change, text):
+    (tmp_path / told.FILE).write_text(change, "utf-8")
+    with pytest.raises(told.Invalid) as refused:
+        told.read(tmp_path)
+    assert refused.value.issues[0].text == f"exchange.gateway.{text}"
+
+
+@pytest.mark.parametrize(
+    ("windows", "now", "expected"),
+    [
+        ([], "12:00", True),
+        (["22:00-06:00"], "23:30", True),
+        (["22:00-06:00"], "05:59", True),
+        (["22:00-06:00"], "06:00", False),
+        (["12:00-13:00", "22:00-06:00"], "12:30", True),
+        (["12:00-13:00"], "13:00", False),
+    ],
+)
+def test_windows_go_over_midnight(windows, now, expected):
+    assert is_open(windows, time.fromisoformat(now)) is expected
+
+
+def test_an_empty_configuration_is_one():
+    assert Configuration().feeds == []

@@ -1,0 +1,125 @@
+"""The gateway as a process: killed at any instant, and with a line that breaks, each row arrives once."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import msgspec
+import pytest
+
+from kangyun.exchange.gateway.configuration import Diode, Source
+
+PATIENCE = 60  # seconds
+
+
+@contextmanager
+def running(hospital) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kangyun.exchange.gateway", "--folder", str(hospital.folder), "run"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends, "did not come about"
+        time.sleep(0.05)
+
+
+def arrived(centre) -> list[str]:
+    return [row[1] for row in centre.rows("lis")]
+
+
+def test_a_stop_by_the_service_is_orderly(hospital, centre):
+    hospital.configuration()
+    hospital.reports(range(100))
+    with running(hospital) as process:
+        until(lambda: len(arrived(centre)) == 100)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert json.loads((hospital.folder / "status.json").read_text())["running"] is False
+
+
+def test_a_second_one_in_the_same_folder_is_refused(hospital, centre):
+    hospital.configuration()
+    with running(hospital) as first:
+        until((hospital.folder / "status.json").exists)
+        with running(hospital) as second:
+            assert second.wait(30) == 1
+        assert first.poll() is None
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_each_row_arrives_once_in_spite_of_kills_and_a_line_that_breaks(hospital, centre, kills):
+    count = 4_000 * kills
+    hospital.table = msgspec.structs.replace(hospital.table, page=3_000)
+    hospital.source = Source(name="his", kind="sqlite", database=str(hospital.database), rate=20_000)
+    hospital.configuration()
+    hospital.reports(range(count), at="2026-01-05 {0:02d}:{1:02d}:00")
+    chance = random.Random(7)
+    for _ in range(kills):
+        with running(hospital) as process:
+            time.sleep(chance.uniform(0.5, 1.6))
+            centre.cut = chance.randrange(3)
+            os.kill(process.pid, signal.SIGKILL)
+    centre.cut = 0
+    with running(hospital):
+        until(lambda: len(arrived(centre)) >= count)
+        time.sleep(0.5)
+    found = arrived(centre)
+    assert len(found) == len(set(found)) == count
+
+
+def test_one_table_that_stops_stops_no_other(hospital, centre):
+    centre.open("gone")
+    other = msgspec.structs.replace(hospital.table, table="TB_GONE", feed="gone")
+    hospital.configuration(tables=[other, hospital.table])
+    hospital.report(1)
+    with running(hospital):
+        until(lambda: len(arrived(centre)) == 1)
+        until(lambda: "his/TB_GONE" in json.loads((hospital.folder / "status.json").read_text())["faults"])
+
+
+def test_outside_the_window_nothing_is_read(hospital, centre):
+    hospital.source = Source(name="his", kind="sqlite", database=str(hospital.database), window=["00:00-00:00"])
+    hospital.configuration()
+    hospital.report(1)
+    with running(hospital):
+        until((hospital.folder / "status.json").exists)
+    with closing(sqlite3.connect(hospital.folder / "queue.db")) as db:
+        assert db.execute("SELECT count(*) FROM delivery").fetchone() == (0,)
+
+
+def test_the_log_names_places_and_no_person(hospital, centre):
+    hospital.configuration()
+    hospital.reports(range(5))
+    with running(hospital) as process:
+        until(lambda: len(arrived(centre)) == 5)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    log = (hospital.folder / "logs" / "gateway.log").read_text()
+    assert "started" in log
+    assert not any(secret in log for secret in ("R00001", "V1", "血常规"))
+
+
+def test_signed_files_are_written_where_there_is_no_line(hospital, centre, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    hospital.configuration(diode=Diode(folder=str(out)))
+    hospital.reports(range(10))
+    with running(hospital):
+        until(lambda: len(list(out.glob("*.kyb"))) == 1)
+    assert arrived(centre) == []
