@@ -3,8 +3,8 @@
     .venv/bin/python scripts/compile_codes.py FILE
 
 FILE is a JSON object, packed by xz or not, as it was collected (see SOURCE.md there): `diagnosis_names` and
-`procedure_names` (code to name, 医保 2.0), `diagnosis_map` and `procedure_map` (国临 to 医保). The same file gives the same
-bytes. A target that is the code itself is left empty. What a map leads to that no list has is left out, and told.
+`procedure_names` (code to name, 医保 2.0), `diagnosis_map` and `procedure_map` (国临 to 医保). The same file gives the
+same bytes. A target that is the code itself is left empty. What a map leads to that no list has is left out, and told.
 """
 
 import csv

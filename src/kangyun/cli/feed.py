@@ -85,8 +85,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             count += 1
             returned.add(refusal, _said(refusal))
             if count <= MOST_TOLD:
-                announce(_placed(refusal), style=_style(refusal))
-                announce(placed(refusal), style="red" if refusal.whole else "yellow")
+                announce(placed(refusal), style=_style(refusal))
 
         async def on(database: str) -> Taken:
             platform = await open_platform(read_settings(data=data, log_level="warning"), database)

@@ -412,7 +412,6 @@ class Run:
     def _make_change(self, plan: Plan) -> None:
         current = plan.current
         stored = current.stored if current else None
-        if plan.resource is not None and plan.old is not None and same(plan.old, plan.resource):
         if plan.resource is not None and stored is not None and plan.old is not None and _same(stored, plan.resource):
             plan.done = Done("unchanged", stored)
             return
@@ -464,14 +463,15 @@ def _done(change: Change, moment: datetime) -> Done:
 
 
 def same(old: Resource, new: Resource) -> bool:
-def _same(stored: Stored, new: Resource) -> bool:
     """Whether nothing but id, version and instant differs: such an update makes no version."""
-    if stored.rest == body.text_of(new, None):
-        return True
-    old = stored.resource
     bare_old, bare_new = _bare(old), _bare(new)
     # Equal values may differ in their digits (1.0 and 1.00); different ones are different in any form.
     return bare_old == bare_new and canonical(bare_old) == canonical(bare_new)
+
+
+def _same(stored: Stored, new: Resource) -> bool:
+    """Whether a resource is what stands; most that are have the same text."""
+    return stored.rest == body.text_of(new, None) or same(stored.resource, new)
 
 
 def _bare(resource: Resource) -> Resource:

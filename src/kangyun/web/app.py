@@ -30,8 +30,7 @@ from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
 from kangyun.fhir.json import encode
-from kangyun.web import apps, exam, soap
-from kangyun.web import apps, documents
+from kangyun.web import apps, documents, exam, soap
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk

@@ -44,7 +44,7 @@ def try_file(
 
 @feed.command(
     "take",
-    help="""接收表格文件或 CDA 文档；未采用的行写入旁边的 .xlsx，改正后可直接再交 | Take rows or documents into the record
+    help="""接收表格文件或文档；未采用的行写入旁边的 .xlsx，改正后可直接再交 | Take rows or documents into the record
 
 同一文件可重复接收：已有且相同的不产生新版本。退出码：0 全部采用，1 有未采用的行。
 
