@@ -1,54 +1,76 @@
-"""`kangyun feed package`: writes what a hospital's engineer needs to join, by `exchange.joining`."""
+"""`kangyun feed package`: writes what a hospital's engineer needs to join, by `exchange.joining`.
 
-from dataclasses import dataclass
+Of a feed that is registered all is known; before that the institution and whose columns it has are said here.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from kangyun.access.actor import Circumstances
+from kangyun.access.platform import open_platform
+from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Conflict, Invalid
 from kangyun.base.settings import read_settings
 from kangyun.cli.feed import house_of
+from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
-from kangyun.exchange.joining import Joining, data_sets, dialects, package
+from kangyun.exchange.feeds.register import Register
+from kangyun.exchange.joining import DataSet, Joining, data_sets, dialects, gathered, package
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked on the command line. tables: none for all of the dialect that are understood."""
+    """What was asked on the command line. feed: of the register; without one, institution and dialect are given.
+
+    tables: none for all of the dialect that are understood.
+    """
 
     file: Path
-    institution: str
-    name: str
-    dialect: str
-    tables: tuple[str, ...] = ()
     feed: str = ""
-    client: str = ""
+    institution: str = ""
+    name: str = ""
+    dialect: str = ""
+    tables: tuple[str, ...] = ()
 
 
-def write(wish: Wish) -> int:
+def write(wish: Wish, data: Path | None = None) -> int:
     """Writes the .zip. Returns 0. Raises Invalid for a dialect or table that is unknown, Conflict for a file there."""
-    house = house_of(wish.institution)
-    if wish.dialect not in dialects():
-        raise Invalid("cli.feed-no-dialect", dialect=wish.dialect, known="、".join(dialects()))
-    sets = data_sets(wish.dialect)
-    wanted = {table.upper() for table in wish.tables}
-    if unknown := wanted - {set_.table for set_ in sets}:
-        raise Invalid("cli.feed-no-table", tables="、".join(sorted(unknown)), dialect=wish.dialect)
     if wish.file.exists():
         raise Conflict("cli.staff-exists", file=str(wish.file))
-    settings = read_settings(log_level="warning")
-    today = datetime.now(ZoneInfo(settings.time_zone)).date()
-    joining = Joining(
-        wish.institution,
-        wish.name or house,
-        wish.feed or "tables",
-        wish.dialect,
-        today,
-        settings.public_url,
-        wish.client,
-    )
+    joining, sets = _registered(wish, data) if wish.feed else _said(wish)
+    wanted = {table.upper() for table in wish.tables}
+    if unknown := wanted - {set_.table for set_ in sets}:
+        raise Invalid("cli.feed-no-table", tables="、".join(sorted(unknown)), dialect=joining.dialect)
     chosen = [set_ for set_ in sets if not wanted or set_.table in wanted]
     write_new(wish.file, package(joining, chosen, language()))
     announce(speak("cli.feed-packaged", file=str(wish.file), count=len(chosen)))
     return 0
+
+
+def _said(wish: Wish) -> tuple[Joining, Sequence[DataSet]]:
+    house = house_of(wish.institution)
+    if wish.dialect not in dialects():
+        raise Invalid("cli.feed-no-dialect", dialect=wish.dialect, known="、".join(dialects()))
+    today = datetime.now(ZoneInfo(read_settings(log_level="warning").time_zone)).date()
+    return Joining(wish.institution, wish.name or house, "-", wish.dialect, today), data_sets(wish.dialect)
+
+
+def _registered(wish: Wish, data: Path | None) -> tuple[Joining, Sequence[DataSet]]:
+    with reached_database(read_settings(data=data)) as database:
+        joining, sets = asyncio.run(_look(wish.feed, data, database))
+    return replace(joining, name=wish.name or joining.name), sets
+
+
+async def _look(feed: str, data: Path | None, database: str) -> tuple[Joining, list[DataSet]]:
+    platform = await open_platform(read_settings(data=data, log_level="warning"), database)
+    try:
+        record = await platform.gate.open(ADMINISTRATOR, Circumstances("feed", "", uuid4().hex))
+        return await gathered(platform, record, await Register(platform.pool).get(feed))
+    finally:
+        await platform.close()

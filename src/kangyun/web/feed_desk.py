@@ -10,6 +10,7 @@ GET  /feeds/{feed}/counts?month=2026-11     or day=; a workbook by Accept
 GET  /feeds/{feed}/fields?month=2026-11     how fields were filled
 GET  /feeds/{feed}/asked                    POST {what, table, day}; GET /feeds/{feed}/asked/{id}
 GET  /feeds/{feed}/months                   PUT /feeds/{feed}/months/2026-11 closes one: {why}
+GET  /feeds/{feed}/package                  the joining package (对接包)
 GET  /feeds/{feed}/returned[?table=]        how many rows are kept aside; of a table the workbook, for its own people
 """
 
@@ -31,10 +32,11 @@ from kangyun.exchange.feeds.register import CHANGEABLE, Register, Source
 from kangyun.exchange.feeds.reporting import report
 from kangyun.exchange.feeds.rework import Rework
 from kangyun.exchange.feeds.states import Side
+from kangyun.exchange.joining import gathered, package
 from kangyun.exchange.protocol import State
 from kangyun.web.exchange import Answer, HttpRequest
 
-JSON = "application/json"
+JSON, ZIP = "application/json", "application/zip"
 _DIGITS = 18
 _TYPES = get_type_hints(Source)
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class FeedDesk:
     """Answers staff. One for a process."""
 
     def __init__(self, platform: Platform, kept: Kept) -> None:
+        self._platform = platform
         self._register = Register(platform.pool)
         self._reconciliation = Reconciliation(platform.pool, kept)
         self._oversight = Oversight(platform.pool)
@@ -107,7 +110,10 @@ class FeedDesk:
                     raise NotFound("exchange.feeds.month-open", month=month)
                 return _counted(request, feed, closed[first][1])
             case ["returned"]:
-                return await self._returned(request, feed, side)
+                return await self._returned(request, record, feed, side)
+            case ["package"]:
+                made = package(*await gathered(self._platform, record, feed), request.language)
+                return _file(made, "package", "zip", ZIP)
         raise NotFound("web.no-such-route")
 
     async def _done(self, request: HttpRequest, record: Record, feed: Source, side: Side, rest: list[str]) -> Answer:
@@ -139,13 +145,14 @@ class FeedDesk:
                 return _counted(request, feed, await self._reconciliation.close(feed, _month(month), by, why))
         raise NotFound("web.no-such-route")
 
-    async def _returned(self, request: HttpRequest, feed: Source, side: Side) -> Answer:
+    async def _returned(self, request: HttpRequest, record: Record, feed: Source, side: Side) -> Answer:
         table = request.option("table")
         if table is None:
             return json_answer(await self._rework.tables(feed))
         if side != "institution":  # The rows are as they came: persons, unmasked.
             raise Forbidden("exchange.feeds.own-people-only")
         workbook, _ = await self._rework.workbook(feed, table)
+        await record.leave_row("feed-returned", 200, [])
         return _file(workbook, "returned")
 
 
@@ -198,9 +205,9 @@ def _counted(request: HttpRequest, feed: Source, lines: Sequence[Line]) -> Answe
     return json_answer(told)
 
 
-def _file(body: bytes, name: str) -> Answer:
-    headers = {"content-disposition": f'attachment; filename="feed-{name}.xlsx"', "cache-control": "no-store"}
-    return Answer(200, body, headers, resource=False, media_type=XLSX)
+def _file(body: bytes, name: str, ending: str = "xlsx", type_: str = XLSX) -> Answer:
+    headers = {"content-disposition": f'attachment; filename="feed-{name}.{ending}"', "cache-control": "no-store"}
+    return Answer(200, body, headers, resource=False, media_type=type_)
 
 
 def _during(request: HttpRequest) -> tuple[date, date]:

@@ -172,22 +172,33 @@ def drop_aside(number: Number, data: Data = None) -> None:
 
 @feed.command(
     "package",
-    help="""生成对接包：接口说明、数据集、样例、联调用例和验收单 | Write a joining package for a hospital
+    help="""生成对接包：接口说明、数据集、建表脚本、样例、联调用例和验收单 | Write a joining package for a hospital
 
-例 | Example: kangyun feed package 对接包.zip --institution Organization/hospital-1 --dialect shanghai-2024""",
+例 | Examples:
+
+  kangyun feed package 对接包.zip --feed hospital-1-tables
+
+  kangyun feed package 对接包.zip --institution Organization/hospital-1 --dialect shanghai-2024
+
+已登记的接入用 --feed，内容取自登记；还没有登记的写明机构和哪个地区的列。
+
+Of a registered feed all is known; before that say the institution, and whose columns it has.""",
 )
 def write_package(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="写到哪个 .zip | The .zip to write")],
-    institution: House,
-    dialect: Annotated[str, typer.Option("--dialect", help="哪个地区的列 | Whose columns")],
+    feed_name: Annotated[str, typer.Option("--feed", metavar="FEED", help="登记的接入名称 | A registered feed")] = "",
+    data: Data = None,
+    institution: Annotated[
+        str, typer.Option("--institution", metavar="REF", help="哪家机构，如 Organization/… | Whose it is")
+    ] = "",
+    dialect: Dialect = "",
     name: Annotated[str, typer.Option("--name", help="机构名称 | What it is called")] = "",
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="只要这些表，可重复 | Only these tables, repeatable")
     ] = None,
-    feed_name: Annotated[str, typer.Option("--feed", help="数据集名称 | Name of the feed")] = "",
-    client: Annotated[str, typer.Option("--client", help="登记的应用标识 | The registered client")] = "",
 ) -> None:
     """Writes what a hospital's engineer needs to join."""
     from kangyun.cli import joining
 
-    sys.exit(joining.write(joining.Wish(file, institution, name, dialect, tuple(tables or ()), feed_name, client)))
+    wish = joining.Wish(file, feed_name, institution, name, dialect, tuple(tables or ()))
+    sys.exit(joining.write(wish, data))

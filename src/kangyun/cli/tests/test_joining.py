@@ -10,7 +10,7 @@ from kangyun.cli.joining import Wish, write
 
 @pytest.fixture
 def wish(tmp_path):
-    return Wish(tmp_path / "对接包.zip", "Organization/h1", "演示医院", "shanghai-2024", ("tb_lis_report",))
+    return Wish(tmp_path / "对接包.zip", "", "Organization/h1", "演示医院", "shanghai-2024", ("tb_lis_report",))
 
 
 def test_a_package_of_chosen_tables_is_written(wish, capsys):

@@ -200,7 +200,7 @@ def _check_cells(one: _Reading) -> None:
 def _name_of(one: _Reading, system: str, target: str, names: Mapping[str, str]) -> str:
     """Returns what a list calls a code; a fault is noted where it has none."""
     if names and target not in names:
-        one.wrong("not-in-list", "target")
+        one.wrong("not-in-list", "target", unneeded=UNNEEDED)
     elif not names and system == LOINC and not is_loinc(target):
         one.wrong("loinc", "target")
     elif not names and system != LOINC:

@@ -4,6 +4,7 @@ It describes; it registers nobody and sends nothing.
 """
 
 from kangyun.exchange.joining.describing import DataSet, Field, data_sets, dialects
+from kangyun.exchange.joining.gathering import gathered
 from kangyun.exchange.joining.package import Counted, Joining, package
 
-__all__ = ["Counted", "DataSet", "Field", "Joining", "data_sets", "dialects", "package"]
+__all__ = ["Counted", "DataSet", "Field", "Joining", "data_sets", "dialects", "gathered", "package"]

@@ -7,11 +7,14 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from kangyun.access.staff import workbook
 from kangyun.base.texts import Language, say
+from kangyun.exchange.gateway import ddl
 from kangyun.exchange.joining.describing import DataSet
 from kangyun.exchange.joining.documents import acceptance, specification
 from kangyun.exchange.joining.sampling import broken, sample
@@ -33,8 +36,8 @@ class Counted:
 class Joining:
     """For whom a package is.
 
-    institution: the reference to its Organization. address: of the platform. client: the application that delivers.
-    scripts: middle tables, by the name of the file. counted: of the trial, for the acceptance record.
+    institution: the reference to its Organization. feed: its name in the register. address: of the platform. client:
+    the application that delivers, empty where none is registered. counted: of the trial, for the acceptance record.
     """
 
     institution: str
@@ -44,7 +47,6 @@ class Joining:
     day: date
     address: str = ""
     client: str = ""
-    scripts: Mapping[str, str] = field(default_factory=dict)
     counted: Sequence[Counted] = ()
 
 
@@ -67,13 +69,21 @@ def _files(joining: Joining, sets: Sequence[DataSet], words: Words, language: La
     yield names["sets"], data_sets_book(sets, words)
     yield names["cases"], workbook(words("cases"), *cases(words))
     yield names["acceptance"], acceptance(joining, sets, words)
-    for name, script in joining.scripts.items():
-        yield f"scripts/{name}", script.encode()
+    if joining.client:
+        pairing = {"url": joining.address, "client": joining.client, "feeds": [joining.feed]}
+        yield "pairing.json", msgspec.json.encode(pairing)
+    for database in ddl.dialects():
+        yield f"scripts/{database}.sql", "\n".join(_scripts(database, sets)).encode()
     for set_ in sets:
         good = sample(set_)
         yield f"samples/{words('sample-file', table=set_.table)}.csv", _csv([*good], [good])
         wrong = [row | {words("expected"): column} for column, row in broken(set_)]
         yield f"samples/{words('broken-file', table=set_.table)}.csv", _csv([*good, words("expected")], wrong)
+
+
+def _scripts(database: str, sets: Sequence[DataSet]) -> Iterable[str]:
+    """Gives the middle tables of one database; a front page is a file of its own and has none."""
+    return [ddl.script(database, set_.dialect, set_.table) for set_ in sets if set_.table.startswith("TB_")]
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> bytes:

@@ -1,6 +1,13 @@
 """Feeds over HTTP, as a gateway and staff use them, down into the record."""
 
+import io
+import json
+import zipfile
+
 import pytest
+from docx import Document
+
+from kangyun.testing.provider import SITE
 
 
 async def count(region, path="Patient"):
@@ -139,3 +146,15 @@ async def test_the_watch_sees_what_waits_and_what_was_kept_aside(gateway, worked
     assert 'kangyun_intake_aside{feed="house-1-tables"} 1' in told
     assert 'kangyun_intake_parked{feed="house-1-tables"} 1' in told
     assert told.count("# TYPE kangyun_intake_waiting gauge") == 1
+
+
+async def test_a_button_makes_the_joining_package(gateway, worked, staff, region, make_person):
+    await gateway.put(1, [make_person(1), make_person(2, number="1")])
+    await worked(1)
+    answer = await region.client.get(f"{SITE}/feeds/house-1-tables/package")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert json.loads(archive.read("pairing.json"))["client"] == "gateway-1"
+        record = Document(io.BytesIO(archive.read("acceptance.docx")))
+    told = [cell.text for table in record.tables for row in table.rows for cell in row.cells]
+    assert "received 2, stored 1, refused 1" in told

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import zipfile
 from datetime import date
 from typing import Any
@@ -11,13 +12,14 @@ from docx import Document
 from openpyxl import load_workbook
 
 from kangyun.base.texts import Language
+from kangyun.exchange.gateway import ddl
 from kangyun.exchange.joining import Counted, DataSet, Joining, data_sets, dialects, package
 from kangyun.exchange.joining.sampling import broken, refused, sample
 
 SETS = [set_ for dialect in dialects() for set_ in data_sets(dialect)]
 WISH = Joining(
     "Organization/h1", "演示医院", "his", "chengdu-2011", date(2026, 11, 23), "https://example.org", "gateway-h1",
-    {"oracle.sql": "CREATE TABLE X (Y NUMBER);"}, [Counted("TB_LIS_REPORT", 12, 10, 2)],
+    [Counted("TB_LIS_REPORT", 12, 10, 2)],
 )  # fmt: skip
 
 
@@ -61,8 +63,13 @@ def test_a_package_has_all_that_is_promised(files: dict[str, bytes]) -> None:
     sets = data_sets("chengdu-2011")
     assert len(of(files, ".docx")) == len(of(files, ".xlsx")) == 2
     assert len(of(files, ".csv")) == 2 * len(sets)
-    assert files["scripts/oracle.sql"].startswith(b"CREATE")
-    assert len(files) == 5 + 1 + 2 * len(sets)
+    assert json.loads(files["pairing.json"]) == {
+        "url": "https://example.org", "client": "gateway-h1", "feeds": ["his"],
+    }  # fmt: skip
+    scripts = [content.decode() for content in of(files, ".sql")]
+    assert len(scripts) == len(ddl.dialects())
+    assert all(script.count("CREATE TABLE") == len(sets) for script in scripts)
+    assert len(files) == 5 + 1 + len(scripts) + 2 * len(sets)
 
 
 def texts(document: Any) -> str:
