@@ -51,7 +51,7 @@ def is_demonstration(settings: Settings, empty: bool) -> bool:
 
 def is_loaded(settings: Settings) -> bool:
     """Whether all of it is in. A demonstration without a mark (by setting) brings its own data."""
-    mark = _read(settings)
+    mark = read_mark(settings)
     return mark is None or mark.loaded >= mark.bundles
 
 
@@ -68,7 +68,7 @@ def load() -> None:
     """Loads what is missing, with a progress bar. Raises PlatformError; what is in by then stays."""
     tie_to_up()
     settings = read_settings(demo=True, log_level="warning")
-    mark = _read(settings)
+    mark = read_mark(settings)
     if mark is not None:
         asyncio.run(_load(settings, mark))
 
@@ -142,7 +142,8 @@ def _file(settings: Settings) -> Path:
     return settings.data / MARK
 
 
-def _read(settings: Settings) -> Mark | None:
+def read_mark(settings: Settings) -> Mark | None:
+    """Returns what the demonstration is; None where it brings its own data."""
     if not _file(settings).exists():
         return None
     return msgspec.json.decode(_file(settings).read_bytes(), type=Mark)

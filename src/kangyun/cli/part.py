@@ -23,6 +23,11 @@ def main() -> None:
 
             gc.enable()
             load()
+        elif name == "hospitals":
+            from kangyun.cli.hospitals import run
+
+            gc.enable()
+            run()
         elif name == "archive":
             from kangyun.cli.archive import archive
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import UP, Child, part
-from kangyun.cli.demonstration import is_demonstration, is_loaded, sign_ins
+from kangyun.cli.demonstration import is_demonstration, is_loaded, read_mark, sign_ins
 from kangyun.cli.folder import claimed
 from kangyun.cli.speech import announce, speak
 from kangyun.cli.stopping import signals
@@ -67,6 +67,8 @@ class _Run:
         self._children = [self._web, self._work]
         if settings.backup_folder:
             self._children.append(Child("archive", "archive", logs / "archive.log", self._environment))
+        # They speak to what runs, so they come when it does, and go before.
+        self._hospitals = Child("hospitals", "hospitals", logs / "hospitals.log", self._environment)
         self._url = _url(settings)
         self._is_new = not (settings.data / FIRST_SIGN_INS).exists() and not (self._server and self._server.exists)
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
@@ -98,6 +100,7 @@ class _Run:
         self._wait_for(self._answers, Unavailable("cli.not-ready", seconds=int(READY_WITHIN), log=str(self._web.log)))
         if self._demonstration and not self._stopping():
             self._load_demonstration()
+            self._start_hospitals()
         if not self._stopping():
             if self._demonstration:
                 announce(sign_ins(self._settings))
@@ -203,6 +206,13 @@ class _Run:
         if loading.wait() and not self._stopping():
             announce(speak("cli.demonstration-not-loaded"), style="yellow")
 
+    def _start_hospitals(self) -> None:
+        """Starts those who send, where the demonstration is ours and all of it is in."""
+        if not self._stopping() and is_loaded(self._settings) and read_mark(self._settings) is not None:
+            self._hospitals.start()
+            self._hospitals.go()
+            self._children.append(self._hospitals)
+
     def _keep_alive(self) -> None:
         for child in self._children:
             status = child.revive()
@@ -229,7 +239,8 @@ class _Run:
 
     def _stop(self) -> None:
         # What the others write last is archived, too.
-        for children in ([self._web, self._work], self._children[2:]):
+        first = [self._hospitals] if self._hospitals in self._children else []
+        for children in (first, [self._web, self._work], [one for one in self._children[2:] if one not in first]):
             for child in children:
                 child.ask_to_stop()
             for child in children:

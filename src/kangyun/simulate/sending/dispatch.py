@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from random import Random
 
 import msgspec
@@ -50,15 +51,18 @@ class Outcome(msgspec.Struct, frozen=True):
     column: str = ""
 
 
-def sending(city: City, model: ErrorModel) -> Iterator[tuple[list[Dispatch], Outcome]]:
-    """Gives what each institution of the city that sends anything sends of each resident's life, and the truth."""
+def sending(city: City, model: ErrorModel, first: int = 0) -> Iterator[tuple[list[Dispatch], Outcome]]:
+    """Gives what each institution of the city that sends anything sends of each resident's life, and the truth.
+
+    first: the number of the first resident of whom anything is sent, counted from 0.
+    """
     ways = habits().ways
     houses = {
         key: (House(key, row.name, city.institutions.code(row)), ways[row.kind])
         for key, row in city.institutions.by_key.items()
         if row.kind in ways
     }
-    for lived in city.lives(model):
+    for lived in islice(city.lives(model), first, None):
         for house, way in houses.values():
             known: dict[tuple[str, tuple[str, ...]], Cells] = {}
             for visit in seen(lived.bundle, house):
