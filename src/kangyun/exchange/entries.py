@@ -34,7 +34,7 @@ class Entry:
     acts:   "store" writes it, "revoke" takes it back (`entered-in-error`, nothing is deleted).
     origin: the record that it was made of. More than one entry may come of one record.
     generated: when the sender made this version, by his own word (a dateTime), None where he does not say. It stands
-            not in the resource, since the same sent again is no new version, and decides nothing: the later delivery wins.
+            not in the resource: the same sent again is no new version. It decides nothing: the later delivery wins.
     partial: whether its record says only some of what stands: what it does not say stays.
     """
 

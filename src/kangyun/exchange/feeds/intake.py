@@ -7,6 +7,7 @@ and is stored, is not mapped again; one that a later delivery has brought is lef
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -16,17 +17,20 @@ import msgspec
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
+from kangyun.access.record import Done, Record
 from kangyun.base.crypto import Unreadable
+from kangyun.exchange.cda.reading import Read
 from kangyun.exchange.entries import Entry, Place, Refusal
 from kangyun.exchange.feeds.contents import Begun, feed_of, opened
+from kangyun.exchange.feeds.documents import faults, take
 from kangyun.exchange.feeds.register import SQL, Source
 from kangyun.exchange.feeds.returning import BATCH
 from kangyun.exchange.feeds.returning import ROW as LINE
 from kangyun.exchange.feeds.states import TEXTS
 from kangyun.exchange.feeds.storing import row_of
-from kangyun.exchange.feeds.taking import Taking, faults_of
+from kangyun.exchange.feeds.taking import SAME, Taking, faults_of
 from kangyun.exchange.feeds.tallying import NO_DAY, Counted, Counter, Fields, key_digest
-from kangyun.exchange.feeds.understanding import Made, NotUnderstood, Sheet, understood
+from kangyun.exchange.feeds.understanding import NotUnderstood, Sheet, understood
 from kangyun.exchange.protocol import Fate, Rows
 from kangyun.exchange.tables.mapping import BadMapping, convert
 from kangyun.exchange.tables.reading import Row
@@ -35,6 +39,7 @@ ACTOR = Actor("Device/feed", "数据接入", "", "SYSADMIN", administrator=True)
 MOST_ATTEMPTS = 10
 MOST_REFUSALS = 50_000
 """That are kept of a delivery; of more something is wrong with the export, and the first say what."""
+DOCUMENTS = "文档"
 COLUMN_MISSING = "exchange.tables.column-missing"
 STORED, REVOKED, REFUSED = b"s", b"v", b"r"
 
@@ -113,8 +118,8 @@ class Intake:
             return await self._stopped(feed, begun, fault) if isinstance(delivery, Rows) else _failed_by(fault)
         except BadMapping as fault:
             return _failed(f"exchange.tables.{fault.text}", {"at": fault.at})
-        if isinstance(found, Made):
-            return await self._take_made(feed, begun, found)
+        if isinstance(found, Read):
+            return await self._take_document(feed, begun, found)
         return await self._take_sheet(feed, begun, found, by_view=isinstance(delivery, Rows))
 
     async def _stopped(self, feed: Source, begun: Begun, fault: NotUnderstood) -> Outcome:
@@ -213,18 +218,20 @@ class Intake:
                 outcome.fields.fault(counted.day if counted else NO_DAY, one)
             yield one
 
-    async def _take_made(self, feed: Source, begun: Begun, found: Made) -> Outcome:
+    async def _take_document(self, feed: Source, begun: Begun, read: Read) -> Outcome:
+        """Takes in a document, whole or not at all; it counts by its number."""
         async with self.platform.pool.connection() as connection:
-            sheet = await connection.fetchrow(SQL["sheet"], feed.id, found.name, found.name)
-        outcome = Outcome("tried" if begun.trial else "taken", sheet["id"])
-        made = list(found.made)
-        for one in made:
-            place = one.origin if isinstance(one, Entry) else one.place
-            counted = Counted(key_digest([one.id]), 0, NO_DAY, (), True) if isinstance(one, Entry) else _of_place(place)
-            if isinstance(one, Entry) or one.whole:
-                outcome.counted.setdefault(place.row, counted)
-        outcome.rows = len(outcome.counted)
-        await self._store(feed, begun, made, outcome)
+            sheet = await connection.fetchrow(SQL["sheet"], feed.id, read.kind or DOCUMENTS, DOCUMENTS)
+        outcome = Outcome("tried" if begun.trial else "taken", sheet["id"], rows=1)
+        outcome.counted[None] = _of_document(read, begun)
+        outcome.fates[None] = STORED
+        told: Sequence[Any] = faults(read)
+        if not told and not begun.trial:
+            (told,) = await take(await self._record(feed), [read])
+            outcome.unchanged = int(all(one.status in SAME for one in told if isinstance(one, Done)))
+        for one in (*told, *(one for one in read.refusals if not one.whole)):
+            if isinstance(one, Refusal):
+                outcome.refuse(replace(one, place=replace(one.place, row=None)))
         return outcome
 
     async def _store(self, feed: Source, begun: Begun, made: Sequence[Entry | Refusal], outcome: Outcome) -> None:
@@ -240,14 +247,17 @@ class Intake:
                 for fault in faults_of(entries):
                     outcome.refuse(fault)
             return
-        actor = replace(ACTOR, institution=feed.institution)
-        record = await self.platform.gate.open(actor, Circumstances("feed", "", uuid4().hex, historic=True))
 
         def stored(entry: Entry, same: bool) -> None:
             outcome.fates[row_of(entry)] = REVOKED if entry.acts == "revoke" else STORED
             outcome.unchanged += same
 
-        await Taking(record, outcome.refuse, stored).take(made)
+        await Taking(await self._record(feed), outcome.refuse, stored).take(made)
+
+    async def _record(self, feed: Source) -> Record:
+        """Opens the record, in which what is written is the institution's own."""
+        actor = replace(ACTOR, institution=feed.institution)
+        return await self.platform.gate.open(actor, Circumstances("feed", "", uuid4().hex, historic=True))
 
     async def _settle(self, feed: Source, begun: Begun, outcome: Outcome) -> None:
         async with self.platform.pool.connection() as connection, connection.transaction():
@@ -270,6 +280,15 @@ def _failed(reason: str, parameters: dict[str, str | int]) -> Outcome:
 
 def _failed_by(fault: NotUnderstood) -> Outcome:
     return _failed(fault.text, fault.parameters)
+
+
+def _of_document(read: Read, begun: Begun) -> Counted:
+    """Returns how a document counts: by its number and day, where it has them."""
+    named = next((one for one in read.entries if one.resource["resourceType"] == "DocumentReference"), None)
+    told = named.resource.get("date", "")[:10] if named is not None else ""
+    day = date.fromisoformat(told) if len(told) == 10 else NO_DAY
+    key = named.id if named is not None else f"{begun.source}/{begun.number}"
+    return Counted(key_digest([key]), begun.number, day, (), named is not None)
 
 
 def _of_place(place: Place) -> Counted:

@@ -1,18 +1,20 @@
-"""A delivery understood: which table its rows are of and by which mapping they are read; or made entries by its kind.
+"""A delivery understood: which table its rows are of, and by which mapping they are read; or the document that it is.
 
-Pure. Rows and files of tables go by recognition and mapping, a feed's own mappings first. Other kinds of files (a
-document, a file of messages) are read by who knows them: each is one of `KINDS`.
+Pure. Rows and files of tables go by recognition and mapping, a feed's own mappings first.
 """
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import msgspec
 
-from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.cda.parsing import looks_like
+from kangyun.exchange.cda.reading import Feed as DocumentFeed
+from kangyun.exchange.cda.reading import Read
+from kangyun.exchange.cda.reading import read as read_document
+from kangyun.exchange.entries import Refusal
 from kangyun.exchange.feeds.states import TEXTS
 from kangyun.exchange.protocol import Delivery, File, Rows
 from kangyun.exchange.tables.mapping import Feed, parse, shipped_for
@@ -21,9 +23,7 @@ from kangyun.exchange.tables.reading import Row, Table, read
 from kangyun.exchange.tables.reading.model import column_name, header_of
 from kangyun.exchange.tables.recognition import is_named, recognise
 
-Kind: TypeAlias = Callable[[File, Feed], Iterator[Entry | Refusal] | None]
-KINDS: list[Kind] = []
-"""Each makes entries of a file of its kind, and returns None for any other."""
+_HEAD = 4096
 
 
 class NotUnderstood(Exception):
@@ -45,21 +45,11 @@ class Sheet:
     edition: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """Entries of what is no table. name: what it counts as."""
-
-    name: str
-    made: Iterable[Entry | Refusal]
-
-
-def understood(delivery: Delivery, feed: Feed, own: Mapping[str, str]) -> Sheet | Made:
+def understood(delivery: Delivery, feed: Feed, own: Mapping[str, str]) -> Sheet | Read:
     """Returns what a delivery is. own: the feed's own mappings, TOML by name. Raises NotUnderstood."""
     if isinstance(delivery, File):
-        for kind in KINDS:
-            made = kind(delivery, feed)
-            if made is not None:
-                return Made(delivery.name, made)
+        if looks_like(delivery.content[:_HEAD]):
+            return read_document(delivery.content, delivery.name, DocumentFeed(feed.prefix, feed.institution))
         table = read(io.BytesIO(delivery.content), delivery.name, encoding=delivery.encoding or None)
         named = ""
     else:

@@ -7,7 +7,16 @@ import zipfile
 import pytest
 from docx import Document
 
+from kangyun.exchange.protocol import File
 from kangyun.testing.provider import SITE
+
+DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<id root="2.16.156.10011.1.1" extension="D-{number}"/><code code="C0053" codeSystem="2.16.156.10011.2.4"/>
+<title>出院小结</title><effectiveTime value="20260105101500"/>
+<recordTarget><patientRole>{whose}<patient><name>测试甲</name></patient></patientRole></recordTarget>
+<component><structuredBody/></component></ClinicalDocument>"""
+WHOSE = '<id root="2.16.156.10011.1.13" extension="B001"/><id root="2.16.156.10011.1.12" extension="ZY1"/>'
 
 
 async def count(region, path="Patient"):
@@ -158,3 +167,18 @@ async def test_a_button_makes_the_joining_package(gateway, worked, staff, region
         record = Document(io.BytesIO(archive.read("acceptance.docx")))
     told = [cell.text for table in record.tables for row in table.rows for cell in row.cells]
     assert "received 2, stored 1, refused 1" in told
+
+
+async def test_a_document_is_a_delivery_taken_whole_or_not_at_all(gateway, worked, region, staff):
+    first = File("1.xml", DOCUMENT.format(number=1, whose=WHOSE).encode())
+    nobody = File("2.xml", DOCUMENT.format(number=2, whose="").encode())
+    for number, one in enumerate((first, nobody, first), 1):
+        assert (await gateway.deliver(number, one))[0] == 201
+    answers = await worked(3)
+    assert [(one.get("stored", 0), one.get("unchanged", 0), one.get("aside", 0)) for one in answers] == [
+        (1, 0, 0), (0, 0, 1), (1, 1, 0),
+    ]  # fmt: skip
+    assert answers[1]["refused"][0]["text"]
+    assert await count(region, "DocumentReference") == 1
+    _, told = await staff("GET", "/house-1-tables/counts?day=2026-01-05")
+    assert [(one["table"], one["received"]) for one in told] == [("C0053", 1)]
