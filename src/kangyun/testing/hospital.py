@@ -97,6 +97,11 @@ class FakeCentre:
     def state(self, feed: str) -> FeedState:
         return FeedState(feed, "一个接入", self.states[feed], len(self.kept[feed]) + 1)
 
+    def count(self, feed: str) -> int:
+        """How many rows were delivered."""
+        with self._lock:
+            return sum(len(one.rows) for _, one in self.kept[feed] if isinstance(one, Rows))
+
     def rows(self, feed: str) -> list[list[str | None]]:
         """All rows that were delivered, in order."""
         return [list(row) for _, one in self.kept[feed] if isinstance(one, Rows) for row in one.rows]
