@@ -37,7 +37,7 @@ class LineFailed(PlatformError):
     """The centre could not be reached, or did not do what was asked; the text is the cause."""
 
     code = "transient"
-    default_text = "exchange.gateway.line-failed"
+    default_text = "exchange.gateway.line-fault"
 
 
 class Answer(NamedTuple):

@@ -32,7 +32,7 @@ class Full(PlatformError):
     """The queue has what it may have of the disk: nothing more is read until something was sent."""
 
     code = "transient"
-    default_text = "exchange.gateway.full"
+    default_text = "exchange.gateway.no-room"
 
 
 class Unnumbered(PlatformError):
@@ -321,7 +321,7 @@ class Queue:
         waiting = sum(size for _, size, _ in self.waiting().values())
         free = shutil.disk_usage(self._folder).free
         if waiting >= self._disk.queue_mb << 20:
-            raise Full(waiting=waiting >> 20, most=self._disk.queue_mb)
+            raise Full("exchange.gateway.full", waiting=waiting >> 20, most=self._disk.queue_mb)
         if free < self._disk.free_mb << 20:
             raise Full("exchange.gateway.disk-full", free=free >> 20, least=self._disk.free_mb)
 

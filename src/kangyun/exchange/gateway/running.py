@@ -287,5 +287,5 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             held.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
-            raise AlreadyRunning(folder=str(folder)) from None
+            raise AlreadyRunning from None
         yield

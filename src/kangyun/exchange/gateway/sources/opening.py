@@ -34,7 +34,7 @@ class SourceFailed(PlatformError):
     """A database of the hospital did not do what was asked; the text is the cause."""
 
     code = "transient"
-    default_text = "exchange.gateway.source-failed"
+    default_text = "exchange.gateway.source-fault"
 
 
 class _Cause(msgspec.Struct, frozen=True):
@@ -240,12 +240,11 @@ def _mssql(module: ModuleType, source: Source, kind: Dialect, password: str) -> 
 
 
 def _mysql(module: ModuleType, source: Source, kind: Dialect, password: str) -> Any:
-    from pymysql.cursors import SSCursor  # type: ignore[import-untyped]
-
     charset = "latin1" if source.charset.lower() == SEVEN_BITS else source.charset or "utf8mb4"
+    cursor = importlib.import_module("pymysql.cursors").SSCursor  # one that does not fetch all at once
     return module.connect(
         host=source.host, port=source.port or kind.port, user=source.user, password=password, charset=charset,
-        database=source.database, connect_timeout=_SECONDS, cursorclass=SSCursor, ssl=_tls(source),
+        database=source.database, connect_timeout=_SECONDS, cursorclass=cursor, ssl=_tls(source),
     )  # fmt: skip
 
 
