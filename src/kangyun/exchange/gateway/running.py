@@ -136,7 +136,7 @@ class Gateway:
         with contextlib.closing(self._open_queue()) as queue:
             readings = [_Reading(queue, table, pace) for table in tables]
             while not self.stop.is_set():
-                due = [reading for reading in readings if reading.due <= time.monotonic()]
+                due = [reading for reading in readings if reading.is_due]
                 if due and pace.is_open:
                     self._read(source, due)
                 self.stop.wait(IDLE)
@@ -255,12 +255,22 @@ class _Reading:
     """One table's turn. due: when it is read next, on the monotonic clock."""
 
     def __init__(self, queue: Queue, table: Table, pace: Pace) -> None:
-        self.table, self.due, self._failures = table, 0.0, 0
+        self.table, self.due, self._failures, self._queue = table, 0.0, 0, queue
         self._read = Marking(queue, table, pace) if table.by == "flag" else Collecting(queue, table, pace)
         self._counting = Counting(queue, table, pace)
         self._counted = ""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether its time has come, or something waits to be written back and nothing stands against it."""
+        if self.due <= time.monotonic():
+            return True
+        return (
+            not self._failures and isinstance(self._read, Marking) and bool(self._queue.verdicts(self.table.place, 1))
+        )
+
     def round(self, sessions: _Sessions) -> None:
+        """Reads what is new, and does what there is to do besides. Raises PlatformError, Stopping, Closed."""
         session = sessions.of(self.table)
         self._read.round(session)
         self._counting.answer(session)

@@ -23,7 +23,7 @@ from kangyun.exchange.gateway.queue import Queue
 from kangyun.exchange.protocol import DIGEST, PATH, Answers, Asked, FeedState
 
 SYNC = 60.0  # seconds between two questions of how the feeds stand
-ANSWERS = 15.0
+ANSWERS = 5.0  # while something is unanswered; else as often as the feeds are asked about
 PATIENCE = 300.0  # seconds that a feed is left alone whose delivery the centre does not take
 TEXTS = "exchange.gateway."
 _JSON = {"content-type": "application/json"}
@@ -58,8 +58,9 @@ class Sending:
             if row is not None and row[2] != "paused" and not self._waits(f"refused {feed}"):
                 sent += self._send(feed, rate=row[3])
         for feed in self.configuration.feeds:
-            if self.queue.feed(feed) is not None:
-                if self._is_due(f"answers {feed}", ANSWERS):
+            row = self.queue.feed(feed)
+            if row is not None:
+                if self._is_due(f"answers {feed}", ANSWERS if row[1] < row[0] - 1 else SYNC):
                     self.take_answers(feed)
                 self._declare(feed)
                 self._tell_done(feed)
@@ -101,6 +102,7 @@ class Sending:
         answer = self.line.ask("PUT", path, waiting.content, {**_PACKED, DIGEST: waiting.digest})
         if answer.status in _KEPT:
             self.queue.kept(feed, waiting.number)
+            self._due[f"answers {feed}"] = min(self._due.get(f"answers {feed}", 0.0), time.monotonic() + ANSWERS)
             self.pace.rate = rate
             self.pace.took(waiting.rows)
             return 1
