@@ -95,12 +95,12 @@ class Collecting:
             page = _Page(self, session, columns, marks, value)
             count, first, last = page.read(since, until, most)
             taken, value = taken + page.taken, max(value, last)
+            # Also after each page: of a backlog of years only what lies within the overlap is remembered.
+            self.queue.passed(self.table.place, value, marks.earlier(value, self.table.overlap))
             if count < most:
-                break
+                return taken
             most = most * 2 if first == last else self.table.page
             since = last
-        self.queue.passed(self.table.place, value, marks.earlier(value, self.table.overlap))
-        return taken
 
 
 @dataclass(slots=True)

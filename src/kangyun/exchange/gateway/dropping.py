@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kangyun.base.errors import PlatformError
 from kangyun.exchange.gateway.configuration import Folder
 from kangyun.exchange.gateway.pace import Pace
 from kangyun.exchange.gateway.queue import Batch, Queue
@@ -36,10 +37,15 @@ class Dropping:
     folder: Folder
     pace: Pace
     _sizes: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    _locked: int = 0
 
     def round(self) -> int:
-        """Queues the files that are finished, and puts away those that were answered. Returns how many were queued."""
+        """Queues the files that are finished, and puts away those that were answered. Returns how many were queued.
+
+        Raises Full; PlatformError at the end where a file cannot be opened, since somebody has it or keeps it.
+        """
         home = Path(self.folder.folder)
+        self._locked = 0
         for name in (SENT, DONE, RETURNED):
             (home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._put_away(home)
@@ -48,6 +54,8 @@ class Dropping:
             self.pace.check()
             if path.is_file() and not path.name.startswith((".", "~")) and not path.name.lower().endswith(UNFINISHED):
                 taken += self._is_finished(path) and self._take(home, path)
+        if self._locked:
+            raise PlatformError("exchange.gateway.locked", files=self._locked)
         return taken
 
     def _is_finished(self, path: Path) -> bool:
@@ -68,6 +76,7 @@ class Dropping:
             with path.open("r+b") as stream:
                 content = stream.read()
         except PermissionError:
+            self._locked += 1
             return False
         digest = hashlib.sha256(content).hexdigest()
         if self.queue.file(self.folder.place, path.name, digest) is None:

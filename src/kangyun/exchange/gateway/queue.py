@@ -26,6 +26,8 @@ FILE = "queue.db"
 REMEMBERED = timedelta(days=30)
 """How long a delivery that was answered is remembered, should the centre have to be given it again."""
 _BUSY = 60  # seconds
+_SPARE_PAGES, _PAGES_AT_ONCE = 16_384, 2_048
+"""Of 4 KiB: what the file keeps for what comes next, and what it gives back at once."""
 
 
 class Full(PlatformError):
@@ -100,6 +102,7 @@ class Queue:
     def __init__(self, folder: Path, sealer: Sealer, disk: Disk) -> None:
         self._folder, self._sealer, self._disk = folder, sealer, disk
         self._db = sqlite3.connect(folder / FILE, timeout=_BUSY, isolation_level=None)
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before there is any table
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA cache_size = -2000")
@@ -351,6 +354,9 @@ class Queue:
                 "UPDATE delivery SET content = NULL, size = 0, fate = 'kept' WHERE feed = ? AND number = ?",
                 (feed, number),
             )
+        # After an outage of days the disk gets its room back, a little with each delivery.
+        if self._db.execute("PRAGMA freelist_count").fetchone()[0] > _SPARE_PAGES:
+            self._db.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
 
     def kept_one(self, feed: str, number: int) -> Kept | None:
         """Returns a delivery that was kept, None where it is not remembered."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kangyun.base.errors import PlatformError
 from kangyun.exchange.gateway.configuration import Folder
 from kangyun.exchange.gateway.dropping import Dropping, pieces
 from kangyun.exchange.protocol import File, Refused
@@ -57,6 +58,25 @@ def test_a_file_with_rows_kept_aside_is_returned(drop, dropping, centre, hospita
 def test_files_that_are_being_written_are_left_alone(drop, dropping, name):
     (drop / name).write_bytes(b"A\n1\n")
     assert dropping[0].round() == 0
+
+
+@pytest.mark.parametrize("error", [PermissionError])
+def test_a_file_that_somebody_has_open_is_told_of_and_stops_no_other(drop, dropping, monkeypatch, error):
+    (drop / "a.csv").write_bytes(b"A\n1\n")
+    (drop / "b.csv").write_bytes(b"A\n2\n")
+    real = type(drop).open
+
+    def open_(path, *given, **told):
+        return {"a.csv": lambda: (_ for _ in ()).throw(error).__next__()}.get(
+            path.name, lambda: real(path, *given, **told)
+        )()
+
+    monkeypatch.setattr(type(drop), "open", open_)
+    with pytest.raises(PlatformError) as refused:
+        dropping[0].round()
+    assert refused.value.issues[0].parameters == {"files": 1}
+    assert (drop / "a.csv").exists()
+    assert not (drop / "b.csv").exists()
 
 
 def test_a_file_that_still_grows_is_left_alone(drop, hospital, start):
