@@ -15,7 +15,7 @@ from kangyun.access.platform import open_platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Conflict, Invalid
 from kangyun.base.settings import read_settings
-from kangyun.cli.feed import ABOUT, MOST_TOLD, Sent, house_of, placed
+from kangyun.cli.feed import ABOUT, MOST_TOLD, Sent, house_of, placed, style_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
@@ -51,7 +51,7 @@ def try_documents(sent: Sent, most: int) -> int:
         kind = catalogue.kinds().get(found.kind)
         announce(f"{name} {found.kind} {kind.zh if kind else ''}", style="bold")
         for one in _told(found, wrong):
-            announce(f"  {placed(one)}", style="red" if one.whole else "yellow")
+            announce(f"  {placed(one)}", style=style_of(one))
         for entry in () if wrong else found.entries:
             shown = {key: value for key, value in entry.resource.items() if key != "data"}
             announce(f"  {json.dumps(shown, ensure_ascii=False, default=str)}")
@@ -73,7 +73,7 @@ def take_documents(sent: Sent, data: Path | None, by: str) -> int:
         for one in refusals:
             lines.append(placed(one))
             if len(lines) <= MOST_TOLD:
-                announce(lines[-1], style="red" if one.whole else "yellow")
+                announce(lines[-1], style=style_of(one))
 
     async def on(database: str) -> None:
         platform = await open_platform(read_settings(data=data, log_level="warning"), database)

@@ -85,7 +85,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             count += 1
             returned.add(refusal, _said(refusal))
             if count <= MOST_TOLD:
-                announce(placed(refusal), style=_style(refusal))
+                announce(placed(refusal), style=style_of(refusal))
 
         async def on(database: str) -> Taken:
             platform = await open_platform(read_settings(data=data, log_level="warning"), database)
@@ -154,7 +154,7 @@ def _show(
     his = zip(header, cells, strict=False)
     announce(" ".join(f"{name}={cell[:SHOWN_CELL]}" for name, cell in his if name and cell))
     for one in faults:
-        announce(f"  {_said(one)}", style=_style(one))
+        announce(f"  {_said(one)}", style=style_of(one))
     for entry in () if any(one.whole for one in faults) else entries:
         announce(f"  {json.dumps(entry.resource, ensure_ascii=False, default=str)}")
 
@@ -167,7 +167,8 @@ def house_of(institution: str) -> str:
     return house
 
 
-def _style(refusal: Refusal) -> str:
+def style_of(refusal: Refusal) -> str:
+    """Returns how a refusal is shown: kept aside, left out, or put right."""
     return "red" if refusal.whole else "cyan" if refusal.taken else "yellow"
 
 

@@ -116,7 +116,9 @@ def _decoded(raw: bytes, source: str) -> tuple[str, str, tuple[Refusal, ...]]:
             text = raw.decode(codec)
         except (UnicodeError, LookupError):
             continue
-        wrong = (Refusal(Place(source, 1), TEXTS + "encoding-differs", None, {"encoding": codec}, whole=False),)
+        wrong = (
+            Refusal(Place(source, 1), TEXTS + "encoding-differs", None, {"encoding": codec}, whole=False, taken=True),
+        )
         return text, codec, () if codec == declared or raw.isascii() else wrong
     raise _unreadable(source, "characters")
 

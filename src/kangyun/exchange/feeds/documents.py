@@ -34,7 +34,7 @@ async def take(record: Record, reads: Sequence[Read]) -> list[Sequence[Done] | l
     """
     wrong = [faults(one) for one in reads]
     good = [one for one, why in zip(reads, wrong, strict=True) if not why]
-    wholes = [[_operation(record, entry, read) for entry in read.entries] for read in good]
+    wholes = [[_operation(record, entry) for entry in read.entries] for read in good]
     stored = iter(await store(record, wholes))
     found: list[Sequence[Done] | list[Refusal]] = []
     for read, why in zip(reads, wrong, strict=True):
@@ -46,9 +46,9 @@ async def take(record: Record, reads: Sequence[Read]) -> list[Sequence[Done] | l
     return found
 
 
-def _operation(record: Record, entry: Entry, read: Read) -> Operation:
+def _operation(record: Record, entry: Entry) -> Operation:
     resource = dict(entry.resource)
-    onto = onto_standing if entry.id in read.merged else None
+    onto = onto_standing if entry.partial else None
     return record.operation("update", resource["resourceType"], id=entry.id, resource=resource, onto=onto)
 
 

@@ -21,14 +21,13 @@ _TYPE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 class Read:
     """What a document came to. Where it is refused as a whole there are refusals only.
 
-    kind: its code, C0053; empty where it has none. merged: ids of entries (the patient, the stay) of which a document
-    tells only a part: what it does not say stays as it is.
+    kind: its code, C0053; empty where it has none. Of the patient and the stay a document tells a part: these entries
+    are partial.
     """
 
     kind: str = ""
     entries: tuple[Entry, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    merged: frozenset[str] = frozenset()
 
 
 def read(raw: bytes, source: str, feed: Feed) -> Read:
@@ -47,8 +46,7 @@ def read(raw: bytes, source: str, feed: Feed) -> Read:
     except Whole:
         return Read(making.kind, refusals=tuple(making.refusals))
     _provenance(making)
-    merged = {one.rpartition("/")[2] for one in (making.who, making.stay) if one}
-    return Read(making.kind, tuple(making.entries.values()), tuple(making.refusals), frozenset(merged))
+    return Read(making.kind, tuple(making.entries.values()), tuple(making.refusals))
 
 
 def _provenance(making: Making) -> None:

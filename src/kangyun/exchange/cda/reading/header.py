@@ -76,7 +76,7 @@ def patient(making: Making) -> None:
     if contacts := _contacts(making):
         resource["contact"] = contacts
     resource["managingOrganization"] = {"reference": making.feed.institution}
-    making.who = making.store(key, resource, role)
+    making.who = making.store(key, resource, role, partial=True)
 
 
 def _number(making: Making, root: str, number: str, node: Node) -> Resource | None:
@@ -178,7 +178,7 @@ def stay(making: Making) -> None:
     })  # fmt: skip
     if node is not None:
         _places(making, node, resource)
-    making.stay = making.store(key, resource, role if node is None else node)
+    making.stay = making.store(key, resource, role if node is None else node, partial=True)
 
 
 def _class(making: Making, role: Node, node: Node | None, numbers: Sequence[tuple[str, str]]) -> str:

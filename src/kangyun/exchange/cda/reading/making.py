@@ -67,11 +67,12 @@ class Making:
         self._nth[kind] = self._nth.get(kind, 0) + 1
         return str(self._nth[kind])
 
-    def store(self, id_: str, resource: Resource, node: Node) -> str:
+    def store(self, id_: str, resource: Resource, node: Node, *, partial: bool = False) -> str:
         """Adds an entry and returns a reference to it. What stands there twice is the later one."""
         resource["id"] = id_
         self._resources[id_] = resource
-        self.entries[id_] = Entry(id_, resource, place_of(self.parsed.source, node), "store", self.at or None)
+        place = place_of(self.parsed.source, node)
+        self.entries[id_] = Entry(id_, resource, place, "store", self.at or None, partial)
         return f"{resource['resourceType']}/{id_}"
 
     def resource(self, reference: str) -> Resource:
