@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kangyun.access.intake import check
+from kangyun.exchange.cda import catalogue
 from kangyun.exchange.cda.reading import read
 from kangyun.exchange.entries import entry_id
 
@@ -244,3 +245,19 @@ def test_a_document_of_nobody_is_refused(taken, make_document, numbers):
     found = taken(make_document(numbers=numbers))
     assert not found.entries
     assert found.refusals[-1].place.part == "/ClinicalDocument/recordTarget/patientRole"
+
+
+@pytest.mark.parametrize("kind", catalogue.kinds().values(), ids=lambda one: one.code)
+def test_all_kinds_are_read_section_by_section(taken, make_document, observation, kind):
+    sections = [one for one in catalogue.sections().get(kind.code, ()) if one.code[:1].isdigit()]
+    keys = [one.key for one in sections] or ["29548-5"]
+    value = f'<value xsi:type="CD" code="I10" codeSystem="{ICD[8:]}" displayName="高血压"/>'
+    entries = observation("DE05.01.024.00", value) + observation("DE06.00.296.00", '<value xsi:type="ST">好</value>')
+    number = kind.template.rpartition(".")[2]
+    for key in keys:
+        found = taken(make_document(key, entries, kind.code, number))
+        assert found.kind == kind.code and found.refusals == ()
+        section = only(found, "Composition")["section"][0]
+        assert section["entry"] == [{"reference": f"Condition/{only(found, 'Condition')['id']}"}]
+        assert section["section"][0]["title"] == "诊疗过程描述"
+        assert only(found, "DocumentReference")["type"]["coding"][0]["display"] == kind.zh
