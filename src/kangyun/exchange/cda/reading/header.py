@@ -20,6 +20,8 @@ SEX, MARITAL = "urn:oid:2.16.156.10011.2.3.3.4", "urn:oid:2.16.156.10011.2.3.3.5
 CHINA = "2.16.156.10011."
 _GENDERS = {"M": "male", "F": "female", "UN": "other", "男": "male", "女": "female", "男性": "male", "女性": "female"}
 _PLACES = {"2.16.156.10011.1.22": "bd", "2.16.156.10011.1.21": "ro", "2.16.156.10011.1.27": "wa"}
+ACT_CODE = HL7 + "v3-ActCode"
+ADMISSION_ROUTE = "2.16.156.10011.2.3.1.270"
 DEPARTMENT = "2.16.156.10011.1.26"
 
 
@@ -161,20 +163,24 @@ def stay(making: Making) -> None:
     when = values.period(making, values.first(node, "effectiveTime")) if node is not None else {}
     day = when.get("start", "")[:10].replace("-", "")
     key = _key(making, "visit", [("encounter", number or root_) for root_, number in own] + numbers, day)
+    if key is None and day:
+        # A stay that has no number is known by its patient and the time that it began.
+        key = making.id("document-visit", making.who, when["start"])
     if key is None:
         return
     resource: Resource = {
         "resourceType": "Encounter",
-        "identifier": [values.identifier(making, root_, number) for root_, number in (*own, *numbers)],
         "status": "finished" if "end" in when else "unknown",
-        "class": {"system": HL7 + "v3-ActCode", "code": class_}
+        "class": {"system": ACT_CODE, "code": class_}
         if (class_ := _class(making, role, node, numbers))
         else {"system": HL7 + "v3-NullFlavor", "code": "UNK"},
         "subject": {"reference": making.who}, "serviceProvider": {"reference": making.feed.institution},
     }  # fmt: skip
     route = values.concept(making, values.first(node, "code"), "admission-route") if node is not None else None
+    came = route is not None and all(one["system"] != ACT_CODE for one in route.get("coding", ()))
     kept(resource, {
-        "period": when, "hospitalization": {"admitSource": route} if route and class_ == "IMP" else None,
+        "identifier": [values.identifier(making, root_, number) for root_, number in (*own, *numbers)],
+        "period": when, "hospitalization": {"admitSource": route} if came and class_ == "IMP" else None,
     })  # fmt: skip
     if node is not None:
         _places(making, node, resource)
@@ -185,9 +191,12 @@ def _class(making: Making, role: Node, node: Node | None, numbers: Sequence[tupl
     for one in role.iter("patienttypeCode", "patientTypeCode"):
         if found := making.conventions["classes"].get(values.attribute(one, "code")):
             return str(found)
-    said = values.attribute(values.first(node, "code"), "code") if node is not None else ""
+    code = values.first(node, "code") if node is not None else None
+    said = values.attribute(code, "code")
     if said in ("AMB", "EMER", "IMP", "ACUTE", "NONAC", "HH", "VR"):
         return said
+    if said and values.attribute(code, "codeSystem") == ADMISSION_ROUTE:
+        return "IMP"
     roots = {root for root, _ in numbers}
     if "2.16.156.10011.1.12" in roots:
         return "IMP"

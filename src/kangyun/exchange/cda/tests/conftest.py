@@ -207,3 +207,9 @@ def record():
 def visit():
     """The same of a visit."""
     return [PATIENT, HOUSE, stay("AMB", 11), REPORT, *CARE]
+
+
+@pytest.fixture
+def record_of(record, visit):
+    """Returns the record for a kind: of a visit where the kind is of visits."""
+    return lambda kind: visit if kind in ("C0002", "HSDC00.02") else record

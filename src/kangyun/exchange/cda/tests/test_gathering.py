@@ -16,7 +16,7 @@ from kangyun.exchange.feeds.documents import take
 HOUSE = "Organization/house-1"
 FEED = Feed("house-1", HOUSE)
 OF = {
-    "Encounter": ("C0002", "C0008", "C0020", "C0032", "C0034", "C0049", "C0053", "HSDC00.03"),
+    "Encounter": ("C0008", "C0020", "C0032", "C0034", "C0049", "C0053", "HSDC00.03"),
     "Patient": ("C0001", "HSDA00.01", "HSDB03.01"),
     "MedicationRequest": ("C0004",), "DiagnosticReport": ("C0007",), "Procedure": ("C0009",),
 }  # fmt: skip
@@ -72,7 +72,7 @@ async def test_what_is_refused_is_told_and_the_others_are_stored(platform, recor
 
 @pytest.mark.parametrize(("type_", "codes"), OF.items())
 async def test_each_kind_is_written_out_of_the_record(brought, client, type_, codes):
-    await brought("C0053", "C0002", "C0007", "C0004", "C0009", "C0032", "C0020", "C0001", "HSDB03.01")
+    await brought("C0053", "C0034", "C0007", "C0004", "C0009", "C0032", "C0020", "C0001", "HSDB03.01")
     for kind in codes:
         id_ = (await one(client, type_))["id"]
         answer = await client.get(f"{type_}/{id_}/$document-cn?kind={kind}")

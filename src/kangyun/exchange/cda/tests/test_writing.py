@@ -21,19 +21,21 @@ def house(resources):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_keeps_our_rules(kind, record):
-    assert check(write(kind, record)) == []
+def test_each_kind_keeps_our_rules(kind, record_of):
+    assert check(write(kind, record_of(kind))) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_record_gives_the_same_bytes(kind, record):
+def test_the_same_record_gives_the_same_bytes(kind, record_of):
+    record = record_of(kind)
     shuffled = random.Random(7).sample(record, len(record))
     assert write(kind, record) == write(kind, [dict(one) for one in record])
     assert write(kind, shuffled) == write(kind, record)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written_is_read_in_again_and_written_the_same(kind, record, feed):
+def test_what_is_written_is_read_in_again_and_written_the_same(kind, record_of, feed):
+    record = record_of(kind)
     first = write(kind, record)
     found = read(first, "out.xml", feed)
     assert found.refusals == () and found.kind == kind
@@ -87,14 +89,31 @@ def test_a_visit_keeps_its_class(visit, feed):
     assert encounter["class"]["code"] == "AMB"
 
 
+def test_a_stay_of_a_case_number_only_comes_back(record, feed):
+    """As a front page (N041) brings it."""
+    own = {"identifier": [{"system": "urn:oid:2.16.156.10011.1.13", "value": "B001"}]}
+    bare = [one | own if one["resourceType"] == "Encounter" else one for one in record]
+    raw = write("C0032", bare)
+    again = [dict(one.resource) for one in read(raw, "out.xml", feed).entries]
+    (encounter,) = [one for one in again if one["resourceType"] == "Encounter"]
+    assert (encounter["class"]["code"], encounter["period"]["start"]) == ("IMP", "2025-12-01T09:00:00+08:00")
+    assert write("C0032", [*again, house(record)]) == raw
+
+
+@pytest.mark.parametrize("kind", ["C0002", "HSDC00.02"])
+def test_a_document_of_visits_is_not_written_of_a_stay(kind, record):
+    with pytest.raises(Invalid):
+        write(kind, record)
+
+
 def test_the_main_diagnosis_comes_first(record):
     text = write("C0032", record).decode()
     assert text.index("I10.x05") < text.index("E78.500")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "HSDA00.01"])
-def test_nothing_is_written_of_nothing(kind, record):
-    nothing = [one for one in record if one["resourceType"] in ("Patient", "Organization", "Encounter")]
+def test_nothing_is_written_of_nothing(kind, record_of):
+    nothing = [one for one in record_of(kind) if one["resourceType"] in ("Patient", "Organization", "Encounter")]
     with pytest.raises(NotFound):
         write(kind, nothing)
 

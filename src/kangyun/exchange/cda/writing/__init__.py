@@ -47,6 +47,7 @@ def write(kind: str, resources: Iterable[Resource], focus: Resource | None = Non
     content = Content(catalogue.kinds()[kind], resources, focus)
     if content.patient is None:
         raise NotFound(TEXTS + "wanted-patient")
+    _of_class(content)
     filled = {one.key: _filled(content, one.key) for one in content.sections}
     _needed(content, kind, {name for parts in filled.values() for name, found in parts if found})
     at = instant(content.at)
@@ -77,6 +78,14 @@ def _filled(content: Content, key: str) -> list[tuple[str, Parts]]:
     # A text of the record may be what an earlier document wrote of the same resources.
     texts = [part for part in FILLS["texts"](content, key) if part[0] is not None or part[1] not in told]
     return [*filled, ("texts", texts)]
+
+
+def _of_class(content: Content) -> None:
+    """Raises Invalid where the kind is of visits and this is a stay, or the other way round."""
+    wanted = catalogue.table("kinds")["kinds"][content.kind.code].get("classes")
+    class_ = (content.encounter or {}).get("class", {}).get("code")
+    if wanted and class_ in ("AMB", "EMER", "IMP") and class_ not in wanted:
+        raise Invalid(TEXTS + "other-class", kind=content.kind.zh)
 
 
 def _needed(content: Content, kind: str, there: set[str]) -> None:

@@ -46,8 +46,8 @@ def record_target(content: Content, patient: Resource, at: str) -> Node:
     """Returns whom the document is about."""
     numbers = [one for one in patient.get("identifier", ()) if one.get("value")]
     person = [one for one in numbers if one.get("system") == PERSON_NUMBER]
-    others = [one for one in numbers if one.get("system") != PERSON_NUMBER] + _stay_numbers(content)
-    others += _focus_numbers(content)
+    others = [one for one in numbers if one.get("system") != PERSON_NUMBER]
+    others += _stay_numbers(content, (".1.13",)) + _stay_numbers(content) + _focus_numbers(content)
     told = dict.fromkeys((one.get("system", ""), one["value"]) for one in others)
     class_ = (content.encounter or {}).get("class", {}).get("code", "")
     kind = _patient_type(class_) if content.kind.code in ("C0006", "C0007") else None
@@ -62,9 +62,11 @@ def record_target(content: Content, patient: Resource, at: str) -> Node:
     return b.make("recordTarget", role, typeCode="RCT", contextControlCode="OP")
 
 
-def _stay_numbers(content: Content) -> list[Resource]:
+def _stay_numbers(content: Content, ends: tuple[str, ...] = (".1.11", ".1.12")) -> list[Resource]:
+    """Returns the numbers of the stay that stand with the patient's; a case number (病案号) is the patient's."""
     found = (content.encounter or {}).get("identifier", ())
-    return [one for one in found if one.get("value") and one.get("system", "").startswith("urn:oid:2.16.156.10011.1.1")]
+    roots = tuple(f"urn:oid:2.16.156.10011{one}" for one in ends)
+    return [one for one in found if one.get("value") and one.get("system") in roots]
 
 
 def _focus_numbers(content: Content) -> list[Resource]:
@@ -216,13 +218,14 @@ def component_of(content: Content) -> Node | None:
     stay = content.encounter
     if stay is None:
         return None
-    numbers = [one for one in stay.get("identifier", ()) if one not in _stay_numbers(content) and one.get("value")]
+    elsewhere = _stay_numbers(content, (".1.11", ".1.12", ".1.13"))
+    numbers = [one for one in stay.get("identifier", ()) if one not in elsewhere and one.get("value")]
     class_ = stay.get("class", {}).get("code", "")
     route = stay.get("hospitalization", {}).get("admitSource")
     code = None
     if class_ == "IMP" and route and route.get("coding"):
         code = b.coded("code", route)
-    elif class_ in ("AMB", "EMER"):
+    elif class_ in _CLASSES:
         code = b.make("code", **b.code_attributes(
             {"system": ACT_CODE, "code": class_, "display": _CLASSES[class_][1]}
         ))  # fmt: skip
