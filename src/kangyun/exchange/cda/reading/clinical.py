@@ -40,7 +40,8 @@ def diagnosis(making: Making, group: Observed, section: str, found: Found) -> No
         concept["text"] = named.text
     if not concept or values.nothing(concept.get("text", "x")):
         return
-    where = making.conventions["diagnoses"].get(section, {"type": "", "zh": "", "letter": "W"})
+    table = making.conventions["diagnoses"]
+    where = table.get(f"{making.kind} {section}") or table.get(section, {"type": "", "zh": "", "letter": "W"})
     categories = [hl7("condition-category", "encounter-diagnosis")]
     if where["type"]:
         coding = {"system": DIAGNOSIS_TYPE, "code": where["type"], "display": where["zh"]}

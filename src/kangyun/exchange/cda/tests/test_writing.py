@@ -106,6 +106,15 @@ def test_a_document_of_visits_is_not_written_of_a_stay(kind, record):
         write(kind, record)
 
 
+def test_what_the_outpatient_department_thought_is_no_discharge_diagnosis(record, feed):
+    """As a front page (N041) brings it."""
+    type_ = {"system": "urn:kangyun:code-system:diagnosis-type", "code": "2", "display": "门诊诊断"}
+    thought = next(one for one in record if one.get("id") == "d3") | {"category": [{"coding": [type_]}]}
+    raw = write("C0032", [*(one for one in record if one.get("id") != "d3"), thought])
+    again = [dict(one.resource) for one in read(raw, "out.xml", feed).entries]
+    assert write("C0032", [*again, house(record)]) == raw
+
+
 def test_the_main_diagnosis_comes_first(record):
     text = write("C0032", record).decode()
     assert text.index("I10.x05") < text.index("E78.500")

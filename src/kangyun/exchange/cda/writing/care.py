@@ -19,7 +19,8 @@ _PROCEDURE_LISTS = ("operation-level", "incision", "healing", "anaesthesia")
 
 def diagnoses(content: Content, section: str) -> Parts:
     """Conditions: by code, else by name."""
-    where = catalogue.table("conventions")["diagnoses"].get(section, {}).get("zh", "")
+    table = catalogue.table("conventions")["diagnoses"]
+    where = (table.get(f"{content.kind.code} {section}") or table.get(section, {})).get("zh", "")
     found: Parts = []
     for one in content.diagnoses(section):
         concept = one.get("code", {})
