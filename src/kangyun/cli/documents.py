@@ -22,7 +22,7 @@ from kangyun.cli.speech import announce, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.cda import catalogue
 from kangyun.exchange.cda.parsing import looks_like
-from kangyun.exchange.cda.reading import Feed, Read, read
+from kangyun.exchange.cda.reading import Feed, Read, conventions, read
 from kangyun.exchange.entries import Refusal
 from kangyun.exchange.feeds.documents import faults, take
 
@@ -110,7 +110,11 @@ def _told(found: Read, wrong: Sequence[Refusal]) -> list[Refusal]:
 
 
 def _reads(sent: Sent) -> Iterator[tuple[str, Read]]:
-    feed = Feed(house_of(sent.institution), sent.institution)
+    try:
+        said = conventions(sent.mapping.read_text("utf-8") if sent.mapping is not None else "")
+    except (OSError, UnicodeError):
+        raise Invalid("cli.wrong-file", file=str(sent.mapping)) from None
+    feed = Feed(house_of(sent.institution), sent.institution, said)
     files = sorted(sent.file.glob("*.xml")) if sent.file.is_dir() else [sent.file]
     if not files:
         raise Invalid("cli.wrong-file", file=str(sent.file))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from kangyun.exchange.cda.parsing import Unreadable, parse
 from kangyun.exchange.cda.reading import header, sections
-from kangyun.exchange.cda.reading.making import Feed, Making, Whole
+from kangyun.exchange.cda.reading.making import Feed, Making, Whole, conventions
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.fhir import Resource
 
-__all__ = ["Feed", "Read", "read"]
+__all__ = ["Feed", "Read", "conventions", "read"]
 _ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _TYPE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 

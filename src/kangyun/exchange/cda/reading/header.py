@@ -147,7 +147,7 @@ def _key(making: Making, whose: str, said: Sequence[tuple[str, str]], day: str) 
     for rule in making.conventions[whose]:
         for root, number in said:
             if rule["root"] in (root, "*") and (number or not root.startswith(CHINA)):
-                fills = {"number": number.upper(), "day": day, "root": root}
+                fills = {"number": number, "day": day, "root": root}
                 key = [part.format_map(fills) for part in rule["key"]]
                 return making.id(rule["kind"], *key)
     return None

@@ -1,9 +1,11 @@
 """What a document comes to, while it is read: entries, refusals, and ids by business keys. Pure."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kangyun.base.errors import Invalid
 from kangyun.exchange.cda import catalogue
 from kangyun.exchange.cda.parsing import TEXTS, Node, Parsed, place_of
 from kangyun.exchange.entries import Entry, Refusal, entry_id
@@ -15,17 +17,40 @@ HL7 = "http://terminology.hl7.org/CodeSystem/"
 NUMBER = "urn:kangyun:identifier:"
 
 
+def conventions(text: str = "") -> Mapping[str, Any]:
+    """Returns what the header's numbers and codes mean: as shipped, and what a site's own file says before it.
+
+    text: of a TOML file that is laid out as `data/conventions.toml`; lists replace lists, tables are added to. Raises
+    Invalid for one that cannot be read or has a section that the shipped one has not.
+    """
+    shipped = catalogue.table("conventions")
+    try:
+        own = tomllib.loads(text)
+        for one in (rule for whose in ("patient", "visit") for rule in own.get(whose, ())):
+            _ = [
+                part.format_map({"number": "", "day": "", "root": ""})
+                for part in (one["root"], one["kind"], *one["key"])
+            ]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise Invalid(TEXTS + "conventions") from None
+    if any(name not in shipped or type(value) is not type(shipped[name]) for name, value in own.items()):
+        raise Invalid(TEXTS + "conventions")
+    return {
+        name: value | own.get(name, {}) if isinstance(value, dict) else own.get(name, value)
+        for name, value in shipped.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """Whose documents these are.
 
-    prefix: as its ids begin. institution: `Organization/…`. conventions: as `data/conventions.toml` is laid out; what a
-    site says goes before what stands there, section by section.
+    prefix: as its ids begin. institution: `Organization/…`. conventions: see `conventions`.
     """
 
     prefix: str
     institution: str
-    conventions: Mapping[str, Any] = field(default_factory=lambda: catalogue.table("conventions"))
+    conventions: Mapping[str, Any] = field(default_factory=conventions)
 
     @property
     def owner(self) -> str:

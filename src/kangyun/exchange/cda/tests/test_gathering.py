@@ -4,6 +4,7 @@ from base64 import b64decode
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 
 from kangyun.access.actor import Circumstances
@@ -113,6 +114,25 @@ async def test_nobody_who_is_not_signed_in_is_given_a_document(brought, client, 
     id_ = (await one(client, "Encounter"))["id"]
     stranger = await open_client(token=None)
     assert (await stranger.get(f"Encounter/{id_}/$document-cn?kind=C0053")).status_code == 401
+
+
+@pytest.fixture
+async def doctor(open_client, tmp_path):
+    """The demonstration's doctor, signed in: of another institution than that which brought the documents."""
+    other = await open_client(token=None, demo=True)
+    accounts = msgspec.json.decode((tmp_path / "demo-sign-ins.json").read_bytes())
+    password = next(one["password"] for one in accounts if one["user"] == "doctor")
+    answer = await other.post("http://127.0.0.1:8080/sign-in", json={"user": "doctor", "password": password})
+    other.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+    return other
+
+
+async def test_a_document_is_of_what_its_reader_may_see(brought, client, doctor):
+    await brought("C0053")
+    path = f"Encounter/{(await one(client, 'Encounter'))['id']}"
+    assert (await client.get(f"{path}/$document-cn?kind=C0053")).status_code == 200
+    assert (await doctor.get(f"{path}/$document-cn?kind=C0053")).status_code == (await doctor.get(path)).status_code
+    assert (await doctor.get(path)).status_code == 404
 
 
 async def test_the_capability_statement_says_so(client):

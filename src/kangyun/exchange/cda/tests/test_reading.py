@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kangyun.access.intake import check
+from kangyun.base.errors import Invalid
 from kangyun.exchange.cda import catalogue
-from kangyun.exchange.cda.reading import read
+from kangyun.exchange.cda.reading import Feed, conventions, read
 from kangyun.exchange.entries import entry_id
 
 TRAPS = Path(__file__).parents[6] / "shared" / "data" / "cn" / "traps"
@@ -261,3 +262,26 @@ def test_all_kinds_are_read_section_by_section(taken, make_document, observation
         assert section["entry"] == [{"reference": f"Condition/{only(found, 'Condition')['id']}"}]
         assert section["section"][0]["title"] == "诊疗过程描述"
         assert only(found, "DocumentReference")["type"]["coding"][0]["display"] == kind.zh
+
+
+OWN = """
+[[visit]]
+root = "2.16.156.10011.1.12"
+kind = "visit"
+key = ["{number}"]
+"""
+
+
+def test_a_site_says_by_which_number_a_stay_is_known(make_document):
+    own = Feed("h990102", "Organization/h990102", conventions(OWN))
+    stay = only(read(make_document().encode(), "a.xml", own), "Encounter")
+    assert stay["id"] == entry_id("h990102", "visit", ("ZY1",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "visits = 1", "visit = 1", '[[visit]]\nroot = "1"', OWN.replace("{number}", "{name}"), "[units]\n1=2\n1=3"],
+)
+def test_conventions_that_cannot_be_used_are_refused(text):
+    with pytest.raises(Invalid):
+        conventions(text)
