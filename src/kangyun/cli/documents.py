@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from kangyun.access.platform import open_platform
+from kangyun.access.record import Done
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Conflict, Invalid
 from kangyun.base.settings import read_settings
@@ -61,19 +62,33 @@ def try_documents(sent: Sent, most: int) -> int:
     return 1 if aside else 0
 
 
+class _Taken:
+    """What became of documents, and what was said of them."""
+
+    def __init__(self) -> None:
+        self.figures = {"documents": 0, "created": 0, "updated": 0, "unchanged": 0, "aside": 0}
+        self.lines: list[str] = []
+
+    def count(self, found: Read, outcome: Sequence[Done] | Sequence[Refusal]) -> None:
+        """Counts a document; the first refusals are shown at once."""
+        wrong = [one for one in outcome if isinstance(one, Refusal)]
+        for one in _told(found, wrong):
+            self.lines.append(placed(one))
+            if len(self.lines) <= MOST_TOLD:
+                announce(self.lines[-1], style=style_of(one))
+        self.figures["documents"] += 1
+        self.figures["aside"] += bool(wrong)
+        for done in outcome:
+            if not isinstance(done, Refusal):
+                self.figures["unchanged" if done.status == "matched" else done.status] += 1
+
+
 def take_documents(sent: Sent, data: Path | None, by: str) -> int:
     """Takes documents in. Returns 0, or 1 where one was kept aside; why stands in a file of mode 0600 beside them."""
     told = sent.file.with_name(f"{sent.file.stem}.returned.txt")
     if told.exists():
         raise Conflict("cli.staff-exists", file=str(told))
-    figures = {"documents": 0, "created": 0, "updated": 0, "unchanged": 0, "aside": 0}
-    lines: list[str] = []
-
-    def tell(refusals: Sequence[Refusal]) -> None:
-        for one in refusals:
-            lines.append(placed(one))
-            if len(lines) <= MOST_TOLD:
-                announce(lines[-1], style=style_of(one))
+    taken = _Taken()
 
     async def on(database: str) -> None:
         platform = await open_platform(read_settings(data=data, log_level="warning"), database)
@@ -83,25 +98,19 @@ def take_documents(sent: Sent, data: Path | None, by: str) -> int:
             documents = _reads(sent)
             while group := [found for _, found in islice(documents, AT_ONCE)]:
                 for found, outcome in zip(group, await take(record, group), strict=True):
-                    wrong = [one for one in outcome if isinstance(one, Refusal)]
-                    tell(_told(found, wrong))
-                    figures["documents"] += 1
-                    figures["aside"] += bool(wrong)
-                    for done in outcome:
-                        if not isinstance(done, Refusal):
-                            figures["unchanged" if done.status == "matched" else done.status] += 1
+                    taken.count(found, outcome)
         finally:
             await platform.close()
 
     with reached_database(read_settings(data=data)) as database:
         asyncio.run(on(database))
-    if len(lines) > MOST_TOLD:
-        announce(speak("cli.audit-more", count=len(lines) - MOST_TOLD))
-    announce(speak("cli.feed-documents-taken", **figures))
-    if lines:
-        write_new(told, ("\n".join(lines) + "\n").encode())
+    if len(taken.lines) > MOST_TOLD:
+        announce(speak("cli.audit-more", count=len(taken.lines) - MOST_TOLD))
+    announce(speak("cli.feed-documents-taken", **taken.figures))
+    if taken.lines:
+        write_new(told, ("\n".join(taken.lines) + "\n").encode())
         announce(speak("cli.staff-written", file=str(told)))
-    return 1 if figures["aside"] else 0
+    return 1 if taken.figures["aside"] else 0
 
 
 def _told(found: Read, wrong: Sequence[Refusal]) -> list[Refusal]:

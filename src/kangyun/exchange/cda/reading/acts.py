@@ -56,42 +56,47 @@ def medication(making: Making, node: Node, section: str) -> str:
     if what is None:
         return ""
     group = beside(making, node)
-    shared: Resource = {"medicationCodeableConcept": what}
     told = dosage(making, node, group.one("drug-use"))
-    if section == ADMINISTERED:
-        at = values.period(making, values.first(node, "effectiveTime")).get("start") or making.at
-        resource: Resource = {
-            "resourceType": "MedicationAdministration", "status": "completed", **shared, **_within(making),
-            "effectiveDateTime": at,
-        }  # fmt: skip
-        flat = {"text": told.get("text"), "route": told.get("route")}
-        dose = told.get("doseAndRate", [{}])[0].get("doseQuantity")
-        if flat := kept({}, flat | {"dose": dose}):
-            resource["dosage"] = flat
-        return making.store(making.id("document-given", making.number, making.nth("given")), resource, node)
-    resource = {
-        "resourceType": "MedicationRequest", "status": "completed", "intent": "order", **shared, **making.about(),
-        "authoredOn": making.at,
+    add = _given if section == ADMINISTERED else _ordered
+    return add(making, node, {"medicationCodeableConcept": what}, told, group)
+
+
+def _given(making: Making, node: Node, drug_: Resource, told: Resource, group: Observed) -> str:
+    at = values.period(making, values.first(node, "effectiveTime")).get("start") or making.at
+    resource: Resource = {
+        "resourceType": "MedicationAdministration", "status": "completed", **drug_, **_within(making),
+        "effectiveDateTime": at,
     }  # fmt: skip
+    dose = told.get("doseAndRate", [{}])[0].get("doseQuantity")
+    if flat := kept({}, {"text": told.get("text"), "route": told.get("route"), "dose": dose}):
+        resource["dosage"] = flat
+    return making.store(making.id("document-given", making.number, making.nth("given")), resource, node)
+
+
+def _ordered(making: Making, node: Node, drug_: Resource, told: Resource, group: Observed) -> str:
     number = _prescription(making)
+    author = values.first(making.parsed.root, "author")
+    written = "" if author is None else values.time(making, values.first(author, "time"))
+    resource: Resource = {
+        "resourceType": "MedicationRequest", "status": "completed", "intent": "order", **drug_, **making.about(),
+        "authoredOn": written or making.at,
+    }  # fmt: skip
     if number:
         resource["groupIdentifier"] = {"system": "urn:oid:2.16.156.10011.1.20", "value": number}
-    writer = values.first(making.parsed.root, "author", "assignedAuthor")
-    written = values.time(making, values.first(making.parsed.root, "author", "time"))
+        kept(resource, {"requester": values.staff(making, values.first(author, "assignedAuthor"))})
     specification, total = group.one("drug-specification"), group.one("drug-total")
     form = values.coding(making, values.first(node, "administrationUnitCode"), "drug-form")
+    size = specification.text if specification is not None else ""
+    amount = total.value.get("valueQuantity") if total is not None else None
     kept(resource, {
-        "requester": values.staff(making, writer) if number else None, "dosageInstruction": only([told]),
-        "authoredOn": written or making.at,
-        "dispenseRequest": {"quantity": total.value["valueQuantity"]}
-        if total is not None and "valueQuantity" in total.value else None,
+        "dosageInstruction": only([told]), "dispenseRequest": {"quantity": amount} if amount else None,
         "extension": only([
-            extension("drug-specification", "String", specification.text) if specification and specification.text
-            else None, extension("drug-form", "Coding", form) if form else None,
+            extension("drug-specification", "String", size) if size else None,
+            extension("drug-form", "Coding", form) if form else None,
         ]),
     })  # fmt: skip
-    key = (number, making.nth("drug")) if number else (making.number, making.nth("drug"))
-    return making.store(making.id("document-prescription", *key), resource, node)
+    key = number or making.number
+    return making.store(making.id("document-prescription", key, making.nth("drug")), resource, node)
 
 
 def _within(making: Making) -> Resource:

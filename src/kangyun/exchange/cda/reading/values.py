@@ -50,7 +50,7 @@ def text_of(node: Node | None) -> str:
     return "" if text in ("-", "--", "/", "NA", "N/A", "null", "NULL") else text
 
 
-def first(node: Node, *names: str) -> Node | None:
+def first(node: Node | None, *names: str) -> Node | None:
     """Returns the first element of a path of names, None where there is none."""
     for name in names:
         node = None if node is None else next((one for one in node if one.tag == name), None)
