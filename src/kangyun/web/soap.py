@@ -107,10 +107,7 @@ class Soap:
         record.asks(f"{shape(request)} {shape(inner)}")
         carry_out = self._bundles if not inner.segments else self._rest
         answer = await carry_out.answer(inner, record)
-        if answer.body:
-            return decode(answer.body)
-        location = {"name": "location", "valueString": answer.headers.get("location", "")}
-        return {"resourceType": "Parameters", "parameter": [location]}
+        return decode(answer.body) if answer.body else _written_as(answer.headers.get("location", ""))
 
     def _service(self, request: HttpRequest) -> Adaptor:
         found = self._services.get(request.segments[1]) if len(request.segments) == 2 else None
@@ -131,7 +128,7 @@ def _inner(asked: Asked, outer: HttpRequest, base_path: str) -> HttpRequest:
     body = b"" if asked.body is None else encode(asked.body)
     headers = [
         (b"accept-language", outer.header("accept-language").encode("latin-1")),
-        (b"prefer", b"handling=strict, return=" + (b"representation" if asked.path else b"minimal")),
+        (b"prefer", b"handling=strict, return=minimal"),
         (b"content-type", FHIR_JSON.encode()),
     ]
     scope = {
@@ -143,6 +140,14 @@ def _inner(asked: Asked, outer: HttpRequest, base_path: str) -> HttpRequest:
         return {"type": "http.request", "body": body}
 
     return HttpRequest(scope, receive, len(body))
+
+
+def _written_as(location: str) -> Resource:
+    """Returns what is answered from where a resource was written: its reference and its id."""
+    reference = location.partition("/_history/")[0].split("/")[-2:]
+    told = {"reference": "/".join(reference), "id": reference[-1]} if location else {}
+    parts = [{"name": name, "valueString": value} for name, value in told.items()]
+    return {"resourceType": "Parameters", "parameter": parts}
 
 
 def _own(what: str, record: Record, zone: ZoneInfo) -> Resource:

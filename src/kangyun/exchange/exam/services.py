@@ -30,7 +30,7 @@ def lines(scratch: Scratch, data: Path | None) -> Iterator[Line]:
     said: dict[str, str] = {}
     for action, one in offered[OURS].actions.items():
         line = Line(id=f"own:{action}", list="services", standard="", name=f"{action} {one.title}", covered="yes")
-        _call(line, OURS, _shipped(action), offered[OURS], scratch, said)
+        _call(line, OURS, action, _shipped(action), offered[OURS], scratch, said)
         ran[action] = line
         yield line
     for known_ in known():
@@ -63,11 +63,11 @@ def _of_site(line: Line, action: str, name: str, service: Adaptor, scratch: Scra
     elif file is None or not file.is_file():
         line.remark, line.parameters = "exam-no-sample", {"file": f"{FOLDER}/samples/{name}.{action}.xml"}
     else:
-        _call(line, name, file.read_bytes(), service, scratch, {}, action)
+        _call(line, name, action, file.read_bytes(), service, scratch, {})
 
 
 def _call(
-    line: Line, name: str, message: bytes, service: Adaptor, scratch: Scratch, said: dict[str, str], action: str = ""
+    line: Line, name: str, action: str, message: bytes, service: Adaptor, scratch: Scratch, said: dict[str, str]
 ) -> None:
     """Sends a message, and says what came of it. said: what answers before have said, by element; it is added to."""
     body = _enveloped(_BEFORE.sub(lambda found: said.get(found[1], found[1]), text_of(message)), service, action)
@@ -80,6 +80,9 @@ def _call(
         return
     if status != 200 or etree.QName(payload).localname == "Fault":
         line.outcome, line.remark, line.parameters = "failed", "exam-fault", {"status": status}
+        return
+    if not len(payload) and not (payload.text or "").strip() and service.template(action).parts:
+        line.outcome, line.remark = "failed", "exam-empty"
         return
     line.outcome = "passed"
     for element in payload.iter("{*}*"):

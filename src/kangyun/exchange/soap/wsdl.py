@@ -72,9 +72,9 @@ def _shapes(adaptor: Adaptor) -> dict[str, _Shape]:
         asks = _Shape({method.action: _Shape(), method.message: _Shape()})
         return {method.name: asks, f"{method.name}Response": _Shape({method.result: _Shape()})}
     found: dict[str, _Shape] = {}
-    for name, action in adaptor.actions.items():
-        found[name] = _asked(action)
-        found[f"{name}Response"] = _answered(adaptor.template(name), adaptor.service.namespace)
+    for action in adaptor.service.actions:  # Those of `use` are described where they stand.
+        found[action.name] = _asked(action)
+        found[f"{action.name}Response"] = _answered(adaptor.template(action.name), adaptor.service.namespace)
     return found
 
 

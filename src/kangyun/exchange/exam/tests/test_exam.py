@@ -94,8 +94,16 @@ def test_each_action_of_our_own_is_called_with_what_was_answered_before():
     scratch = Scratch()
     list(services.lines(scratch, None))
     asked = {etree.QName(payload).localname: payload for _, payload in scratch.called}
-    assert len(asked) == 20
+    assert len(asked) == 21
     assert asked["DocumentFetch"].findtext(f"{{{K}}}ContentId") == "platform-content"
+
+
+def test_an_answer_that_says_nothing_has_failed():
+    scratch = Scratch()
+    scratch.call = lambda service, message: (200, envelope.written("1.2", etree.Element(f"{{{K}}}Answer")))
+    lines = by_id(services.lines(scratch, None))
+    assert (lines["own:ResidentQuery"].outcome, lines["own:ResidentQuery"].remark) == ("failed", "exam-empty")
+    assert lines["own:DocumentUnsubscribe"].outcome == "passed"
 
 
 def test_what_is_refused_has_failed_and_nothing_stands_on_it():

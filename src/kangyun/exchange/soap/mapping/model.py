@@ -39,7 +39,7 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: parts below the base. query: parameters, each a text or a list of texts that are joined. body: a resource.
     """
 
-    method: Literal["GET", "POST", "DELETE"] = "GET"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
     path: list[str] = []
     query: dict[str, Any] = {}
     body: dict[str, Any] = {}
