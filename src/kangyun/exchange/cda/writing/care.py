@@ -32,8 +32,8 @@ def diagnoses(content: Content, section: str) -> Parts:
         recorder = one.get("recorder")
         beside = [b.make("performer", b.person(STAFF, recorder, "assignedEntity"))] if recorder else []
         lists = [
-            b.observation(element_of(role), listed(coding))
-            for role in ("condition-on-admission", "outcome") if (coding := extension_of(one, role))
+            b.observation(element_of(role), said) for role in ("condition-on-admission", "outcome")
+            if (coding := extension_of(one, role)) and (said := listed(element_of(role), coding)) is not None
         ]  # fmt: skip
         clustered = catalogue.table("kinds")["kinds"][content.kind.code].get("clustered", False)
         if not clustered:
@@ -133,8 +133,8 @@ def _procedure(one: Resource) -> Node:
             [b.make("performer", b.person(STAFF, sleep, "assignedEntity"))] if name == "anaesthesia" and sleep else []
         )
         coding = extension_of(one, name)
-        if coding or performer:
-            value = listed(coding) if coding else None
+        value = listed(element_of(name), coding) if coding else None
+        if value is not None or performer:
             lists.append(b.within(b.observation(element_of(name), value, beside=performer)))
     return b.make(
         "procedure", b.coded("code", codings, OPERATIONS) if concept.get("coding") else b.make("code"),

@@ -24,8 +24,11 @@ def shown(concept: Mapping[str, Any] | None) -> str:
     return (concept or {}).get("text") or next((c.get("display") or c.get("code", "") for c in codings), "")
 
 
-def listed(coding: Resource) -> Node:
-    """Returns a value of one code."""
+def listed(element: str, coding: Resource) -> Node | None:
+    """Returns a value of one code, None where the data element wants another list: insurance's are others."""
+    wanted = catalogue.table("rules")["value_systems"].get(element)
+    if wanted is not None and b.code_attributes(coding)["codeSystem"] not in wanted:
+        return None
     return b.coded("value", {"coding": [coding]}, type_="CD")
 
 

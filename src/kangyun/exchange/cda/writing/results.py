@@ -44,7 +44,7 @@ def _result(one: Resource) -> tuple[Node, str]:
     if flags:
         code, word = _SIGNS.get(flags[0].get("code", ""), ("2", "异常"))
         coding = {"system": "urn:oid:2.16.156.10011.2.3.2.38", "code": code, "display": word}
-        sign = b.observation("DE04.30.017.00", listed(coding))
+        sign = b.observation("DE04.30.017.00", listed("DE04.30.017.00", coding))
     value, words = _value(one, flags)
     arrow = _ARROWS.get(flags[0].get("code", ""), "") if flags else ""
     return organizer("CLUSTER", item, name, sign, value), f"{shown(concept)}：{words}{arrow}"
