@@ -15,6 +15,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
 from kangyun.cli.commands import registering, safekeeping
 from kangyun.cli.commands.apps import apps
+from kangyun.cli.commands.codes import codes
 from kangyun.cli.commands.feeds import feed
 from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.node import node
@@ -309,6 +310,7 @@ app.add_typer(staff, name="staff")
 app.add_typer(feed, name="feed")
 app.add_typer(soap, name="soap")
 app.add_typer(node, name="node")
+app.add_typer(codes, name="codes")
 registering.add_to(app)
 
 

@@ -63,13 +63,14 @@ async def keep_applied(gate: Gate, stop: asyncio.Event) -> None:
         await pause(stop, LOOK)
 
 
-async def apply(gate: Gate, *, settle: float = SETTLE, stop: asyncio.Event | None = None) -> Run | None:
-    """Carries out the run that was begun, or a new one of what was decided so many seconds ago.
+async def apply(gate: Gate, *, settle: float | None = None, stop: asyncio.Event | None = None) -> Run | None:
+    """Carries out the run that was begun, or a new one of what was decided so many seconds ago (SETTLE).
 
     Returns None where there is nothing to apply. stop: ends it where it is; it is gone on with later.
     """
+    wait = SETTLE if settle is None else settle
     async with gate.store.pool.connection() as connection, connection.transaction():
-        row = await connection.fetchrow(_UNFINISHED) or await connection.fetchrow(_BEGIN, CODES, settle)
+        row = await connection.fetchrow(_UNFINISHED) or await connection.fetchrow(_BEGIN, CODES, wait)
         if row is None or row["id"] is None:
             return None
         run = Run(*row)
