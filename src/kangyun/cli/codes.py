@@ -68,7 +68,7 @@ def list_codes(whose: Whose, top: int) -> None:
     async def do(record: Record) -> tuple[list[Entry], dict[str, tuple[int, int]]]:
         found = await desk.entries(record, asked)
         if await desk.listed(record, asked.target_system):
-            found = desk.with_suggestions(found, await desk.index_of(record, asked))
+            found = await desk.with_suggestions(found, await desk.index_of(record, asked))
         return found, await desk.totals(record, asked)
 
     found, totals = _run(whose.data, whose.by, do)
@@ -102,7 +102,7 @@ def export_codes(whose: Whose, file: Path) -> None:
     asked = whose.asked()
 
     async def do(record: Record) -> list[Entry]:
-        return desk.with_suggestions(await desk.entries(record, asked), await desk.index_of(record, asked))
+        return await desk.with_suggestions(await desk.entries(record, asked), await desk.index_of(record, asked))
 
     found = _run(whose.data, whose.by, do)
     write_new(file, sheets.workbook(found, asked))

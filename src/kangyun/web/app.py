@@ -35,6 +35,7 @@ from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
+from kangyun.web.codes import CodeDesk
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.factors import FactorDesk
@@ -104,6 +105,7 @@ class FhirEndpoint:
         self._staff = StaffDesk(platform)
         self._factors = FactorDesk(platform)
         self._feeds = Feeds(platform)
+        self._codes = CodeDesk()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -194,6 +196,8 @@ class FhirEndpoint:
         """Carries out a request on the record."""
         if self._staff.takes(request):  # It may be asked for a workbook, which is no format of FHIR.
             return await self._staff.answer(request, record)
+        if self._codes.takes(request):
+            return await self._codes.answer(request, record)
         if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         if apps.takes(request):
@@ -269,7 +273,9 @@ def refusal(error: PlatformError, request: HttpRequest, request_id: str) -> Answ
 
 
 def _kind(request: HttpRequest) -> Kind:
-    if (not request.segments and request.method == "POST") or StaffDesk.takes(request) or Feeds.delivers(request):
+    if not request.segments and request.method == "POST":
+        return "feed"
+    if StaffDesk.takes(request) or CodeDesk.takes(request) or Feeds.delivers(request):
         return "feed"
     return "bulk" if request.segments and request.segments[-1] in ("$export", "$import") else "interactive"
 

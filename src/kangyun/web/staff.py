@@ -54,7 +54,7 @@ class StaffDesk:
         Importer.check(record.actor)
         if request.option("dryRun") not in _BOOLEANS:
             raise Invalid("web.not-a-boolean", at="dryRun")
-        sheet = read_sheet(_sent(await request.body(), request), the_list().needed)
+        sheet = read_sheet(sent_file(await request.body(), request), the_list().needed)
         importer = Importer(self._register(), record, self._platform.gate.store.zone)
         done = await importer.run(sheet, dry_run=_BOOLEANS[request.option("dryRun")])
         if XLSX in request.header("accept"):
@@ -85,7 +85,7 @@ def summary(done: Outcome) -> Issue:
     return Issue("information", "informational", text, None, counts)
 
 
-def _sent(body: bytes, request: HttpRequest) -> bytes:
+def sent_file(body: bytes, request: HttpRequest) -> bytes:
     """Returns the file of a request. Raises Invalid."""
     kind = request.header("content-type")
     media = kind.partition(";")[0].strip().lower()

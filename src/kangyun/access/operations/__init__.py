@@ -235,10 +235,10 @@ OPERATIONS: tuple[Operation, ...] = (
 ELSEWHERE = frozenset(
     (
         "export", "import", "bulk-status", "bulk-file", "approvals", "confirm", "refuse", "resident-desk",
-        "resident-unbind", "staff-import", "staff-template", "factors", "enrol", "permit", "remove", "closure", "match",
-        "lastn", "stats", "graphql", "document", "process-message", "versions", "reindex", "diff", "convert", "status",
-        "find", "find-matches", "feeds", "soap", "exam",
-        "find", "find-matches", "document-cn",
+        "resident-unbind", "codes", "codes-decide", "codes-import", "codes-suggest", "staff-import", "staff-template",
+        "factors", "enrol", "permit", "remove", "closure", "match", "lastn", "stats", "graphql", "document",
+        "document-cn", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches",
+        "feeds", "soap", "exam",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""

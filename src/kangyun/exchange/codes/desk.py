@@ -4,6 +4,8 @@ Whoever works for one institution asks of its own lists only; what the region's 
 written is `access.codes.table`'s; each look and each change leaves its row in the audit trail.
 """
 
+import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -25,8 +27,12 @@ from kangyun.fhir.search.dates import BEIJING
 SQL = statements("exchange.codes")
 State = Literal["unmapped", "proposed", "approved", "unneeded"]
 STATES: tuple[State, ...] = ("unmapped", "proposed", "approved", "unneeded")
+_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}", re.ASCII)
 MOST = 20_000
 """Codes of one answer: as many as a workbook is read with."""
+MOST_INDEXES = 8
+_INDEXES: dict[tuple[str, int], Index] = {}
+"""Lists that were asked lately, made ready: by system and content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Asked:
             raise Invalid("exchange.codes.no-kind", known="、".join(kinds()))
         if self.target and self.target_system not in kinds()[self.kind].targets:
             raise Invalid("exchange.codes.no-target", known="、".join(kinds()[self.kind].targets))
+        if self.institution and not _ID.fullmatch(self.institution):
+            raise Invalid("exchange.codes.no-institution")
         if self.state is not None and self.state not in STATES:
             raise Invalid("exchange.codes.no-state", known="、".join(STATES))
         if not (0 < self.most <= MOST and self.skip >= 0):
@@ -122,11 +130,20 @@ async def index_of(record: Record, asked: Asked) -> Index:
     national: Mapping[str, str] = {}
     for source in kinds()[asked.kind].targets:
         national = national or shipped.national(source, asked.target_system)
-    return Index(found, national)
+    key = asked.target_system, hash(tuple(found))
+    if key not in _INDEXES:
+        while len(_INDEXES) >= MOST_INDEXES:
+            _INDEXES.pop(next(iter(_INDEXES)))
+        _INDEXES[key] = await asyncio.to_thread(Index, found, national)
+    return _INDEXES[key]
 
 
-def with_suggestions(found: Sequence[Entry], index: Index, most: int = 3) -> list[Entry]:
-    """Fills in what codes that are not mapped may stand for."""
+async def with_suggestions(found: Sequence[Entry], index: Index, most: int = 3) -> list[Entry]:
+    """Fills in what codes that are not mapped may stand for, beside what else the process does."""
+    return await asyncio.to_thread(_filled, found, index, most)
+
+
+def _filled(found: Sequence[Entry], index: Index, most: int) -> list[Entry]:
     for one in found:
         if one.state == "unmapped":
             one.suggestions.extend(index.suggest(Local(one.code, one.name, one.unit, one.specimen), most))
@@ -136,7 +153,7 @@ def with_suggestions(found: Sequence[Entry], index: Index, most: int = 3) -> lis
 async def propose_best(record: Record, asked: Asked, least: float) -> int:
     """Proposes the best suggestion of each code that has one of so many points. Returns how many; others decide."""
     index = await index_of(record, asked)
-    found = with_suggestions(await entries(record, asked), index, most=2)
+    found = await with_suggestions(await entries(record, asked), index, most=2)
     proposals = [
         Proposal(one.system, one.code, asked.target_system, best.target.code, best.target.name, remark=told(best))
         for one in found

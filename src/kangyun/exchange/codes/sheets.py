@@ -105,7 +105,8 @@ async def take_in(record: Record, sheet: Sheet, *, dry_run: bool) -> Outcome:
     house_of(record.actor)
     outcome = Outcome(dry_run)
     readings = [
-        _Reading(row, {name: row.cells.get(title, "") for name, title in COLUMNS.items()}) for row in sheet.rows
+        _Reading(row, {name: row.cells.get(title, "").replace("\0", "") for name, title in COLUMNS.items()})
+        for row in sheet.rows
     ]
     said = [one for one in readings if one.cells["decision"] or one.cells["target"]]
     decisions = await _decisions(record, [one for one in said if one.cells["decision"]])

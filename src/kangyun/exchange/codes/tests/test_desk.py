@@ -77,11 +77,11 @@ def filled(book, **columns):
 
 
 async def exported(record, asked=DIAGNOSES):
-    return workbook(with_suggestions(await entries(record, asked), await index_of(record, asked)), asked)
+    return workbook(await with_suggestions(await entries(record, asked), await index_of(record, asked)), asked)
 
 
 async def test_the_most_used_go_first_with_suggestions(coder):
-    found = with_suggestions(await entries(coder, DIAGNOSES), await index_of(coder, DIAGNOSES))
+    found = await with_suggestions(await entries(coder, DIAGNOSES), await index_of(coder, DIAGNOSES))
     assert [(one.code, one.name, one.count, one.state) for one in found] == [
         ("D1", "2型糖尿病", 3, "unmapped"), ("D2", "脑梗死", 2, "unmapped"), ("D3", "停车", 1, "unmapped"),
     ]  # fmt: skip
