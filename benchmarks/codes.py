@@ -39,6 +39,7 @@ CODES, AT_ONCE, PATIENTS = 300, 200, 500
 LOCAL = "urn:kangyun:code-system:local:h1:result-item"
 REGIONAL = "urn:kangyun:code-system:laboratory-regional"
 UCUM = "http://unitsofmeasure.org"
+SIZES = "SELECT version, avg(octet_length(body))::float8 AS size FROM version GROUP BY 1 ORDER BY 1"
 ABOUT = Circumstances("benchmark", "", "", historic=True)
 
 
@@ -54,13 +55,16 @@ def main(
             figures = asyncio.run(_measured(Path(folder), server.url, resources))
         finally:
             server.stop()
+    space = figures.pop("space")
     table = Table("work", "resources", "a second", "CPU here, ms", title="codes")
     for name, row in figures.items():
         rate, each = row["count"] / row["wall"], row["cpu"] / row["count"] * 1000
         table.add_row(name, f"{row['count']:.0f}", f"{rate:.0f}", f"{each:.3f}")
-    Console(highlight=False, width=WIDTH).print(table)
+    console = Console(highlight=False, width=WIDTH)
+    console.print(table)
+    console.print(f"bytes a version: {', '.join(f'{name} {size:.0f}' for name, size in space.items())}")
     if output:
-        output.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=1), "utf-8")
+        output.write_text(json.dumps({"machine": machine(), "figures": figures, "space": space}, indent=1), "utf-8")
 
 
 async def _measured(folder: Path, url: str, resources: int) -> dict[str, dict[str, float]]:
@@ -99,6 +103,9 @@ async def _all(platform: Platform, resources: int) -> dict[str, dict[str, float]
     await withdraw(second, ids, "benchmark")
     await asyncio.sleep(1.1)
     figures["withdrawn from what is stored"] = await _timed(resources, _applied(platform, resources))
+    async with platform.pool.connection() as connection:
+        sizes = await connection.fetch(SIZES)
+    figures["space"] = {f"version_{row['version']}": row["size"] for row in sizes}
     return figures
 
 
