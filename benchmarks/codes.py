@@ -1,9 +1,6 @@
 """`python -m benchmarks.codes`: what it costs that codings stand beside an institution's own, and to count its codes.
 
 A hospital's results are written 200 a transaction on an embedded database, in this process: with codes that are not
-mapped, then with codes that are. Then all codes of the first are approved, and the decision is applied to what is
-stored; the codes are counted; the decision is withdrawn, and that applied, too. Wall and CPU of this process, by
-resource.
 mapped, then with codes that are. Then all codes of the first are approved, and that is applied to what is stored; the
 codes are counted; the decision is withdrawn, and that applied, too. Wall and CPU of this process, by resource.
 """
