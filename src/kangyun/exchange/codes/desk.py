@@ -115,11 +115,11 @@ def _day(moment: datetime | None) -> date | None:
     return moment.astimezone(BEIJING).date() if moment is not None else None
 
 
-async def listed(record: Record, system: str) -> list[Listed]:
+async def listed(record: Record, system: str) -> tuple[Listed, ...]:
     """Returns a list as the region has loaded it, else as it comes with the platform; empty where neither is."""
     async with record.gate.store.pool.connection() as connection:
         rows = await connection.fetch(SQL["listed"], system)
-    return [Listed(*row) for row in rows] or shipped.listed(system)
+    return tuple(Listed(*row) for row in rows) or shipped.listed(system)
 
 
 async def index_of(record: Record, asked: Asked) -> Index:
@@ -130,7 +130,7 @@ async def index_of(record: Record, asked: Asked) -> Index:
     national: Mapping[str, str] = {}
     for source in kinds()[asked.kind].targets:
         national = national or shipped.national(source, asked.target_system)
-    key = asked.target_system, hash(tuple(found))
+    key = asked.target_system, hash(found)
     if key not in _INDEXES:
         while len(_INDEXES) >= MOST_INDEXES:
             _INDEXES.pop(next(iter(_INDEXES)))

@@ -22,11 +22,12 @@ MAPS = {
 }
 
 
-def listed(system: str) -> list[Listed]:
+@cache
+def listed(system: str) -> tuple[Listed, ...]:
     """Returns the codes of a list that comes with the platform, none of one that does not."""
     if system in LISTS:
-        return [Listed(row["code"], row["name"]) for row in _rows(LISTS[system])]
-    return [Listed(row["code"], "") for row in _rows(CODES[system])] if system in CODES else []
+        return tuple(Listed(row["code"], row["name"]) for row in _rows(LISTS[system]))
+    return tuple(Listed(row["code"], "") for row in _rows(CODES[system])) if system in CODES else ()
 
 
 @cache

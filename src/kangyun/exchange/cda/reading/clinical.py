@@ -75,7 +75,7 @@ def laboratory(making: Making, group: Observed, section: str, found: Found) -> N
     title = name.text if name is not None else ""
     code = item.value.get("valueCodeableConcept") if item is not None else None
     if code is None and item is not None and item.text:
-        system = f"urn:kangyun:code-system:local-laboratory:{making.feed.owner}"
+        system = f"{values.LOCAL}{making.feed.owner}:result-item"
         code = {"coding": [{"system": system, "code": item.text} | ({"display": title} if title else {})]}
     code = dict(code or {})
     if title or not code.get("text"):

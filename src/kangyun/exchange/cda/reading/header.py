@@ -213,7 +213,7 @@ def _places(making: Making, node: Node, into: Resource) -> None:
                 kind = {"coding": [{"system": HL7 + "location-physical-type", "code": _PLACES[root]}]}
                 found.append({"location": {"display": name}, "physicalType": kind})
             elif root == DEPARTMENT and not values.nothing(name):
-                system = f"urn:kangyun:code-system:local-department:{making.feed.owner}"
+                system = f"{values.LOCAL}{making.feed.owner}:department"
                 coded = {"coding": [{"system": system, "code": number, "display": name}]} if number != name else {}
                 into["serviceType"] = coded | {"text": name}
     if found:

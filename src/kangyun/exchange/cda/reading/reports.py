@@ -27,7 +27,7 @@ def report(making: Making, found: Found) -> None:
         "code": {"text": said.get("laboratory-kind") or header.type_of(making)["text"]},
     } | making.about() | {"issued": issued, "performer": [{"reference": making.feed.institution}]}  # fmt: skip
     if code := said.get("laboratory-item"):
-        system = f"urn:kangyun:code-system:local-item:{making.feed.owner}"
+        system = f"{values.LOCAL}{making.feed.owner}:report-item"
         resource["code"] = {
             "coding": [{"system": system, "code": code, "display": resource["code"]["text"]}]
         } | resource["code"]

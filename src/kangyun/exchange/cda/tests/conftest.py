@@ -99,7 +99,7 @@ def stay(class_, number):
                        {"system": "urn:kangyun:identifier:visit:h990102", "value": "Z1"}],
         "subject": {"reference": "Patient/p"}, "serviceProvider": {"reference": "Organization/h990102"},
         "period": {"start": "2025-12-01T09:00:00+08:00", "end": "2025-12-05T15:00:00+08:00"},
-        "serviceType": {"coding": [{"system": "urn:kangyun:code-system:local-department:h990102", "code": "K01",
+        "serviceType": {"coding": [{"system": "urn:kangyun:code-system:local:h990102:department", "code": "K01",
                                     "display": "内科"}], "text": "内科"},
         "participant": [{"individual": {"type": "Practitioner", "identifier": {
             "system": "urn:kangyun:identifier:staff:h990102", "value": "E001"}, "display": "演示医生甲"}}],
@@ -115,7 +115,7 @@ def result(code, name, value, at="2025-12-02T08:00:00+08:00"):
     return {
         "resourceType": "Observation", "id": f"r-{code}", "status": "final",
         "category": [{"coding": [{"system": CATEGORY + "observation-category", "code": "laboratory"}]}],
-        "code": {"coding": [{"system": "urn:kangyun:code-system:local-laboratory:h990102", "code": code,
+        "code": {"coding": [{"system": "urn:kangyun:code-system:local:h990102:result-item", "code": code,
                              "display": name}], "text": name},
         "effectiveDateTime": at,
     } | ABOUT | value  # fmt: skip
@@ -156,7 +156,7 @@ CARE = [
          for code, value in (("8480-6", 186), ("8462-4", 112))]},
     {"resourceType": "MedicationRequest", "id": "m1", "status": "completed", "intent": "order", **ABOUT,
      "groupIdentifier": {"system": "urn:oid:2.16.156.10011.1.20", "value": "CF1"},
-     "medicationCodeableConcept": coded("urn:kangyun:code-system:local-drug:h990102", "D1", "氨氯地平片"),
+     "medicationCodeableConcept": coded("urn:kangyun:code-system:local:h990102:drug", "D1", "氨氯地平片"),
      "authoredOn": "2025-12-01T10:00:00+08:00",
      "requester": {"type": "Practitioner", "identifier": {"system": "urn:kangyun:identifier:staff:h990102",
                                                           "value": "E001"}, "display": "演示医生甲"},
@@ -174,7 +174,7 @@ CARE = [
          {"url": "urn:kangyun:extension:anaesthesia", "valueCoding": {
              "system": "urn:oid:2.16.156.10011.2.3.1.159", "code": "2", "display": "椎管内麻醉"}}]},
     {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/p"},
-     "code": coded("urn:kangyun:code-system:local-drug:h990102", "D9", "青霉素")},
+     "code": coded("urn:kangyun:code-system:local:h990102:drug", "D9", "青霉素")},
     {"resourceType": "Immunization", "id": "i1", "status": "completed", "patient": {"reference": "Patient/p"},
      "vaccineCode": {"text": "乙型肝炎疫苗"}, "occurrenceDateTime": "2025-01-02", "lotNumber": "L7",
      "manufacturer": {"display": "演示生物"}, "protocolApplied": [{"doseNumberPositiveInt": 1}]},

@@ -11,7 +11,7 @@ from kangyun.exchange.cda.writing.parts import Parts, counts, listed, organizer,
 from kangyun.fhir import Resource
 
 UCUM = "http://unitsofmeasure.org"
-LOCAL_LABORATORY = "urn:kangyun:code-system:local-laboratory:"
+LOCAL = "urn:kangyun:code-system:local:"
 _SIGNS = {"N": ("1", "正常"), "IND": ("3", "不确定")}
 _ARROWS = {"H": "↑", "HH": "↑↑", "L": "↓", "LL": "↓↓"}
 
@@ -29,7 +29,7 @@ def laboratory(content: Content, section: str) -> Parts:
 def _result(one: Resource) -> tuple[Node, str]:
     concept = one.get("code", {})
     codings = [c for c in concept.get("coding", ()) if c.get("code")]
-    local = len(codings) == 1 and codings[0].get("system", "").startswith(LOCAL_LABORATORY)
+    local = len(codings) == 1 and codings[0].get("system", "").startswith(LOCAL)
     specimen = one.get("specimen", {}).get("display")
     beside = [b.within(b.observation("DE04.50.134.00", b.text(specimen)))] if specimen else []
     at = when(one)
