@@ -258,7 +258,7 @@ def _period(words: Words, scope: Scope) -> Rule:
         try:
             return moments.at_hour(*parts) if words else moments.moment(*parts)
         except Unfit as unfit:
-            raise Unfit(unfit.text, part, **unfit.parameters) from None
+            raise Unfit(unfit.text, part + unfit.part, **unfit.parameters) from None
 
     def rule(*parts: str) -> dict[str, str] | None:
         start = read(0, *parts[: ends[0]])

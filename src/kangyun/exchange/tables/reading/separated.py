@@ -31,6 +31,8 @@ DELIMITERS = (",", "\t", "|", ";", "\x01", "^", "~")
 _BLOCK = 262_144  # bytes
 _LONGEST_LINE = 4_000_000  # characters
 _MOST_LINES = 500
+_WIDE = 5
+"""Columns from which on a line of a text hardly ever has as many delimiters as a record."""
 """Lines that a quoted cell may have; beyond, its closing quote is missing."""
 _KEPT = re.compile(r'="(.*)"', re.DOTALL)
 _FORMULA = re.compile(r"=\s*(?:[A-Za-z(+@'{!-]|\$|\d+\s*[-+*/(])")
@@ -80,7 +82,7 @@ def _rows(
 ) -> Rows:
     yield from refusals
     wanted = len(header)
-    for found in _records(source, lines, mark, first):
+    for found in _records(source, lines, mark, first, wanted):
         if isinstance(found, Refusal):
             yield found
             continue
@@ -120,8 +122,11 @@ def _fault(cells: list[str]) -> tuple[str, int] | None:
     return None
 
 
-def _records(source: str, lines: "_Lines", mark: str, first: int) -> Iterator[_Record | Refusal]:
-    """Yields the cells of each record with its number; blank lines count and are left out."""
+def _records(source: str, lines: "_Lines", mark: str, first: int, wanted: int = 0) -> Iterator[_Record | Refusal]:
+    """Yields the cells of each record with its number; blank lines count and are left out.
+
+    wanted: how many cells a record has; 0 where nobody knows yet.
+    """
     opens = re.compile(f'(?:^|{re.escape(mark)})\\s*"')
     quoted = f'{mark}"'
     for number, line in enumerate(lines, first):
@@ -133,12 +138,16 @@ def _records(source: str, lines: "_Lines", mark: str, first: int) -> Iterator[_R
             doubtful = "=" in line or len(line) > LONGEST_CELL or (not line.isascii() and bool(_BROKEN.search(line)))
             yield _Record(number, line.split(mark), doubtful)
         else:
-            cells = _quoted(line, lines, mark)
+            cells = _quoted(line, lines, mark, wanted)
             yield _Record(number, cells, True) if cells else Refusal(Place(source, number), TEXTS + "quote-open")
 
 
-def _quoted(first: str, lines: "_Lines", mark: str) -> list[str] | None:
-    """Returns the cells of a record with quotes, None where they do not close: the lines after the first go back."""
+def _quoted(first: str, lines: "_Lines", mark: str, wanted: int) -> list[str] | None:
+    """Returns the cells of a record with quotes, None where they do not close: the lines after the first go back.
+
+    Two records that lack a quote close each other's: a quote that closes before a sign, and in a wide table lines
+    between them that are records by themselves, tell.
+    """
     taken, size, quotes = [first], len(first), first.count('"')
     while quotes % 2:
         line = next(lines, _END)
@@ -149,8 +158,12 @@ def _quoted(first: str, lines: "_Lines", mark: str) -> list[str] | None:
             return None
         taken.append(line)
         quotes += line.count('"')
+    if wanted >= _WIDE and any(line.count(mark) == wanted - 1 for line in taken[1:-1]):
+        lines.back(taken[:0:-1])
+        return None
+    text = io.StringIO("\n".join(taken), newline="")
     try:
-        return next(csv.reader(io.StringIO("\n".join(taken), newline=""), delimiter=mark, skipinitialspace=True))
+        return next(csv.reader(text, delimiter=mark, skipinitialspace=True, strict=len(taken) > 1))
     except (csv.Error, StopIteration):
         lines.back(taken[:0:-1])
         return None

@@ -44,10 +44,8 @@ def read(stream: BinaryIO, source: str) -> Table:
     rows = [_row(source, number, message) for number, message in messages]
     header = list(dict.fromkeys(name for row in rows if isinstance(row, tuple) for name in row[1]))
     if not header:
-        first = next((row for row in rows if isinstance(row, Refusal)), None)
-        if first is None:
-            return unreadable(source, "json-empty")
-        return unreadable(source, first.text.removeprefix(TEXTS), **first.parameters)
+        refusals = [row for row in rows if isinstance(row, Refusal)]
+        return Table(source, "", "", (), iter(refusals)) if refusals else unreadable(source, "json-empty")
     if len(header) > MOST_COLUMNS:
         return unreadable(source, "json-too-many-columns", most=MOST_COLUMNS)
     return Table(source, "json", "utf-8", tuple(header), _rows(rows, header))

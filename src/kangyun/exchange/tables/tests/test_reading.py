@@ -205,3 +205,30 @@ def test_what_was_written_with_quotes_is_read_back(rows: list[list[str]]) -> Non
     found = taken(("A,B\n" + "".join(f"{line}\n" for line in lines)).encode("gb18030"))
     wanted = [row for row in rows if not any(cell.startswith("=") for cell in row)]
     assert [cells for _, cells in found if not any(cell.startswith("=") for cell in cells)][: len(wanted)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused", "firsts"),
+    [
+        (['"1,2,3', "4,5,6", '"7,8,9', "a,b,c"], [2, 4], ["4", "a"]),
+        (['"1,2,3', '"4,5,6', "a,b,c"], [2, 3], ["a"]),
+        (['1,2,"3', '4,5,"6', "a,b,c"], [2, 3], ["a"]),
+        (['1,"2', '2,2",3', "a,b,c"], [], ["1", "a"]),
+        (['"1","2', '2","3"', "a,b,c"], [], ["1", "a"]),
+        (['1,2,"3', '3"', "a,b,c"], [], ["1", "a"]),
+        (['"1', '1",2,3', "a,b,c"], [], ["1\n1", "a"]),
+    ],
+)
+def test_records_that_lack_a_quote_swallow_none_between_them(
+    lines: list[str], refused: list[int], firsts: list[str]
+) -> None:
+    rows = list(read(io.BytesIO("\n".join(["A,B,C", *lines, ""]).encode()), "x.csv").rows)
+    assert [row.place.row for row in rows if isinstance(row, Refusal)] == refused
+    assert [row.cells[0] for row in rows if isinstance(row, Row)] == firsts
+
+
+def test_whole_records_within_a_cell_of_a_wide_table_are_records() -> None:
+    lines = ["A,B,C,D,E", '1,"2,3,4,5', "a,b,c,d,e", '6,7",8,9,10', ""]
+    rows = list(read(io.BytesIO("\n".join(lines).encode()), "x.csv").rows)
+    assert [row.place.row for row in rows if isinstance(row, Refusal)] == [2]
+    assert [row.cells[0] for row in rows if isinstance(row, Row)] == ["a", "6"]

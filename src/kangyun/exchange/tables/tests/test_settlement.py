@@ -145,8 +145,8 @@ def test_a_short_list_changes_nothing_that_it_does_not_say() -> None:
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        (changed("infno", to="2201"), (None, None, "settlement-other", True)),
-        (changed("input", "setlinfo", to=None), (None, None, "settlement-missing", True)),
+        (changed("infno", to="2201"), (1, "infno", "settlement-other", True)),
+        (changed("input", "setlinfo", to=None), (1, "setlinfo", "settlement-missing", True)),
         (changed("input", "setlinfo", "medcasno", to=""), (1, "MEDCASNO", "key-missing", True)),
         (changed("input", "setlinfo", "certno", to="990000195003121012"), (1, "CERTNO", "id-number-wrong", True)),
         (changed("input", "setlinfo", "dscg_time", to="昨天"), (1, "DSCG_TIME", "date-wrong", False)),
@@ -158,7 +158,7 @@ def test_a_short_list_changes_nothing_that_it_does_not_say() -> None:
         (b'{"infno": "4101", "input": {"setlinfo": {', (None, None, "json-broken", True)),
         (b"[" * 100_000, (None, None, "json-broken", True)),
         (b"[]", (None, None, "json-empty", True)),
-        (b'[1, "x"]', (None, None, "json-no-message", True)),
+        (b'[1, "x"]', (2, None, "json-no-message", True)),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place(

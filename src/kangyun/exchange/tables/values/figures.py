@@ -61,7 +61,7 @@ def document(cell: str, form: str) -> str:
     if is_filler(text) or not text.strip("0"):
         return ""
     plain = resident_id.plain(text)
-    if resident_id.is_valid(plain):
+    if resident_id.is_valid(plain) and form in ("identity", "other"):
         return plain
     if _SCIENTIFIC.fullmatch(text):
         raise Unfit("number-scientific")

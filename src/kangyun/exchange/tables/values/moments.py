@@ -54,7 +54,7 @@ def at_hour(cell: str, hour: str) -> str:
     if len(found) != 10 or not at:
         return found
     if not (at.isascii() and at.isdecimal()) or int(at) > 23:
-        raise Unfit("hour-wrong")
+        raise Unfit("hour-wrong", 1)
     return f"{found}T{int(at):02d}:00:00{ZONE}"
 
 
