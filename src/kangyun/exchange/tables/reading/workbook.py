@@ -6,11 +6,13 @@ stand titles of one cell. Nothing of a file is trusted: what unpacks to too much
 Source: ECMA-376, by way of openpyxl.
 """
 
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
+from xml.etree import ElementTree
 
 from kangyun.exchange.entries import Place, Refusal
 from kangyun.exchange.tables.reading.model import (
@@ -28,9 +30,12 @@ EXACT = 10**15
 """From here on a number of Excel is not what was typed."""
 LARGEST_UNPACKED = 2_000_000_000  # bytes, of which a row at a time is in memory
 LARGEST_TEXTS = 100_000_000  # bytes of the shared texts, which are in memory as a whole
+LARGEST_PART = 16_000_000  # bytes of any other part that is no sheet
 MOST_PARTS = 1_000
 _HEADER_WITHIN = 10  # rows: above the header stands a title, sometimes two
-_SHARED = "xl/sharedStrings.xml"
+_ELEMENT = re.compile(rb"<[A-Za-z_]")
+_TYPES = "[Content_Types].xml"
+_SHEET, _SHARED = "worksheet+xml", "sharedStrings+xml"
 # What the library raises of a broken workbook is not one family.
 _BROKEN = (
     zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError, OSError, EOFError,
@@ -69,17 +74,38 @@ def _is_harmless(stream: BinaryIO) -> bool:
             parts = packed.infolist()
             if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
                 return False
-            if any(part.filename == _SHARED and part.file_size > LARGEST_TEXTS for part in parts):
-                return False
             for part in parts:
                 with packed.open(part) as opened:
-                    head = opened.read(4096)
-                # Entities are declared before the first element; UTF-16 has a zero in each of these signs.
-                if b"<!DOCTYPE" in head.replace(b"\0", b"").upper():
+                    head = opened.read(4096).replace(b"\0", b"")  # UTF-16 has a zero in each sign
+                # Entities are declared before the first element: which must be in sight.
+                is_xml = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+                if b"<!DOCTYPE" in head.upper() or (is_xml and not _ELEMENT.search(head)):
                     return False
+            declared = _declared(packed)
+            if any(part.file_size > _most(declared.get(part.filename, set())) for part in parts):
+                return False
     except _BROKEN:
         return False
     return True
+
+
+def _declared(packed: zipfile.ZipFile) -> dict[str, set[str]]:
+    """Returns what the parts are declared to be: their names say nothing, and one may be declared twice."""
+    part = packed.getinfo(_TYPES)
+    if part.file_size > LARGEST_PART:
+        raise ValueError(_TYPES)
+    found: dict[str, set[str]] = {}
+    for element in ElementTree.fromstring(packed.read(part)):
+        name, kind = element.get("PartName", "").lstrip("/"), element.get("ContentType", "")
+        found.setdefault(name, set()).add(kind.rpartition(".")[2])
+    return found
+
+
+def _most(kinds: set[str]) -> int:
+    """Returns how many bytes a part may have: a sheet is read row by row, all else is in memory as a whole."""
+    if kinds == {_SHEET}:
+        return LARGEST_UNPACKED
+    return LARGEST_TEXTS if kinds == {_SHARED} else LARGEST_PART
 
 
 def _read(rows: Iterator[Cells]) -> Iterator[Cells | None]:
