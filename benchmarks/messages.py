@@ -9,6 +9,7 @@ second.
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ HOUSE = "Organization/h990102"
 def main(
     messages: Annotated[int, typer.Option(help="Messages of each kind.")] = 3000,
     connections: Annotated[int, typer.Option(help="Connections of the sender.")] = 20,
+    processes: Annotated[int, typer.Option(help="Processes that listen.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder of logs.")] = Path("results/bench"),
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
 ) -> None:
@@ -38,9 +40,9 @@ def main(
     os.environ["KANGYUN_DEMO"] = "true"
     lot = Lot([], out, out, 0.0)
     with our_server(lot):
-        line = _line(lot)
+        line = _line(lot, processes)
         try:
-            port = _port(line)
+            port = _port(line, processes)
             server = listening(int(lot.server.rpartition(":")[2].partition("/")[0]))
             trees = Trees([line.pid, *server])
             figures = {name: asyncio.run(_sent(trees, port, name, messages, connections)) for name in BARS}
@@ -57,19 +59,29 @@ def main(
         output.write_text(json.dumps({"machine": machine(), "bars": BARS, "figures": figures}, indent=1), "utf-8")
 
 
-def _line(lot: Lot) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "kangyun.cli", "feed", "listen", "--data", str(lot.data), "--port", "0"]
-    whose = ["--institution", HOUSE, "--by", "system-administrator"]
+def _line(lot: Lot, processes: int) -> "subprocess.Popen[str]":
+    # Processes share a port that is named.
+    port = 0 if processes == 1 else free_port()
+    command = [sys.executable, "-m", "kangyun.cli", "feed", "listen", "--data", str(lot.data), "--port", str(port)]
+    whose = ["--institution", HOUSE, "--by", "system-administrator", "--processes", str(processes)]
     return subprocess.Popen(
         [*command, *whose], stdout=subprocess.PIPE, text=True, env=os.environ | {"KANGYUN_LANG": "en"}
     )
 
 
-def _port(line: "subprocess.Popen[str]") -> int:
-    """Returns where it listens, by what it says."""
+def _port(line: "subprocess.Popen[str]", processes: int) -> int:
+    """Returns where it listens, by what each process says."""
     assert line.stdout is not None
-    said = line.stdout.readline()
+    said = [line.stdout.readline() for _ in range(processes)][-1]
     return int(said.rstrip(".\n ").rpartition(":")[2])
+
+
+def free_port() -> int:
+    """Returns a port of this machine that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 async def _sent(trees: Trees, port: int, name: str, messages: int, connections: int) -> dict[str, Any]:

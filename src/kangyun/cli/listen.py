@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import socket
 from ssl import SSLContext, SSLError
 
 import msgspec
@@ -22,6 +23,7 @@ from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.errors import Invalid, PlatformError, Unavailable
 from kangyun.base.settings import read_settings
+from kangyun.cli import workers
 from kangyun.cli.feed import house_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
@@ -92,14 +94,25 @@ def lines_of(file: Path, by: str) -> list[Line]:
     ]  # fmt: skip
 
 
-def listen(lines: Sequence[Line], data: Path | None) -> None:
-    """Listens until Ctrl-C or SIGTERM. Raises Invalid for a line that cannot be, Unavailable where it cannot listen."""
+def listen(lines: Sequence[Line], data: Path | None, processes: int = 1) -> int:
+    """Listens until Ctrl-C or SIGTERM. Returns the status. Raises Invalid for a line that cannot be, Unavailable.
+
+    processes: that share the port of one line; the system gives each connection to one of them.
+    """
+    if processes > 1 and len(lines) > 1:
+        raise Invalid("cli.feed-processes")
     prepared = []
     for line in lines:
         with _named(line):
             prepared.append((line, feed_of(line.institution, line.mapping, test=line.test), _tls(line)))
     with reached_database(read_settings(data=data)) as database:
-        uvloop.run(_listen(prepared, data, database))
+        if processes == 1:
+            uvloop.run(_listen(prepared, data, database))
+            return 0
+        return workers.run(
+            lambda port: uvloop.run(_listen(prepared, data, database, port)),
+            host=lines[0].host, port=lines[0].port, count=processes,
+        )  # fmt: skip
 
 
 def feed_of(institution: str, mapping: Path | None, *, test: bool = False) -> Feed:
@@ -114,7 +127,12 @@ async def messages_of(platform: Platform, feed: Feed, by: str) -> Messages:
     return Messages(platform, actor, feed)
 
 
-async def _listen(lines: Sequence[tuple[Line, Feed, SSLContext | None]], data: Path | None, database: str) -> None:
+async def _listen(
+    lines: Sequence[tuple[Line, Feed, SSLContext | None]],
+    data: Path | None,
+    database: str,
+    shared: socket | None = None,
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -124,7 +142,7 @@ async def _listen(lines: Sequence[tuple[Line, Feed, SSLContext | None]], data: P
     try:
         for line, feed, tls in lines:
             messages = await messages_of(platform, feed, line.by)
-            listeners.append(await _started(line, messages, tls))
+            listeners.append(await _started(line, messages, tls, shared))
         leave_alone_what_is_loaded()
         forgetting = asyncio.create_task(_forget(messages.forget))
         await stop.wait()
@@ -135,11 +153,11 @@ async def _listen(lines: Sequence[tuple[Line, Feed, SSLContext | None]], data: P
         await platform.close()
 
 
-async def _started(line: Line, messages: Messages, tls: SSLContext | None) -> Listener:
+async def _started(line: Line, messages: Messages, tls: SSLContext | None, shared: socket | None) -> Listener:
     # One group at a time: two of one house would only wait for each other's locks.
     listener = Listener(messages.store, Bounds(groups=1), language=language())
     try:
-        port = await listener.start(line.host, line.port, tls)
+        port = await listener.start(line.host, line.port, tls, shared)
     except OSError as error:
         raise Unavailable("cli.feed-port", port=line.port, reason=type(error).__name__) from None
     announce(speak("cli.feed-listens", institution=line.institution, host=line.host, port=port))

@@ -94,17 +94,18 @@ def listen(
     ] = None,
     mapping: MappingFile = None,
     test: Annotated[bool, typer.Option("--test", help="也接收测试消息（MSH-11 为 T、D）| Test messages, too")] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, max=64, help="一条线路用几个进程 | Processes of one line")
+    ] = 1,
 ) -> None:
     """Listens until it is stopped."""
     from kangyun.cli import listen as listening
 
     if (lines is None) == (not institution or port is None):
         raise Invalid("cli.feed-lines-or-one")
-    if lines is not None:
-        listening.listen(listening.lines_of(lines, by), data)
-    else:
-        line = listening.Line(institution, by, host, port or 0, certificate, key, clients, mapping, test)
-        listening.listen([line], data)
+    one = listening.Line(institution, by, host, port or 0, certificate, key, clients, mapping, test)
+    named = [one] if lines is None else listening.lines_of(lines, by)
+    sys.exit(listening.listen(named, data, processes))
 
 
 aside = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="被拒收而留存的消息 | Messages kept aside")

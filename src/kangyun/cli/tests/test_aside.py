@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kangyun.base.errors import Invalid
-from kangyun.cli.listen import lines_of
+from kangyun.cli.listen import Line, lines_of, listen
 from kangyun.cli.main import app
 from kangyun.exchange.hl7v2.framing import framed
 
@@ -95,6 +95,27 @@ def test_a_message_is_written_put_right_and_taken(run, listening, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_bytes(file.read_bytes().replace(b"PV1|1|I", b"PV1|1|I" + b"|" * 17 + b"V1"))
     assert run("feed", "aside", "again", "1", "--institution", ONE, *BY, "--file", file)[0] == 0
+
+
+def test_processes_share_the_port_of_a_line(run):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = ["--institution", ONE, "--port", str(port), "--processes", "2", *BY]
+    command = [sys.executable, "-m", "kangyun.cli", "--lang", "en", "feed", "listen", *place]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert [str(port) in process.stdout.readline() for _ in range(2)] == [True, True]
+        answers = [
+            answered(port, message(str(n)).replace(b"PV1|1|I", b"PV1|1|I" + b"|" * 17 + b"V1")) for n in range(6)
+        ]
+        assert answers == ["AA"] * 6
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_processes_are_of_one_line(tmp_path):
+    with pytest.raises(Invalid, match=r"cli\.feed-processes"):
+        listen([Line(ONE, "a", "127.0.0.1", 1), Line(OTHER, "a", "127.0.0.1", 2)], None, 2)
 
 
 @pytest.mark.parametrize(

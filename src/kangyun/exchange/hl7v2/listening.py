@@ -15,6 +15,7 @@ Source: HL7 v2.5.1 appendix C, C.4; transport by TLS 1.2 or later, and both side
 import asyncio
 import logging
 import secrets
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -108,9 +109,15 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._ending = False
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Begins to listen and returns the port, which the system gives out where it is 0."""
-        self._server = await asyncio.start_server(self._accept, host, port, ssl=tls, limit=_READ)
+    async def start(
+        self, host: str, port: int, tls: ssl.SSLContext | None = None, shared: socket.socket | None = None
+    ) -> int:
+        """Begins to listen and returns the port, which the system gives out where it is 0.
+
+        shared: the socket to listen on, where processes share a port.
+        """
+        place = {"host": host, "port": port} if shared is None else {"sock": shared}
+        self._server = await asyncio.start_server(self._accept, ssl=tls, limit=_READ, **place)
         self._storing = [asyncio.create_task(self._store_groups()) for _ in range(self._bounds.groups)]
         port = self._server.sockets[0].getsockname()[1]
         return port

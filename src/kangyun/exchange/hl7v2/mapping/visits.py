@@ -142,7 +142,11 @@ def _staff(making: Making, segment: Segment, into: Resource) -> None:
 
 
 def diagnoses(making: Making, who: str, stay: str | None) -> None:
-    """Adds the Conditions of DG1, and names them in the Encounter by their rank and use."""
+    """Adds the Conditions of DG1, and names them in the Encounter by their rank and use.
+
+    One that is not sent any more stays: no field says whether a message has all of them, many senders send what is new
+    only, and what is missing by mistake must not be taken back. DG1-21 = D takes back.
+    """
     named: list[Resource] = []
     for segment in making.message.all("DG1"):
         code = datatypes.concept(making, segment, 3, "diagnosis")

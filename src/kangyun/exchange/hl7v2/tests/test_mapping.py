@@ -353,3 +353,18 @@ def test_a_masked_value_says_nothing(value: str) -> None:
     assert len(shown) <= 41
     assert not any(sign.isdecimal() and sign != "9" for sign in shown)
     assert not any(sign.isalpha() and sign not in "A字" for sign in shown)
+
+
+def test_a_diagnosis_that_is_taken_back_is_revoked_and_one_that_is_not_sent_stays(example: Example, feed: Feed) -> None:
+    message = example("adt_a01")
+    (first, *_) = [segment for segment in message.segments if segment.name == "DG1"]
+    written = "|".join(first.raw(field) for field in range(first.fields + 1))
+    back = mapped(example("adt_a01", (written, written + "|" * (21 - first.fields) + "D")), feed)
+    acts = [entry.acts for entry in of(back, "Condition")]
+    assert acts[0] == "revoke"
+    assert set(acts[1:]) <= {"store"}
+    without = mapped(example("adt_a01", (written + "\r", "")), feed)
+    assert {entry.id for entry in of(without, "Condition")} < {
+        entry.id for entry in of(mapped(message, feed), "Condition")
+    }
+    assert all(entry.acts == "store" for entry in without.entries)
