@@ -74,7 +74,7 @@ def show(data: Path | None) -> None:
     """Prints a line for each node."""
 
     async def tell(platform: Platform) -> None:
-        found = await _nodes(platform).list()
+        found = await _nodes(platform).placed()
         for one in found:
             state = speak(f"cli.node-{'paused' if one.paused else 'active'}")
             place = speak(f"cli.node-{one.place}")
@@ -91,7 +91,7 @@ def status(data: Path | None) -> int:
 
     async def tell(platform: Platform) -> None:
         nonlocal amiss
-        found = await _nodes(platform).list()
+        found = await _nodes(platform).counted()
         for one in found:
             amiss += _tell(one)
         if not found:

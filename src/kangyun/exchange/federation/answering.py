@@ -34,7 +34,7 @@ async def keep_answering(platform: Platform, stop: asyncio.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                for node in await register.list("parent"):
+                for node in await register.placed("parent"):
                     if node.kind == "kangyun" and (node.name not in tasks or tasks[node.name].done()):
                         tasks[node.name] = asyncio.create_task(_keep_one(platform.gate, register, node.name, stop))
             except (PlatformError, asyncpg.PostgresError, *LOST) as error:

@@ -42,7 +42,8 @@ class Forgetting:
             found = [one for one in await upward.written(gate, connection, events) if is_erased(one.stored.resource)]
         if found:
             below = {
-                node.institution for node in await Nodes(gate.store.pool, self._platform.identities.vault).list("child")
+                node.institution
+                for node in await Nodes(gate.store.pool, self._platform.identities.vault).placed("child")
             }
             for one in found:
                 if one.institution in below:  # Another's word is no reason to erase.

@@ -145,7 +145,7 @@ async def gather(
     upward_ = forms.upward_of(gate.settings.data)
     async with gate.store.pool.connection() as connection:
         known = await upward.known(gate, connection, question.asker, patients, upward_.types, COMPANION)
-    below = {node.institution: node for node in await nodes_of(gate).list("child")}
+    below = {node.institution: node for node in await nodes_of(gate).placed("child")}
     mine = [one for one in known.values() if one.institution not in below]
     asked: dict[str, list[Known]] = {}
     for one in known.values():
@@ -202,18 +202,15 @@ async def _below(gate: Gate, question: Question, node: Node, ids: Sequence[str],
 async def above(gate: Gate, question: Question, patients: Sequence[int]) -> list[Part]:
     """Returns what the node above finds out about registrations of this node that it was told of."""
     register = nodes_of(gate)
-    found: list[Part] = []
-    for node in await register.list("parent"):
-        if node.kind != "kangyun" or node.name in question.path:
-            continue
-        if node.paused:
-            found.append(Part(node.name, "paused"))
-            continue
-        async with gate.store.pool.connection() as connection:
-            rows = await nodes.rows_of(connection, node.name, patients)
-        ids = [forms.id_of(node.own, row.name) for row in rows.values() if row.digest not in (None, GONE)]
-        found += await _asked_above(register, question, node, ids) if ids else [Part(node.name, "not-told")]
-    return found
+    node = await register.above()
+    if node is None or node.name in question.path:
+        return []
+    if node.paused:
+        return [Part(node.name, "paused")]
+    async with gate.store.pool.connection() as connection:
+        rows = await nodes.rows_of(connection, node.name, patients)
+    ids = [forms.id_of(node.own, row.name) for row in rows.values() if row.digest not in (None, GONE)]
+    return await _asked_above(register, question, node, ids) if ids else [Part(node.name, "not-told")]
 
 
 async def _asked_above(register: Nodes, question: Question, node: Node, ids: Sequence[str]) -> list[Part]:

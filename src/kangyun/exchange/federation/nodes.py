@@ -105,14 +105,25 @@ class Nodes:
         async with self.pool.connection() as connection:
             try:
                 await connection.execute(_ADD, name, place, kind, base, own, by)
-            except asyncpg.UniqueViolationError:
-                raise Conflict("exchange.federation.there-already", name=name) from None
+            except asyncpg.UniqueViolationError as error:
+                text = "another-above" if error.constraint_name == "node_above" else "there-already"
+                raise Conflict(f"exchange.federation.{text}", name=name) from None
 
-    async def list(self, place: str | None = None) -> list[Node]:
-        """Returns the nodes, with how many registrations each was told of."""
+    async def placed(self, place: str | None = None) -> list[Node]:
+        """Returns the nodes."""
         async with self.pool.connection() as connection:
-            rows = await connection.fetch(_LIST, place)
+            rows = await connection.fetch(_SOME, place)
         return [Node(**dict(row)) for row in rows]
+
+    async def counted(self) -> list[Node]:
+        """Returns the nodes, with how many registrations each was told of: it counts them."""
+        async with self.pool.connection() as connection:
+            rows = await connection.fetch(_COUNTED)
+        return [Node(**dict(row)) for row in rows]
+
+    async def above(self) -> Node | None:
+        """Returns the node above that is one of ours: there is one at most."""
+        return next((node for node in await self.placed("parent") if node.kind == "kangyun"), None)
 
     async def get(self, connection: asyncpg.Connection, name: str) -> Node:
         """Returns a node. Raises NotFound."""
@@ -272,13 +283,16 @@ coalesce(n.heard > clock_timestamp() - interval '15 seconds', false) AS is_heard
 """
 _ADD = "INSERT INTO node (name, place, kind, base, own, added_by) VALUES ($1, $2, $3, $4, $5, $6)"
 _ONE = f"SELECT {_COLUMNS} FROM node AS n WHERE n.name = $1"
-_LIST = f"""
+_SOME = f"""
+SELECT {_COLUMNS} FROM node AS n WHERE $1::text IS NULL OR n.place = $1 ORDER BY n.place DESC, n.name
+"""
+_COUNTED = f"""
 SELECT {_COLUMNS}, t.known::int, t.waiting::int, t.refused::int FROM node AS n CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE digest <> '\\x00') AS known,
         count(*) FILTER (WHERE digest IS NULL AND refused IS NULL) AS waiting,
         count(*) FILTER (WHERE refused IS NOT NULL) AS refused
     FROM node_told WHERE node = n.name
-) AS t WHERE $1::text IS NULL OR n.place = $1 ORDER BY n.place DESC, n.name
+) AS t ORDER BY n.place DESC, n.name
 """
 _PAUSE = """
 UPDATE node SET paused = $2, failures = 0, fault = '', next_try = '-infinity' WHERE name = $1 RETURNING true

@@ -23,7 +23,8 @@ from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
 SECONDS, MOST_SECONDS = 10, 30
-_TOLD = {"unreachable", "paused"}
+MISSING = ("unreachable", "paused", "not-told")
+"""States of a node whose records are not there; each is the text that says so."""
 
 
 async def elsewhere(record: Record, call: Call) -> Resource:
@@ -39,8 +40,8 @@ async def elsewhere(record: Record, call: Call) -> Resource:
     if ground is None or record.actor.purpose != upward.PURPOSE:
         raise Forbidden("exchange.federation.no-ground")
     register = nodes_of(gate)
-    parents = await register.list("parent")
-    own = parents[0].own if parents else ""
+    parent = await register.above()
+    own = parent.own if parent is not None else ""
     look = Look(
         own, record.actor.reference, record.actor.role, ground.way, record.actor.institution,
         await upward.numbers_of(gate, record.actor.institution), record.circumstances.request,
@@ -52,7 +53,7 @@ async def elsewhere(record: Record, call: Call) -> Resource:
     parts = await looking.gather(gate, question, patients, own, here=False)
     parts += await looking.above(gate, question, patients)
     await record.leave_row(looking.ACTION, 200, patients)
-    return _shown(parts, call, parents)
+    return _shown(parts, call, own)
 
 
 async def node_look(record: Record, call: Call) -> Resource:
@@ -65,8 +66,8 @@ async def node_look(record: Record, call: Call) -> Resource:
     question = await looking.with_asker(gate, question, node.institution)
     its_own = await upward.numbered(record, asked.ids)
     patients = await upward.of_same(gate, its_own)
-    parents = await register.list("parent")
-    own = parents[0].own if parents else ""
+    parent = await register.above()
+    own = parent.own if parent is not None else ""
     parts = await looking.gather(gate, question, patients, own, but=node.institution)
     parts += await looking.above(gate, question, patients)
     await record.leave_row(looking.ACTION, 200, its_own)
@@ -99,22 +100,19 @@ async def _node(record: Record) -> Node:
     """Returns the node below that calls. Raises Forbidden for anybody else."""
     name = record.actor.reference.removeprefix("Device/")
     if record.actor.role == "application":
-        for node in await nodes_of(record.gate).list("child"):
+        for node in await nodes_of(record.gate).placed("child"):
             if node.name == name and not node.paused:
                 return node
     raise Forbidden("exchange.federation.not-a-node")
 
 
-def _shown(parts: list[Part], call: Call, parents: list[Node]) -> Resource:
+def _shown(parts: list[Part], call: Call, own: str) -> Resource:
     """Returns what a person is shown: a collection, and first of all an OperationOutcome that names who is missing."""
-    top = parents[0].name if parents else ""
     issues = []
     for one in parts:
-        text = {"unreachable": "unreachable", "paused": "paused", "not-told": "not-told"}.get(one.state)
-        if one.more:
-            text = "more"
+        text = one.state if one.state in MISSING else "more" if one.more else None
         if text is not None:
-            said = say(f"exchange.federation.{text}", call.language, {"node": one.node or top})
+            said = say(f"exchange.federation.{text}", call.language, {"node": one.node or own})
             issues.append({"severity": "warning", "code": "incomplete", "details": {"text": said}})
     if not issues:
         said = say("exchange.federation.all-answered", call.language, {"count": len(parts)})

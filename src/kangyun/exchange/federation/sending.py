@@ -64,7 +64,7 @@ async def keep_told(platform: Platform, stop: asyncio.Event) -> None:
     try:
         while not stop.is_set():
             try:
-                for node in await register.list("parent"):
+                for node in await register.placed("parent"):
                     if node.name not in tasks or tasks[node.name].done():
                         tasks[node.name] = asyncio.create_task(_keep_one(platform, register, node.name, stop))
             except (PlatformError, asyncpg.PostgresError, *LOST) as error:

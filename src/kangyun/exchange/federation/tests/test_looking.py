@@ -105,7 +105,7 @@ async def at_work(region, other):
 
 
 async def _children(other):
-    return await other.wires["city-1"].there.nodes.list("child")
+    return await other.wires["city-1"].there.nodes.placed("child")
 
 
 @pytest.fixture

@@ -193,12 +193,12 @@ async def test_a_registration_that_is_refused_keeps_nobody_from_being_told(count
     await county.put(patient("p1", gender="female"))
     await county.put(patient("p2", identifier=[NUMBER | {"value": "990000197001010020"}]))
     await county.tell("city-1")
-    (node,) = await county.nodes.list("parent")
+    (node,) = await county.nodes.counted()
     assert (node.refused, node.waiting) == (1, 0)
     assert len(await city.found("Patient")) == 2
     await city.client.delete("Consent/c1")
     await county.walk("city-1")
-    (node,) = await county.nodes.list("parent")
+    (node,) = await county.nodes.counted()
     assert node.refused == 0
     assert {one["gender"] for one in await city.found(f"Patient?_id={told['id']}")} == {"female"}
 
@@ -282,7 +282,7 @@ async def test_who_is_erased_below_is_erased_above_up_to_the_top(make_node, coun
     assert await province.found("Patient?name=测试甲") == []
     assert await province.found("DocumentReference") == []
     await county.walk("city-1")
-    (node,) = await county.nodes.list("parent")
+    (node,) = await county.nodes.counted()
     assert (node.waiting, node.refused, node.known) == (0, 0, 0)
 
 

@@ -1,4 +1,4 @@
--- The nodes that this one tells, or hears of: one or none above, any number below.
+-- The nodes that this one tells, or hears of: of ours one or none above, any number below.
 CREATE TABLE node (
     name text COLLATE "C" PRIMARY KEY,      -- above: as we call it; below: the id of its application and Organization
     place text NOT NULL CHECK (place IN ('parent', 'child')),
@@ -21,6 +21,8 @@ CREATE TABLE node (
     told timestamptz,                       -- when a call last went well
     heard timestamptz                       -- when a child last asked what is asked of it
 );
+-- Of ours there is one above: whoever had two would be told of by both, and asked by both.
+CREATE UNIQUE INDEX node_above ON node (place) WHERE place = 'parent' AND kind = 'kangyun';
 
 -- What was told of which registration. digest: of what was said; NULL: to be told (again).
 CREATE TABLE node_told (
