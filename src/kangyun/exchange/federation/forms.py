@@ -15,6 +15,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,16 @@ def passed_on(id_: str, said: Resource) -> Resource:
         "identifier": [{"system": LOCATION, "value": id_}],
         "subject": {"reference": f"Patient/{id_}"},
     }
+
+
+def month(moment: datetime | None, zone: tzinfo) -> str:
+    """Returns the month of a moment, as people of the region have it; empty where there is none, or none that FHIR
+    can say."""
+    try:
+        local = None if moment is None else moment.astimezone(zone)
+    except OverflowError:  # What somebody wrote as the beginning or the end of time.
+        return ""
+    return "" if local is None else f"{local.year:04}-{local.month:02}"
 
 
 def _period(spans: Sequence[tuple[str, str]]) -> Resource:

@@ -17,7 +17,6 @@ import logging
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -212,11 +211,10 @@ class Sender:
     def _location(self, node: Node, id_: str, known: Known, path: tuple[str, ...]) -> Resource | None:
         if path:
             return None if known.companion is None else forms.passed_on(id_, known.companion)
-        spans = [(one.type, self._month(one.first), self._month(one.last)) for one in known.spans]
+        spans = [
+            (one.type, forms.month(one.first, self._zone), forms.month(one.last, self._zone)) for one in known.spans
+        ]
         return forms.location(self.upward, node.own, id_, known.institution, spans)
-
-    def _month(self, moment: datetime | None) -> str:
-        return "" if moment is None else moment.astimezone(self._zone).strftime("%Y-%m")
 
     async def _send(self, connection: asyncpg.Connection, name: str, epoch: int, told: dict[int, Told]) -> None:
         """Sends, and where that is refused, halves, down to what is to blame."""
