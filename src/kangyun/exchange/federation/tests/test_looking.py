@@ -143,6 +143,8 @@ async def test_both_sides_leave_rows_that_name_who_asked(ask, at_work, county, c
                 "SELECT action FROM audit WHERE actor = $1 AND cardinality(patients) > 0", actor
             )
         assert rows, place.name
+        shown = await place.client.get("AuditEvent?_count=20")
+        assert actor in shown.text
 
 
 async def test_a_node_that_does_not_answer_is_named(ask, region):

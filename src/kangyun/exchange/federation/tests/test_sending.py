@@ -303,6 +303,10 @@ async def test_another_platform_gets_the_same_under_ids_of_its_own(county, make_
     assert not told["id"].startswith("county-1-")
     assert where["subject"]["reference"] == f"Patient/{told['id']}"
     assert await other.found("Basic") == []
+    await other.client.delete(f"Patient/{told['id']}")  # As after a restore.
+    await county.nodes.compare("other-1")
+    await county.tell("other-1")
+    assert len(await other.found("Patient")) == 1
     await county.client.delete("Patient/house-p1")
     await county.tell("other-1")
     assert await other.found("Patient") == []
