@@ -180,7 +180,7 @@ class Indexer:
             tok=[*links, *tokens],
             dates=self._dates,
             quantities=self._quantities,
-            strings=self._strings,
+            strings=list(dict.fromkeys(self._strings)),  # A name's text says again what its parts say.
             labels=labels_of(resource, self.labelling) | (SEVERAL if len(self._about) > 1 else 0),
             about=frozenset(self._about),
         )
