@@ -194,12 +194,6 @@ def _kind(name: str, period: Resource) -> Resource:
     return {"url": KIND, "extension": parts}
 
 
-def kinds_of(location_: Mapping[str, Any]) -> list[str]:
-    """Returns the kinds that a location names."""
-    parts = [one.get("extension", ()) for one in location_.get("extension", ()) if one.get("url") == KIND]
-    return [part["valueCode"] for some in parts for part in some if part.get("url") == "kind"]
-
-
 def present(patient: Resource, where: Resource | None, *, by_identifier: bool) -> Told:
     """Returns what is told of a registration that is there. by_identifier: the receiver gives ids of its own."""
     entries = [_put(patient, LOCATION if by_identifier else "")]

@@ -26,8 +26,6 @@ from kangyun.database.vitals import Vitals
 CURVE, ALGORITHM = "P-384", "ES384"
 SCOPES = ("system/Patient.cruds", "system/DocumentReference.cruds", "system/Basic.cruds")
 """What a node below may do here: write what it tells, and compare."""
-HEARD_WITHIN = 15.0
-"""Seconds without a word of a node below, after which it is said not to be reachable."""
 _NAME = re.compile(r"[a-z][a-z0-9\-]{1,33}[a-z0-9]")
 
 

@@ -120,7 +120,6 @@ class Sender:
     upward: Upward
     _key: bytes = field(init=False)
     _in_step: bool = False
-    _compared: str = ""
     _zone: ZoneInfo = field(init=False)
 
     def __post_init__(self) -> None:

@@ -44,7 +44,8 @@ def test_what_is_no_id_of_ours_leads_nowhere(text):
 def test_a_location_is_good_fhir_and_names_each_kind_once(upward, spans):
     months = [(type_, *sorted(forms.month(one, CHINA) for one in moments)) for type_, *moments in spans]
     where = forms.location(upward, "county-1", "county-1-a", "Organization/h", months)
-    kinds = [] if where is None else forms.kinds_of(where)
+    parts = [] if where is None else [part for one in where["extension"] for part in one["extension"]]
+    kinds = [part["valueCode"] for part in parts if part["url"] == "kind"]
     assert len(kinds) == len(set(kinds))
     assert bool(kinds) == bool(spans)
     for one in () if where is None else (where,):
