@@ -5,11 +5,10 @@ stands there twice counts once, and the amounts are those of the last.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 import msgspec
 
@@ -22,6 +21,7 @@ from kangyun.exchange.gateway.queue import Batch, Queue
 from kangyun.exchange.gateway.sending import DONE
 from kangyun.exchange.gateway.sources.opening import Columns, Session
 from kangyun.exchange.protocol import Asked, Declared, Serials
+from kangyun.exchange.tables.reading.model import column_name
 
 DAYS = 7
 """Days that are counted again each day: what came late changes them."""
@@ -49,13 +49,11 @@ class Counting:
 
     def of_day(self, session: Session, columns: Columns, day: date) -> Declared:
         """Returns what the source has of a day."""
-        wanted = list(dict.fromkeys([*self.table.key, *self.table.sums]))
-        some = [(name, text) for name, text in zip(*columns, strict=True) if name in wanted or not self.table.key]
-        listed = Columns([name for name, _ in some], [text for _, text in some])
+        listed = _some(columns, list(dict.fromkeys([*self.table.key, *self.table.sums])) or columns.names)
         places = [listed.names.index(name) for name in self.table.key] or range(len(listed.names))
         sums = [listed.names.index(name) for name in self.table.sums]
         found: dict[bytes, list[Decimal]] = {}
-        for number, cells in enumerate(self._of_day(session, listed, columns, day)):
+        for number, cells in enumerate(self._of_day(session, listed, self.table.business, day)):
             key = row_digest([cells[place] for place in places], 0 if self.table.key else number)
             found[key] = [_amount(cells[place]) for place in sums]
         totals = [sum(column, Decimal(0)) for column in zip(*found.values(), strict=True)] if found else []
@@ -71,26 +69,27 @@ class Counting:
             asked = msgspec.json.decode(written, type=Asked)
             if asked.table.upper() not in (self.table.title.upper(), self.table.table.upper()):
                 continue
-            if not self.table.business or (asked.what == "serials" and not self.table.key):
-                _log.error("cannot say", extra={"fields": {"place": self.table.place, "asked": id_}})
-                continue
             columns = session.columns(self.table.table)
-            if asked.what == "serials":
-                listed = [_column(columns, name) for name in self.table.key]
-                some = Columns([name for name, _ in listed], [text for _, text in listed])
-                rows = [[cell or "" for cell in cells] for cells in self._of_day(session, some, columns, asked.day)]
+            # The centre says which columns it counts by, once it has seen rows; until then ours are as good.
+            key = _named(columns, asked.columns) or self.table.key
+            business = (_named(columns, [asked.by]) or [self.table.business])[0]
+            if not business or not key:
+                _log.error("cannot say", extra={"fields": {"place": self.table.place, "asked": id_}})
+            elif asked.what == "serials":
+                some = _some(columns, key)
+                rows = [[cell or "" for cell in cells] for cells in self._of_day(session, some, business, asked.day)]
                 self.queue.done(self.table.feed, id_, msgspec.json.encode(Serials(id_, rows)))
             else:
-                self._resend(session, columns, asked)
+                self._resend(session, columns, asked, key, business)
 
-    def _resend(self, session: Session, columns: Columns, asked: Asked) -> None:
-        wanted = {tuple(key) for key in asked.keys}
-        keys = [columns.names.index(name) for name in self.table.key]
+    def _resend(self, session: Session, columns: Columns, asked: Asked, key: Sequence[str], business: str) -> None:
+        wanted = {tuple(one) for one in asked.keys}
+        keys = [columns.names.index(name) for name in key]
         sent = [place for place, name in enumerate(columns.names) if self.table.by != "flag" or name not in OURS]
         names = [columns.names[place] for place in sent]
         batches: list[Batch] = []
         lines: list[Line] = []
-        for cells in self._of_day(session, columns, columns, asked.day):
+        for cells in self._of_day(session, columns, business, asked.day):
             if not wanted or tuple(cells[place] or "" for place in keys) in wanted:
                 kept = [cells[place] for place in sent]
                 lines.append(Line(kept, "", row_digest(kept)))
@@ -109,32 +108,34 @@ class Counting:
         made.seen = []
         return made
 
-    def _of_day(self, session: Session, listed: Columns, columns: Columns, day: date) -> Iterator[list[str | None]]:
-        name = session.dialect.name(self.table.business)
-        values = self._ends(session, day)
-        rows = session.rows(self.table.table, listed, f"{name} >= ? AND {name} < ?", values)
+    def _of_day(self, session: Session, listed: Columns, business: str, day: date) -> Iterator[list[str | None]]:
+        name = session.dialect.name(business)
+        first = datetime.combine(day, time())
+        marks = Marks("text", self.table.form) if self._is_text(session, business) else Marks("time", "")
+        ends = [marks.bound(marks.at(moment)) for moment in (first, first + timedelta(days=1))]
+        rows = session.rows(self.table.table, listed, f"{name} >= ? AND {name} < ?", ends)
         return (cells for _, cells in rows)
 
-    def _ends(self, session: Session, day: date) -> list[Any]:
-        first = datetime.combine(day, time())
-        last = first + timedelta(days=1)
-        marks = Marks("text", self.table.form) if self._is_text(session) else Marks("time", "")
-        return [marks.bound(marks.at(first)), marks.bound(marks.at(last))]
-
-    def _is_text(self, session: Session) -> bool:
+    def _is_text(self, session: Session, business: str) -> bool:
         """Whether the business time is kept as a text: one value of it tells."""
         if session.source.kind == "sqlite":
             return True
-        condition = f"{session.dialect.name(self.table.business)} IS NOT NULL"
-        one = Columns([self.table.business], [False])
+        condition = f"{session.dialect.name(business)} IS NOT NULL"
+        one = Columns([business], [False])
         value = next((raw[0] for raw, _ in session.rows(self.table.table, one, condition, most=1)), None)
         return isinstance(value, str | bytes)
 
 
-def _column(columns: Columns, name: str) -> tuple[str, bool]:
-    """Returns a column by its name, and whether it is a text."""
-    place = columns.names.index(name)
-    return columns.names[place], columns.texts[place]
+def _some(columns: Columns, names: Sequence[str]) -> Columns:
+    places = [columns.names.index(name) for name in names]
+    return Columns([columns.names[place] for place in places], [columns.texts[place] for place in places])
+
+
+def _named(columns: Columns, wanted: Sequence[str]) -> list[str]:
+    """Returns columns by the names that the centre has for them; none where one is not there."""
+    known = {column_name(name): name for name in columns.names}
+    found = [known[name] for one in wanted if (name := column_name(one)) in known]
+    return found if len(found) == len(wanted) else []
 
 
 def _amount(cell: str | None) -> Decimal:

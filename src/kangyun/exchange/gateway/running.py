@@ -31,7 +31,7 @@ from kangyun.exchange.gateway.keys import client_key, passwords, sealer
 from kangyun.exchange.gateway.line import Line
 from kangyun.exchange.gateway.middle import Marking
 from kangyun.exchange.gateway.pace import Closed, Pace, Stopping, beijing
-from kangyun.exchange.gateway.queue import Full, Queue
+from kangyun.exchange.gateway.queue import Queue
 from kangyun.exchange.gateway.sending import Sending
 from kangyun.exchange.gateway.sources.opening import Session, open_session
 
@@ -156,11 +156,17 @@ class Gateway:
                 try:
                     reading.round(sessions)
                     self.faults.over(reading.table.place)
-                except PlatformError as error:
-                    self.faults.at(reading.table.place, error)
-                    reading.later(failed=True)
-                    if isinstance(error, Full):
-                        return
+                except (Stopping, Closed):
+                    raise
+                except Exception as error:  # whatever it is, it is this table's
+                    self._failed(reading, error)
+
+    def _failed(self, reading: "_Reading", error: Exception) -> None:
+        if not isinstance(error, PlatformError):
+            _log.error("unexpected", exc_info=error)
+            error = PlatformError("exchange.gateway.unexpected", what=type(error).__name__)
+        self.faults.at(reading.table.place, error)
+        reading.later(failed=True)
 
     # Folders
 
@@ -273,12 +279,14 @@ class _Reading:
         """Reads what is new, and does what there is to do besides. Raises PlatformError, Stopping, Closed."""
         session = sessions.of(self.table)
         self._read.round(session)
+        self.later(failed=False)
+        if self._queue.place(self.table.place).stopped:
+            return
         self._counting.answer(session)
         now = beijing()
         if self._counted != f"{now:%Y%m%d}" and now.hour >= COUNT_HOUR:
             self._counting.declare(session)
             self._counted = f"{now:%Y%m%d}"
-        self.later(failed=False)
 
     def later(self, *, failed: bool) -> None:
         self._failures = self._failures + 1 if failed else 0

@@ -6,10 +6,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import types
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 
+import msgspec
 import pytest
 import uvicorn
 
@@ -17,8 +19,16 @@ from kangyun.access.applications.register import Application
 from kangyun.base import clock
 from kangyun.exchange.feeds import worker
 from kangyun.exchange.gateway import ddl
+from kangyun.exchange.gateway.answering import Answering
 from kangyun.exchange.gateway.checking import check
+from kangyun.exchange.gateway.collecting import Collecting
 from kangyun.exchange.gateway.configuration import Centre, Table
+from kangyun.exchange.gateway.counting import Counting
+from kangyun.exchange.gateway.keys import client_key
+from kangyun.exchange.gateway.line import Line
+from kangyun.exchange.gateway.pace import Pace
+from kangyun.exchange.gateway.sending import Sending
+from kangyun.exchange.gateway.sources.opening import open_session
 from kangyun.testing.hospital import Hospital
 from kangyun.testing.provider import SITE
 
@@ -121,3 +131,53 @@ async def test_the_connection_test_finds_all_well(hospital, working, make_person
     told = hospital.configuration()
     found = await asyncio.to_thread(lambda: list(check(hospital.folder, told)))
     assert [(one.what, one.text) for one in found if not one.well] == []
+
+
+@pytest.fixture
+async def steps(hospital):
+    """The gateway of a table without flags, one step at a time, beside the loop."""
+    table = Table(
+        source="his", table="V_PATIENTS", called=TABLE, feed=FEED, by="text", column="YWSCSJ",
+        key=["YLJGYQDM", "KLX", "KH"], dialect="shanghai-hub-2026", business="YWSCSJ", form="%Y-%m-%d %H:%M:%S",
+        settle=0,
+    )  # fmt: skip
+    hospital.run(f"CREATE VIEW V_PATIENTS AS SELECT {', '.join(COLUMNS)} FROM {TABLE}")
+    told = hospital.configuration(tables=[table])
+    pace = Pace(threading.Event())
+
+    def step():
+        with (
+            closing(hospital.queue()) as queue,
+            closing(Line(told.centre, client_key(hospital.folder), hospital.folder)) as line,
+            closing(open_session(hospital.source, "")) as session,
+        ):
+            sending = Sending(told, queue, line, Answering(queue, hospital.folder), pace)
+            sending.step()
+            Collecting(queue, table, pace).round(session)
+            counting = Counting(queue, table, pace)
+            counting.answer(session)
+            declared = counting.of_day(session, session.columns(table.table), date(2025, 12, 1))
+            queue.count(table.place, declared.day.isoformat(), msgspec.json.encode(declared).decode())
+            while sending.step():
+                pass
+            sending.soon()
+            sending.step()
+
+    return lambda: asyncio.to_thread(step)
+
+
+async def test_both_sides_count_the_same_and_what_is_missing_is_sent_when_asked_for(
+    hospital, region, staff, working, steps, make_person
+):
+    fill(hospital, [make_person(1), make_person(2)])
+    await steps()
+    for what in ("serials", "resend"):
+        asked = {"what": what, "table": TABLE, "day": "2025-12-01"}
+        status, _ = await staff("POST", f"/{FEED}/asked", asked)
+        assert status in (200, 201)
+    await steps()
+    await steps()
+    _, found = await staff("GET", f"/{FEED}/asked")
+    assert [bool(one.get("answered")) for one in found] == [True, True]
+    _, told = await staff("GET", f"/{FEED}/asked/{min(one['id'] for one in found)}")
+    assert (told["missing"], told["surplus"]) == ([], [])
