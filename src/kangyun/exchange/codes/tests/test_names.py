@@ -9,7 +9,7 @@ import kangyun.exchange
 
 HOME = Path(next(iter(kangyun.exchange.__path__)))
 FORMATS = sorted(path.name for path in HOME.iterdir() if path.is_dir() and not path.name.startswith("_"))
-OTHERWISE = re.compile(r"urn:kangyun:code-system:local(?!:)")
+OTHERWISE = re.compile("urn:kangyun:code-system:" + "local(?!:)")
 
 
 @pytest.mark.parametrize("name", FORMATS)
