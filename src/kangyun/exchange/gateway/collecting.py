@@ -89,7 +89,7 @@ class Collecting:
             return 0
         until = marks.at(self.now() - timedelta(seconds=self.table.settle)) if marks.by != "number" else ""
         taken = 0
-        since, most = marks.earlier(value, self.table.overlap), self.table.page
+        since, most = max(marks.earlier(value, self.table.overlap), place.since), self.table.page
         while True:
             self.pace.check()
             page = _Page(self, session, columns, marks, value)

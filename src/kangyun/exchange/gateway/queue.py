@@ -52,9 +52,13 @@ class Stopped(NamedTuple):
 
 
 class Place(NamedTuple):
-    """How a place stands. value: how far it was read. stopped: why it is not read, None where it goes on."""
+    """How a place stands. value: how far it was read. stopped: why it is not read, None where it goes on.
+
+    since: from where on it is known which rows were sent: nothing before it is read.
+    """
 
     value: str
+    since: str
     columns: Sequence[str]
     stopped: Stopped | None
     taken: int
@@ -179,7 +183,7 @@ class Queue:
         """Lets places be read from their start: what was only tried is now to be stored."""
         with self._writing() as db:
             for place in places:
-                db.execute("UPDATE place SET value = '' WHERE place = ?", (place,))
+                db.execute("UPDATE place SET value = '', since = '' WHERE place = ?", (place,))
                 db.execute("DELETE FROM seen WHERE place = ?", (place,))
 
     def _read_again(self, db: sqlite3.Connection, feed: str, since: int, before: int) -> None:
@@ -190,7 +194,7 @@ class Queue:
         ).fetchall()
         for place, value, _ in lost:
             again = "" if value == "read" else value  # a middle table's rows are marked: from its start
-            db.execute("UPDATE place SET value = ? WHERE place = ?", (again, place))
+            db.execute("UPDATE place SET value = ?, since = '' WHERE place = ?", (again, place))
             db.execute("DELETE FROM seen WHERE place = ? AND at >= ? AND at < ?", (place, since, before))
         db.execute("DELETE FROM delivery WHERE feed = ? AND number >= ? AND content IS NULL", (feed, since))
 
@@ -221,13 +225,13 @@ class Queue:
     def place(self, place: str) -> Place:
         """Returns how a place stands, one that was never read with empty members."""
         row = self._db.execute(
-            "SELECT value, columns, stopped, taken, read FROM place WHERE place = ?", (place,)
+            "SELECT value, since, columns, stopped, taken, read FROM place WHERE place = ?", (place,)
         ).fetchone()
         if row is None:
-            return Place("", (), None, 0, "")
-        value, columns, stopped, taken, read = row
+            return Place("", "", (), None, 0, "")
+        value, since, columns, stopped, taken, read = row
         why = Stopped(*json.loads(stopped)) if stopped else None
-        return Place(value, json.loads(columns) if columns else (), why, taken, read)
+        return Place(value, since, json.loads(columns) if columns else (), why, taken, read)
 
     def know(self, place: str, columns: Sequence[str], value: str = "") -> None:
         """Writes down which columns a place has, and lets it go on; value: from where, if it was never read."""
@@ -266,9 +270,9 @@ class Queue:
         """Moves the position without a delivery, and forgets rows that no reading comes to any more."""
         with self._writing() as db:
             db.execute(
-                "INSERT INTO place (place, value, read) VALUES (?, ?, ?)"
-                " ON CONFLICT (place) DO UPDATE SET value = excluded.value, read = excluded.read",
-                (place, value, clock.now().isoformat()),
+                "INSERT INTO place (place, value, since, read) VALUES (?, ?, ?, ?) ON CONFLICT (place) DO UPDATE"
+                " SET value = excluded.value, since = max(since, excluded.since), read = excluded.read",
+                (place, value, oldest, clock.now().isoformat()),
             )
             db.execute("DELETE FROM seen WHERE place = ? AND value < ?", (place, oldest))
 

@@ -29,10 +29,11 @@ CREATE TABLE IF NOT EXISTS delivery (
 );
 CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (feed, number, size, rows) WHERE content IS NOT NULL;
 
--- value: how far. columns: as they were when it began, as JSON. stopped: why nothing more is read, as JSON.
+-- value: how far. since: from where on it is known which rows were sent. columns: as they were when it began, as JSON. stopped: why nothing more is read, as JSON.
 CREATE TABLE IF NOT EXISTS place (
   place TEXT PRIMARY KEY,
   value TEXT NOT NULL DEFAULT '',
+  since TEXT NOT NULL DEFAULT '',
   columns TEXT NOT NULL DEFAULT '',
   stopped TEXT NOT NULL DEFAULT '',
   taken INTEGER NOT NULL DEFAULT 0,

@@ -42,6 +42,13 @@ def test_a_row_that_comes_late_is_read(hospital, centre, gateway):
     assert arrived(centre) == names([1, 2])
 
 
+def test_a_value_that_is_no_time_doubles_nothing(hospital, centre, gateway):
+    for number, at in enumerate(("10:00:00", "10:59:--", "11:00:00")):
+        hospital.report(number, at=f"2026-01-05 {at}")
+    pages = msgspec.structs.replace(hospital.table, page=2)
+    assert [gateway.read(pages), gateway.read(pages)] == [3, 0]
+
+
 def test_a_row_that_was_changed_is_read_again(hospital, centre, gateway):
     hospital.report(1)
     gateway.read()
