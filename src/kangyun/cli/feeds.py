@@ -30,7 +30,7 @@ from kangyun.exchange.feeds.register import Register, Source
 from kangyun.exchange.feeds.replaying import Replay, Which
 from kangyun.exchange.feeds.reporting import HEADER, report, rows_of
 from kangyun.exchange.feeds.rework import Rework
-from kangyun.exchange.feeds.states import table
+from kangyun.exchange.feeds.states import Side, table
 from kangyun.exchange.protocol import State
 
 ZONE = timezone(BEIJING)
@@ -151,6 +151,18 @@ def move(data: Path | None, name: str, to: str, by: str, why: str) -> None:
 
     async def do(platform: Platform) -> None:
         _tell(await Register(platform.pool).move(name, states[to], "centre", await acting(platform, by), why))
+
+    _run(data, do)
+
+
+def wait(data: Path | None, name: str, side: str, for_: str, by: str) -> None:
+    """Notes who is waited for. Raises Invalid for a side that there is none of."""
+    sides: dict[str, Side | None] = {"centre": "centre", "institution": "institution", "nobody": None}
+    if side not in sides:
+        raise Invalid("cli.feed-state", known=", ".join(sides))
+
+    async def do(platform: Platform) -> None:
+        _tell(await Register(platform.pool).wait(name, sides[side], for_, await acting(platform, by)))
 
     _run(data, do)
 

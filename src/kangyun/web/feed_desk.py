@@ -3,6 +3,7 @@
 GET  /feeds/{feed}                          PUT changes what was agreed
 POST /feeds/{feed}/move                     {to, why}
 GET  /feeds/{feed}/history
+POST /feeds/{feed}/wait                     {side: centre, institution or null, for}: who has to do what
 PUT  /feeds/{feed}/mappings                 a mapping of its own, as TOML
 GET  /feeds/{feed}/deliveries?after=N       POST {table | number}: parked ones have their turn again
 POST /feeds/{feed}/resume                   {table}: a stopped table goes on
@@ -52,6 +53,11 @@ class _Ask(msgspec.Struct, forbid_unknown_fields=True):
     table: str
     day: date
     keys: list[list[str]] = []
+
+
+class _Wait(msgspec.Struct, forbid_unknown_fields=True):
+    side: Literal["centre", "institution"] | None
+    for_: str = msgspec.field(name="for", default="")
 
 
 class _Again(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,6 +144,9 @@ class FeedDesk:
             case "POST", ["deliveries"]:
                 again = read_json(body, _Again)
                 return json_answer({"again": await self._oversight.again(feed, by, again.table, again.number)})
+            case "POST", ["wait"]:
+                wait = read_json(body, _Wait)
+                return json_answer(shown(await self._register.wait(feed.name, wait.side, wait.for_, by)))
             case "POST", ["resume"]:
                 return json_answer({"again": await self._oversight.resume(feed, by, read_json(body, _Table).table)})
             case "PUT", ["months", month]:

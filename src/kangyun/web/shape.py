@@ -38,6 +38,7 @@ _PATH_WORDS = frozenset(
             "mappings",
             "fields",
             "resume",
+            "wait",
         ),
     }
 )

@@ -108,6 +108,20 @@ def move(
     feeds.move(data, name, to, by, why)
 
 
+@feed.command("wait", help="记下在等谁做什么 | Say who has to do what for a feed to go on")
+def wait(
+    name: Name,
+    side: Annotated[str, typer.Argument(metavar="SIDE", help="centre 平台方、institution 医院、nobody 无")],
+    by: By,
+    for_: Annotated[str, typer.Option("--for", metavar="TEXT", help="做什么 | What for")] = "",
+    data: Data = None,
+) -> None:
+    """Notes who is waited for."""
+    from kangyun.cli import feeds
+
+    feeds.wait(data, name, side, for_, by)
+
+
 @feed.command("map", help="登记本院的对应关系文件 | Give a feed a mapping of its own")
 def map_feed(
     name: Name, file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML")], by: By, data: Data = None

@@ -42,6 +42,8 @@ def test_a_feed_goes_from_being_asked_for_to_live_and_says_who_waits(run):
     for state, said in (("testing", "等医院"), ("trial", "等平台方"), ("live", "正式")):
         status, told = run("move", "house-1-tables", state, *BY, "--why", "验收")
         assert (status, said in told) == (0, True)
+    status, told = run("wait", "house-1-tables", "institution", "--for", "补报 11 月", *BY)
+    assert (status, "等医院" in told, "补报 11 月" in told) == (0, True, True)
     told = run("show", "house-1-tables")[1]
     assert all(word in told for word in ("H-2026-1", "gateway-1", "2027-11-01", "moved live", "验收"))
     assert "house-1-tables" in run("list")[1]

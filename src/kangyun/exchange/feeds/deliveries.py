@@ -3,6 +3,7 @@
 What is in them is read here only so far as to say whether it is a delivery at all.
 """
 
+import asyncio
 import gzip
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ OPEN = ("testing", "trial", "live")
 HIGHEST = (1 << 31) - 1
 MOST_ANSWERS = 100
 MOST_REFUSED = 20_000
-"""Refusals of one answer; of more the first say what is wrong, and the workbook has all."""
+"""Refusals of one answer that has several deliveries; those of a delivery stay together: its other rows are stored."""
 Audit: TypeAlias = Callable[[asyncpg.Connection, Verdict], Awaitable[None]]
 
 
@@ -48,11 +49,10 @@ class Deliveries:
         if not 0 < number < HIGHEST:
             raise Invalid(f"{TEXTS}wrong-number")
         try:
-            source = source_of(read_delivery(body))
+            source, digest, packed = await asyncio.to_thread(_looked_at, body)
         except ValueError as error:
             raise Invalid(f"{TEXTS}not-a-delivery", at=str(error), member=str(error)) from None
-        digest = hashlib.sha256(body).digest()
-        key, sealed = await self.kept.seal(institution, gzip.compress(body, 1, mtime=0), place_of(name, number))
+        key, sealed = await self.kept.seal(institution, packed, place_of(name, number))
         async with self.pool.connection() as connection, connection.transaction():
             now = await self.register.within(connection, name, lock=True)
             verdict = await self._judged(connection, now, number, digest)
@@ -76,13 +76,19 @@ class Deliveries:
     async def answers(self, feed: Source, after: int) -> Answers:
         """Returns what became of the deliveries behind a number."""
         async with self.pool.connection() as connection:
-            rows = await connection.fetch(SQL["answered"], feed.id, after, MOST_ANSWERS + 1)
-            refused = await connection.fetch(SQL["refusals"], feed.id, [row["number"] for row in rows[:MOST_ANSWERS]])
+            rows = await connection.fetch(SQL["answered"], feed.id, after, MOST_ANSWERS + 1, MOST_REFUSED)
+            shown = [row for row in rows[:MOST_ANSWERS] if row["fits"]] or rows[:1]
+            refused = await connection.fetch(SQL["refusals"], feed.id, [row["number"] for row in shown])
         told: dict[int, list[Refused]] = {}
-        for row in refused[:MOST_REFUSED]:
+        for row in refused:
             told.setdefault(row["delivery"], []).append(_refused(row))
-        answers = [_answered(row, told.get(row["number"], [])) for row in rows[:MOST_ANSWERS]]
-        return Answers(answers, len(rows) > MOST_ANSWERS)
+        answers = [_answered(row, told.get(row["number"], [])) for row in shown]
+        return Answers(answers, len(rows) > len(shown))
+
+
+def _looked_at(body: bytes) -> tuple[str, bytes, bytes]:
+    """Returns what a delivery calls its source, its digest, and it packed. Raises ValueError for what is none."""
+    return source_of(read_delivery(body)), hashlib.sha256(body).digest(), gzip.compress(body, 1, mtime=0)
 
 
 def place_of(name: str, number: int) -> str:

@@ -5,6 +5,7 @@ own: after a stop it is taken in again, and what is there already makes no versi
 and is stored, is not mapped again; one that a later delivery has brought is left to that.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -38,7 +39,7 @@ from kangyun.exchange.tables.reading import Row
 ACTOR = Actor("Device/feed", "数据接入", "", "SYSADMIN", administrator=True)
 MOST_ATTEMPTS = 10
 MOST_REFUSALS = 50_000
-"""That are kept of a delivery; of more something is wrong with the export, and the first say what."""
+"""That are kept of a delivery; beyond them only those that keep a row aside."""
 DOCUMENTS = "文档"
 COLUMN_MISSING = "exchange.tables.column-missing"
 STORED, REVOKED, REFUSED = b"s", b"v", b"r"
@@ -76,7 +77,7 @@ class Outcome:
             self.fates[refusal.place.row] = REFUSED
         elif not refusal.taken:
             self.left_out += 1
-        if len(self.refusals) < MOST_REFUSALS:
+        if refusal.whole or len(self.refusals) < MOST_REFUSALS:
             self.refusals.append(refusal)
 
 
@@ -113,7 +114,7 @@ class Intake:
         except ValueError:
             return _failed(f"{TEXTS}not-a-delivery", {"member": "-"})
         try:
-            found = understood(delivery, feed_of(feed), own)
+            found = await asyncio.to_thread(understood, delivery, feed_of(feed), own)
         except NotUnderstood as fault:
             return await self._stopped(feed, begun, fault) if isinstance(delivery, Rows) else _failed_by(fault)
         except BadMapping as fault:
@@ -151,10 +152,12 @@ class Intake:
                         feed, begun, NotUnderstood(f"{TEXTS}columns-gone", found.name, **columns)
                     )
         outcome = Outcome("tried" if begun.trial else "taken", sheet["id"], counter.amounts)
-        rows = self._read(found, counter, outcome)
+        # Apart: who else works in this process goes on meanwhile.
+        rows = await asyncio.to_thread(self._read, found, counter, outcome)
         fresh = rows if begun.trial else await self._fresh(sheet["id"], begun.number, rows, outcome)
         table = replace(found.table, rows=iter(fresh))
-        made = list(self._made(convert(table, found.mapping, found.feed), outcome, begun.trial))
+        told = self._made(convert(table, found.mapping, found.feed), outcome, begun.trial)
+        made = await asyncio.to_thread(list, told)
         missing = next((one for one in made if isinstance(one, Refusal) and one.text == COLUMN_MISSING), None)
         if missing is not None:
             fault = NotUnderstood(missing.text, found.name, **missing.parameters)

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from docx import Document
 
+from kangyun.exchange.feeds import deliveries
 from kangyun.exchange.protocol import File
 from kangyun.testing.provider import SITE
 
@@ -182,3 +183,17 @@ async def test_a_document_is_a_delivery_taken_whole_or_not_at_all(gateway, worke
     assert await count(region, "DocumentReference") == 1
     _, told = await staff("GET", "/house-1-tables/counts?day=2026-01-05")
     assert [(one["table"], one["received"]) for one in told] == [("C0053", 1)]
+
+
+async def test_refusals_of_a_delivery_stay_together_and_large_answers_come_in_parts(
+    gateway, worked, monkeypatch, make_person
+):
+    for number in (1, 2, 3):
+        await gateway.put(number, [make_person(number * 10 + nth, number="1") for nth in range(3)])
+    await worked(3)
+    monkeypatch.setattr(deliveries, "MOST_REFUSED", 2)
+    _, told = await gateway.get("/answers?after=0")
+    assert [(one["number"], len(one["refused"])) for one in told["answers"]] == [(1, 3)]
+    assert told["more"]
+    _, told = await gateway.get("/answers?after=2")
+    assert ([one["number"] for one in told["answers"]], told.get("more", False)) == ([3], False)

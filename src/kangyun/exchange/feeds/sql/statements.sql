@@ -62,10 +62,16 @@ UPDATE feed_source SET next = $2 + 1 WHERE id = $1;
 
 -- name: answered
 -- In the order of their numbers, up to the first that has not had its turn.
-SELECT number, fate, rows, stored, unchanged, aside, reason, parameters FROM feed_delivery
-WHERE feed = $1 AND number > $2 AND number < coalesce(
-    (SELECT min(number) FROM feed_delivery WHERE feed = $1 AND number > $2 AND fate = 'kept'), 9223372036854775807)
-ORDER BY number LIMIT $3;
+-- fits: whether there are no more than so many refusals up to it.
+SELECT d.*, (
+    SELECT count(*) FROM feed_refusal AS r WHERE r.feed = $1 AND r.delivery > $2 AND r.delivery <= d.number
+) <= $4 AS fits
+FROM (
+    SELECT number, fate, rows, stored, unchanged, aside, reason, parameters FROM feed_delivery
+    WHERE feed = $1 AND number > $2 AND number < coalesce(
+        (SELECT min(number) FROM feed_delivery WHERE feed = $1 AND number > $2 AND fate = 'kept'), 9223372036854775807)
+    ORDER BY number LIMIT $3
+) AS d ORDER BY d.number;
 
 -- name: refusals
 SELECT delivery, "row", part, text, parameters, shown, whole, answered FROM feed_refusal
