@@ -12,6 +12,7 @@ import struct
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from typing import Any
 
 import asyncpg
 
@@ -275,18 +276,24 @@ def _numbers(oid: int, size: int, item: str, values: Collection[int | None]) -> 
         return _ARRAY.pack(1, 1, oid, len(values), 1) + b"".join(items)
 
 
-def _read_numbers(size: int, item: str, data: bytes) -> list[int | None]:
-    """Returns the numbers of an array of one dimension. Raises ValueError for one of more."""
+def _read_numbers(size: int, item: str, data: bytes) -> list[Any]:
+    """Returns the numbers of an array; of one of more dimensions, which none of ours is, lists of them."""
     if len(data) == _EMPTY_ARRAY.size:
         return []
     dimensions, lacking, _, count, _ = _ARRAY.unpack_from(data)
-    if dimensions != 1:
-        raise ValueError("one dimension")
-    if not lacking:
+    if dimensions == 1 and not lacking:
         return list(_array_of(item, count).unpack(data)[6::2])
-    found: list[int | None] = []
-    place = _ARRAY.size
-    for _ in range(count):
+    bounds = struct.unpack_from(f">{2 * dimensions}i", data, _EMPTY_ARRAY.size)
+    found = _items(size, item, data, _EMPTY_ARRAY.size + 8 * dimensions)
+    for width in bounds[::2][:0:-1]:
+        found = [found[start : start + width] for start in range(0, len(found), width)]
+    return found
+
+
+def _items(size: int, item: str, data: bytes, place: int) -> list[Any]:
+    """Returns the numbers that stand from a place on, of which some may be null."""
+    found: list[Any] = []
+    while place < len(data):
         there = data[place : place + _LENGTH] != _LACKING
         found.append(struct.unpack_from(f">{item}", data, place)[1] if there else None)
         place += _LENGTH + (size if there else 0)

@@ -22,8 +22,8 @@ OF_RESIDENTS = frozenset({"resident", "guardian"})
 
 RESERVED = frozenset(
     {
-        *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "feed", "installer", "kangyun", "nobody",
-        "platform", "resident-binding", "staff-leavers", "work",
+        *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "demo-hospitals", "feed",
+        "feed-figures", "installer", "kangyun", "nobody", "platform", "resident-binding", "staff-leavers", "work",
     }
 )  # fmt: skip
 """What the platform's own acts stand under in the audit trail (`Device/…`): nobody else is called so."""

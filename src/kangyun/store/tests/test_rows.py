@@ -39,3 +39,19 @@ async def test_what_does_not_fit_is_refused(connection, kind, given):
 
 async def test_null_is_no_array(connection):
     assert await connection.fetchval("SELECT $1::int8[]", None) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("{}", []),
+        ("{1,2}", [1, 2]),
+        ("{1,NULL,3}", [1, None, 3]),
+        ("{{1,2},{3,4}}", [[1, 2], [3, 4]]),
+        ("{{{1,2,3}},{{4,NULL,6}}}", [[[1, 2, 3]], [[4, None, 6]]]),
+    ],
+)
+async def test_arrays_of_numbers_are_read_whatever_their_dimensions(platform, written, read):
+    async with platform.pool.connection() as connection:
+        for type_ in ("int8[]", "int4[]"):
+            assert await connection.fetchval(f"SELECT $1::text::{type_}", written) == read
