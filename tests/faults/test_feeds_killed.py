@@ -4,7 +4,7 @@ twice, and the counts of both sides are equal."""
 import asyncio
 import random
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -16,18 +16,24 @@ HOUSE = "Organization/house-1"
 TABLE = "TB_YL_PATIENT_INFORMATION"
 COLUMNS = ("YLJGYQDM", "KH", "KLX", "XB", "XM", "CSRQ", "SJHM", "YWSCSJ", "XGBZ")
 DAY = date(2025, 12, 1)
+BORN = date(1935, 1, 1)
 EACH = 40
 KILLED = ("background work", "web worker", "background work", "postmaster")
+
+
+def person(n):
+    """A name and a day of birth, as different as people's: else each would be weighed against all others."""
+    return (
+        f"测{chr(0x4E00 + n * 7 % 4999)}{chr(0x4E00 + n * 13 % 4993)}",
+        f"{BORN + timedelta(n * 7919 % 33_000):%Y%m%d}",
+    )
 
 
 def delivery(number):
     """Rows of which each tenth was sent before, and one of each delivery is wrong."""
     first = (number - 1) * EACH
     numbers = [*range(first, first + EACH), *range(max(0, first - 4), first)]
-    rows = [
-        ["D1", str(n), "9", "1", f"测试{n}", "19700101", f"1990{n:07}", f"{DAY} 08:00:00", "1"]
-        for n in numbers
-    ]  # fmt: skip
+    rows = [["D1", str(n), "9", "1", *person(n), f"1990{n:07}", f"{DAY} 08:00:00", "1"] for n in numbers]
     rows[0][-1] = "8"  # A flag that nobody agreed on.
     return Rows(TABLE, COLUMNS, rows, datetime(2026, 11, 23, tzinfo=UTC))
 
