@@ -225,3 +225,15 @@ def replay(
     from kangyun.exchange.feeds.replaying import Which
 
     feeds.replay(data, name, by, Which(table, since, tried), dry_run=dry_run, mapping=mapping)
+
+
+@feed.command("ferry", help="收下网闸摆渡来的签名批次文件（.kyb）| Keep signed files that a data diode has brought")
+def ferry(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="文件所在的文件夹 | Where they lie")],
+    by: By,
+    data: Data = None,
+) -> None:
+    """Exit status: 0, or 1 where a file stays in the folder."""
+    from kangyun.cli import ferry as ferrying
+
+    sys.exit(ferrying.ferry(folder, data, by))

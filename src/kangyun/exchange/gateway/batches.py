@@ -32,10 +32,11 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A batch file that is what it says."""
+    """A batch file that is what it says. body: the delivery as it was before it was packed."""
 
     head: Head
     delivery: Delivery
+    body: bytes
 
 
 def name_of(feed: str, number: int) -> str:
@@ -50,6 +51,14 @@ def made(feed: str, waiting: Waiting, key: ClientKey) -> bytes:
     return head + b"\n" + base64.b64encode(key.sign(head)) + b"\n" + waiting.content
 
 
+def head_of(content: bytes) -> Head:
+    """Returns what a batch file says of itself, which nobody has verified. Raises ValueError for what is none."""
+    try:
+        return msgspec.json.decode(content.partition(b"\n")[0][:_LONGEST_HEAD], type=Head)
+    except msgspec.DecodeError:
+        raise ValueError("not a batch file") from None
+
+
 def read(content: bytes, keys: Mapping[str, Mapping[str, Any]]) -> Batch:
     """Returns what a batch file holds. keys: the public ones of the sender, by their ids.
 
@@ -57,10 +66,10 @@ def read(content: bytes, keys: Mapping[str, Mapping[str, Any]]) -> Batch:
     """
     told, _, rest = content.partition(b"\n")
     written, _, packed = rest.partition(b"\n")
+    head = head_of(content)
     try:
-        head = msgspec.json.decode(told[:_LONGEST_HEAD], type=Head)
         signature = base64.b64decode(written[:_LONGEST_HEAD], validate=True)
-    except (msgspec.DecodeError, binascii.Error):
+    except binascii.Error:
         raise ValueError("not a batch file") from None
     key = keys.get(head.key)
     if key is None:
@@ -70,7 +79,7 @@ def read(content: bytes, keys: Mapping[str, Mapping[str, Any]]) -> Batch:
     body = unpack(packed)
     if digest_of(body) != head.digest:
         raise ValueError("changed content")
-    return Batch(head, read_delivery(body))
+    return Batch(head, read_delivery(body), body)
 
 
 def write(folder: Path, feed: str, waiting: Waiting, key: ClientKey) -> Path:
