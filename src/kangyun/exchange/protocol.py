@@ -179,7 +179,12 @@ def read_delivery(body: bytes) -> Delivery:
     except msgspec.DecodeError as error:
         _, _, place = str(error).partition(" - at ")
         raise ValueError(place or "not a delivery") from None
+    name = delivery.table if isinstance(delivery, Rows) else delivery.name
+    if "\x00" in name:
+        raise ValueError("name")
     if isinstance(delivery, Rows):
+        if any("\x00" in column for column in delivery.columns):
+            raise ValueError("columns")
         if len(delivery.rows) > MOST_ROWS:
             raise ValueError("rows")
         if any(len(row) != len(delivery.columns) for row in delivery.rows):

@@ -42,6 +42,7 @@ MOST_REFUSALS = 50_000
 """That are kept of a delivery; beyond them only those that keep a row aside."""
 DOCUMENTS = "文档"
 COLUMN_MISSING = "exchange.tables.column-missing"
+LONGEST_NUMBER = 9  # digits
 STORED, REVOKED, REFUSED = b"s", b"v", b"r"
 
 
@@ -177,8 +178,8 @@ class Intake:
         for row in rows:
             if isinstance(row, Row):
                 outcome.counted[row.number] = counter.count(row.cells)
-                if batch >= 0 and line >= 0 and row.cells[batch].isdecimal() and row.cells[line].isdecimal():
-                    outcome.answers.append((row.number, int(row.cells[batch]), int(row.cells[line])))
+                if batch >= 0 and line >= 0 and (answers := _numbers_of(row.cells[batch], row.cells[line])):
+                    outcome.answers.append((row.number, *answers))
             elif row.whole and row.place.row is not None:
                 outcome.counted[row.place.row] = _of_place(row.place)
         outcome.rows = len(outcome.counted)
@@ -275,6 +276,13 @@ class Intake:
                 outcome.unchanged, outcome.aside, outcome.left_out, outcome.reason,
                 msgspec.json.encode(outcome.parameters).decode(),
             )  # fmt: skip
+
+
+def _numbers_of(batch: str, line: str) -> tuple[int, int] | None:
+    """Returns which row of which delivery a row says that it answers; None where it says none that can be."""
+    if any(len(one) > LONGEST_NUMBER or not (one.isascii() and one.isdecimal()) for one in (batch, line)):
+        return None
+    return int(batch), int(line)
 
 
 def _failed(reason: str, parameters: dict[str, str | int]) -> Outcome:

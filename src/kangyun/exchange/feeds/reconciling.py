@@ -6,6 +6,7 @@ Rows are counted by business key (`feed_row`), so what is sent again changes no 
 sealed by the institution's key: in what was asked and answered.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,7 @@ from kangyun.exchange.tables.reading.model import column_name
 
 BEIJING = timedelta(hours=8)
 MOST_DECLARED = 50_000
+MOST_KEPT = 1_000_000_000  # rows of a table and day
 MOST_KEYS = 500_000
 
 
@@ -83,6 +85,8 @@ class Reconciliation:
 
     async def declare(self, feed: Source, told: Sequence[Declared]) -> None:
         """Takes in what the hospital counts. Raises Invalid."""
+        if any(not 0 <= one.rows <= MOST_KEPT for one in told):
+            raise Invalid(f"{TEXTS}wrong-member", at="rows", member="rows")
         if len(told) > MOST_DECLARED:
             raise Invalid(f"{TEXTS}too-many", limit=MOST_DECLARED)
         sheets: dict[str, int] = {}
@@ -201,8 +205,7 @@ class Reconciliation:
 
 def bounds(month: date) -> tuple[date, date]:
     """Returns the first and the last day of a day's month."""
-    first = month.replace(day=1)
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return month.replace(day=1), month.replace(day=monthrange(month.year, month.month)[1])
 
 
 def plain(amount: int | None) -> str:

@@ -20,6 +20,7 @@ from kangyun.exchange.protocol import FeedState, State
 from kangyun.exchange.tables.mapping import BadMapping, parse
 
 SQL = statements("exchange.feeds")
+HIGHEST_RATE = 1_000_000  # rows a second
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _THUMBPRINT = re.compile(r"(?:[0-9a-f]{64})?")
 CHANGEABLE = (
@@ -181,9 +182,9 @@ def _check(said: Mapping[str, Any]) -> None:
     faults = {
         "name": not _NAME.fullmatch(said.get("name", "x")),
         "institution": not (house.startswith("Organization/") and len(house) > len("Organization/")),
-        "title": not said.get("title", "x").strip(),
+        "title": not said.get("title", "x").strip() or "\x00" in said.get("title", "x"),
         "thumbprint": not _THUMBPRINT.fullmatch(said.get("thumbprint", "")),
-        "rate": said.get("rate", 0) < 0,
+        "rate": not 0 <= said.get("rate", 0) <= HIGHEST_RATE,
         "widths": not all(isinstance(width, int) and width > 0 for width in said.get("widths", {}).values()),
     }
     unknown = said.keys() - {*CHANGEABLE, "name", "institution"}

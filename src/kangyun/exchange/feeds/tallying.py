@@ -22,6 +22,8 @@ NO_DAY = date.min
 """The day of what says none."""
 SCALE = 10_000
 LARGEST = 1 << 62
+LARGEST_OF_A_ROW = 10**13
+"""A thousand million: what is more stands in the wrong column, and a day of it would not add up in 64 bits."""
 
 
 class Counted(NamedTuple):
@@ -123,9 +125,10 @@ def scaled(written: str) -> int:
 
 def _amount(cell: str) -> int:
     try:
-        return scaled(cell)
+        found = scaled(cell)
     except ValueError:
         return 0
+    return found if abs(found) <= LARGEST_OF_A_ROW else 0
 
 
 def _digest(told: bytes) -> int:

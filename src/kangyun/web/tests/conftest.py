@@ -20,7 +20,9 @@ COLUMNS = (
 
 
 class Gateway:
-    """A hospital's gateway: it speaks for one feed."""
+    """A hospital's gateway: it speaks for one feed. columns: of the table of patients."""
+
+    columns = COLUMNS
 
     def __init__(self, http, token, feed="house-1-tables"):
         self.http, self.feed = http, feed

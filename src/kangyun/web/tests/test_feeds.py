@@ -197,3 +197,50 @@ async def test_refusals_of_a_delivery_stay_together_and_large_answers_come_in_pa
     assert told["more"]
     _, told = await gateway.get("/answers?after=2")
     assert ([one["number"] for one in told["answers"]], told.get("more", False)) == ([3], False)
+
+
+FEES = """
+name = "fee"
+title = "费用"
+edition = "2026-11-23"
+tables = ["V_FEE"]
+key = ["NO"]
+day = "MADE"
+amounts = ["SUM"]
+[[resources]]
+type = "Patient"
+kind = "patient"
+[resources.body]
+active = true
+name = [{ use = "official", text = "@!NAME name" }]
+"""
+
+
+async def test_amounts_that_are_none_do_not_keep_a_delivery_from_being_counted(gateway, worked, region):
+    told = await region.client.put(f"{SITE}/feeds/house-1-tables/mappings", content=FEES.encode())
+    assert told.status_code == 200, told.text
+    rows = [[str(nth), "测试甲", "310101700101001", "2025-12-01"] for nth in range(1, 5)]
+    await gateway.put(1, rows, table="V_FEE", columns=("NO", "NAME", "SUM", "MADE"))
+    (answer,) = await worked(1)
+    assert (answer["fate"], answer["rows"], answer["stored"]) == ("taken", 4, 4)
+
+
+@pytest.mark.parametrize("batch", ["99999999999999999999", "²", "-1"])
+async def test_a_row_that_answers_nothing_there_is_a_row(gateway, worked, make_person, batch):
+    columns = (*gateway.columns, "原批次", "原行号")
+    await gateway.put(1, [[*make_person(1), batch, "1"], [*make_person(2), "", ""]], columns=columns)
+    (answer,) = await worked(1)
+    assert (answer["fate"], answer["stored"]) == ("taken", 2)
+
+
+@pytest.mark.parametrize(("table", "column"), [("TB\x00X", "A"), ("TB_X", "A\x00B")])
+async def test_names_that_no_database_keeps_are_refused_at_once(gateway, table, column):
+    status, told = await gateway.put(1, [["1"]], table=table, columns=[column])
+    assert (status, told["resourceType"]) == (400, "OperationOutcome")
+
+
+async def test_figures_that_cannot_be_are_refused(gateway, staff):
+    assert await gateway.say("/declared", [{"table": "TB_X", "day": "2026-11-01", "rows": 1 << 40}]) == 400
+    assert (await staff("PUT", "/house-1-tables", {"rate": 10**12}))[0] == 400
+    assert (await staff("PUT", "/house-1-tables", {"title": "a\x00b"}))[0] == 400
+    assert (await staff("GET", "/house-1-tables/counts?month=9999-12"))[0] == 200

@@ -45,7 +45,7 @@ def unreadable(source: str, text: str, **parameters: str | int) -> Table:
 
 def column_name(written: str) -> str:
     """Returns the name of a column as it is compared."""
-    return narrow(written.strip("\ufeff\x00 \"'`[]")).upper()
+    return narrow(written.replace("\x00", "").strip("\ufeff \"'`[]")).upper()
 
 
 def header_of(source: str, cells: Sequence[str], row: int = 1) -> tuple[tuple[str, ...], list[Refusal]]:
