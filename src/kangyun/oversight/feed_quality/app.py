@@ -8,18 +8,17 @@ import base64
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated
 
 from kangyun.access.apps import App, Code, Query, Record, Reference
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, RuleBroken
+from kangyun.exchange.feeds.figures.report import MEASURE, monthly_of
 from kangyun.fhir import Resource
 from kangyun.oversight.feed_quality import circular, rules
 from kangyun.oversight.feed_quality.rules import DIMENSIONS, Figures, Rules, Score
 
 FILE = "feed_quality.toml"
-MEASURE = "urn:kangyun:measure:feed-figures"
 APPEAL, DECISION = "urn:kangyun:extension:appeal", "urn:kangyun:extension:decision"
 SEAL = "urn:kangyun:extension:decision-seal"
 """What makes a decision one: a resource may be written by whom it is about, the platform's signature may not."""
@@ -170,17 +169,8 @@ async def _scores(record: Record, month: str, given: Rules) -> list[tuple[str, S
 
 
 def _figures(report: Resource) -> Figures:
-    table, *fields = report["group"]
-    feed, name, _ = report["identifier"][0]["value"].split("/")
-    return Figures(
-        report["reporter"]["reference"], feed, name, table["code"].get("text", ""),
-        date.fromisoformat(report["period"]["start"]), _counts(table),
-        {one["code"]["coding"][0]["code"]: _counts(one) for one in fields},
-    )  # fmt: skip
-
-
-def _counts(group: Resource) -> dict[str, int]:
-    return {one["code"]["coding"][0]["code"]: int(one["count"]) for one in group.get("population", ())}
+    one = monthly_of(report)
+    return Figures(one.institution, one.feed, one.table, one.title, one.month, one.figures, one.fields)
 
 
 def _line(reference: str, score: Score) -> Line:
