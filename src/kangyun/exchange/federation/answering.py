@@ -11,9 +11,10 @@ from kangyun.access.gate import Gate
 from kangyun.access.oidc import tokens
 from kangyun.access.platform import Platform
 from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
 from kangyun.database.pool import LOST
 from kangyun.exchange.federation import forms, looking, nodes, relay
+from kangyun.exchange.federation.keeping import keep_each
 from kangyun.exchange.federation.looking import Question
 from kangyun.exchange.federation.nodes import Node, Nodes, nodes_of
 from kangyun.exchange.federation.partner import Partner
@@ -29,32 +30,14 @@ AT_ONCE = 8
 
 async def keep_answering(platform: Platform, stop: asyncio.Event) -> None:
     """Answers what nodes above ask until `stop`; of several processes one does for each."""
-    register = nodes_of(platform.gate)
-    tasks: dict[str, asyncio.Task[None]] = {}
-    try:
-        while not stop.is_set():
-            try:
-                for node in await register.placed("parent"):
-                    if node.kind == "kangyun" and (node.name not in tasks or tasks[node.name].done()):
-                        tasks[node.name] = asyncio.create_task(_keep_one(platform.gate, register, node.name, stop))
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                logger.warning("nodes: %s", type(error).__name__)
-            await pause(stop, 5.0)
-    finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    gate, register = platform.gate, nodes_of(platform.gate)
 
+    async def work(name: str, connection: asyncpg.Connection) -> None:
+        await _with_lease(gate, register, name, connection, stop)
 
-async def _keep_one(gate: Gate, register: Nodes, name: str, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            async with lease(gate.store.pool, f"node-answers/{name}") as connection:
-                if connection is not None:
-                    await _with_lease(gate, register, name, connection, stop)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("node %s: %s", name, type(error).__name__)
-        await pause(stop, LOOK)
+    await keep_each(
+        gate.store.pool, register, "node-answers", work, stop, look=LOOK, takes=lambda node: node.kind == "kangyun"
+    )
 
 
 async def _with_lease(

@@ -28,11 +28,11 @@ from kangyun.access.platform import Platform
 from kangyun.access.upward import Asker, Known, Place
 from kangyun.base import clock
 from kangyun.base.crypto import derived_key
-from kangyun.base.errors import PlatformError, Unavailable
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.base.errors import Unavailable
+from kangyun.database.leases import pause
 from kangyun.exchange.federation import forms, nodes
 from kangyun.exchange.federation.forms import COMPANION, GONE, Mark, Told, Upward
+from kangyun.exchange.federation.keeping import keep_each
 from kangyun.exchange.federation.nodes import Node, Nodes, Row
 from kangyun.exchange.federation.partner import OutOfStep, Partner
 from kangyun.fhir import Resource
@@ -59,31 +59,11 @@ def wait_after(failures: int, drawn: float) -> float:
 async def keep_told(platform: Platform, stop: asyncio.Event) -> None:
     """Tells the nodes above until `stop`; of several processes one does for each."""
     register = Nodes(platform.pool, platform.identities.vault)
-    tasks: dict[str, asyncio.Task[None]] = {}
-    try:
-        while not stop.is_set():
-            try:
-                for node in await register.placed("parent"):
-                    if node.name not in tasks or tasks[node.name].done():
-                        tasks[node.name] = asyncio.create_task(_keep_one(platform, register, node.name, stop))
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                logger.warning("nodes: %s", type(error).__name__)
-            await pause(stop, 5.0)
-    finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
 
+    async def work(name: str, connection: asyncpg.Connection) -> None:
+        await _with_lease(platform, register, name, connection, stop)
 
-async def _keep_one(platform: Platform, register: Nodes, name: str, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            async with lease(platform.pool, f"node/{name}") as connection:
-                if connection is not None:
-                    await _with_lease(platform, register, name, connection, stop)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("node %s: %s", name, type(error).__name__)
-        await pause(stop, LOOK)
+    await keep_each(platform.pool, register, "node", work, stop, look=LOOK)
 
 
 async def _with_lease(
