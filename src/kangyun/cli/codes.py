@@ -14,15 +14,14 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.codes.applying import apply, waiting
 from kangyun.access.codes.counting import count
 from kangyun.access.codes.table import Decided, decide, withdraw
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.access.staff import read_sheet, report
 from kangyun.access.staff.sheets import Row, Sheet
 from kangyun.base.errors import Conflict, Invalid, Issue
-from kangyun.base.settings import read_settings
 from kangyun.base.texts import say
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
@@ -58,7 +57,7 @@ def count_uses(data: Path | None) -> None:
     async def do(platform: Platform) -> int:
         return await count(platform.gate.store)
 
-    announce(speak("cli.codes-counted", count=_on(data, do)))
+    announce(speak("cli.codes-counted", count=on_platform(data, do)))
 
 
 def list_codes(whose: Whose, top: int) -> None:
@@ -163,7 +162,7 @@ def apply_all(data: Path | None) -> None:
             if not any_run:
                 announce(speak("cli.codes-nothing"))
 
-    _on(data, do)
+    on_platform(data, do)
 
 
 def load_list(data: Path | None, by: str, file: Path, target: str, edition: str) -> int:
@@ -214,16 +213,4 @@ def _run(data: Path | None, by: str, do: Callable[[Record], Awaitable[Result]]) 
         actor = replace(ADMINISTRATOR, reference=await acting(platform, by))
         return await do(await platform.gate.open(actor, ABOUT))
 
-    return _on(data, act)
-
-
-def _on(data: Path | None, do: Callable[[Platform], Awaitable[Result]]) -> Result:
-    async def opened(database: str) -> Result:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            return await do(platform)
-        finally:
-            await platform.close()
-
-    with reached_database(read_settings(data=data)) as database:
-        return asyncio.run(opened(database))
+    return on_platform(data, act)

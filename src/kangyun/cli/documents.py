@@ -4,20 +4,18 @@ Whoever may use this terminal has the root key and the database; who says to act
 what is written is the institution's own.
 """
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from kangyun.access.platform import open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.record import Done
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Conflict, Invalid
-from kangyun.base.settings import read_settings
 from kangyun.cli.feed import ABOUT, MOST_TOLD, Sent, house_of, placed, style_of
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
 from kangyun.cli.staff import write_new
@@ -90,20 +88,15 @@ def take_documents(sent: Sent, data: Path | None, by: str) -> int:
         raise Conflict("cli.staff-exists", file=str(told))
     taken = _Taken()
 
-    async def on(database: str) -> None:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=sent.institution)
-            record = await platform.gate.open(actor, ABOUT)
-            documents = _reads(sent)
-            while group := [found for _, found in islice(documents, AT_ONCE)]:
-                for found, outcome in zip(group, await take(record, group), strict=True):
-                    taken.count(found, outcome)
-        finally:
-            await platform.close()
+    async def do(platform: Platform) -> None:
+        actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=sent.institution)
+        record = await platform.gate.open(actor, ABOUT)
+        documents = _reads(sent)
+        while group := [found for _, found in islice(documents, AT_ONCE)]:
+            for found, outcome in zip(group, await take(record, group), strict=True):
+                taken.count(found, outcome)
 
-    with reached_database(read_settings(data=data)) as database:
-        asyncio.run(on(database))
+    on_platform(data, do)
     if len(taken.lines) > MOST_TOLD:
         announce(speak("cli.audit-more", count=len(taken.lines) - MOST_TOLD))
     announce(speak("cli.feed-documents-taken", **taken.figures))

@@ -4,7 +4,6 @@ Whoever may use this terminal has the root key and the database; who says to act
 feed, and in the audit trail where rows or keys are shown.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timezone
@@ -14,13 +13,12 @@ from uuid import uuid4
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.kept import Kept
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base import clock
 from kangyun.base.errors import Invalid
-from kangyun.base.settings import read_settings
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
@@ -93,7 +91,7 @@ def register(data: Path | None, name: str, institution: str, title: str, by: str
         who = await acting(platform, by)
         _tell(await Register(platform.pool).add(name, institution, title, who, **said.members()))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def change(data: Path | None, name: str, by: str, said: Said) -> None:
@@ -102,7 +100,7 @@ def change(data: Path | None, name: str, by: str, said: Said) -> None:
     async def do(platform: Platform) -> None:
         _tell(await Register(platform.pool).change(name, await acting(platform, by), **said.members()))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def list_feeds(data: Path | None) -> None:
@@ -115,7 +113,7 @@ def list_feeds(data: Path | None) -> None:
         if not found:
             announce(speak("cli.feeds-none"))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def show(data: Path | None, name: str) -> None:
@@ -140,7 +138,7 @@ def show(data: Path | None, name: str) -> None:
                 f"  {act['at'].astimezone(ZONE):%Y-%m-%d %H:%M} {act['act']} {act['state']} {act['by']} {act['why']}"
             )
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def move(data: Path | None, name: str, to: str, by: str, why: str) -> None:
@@ -152,7 +150,7 @@ def move(data: Path | None, name: str, to: str, by: str, why: str) -> None:
     async def do(platform: Platform) -> None:
         _tell(await Register(platform.pool).move(name, states[to], "centre", await acting(platform, by), why))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def wait(data: Path | None, name: str, side: str, for_: str, by: str) -> None:
@@ -164,7 +162,7 @@ def wait(data: Path | None, name: str, side: str, for_: str, by: str) -> None:
     async def do(platform: Platform) -> None:
         _tell(await Register(platform.pool).wait(name, sides[side], for_, await acting(platform, by)))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def map_feed(data: Path | None, name: str, file: Path, by: str) -> None:
@@ -175,7 +173,7 @@ def map_feed(data: Path | None, name: str, file: Path, by: str) -> None:
         mapping = await Register(platform.pool).map(name, content, await acting(platform, by))
         announce(speak("cli.feed-mapped", name=mapping))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def resume(data: Path | None, name: str, table: str, by: str) -> None:
@@ -186,7 +184,7 @@ def resume(data: Path | None, name: str, table: str, by: str) -> None:
         count = await Oversight(platform.pool).resume(feed, await acting(platform, by), table)
         announce(speak("cli.feed-again", count=count))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def again(data: Path | None, name: str, by: str, table: str, number: int | None) -> None:
@@ -197,7 +195,7 @@ def again(data: Path | None, name: str, by: str, table: str, number: int | None)
         count = await Oversight(platform.pool).again(feed, await acting(platform, by), table, number)
         announce(speak("cli.feed-again", count=count))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def reconcile(data: Path | None, name: str, wish: Wish) -> int:
@@ -225,7 +223,7 @@ def reconcile(data: Path | None, name: str, wish: Wish) -> int:
             write_new(wish.to, report(feed, lines))
             announce(speak("cli.staff-written", file=str(wish.to)))
 
-    _run(data, do)
+    on_platform(data, do)
     return 1 if any(line.differs for line in lines) else 0
 
 
@@ -247,7 +245,7 @@ def differences(data: Path | None, name: str, number: int, by: str) -> None:
         for _, delivery in found.surplus:
             announce(speak("cli.feed-of-delivery", number=delivery))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def returned(data: Path | None, name: str, by: str, table: str, to: Path | None) -> None:
@@ -266,7 +264,7 @@ def returned(data: Path | None, name: str, by: str, table: str, to: Path | None)
         announce(speak("cli.feed-aside-of", table=table, count=count))
         announce(speak("cli.staff-written", file=str(to)))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def replay(data: Path | None, name: str, by: str, which: Which, *, dry_run: bool, mapping: Path | None) -> None:
@@ -289,7 +287,7 @@ def replay(data: Path | None, name: str, by: str, which: Which, *, dry_run: bool
             )
         )  # fmt: skip
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def _tell(feed: Source) -> None:
@@ -328,15 +326,3 @@ def _text(file: Path) -> str:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise Invalid("cli.wrong-file", file=str(file)) from None
-
-
-def _run(data: Path | None, do: Do) -> None:
-    async def on(database: str) -> None:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            await do(platform)
-        finally:
-            await platform.close()
-
-    with reached_database(read_settings(data=data)) as database:
-        asyncio.run(on(database))

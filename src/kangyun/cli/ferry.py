@@ -4,9 +4,8 @@ A file counts by its signature: of the key of the application that delivers for 
 it is in the database; one that is not what it says, or comes before another, stays where it is.
 """
 
-import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,10 @@ import asyncpg
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.kept import Kept
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import PlatformError
-from kangyun.base.settings import read_settings
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
 from kangyun.exchange.feeds.deliveries import Deliveries, Verdict
@@ -34,37 +32,33 @@ _STATUSES: Mapping[Verdict, int] = {"kept": 201, "kept before": 200, "out of ste
 def ferry(folder: Path, data: Path | None, by: str) -> int:
     """Keeps what lies in a folder, in the order of the files' names. Returns 0, or 1 where something stays there."""
     files = sorted(folder.glob(f"*{batches.ENDING}"))
-    with reached_database(read_settings(data=data)) as database:
-        left = asyncio.run(_ferry(files, data, by, database))
+    left = on_platform(data, lambda platform: ferried(platform, files, by))
     announce(speak("cli.feed-ferried", kept=len(files) - left, left=left))
     return 1 if left else 0
 
 
-async def _ferry(files: list[Path], data: Path | None, by: str, database: str) -> int:
-    platform = await open_platform(read_settings(data=data, log_level="warning"), database)
+async def ferried(platform: Platform, files: Sequence[Path], by: str) -> int:
+    """Keeps files in their order and puts them away; returns how many stay where they are, with why."""
     left = 0
-    try:
-        who = await acting(platform, by)
-        for file in files:
-            try:
-                verdict, following = await _keep(platform, who, file.read_bytes())
-            except ValueError as error:
-                announce(speak("cli.feed-not-ferried", file=file.name, why=str(error)), style="red")
-                left += 1
-                continue
-            except PlatformError as error:
-                announce(f"{file.name} {speak(error.issues[0].text, **error.issues[0].parameters)}", style="red")
-                left += 1
-                continue
-            if verdict in ("kept", "kept before"):
-                (file.parent / DONE).mkdir(mode=0o700, exist_ok=True)
-                file.rename(file.parent / DONE / file.name)
-            else:
-                why = speak(f"cli.feed-ferry-{verdict.replace(' ', '-')}", next=following)
-                announce(speak("cli.feed-not-ferried", file=file.name, why=why), style="yellow")
-                left += 1
-    finally:
-        await platform.close()
+    who = await acting(platform, by)
+    for file in files:
+        try:
+            verdict, following = await _keep(platform, who, file.read_bytes())
+        except ValueError as error:
+            announce(speak("cli.feed-not-ferried", file=file.name, why=str(error)), style="red")
+            left += 1
+            continue
+        except PlatformError as error:
+            announce(f"{file.name} {speak(error.issues[0].text, **error.issues[0].parameters)}", style="red")
+            left += 1
+            continue
+        if verdict in ("kept", "kept before"):
+            (file.parent / DONE).mkdir(mode=0o700, exist_ok=True)
+            file.rename(file.parent / DONE / file.name)
+        else:
+            why = speak(f"cli.feed-ferry-{verdict.replace(' ', '-')}", next=following)
+            announce(speak("cli.feed-not-ferried", file=file.name, why=why), style="yellow")
+            left += 1
     return left
 
 

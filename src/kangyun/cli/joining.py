@@ -3,7 +3,6 @@
 Of a feed that is registered all is known; before that the institution and whose columns it has are said here.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,12 +11,12 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.platform import open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Conflict, Invalid
 from kangyun.base.settings import read_settings
 from kangyun.cli.feed import house_of
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.feeds.register import Register
@@ -62,15 +61,9 @@ def _said(wish: Wish) -> tuple[Joining, Sequence[DataSet]]:
 
 
 def _registered(wish: Wish, data: Path | None) -> tuple[Joining, Sequence[DataSet]]:
-    with reached_database(read_settings(data=data)) as database:
-        joining, sets = asyncio.run(_look(wish.feed, data, database))
-    return replace(joining, name=wish.name or joining.name), sets
-
-
-async def _look(feed: str, data: Path | None, database: str) -> tuple[Joining, list[DataSet]]:
-    platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-    try:
+    async def look(platform: Platform) -> tuple[Joining, list[DataSet]]:
         record = await platform.gate.open(ADMINISTRATOR, Circumstances("feed", "", uuid4().hex))
-        return await gathered(platform, record, await Register(platform.pool).get(feed))
-    finally:
-        await platform.close()
+        return await gathered(platform, record, await Register(platform.pool).get(wish.feed))
+
+    joining, sets = on_platform(data, look)
+    return replace(joining, name=wish.name or joining.name), sets

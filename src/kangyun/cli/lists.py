@@ -4,7 +4,6 @@ As for the registers of identities, whoever may use this terminal has the root k
 (`--by`) stands in the audit trail.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.platform import open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.registers import Kind, Outcome, export, import_list, the_list
 from kangyun.access.signin import ADMINISTRATOR
@@ -20,7 +19,7 @@ from kangyun.access.staff import read_sheet, report, template
 from kangyun.base.errors import Conflict, Invalid, Issue
 from kangyun.base.settings import read_settings
 from kangyun.base.texts import say
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
@@ -122,13 +121,8 @@ def _said(issue: Issue) -> str:
 
 
 def _run(data: Path | None, by: str, do: Callable[[Record], Awaitable[Result]]) -> Result:
-    async def on(database: str) -> Result:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            actor = replace(ADMINISTRATOR, reference=await acting(platform, by))
-            return await do(await platform.gate.open(actor, ABOUT))
-        finally:
-            await platform.close()
+    async def act(platform: Platform) -> Result:
+        actor = replace(ADMINISTRATOR, reference=await acting(platform, by))
+        return await do(await platform.gate.open(actor, ABOUT))
 
-    with reached_database(read_settings(data=data)) as database:
-        return asyncio.run(on(database))
+    return on_platform(data, act)

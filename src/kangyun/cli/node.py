@@ -1,17 +1,14 @@
 """`kangyun node`: which nodes stand above and below this one, and how far each was told."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from kangyun.access.applications.register import Application
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.base import clock
 from kangyun.base.errors import Invalid
-from kangyun.base.settings import read_settings
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
 from kangyun.exchange.federation.nodes import SCOPES, Node, Nodes, check_name
@@ -41,7 +38,7 @@ def key(data: Path | None) -> None:
     async def show_(platform: Platform) -> None:
         announce((await _nodes(platform).public()).decode())
 
-    _run(data, show_)
+    on_platform(data, show_)
 
 
 def add(data: Path | None, by: str, given: Given) -> None:
@@ -67,7 +64,7 @@ def add(data: Path | None, by: str, given: Given) -> None:
         await _nodes(platform).add(given.name, "child", who)
         announce(speak("cli.node-added-child", name=given.name))
 
-    _run(data, above if given.parent else below)
+    on_platform(data, above if given.parent else below)
 
 
 def show(data: Path | None) -> None:
@@ -82,7 +79,7 @@ def show(data: Path | None) -> None:
         if not found:
             announce(speak("cli.node-none"))
 
-    _run(data, tell)
+    on_platform(data, tell)
 
 
 def status(data: Path | None) -> int:
@@ -97,7 +94,7 @@ def status(data: Path | None) -> int:
         if not found:
             announce(speak("cli.node-none"))
 
-    _run(data, tell)
+    on_platform(data, tell)
     return 1 if amiss else 0
 
 
@@ -125,7 +122,7 @@ def pause(data: Path | None, name: str, *, paused: bool) -> None:
         await _nodes(platform).pause(name, paused=paused)
         announce(speak("cli.done"))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def compare(data: Path | None, name: str) -> None:
@@ -135,7 +132,7 @@ def compare(data: Path | None, name: str) -> None:
         await _nodes(platform).compare(name)
         announce(speak("cli.done"))
 
-    _run(data, do)
+    on_platform(data, do)
 
 
 def _keys(file: Path | None) -> str:
@@ -149,15 +146,3 @@ def _keys(file: Path | None) -> str:
 
 def _nodes(platform: Platform) -> Nodes:
     return Nodes(platform.pool, platform.identities.vault)
-
-
-def _run(data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
-    async def on(database: str) -> None:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            await do(platform)
-        finally:
-            await platform.close()
-
-    with reached_database(read_settings(data=data)) as database:
-        asyncio.run(on(database))

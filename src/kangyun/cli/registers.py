@@ -17,10 +17,11 @@ from kangyun.access.applications.register import Application, Review
 from kangyun.access.identities.model import OFFICERS, PLATFORM, RELATIONS, Identity, Proxy
 from kangyun.access.identities.officers import FIRST_SIGN_INS, admit_officers, drawn_password
 from kangyun.access.look.tickets import Tickets
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.base import clock
 from kangyun.base.errors import Conflict, Invalid, NotFound
 from kangyun.base.settings import read_settings
+from kangyun.cli.opened import on_platform, with_platform
 from kangyun.cli.reach import reached_database
 from kangyun.cli.serve import prepare_database
 from kangyun.cli.speech import announce, speak
@@ -40,7 +41,7 @@ def init(data: Path | None) -> None:
 
     with reached_database(settings) as database:
         asyncio.run(prepare_database(database))
-        asyncio.run(_on(database, data, make))
+        asyncio.run(with_platform(database, data, make))
 
 
 def add_app(data: Path | None, by: str, evidence: str, jwks: Path | None, days: int, **given: Any) -> None:
@@ -59,7 +60,7 @@ def add_app(data: Path | None, by: str, evidence: str, jwks: Path | None, days: 
         if made.only_has_tickets:
             announce(speak("cli.app-tickets", client=made.client))
 
-    _run(data, add)
+    on_platform(data, add)
 
 
 def list_apps(data: Path | None) -> None:
@@ -72,7 +73,7 @@ def list_apps(data: Path | None) -> None:
         if not found:
             announce(speak("cli.apps-none"))
 
-    _run(data, tell)
+    on_platform(data, tell)
 
 
 def review_app(data: Path | None, client: str, by: str, *, passed: bool, failed: bool) -> None:
@@ -94,7 +95,7 @@ def key_app(data: Path | None, client: str, by: str) -> None:
         tickets = Tickets(platform.gate.store, platform.sign_in, platform.gate.sights.policy)
         announce(speak("cli.app-key", key=await tickets.make_key(client, await acting(platform, by))))
 
-    _run(data, draw)
+    on_platform(data, draw)
 
 
 def suspend_app(data: Path | None, client: str, by: str, why: str) -> None:
@@ -123,7 +124,7 @@ def reset(data: Path | None, name: str, by: str) -> None:
         await sign_in.sessions.end(found, None, "local", "")
         announce(speak("cli.reset-done", password=password))
 
-    _run(data, set_)
+    on_platform(data, set_)
 
 
 def suspend(data: Path | None, name: str, by: str, why: str) -> None:
@@ -177,7 +178,7 @@ def add_officer(data: Path | None, role: str, name: str, called: str, evidence: 
         await identities.set_password(id_, password, initial=True, by=actor)
         announce(speak("cli.reset-done", password=password))
 
-    _run(data, add)
+    on_platform(data, add)
 
 
 def _check_new(name: str, called: str) -> None:
@@ -224,7 +225,7 @@ def add_guardian(
         await identities.give_proxy(id_, proxy, actor, evidence)
         announce(speak("cli.done") if found else speak("cli.reset-done", password=password))
 
-    _run(data, add)
+    on_platform(data, add)
 
 
 def end_guardian(data: Path | None, name: str, of: str, by: str, why: str) -> None:
@@ -267,18 +268,5 @@ async def _found(platform: Platform, name: str) -> Identity:
 
 
 def _told(data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
-    _run(data, do)
+    on_platform(data, do)
     announce(speak("cli.done"))
-
-
-def _run(data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
-    with reached_database(read_settings(data=data)) as database:
-        asyncio.run(_on(database, data, do))
-
-
-async def _on(database: str, data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
-    platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-    try:
-        await do(platform)
-    finally:
-        await platform.close()

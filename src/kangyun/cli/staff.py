@@ -4,21 +4,18 @@ As for the registers (`registers`), whoever may use this terminal has the root k
 (`--by`) stands in the audit trail.
 """
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.platform import Platform, open_platform
+from kangyun.access.platform import Platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.access.staff import Importer, Outcome, read_sheet, report, template
 from kangyun.access.staff.rules import the_list
 from kangyun.base.errors import Conflict, Invalid, NotFound, NotSupported, Unavailable
-from kangyun.base.settings import read_settings
 from kangyun.base.texts import say
-from kangyun.cli.reach import reached_database
+from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 
@@ -52,7 +49,7 @@ def import_list(data: Path | None, file: Path, by: str, *, dry_run: bool) -> int
         record = await platform.gate.open(replace(ADMINISTRATOR, reference=await acting(platform, by)), ABOUT)
         done.append(await Importer(register, record, platform.gate.store.zone).run(sheet, dry_run=dry_run))
 
-    _run(data, carry_out)
+    on_platform(data, carry_out)
     (outcome,) = done
     refused = [
         (row, " ".join(say(issue.text, language(), issue.parameters) for issue in issues))
@@ -81,19 +78,7 @@ def reset_factors(data: Path | None, name: str, by: str) -> None:
         code = await platform.people.factors.permit(found.id, actor)
         announce(speak("cli.staff-permit", code=code))
 
-    _run(data, do)
-
-
-def _run(data: Path | None, do: Callable[[Platform], Awaitable[None]]) -> None:
-    async def on(database: str) -> None:
-        platform = await open_platform(read_settings(data=data, log_level="warning"), database)
-        try:
-            await do(platform)
-        finally:
-            await platform.close()
-
-    with reached_database(read_settings(data=data)) as database:
-        asyncio.run(on(database))
+    on_platform(data, do)
 
 
 def write_new(file: Path, body: bytes) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kangyun.access.applications.register import Application
 from kangyun.base import clock
 from kangyun.cli import ferry as ferrying
-from kangyun.cli.ferry import _ferry
+from kangyun.cli.ferry import ferried
 from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.gateway import batches
 from kangyun.exchange.gateway.keys import PUBLIC, client_key
@@ -54,19 +54,11 @@ def write(folder, key, number, cell="1", feed="tables"):
 def carry(monkeypatch, platform, folder):
     """Carries over what lies in the folder; returns how many files stay."""
 
-    async def same(*given):
-        return platform
-
     async def nobody(*given):
         return BY
 
-    async def stays():
-        """The platform is the test's own to close."""
-
-    monkeypatch.setattr(ferrying, "open_platform", same)
     monkeypatch.setattr(ferrying, "acting", nobody)
-    monkeypatch.setattr(type(platform), "close", lambda self: stays())
-    return lambda: _ferry(sorted(folder.glob("*.kyb")), None, BY, "")
+    return lambda: ferried(platform, sorted(folder.glob("*.kyb")), BY)
 
 
 async def test_files_are_kept_in_their_order_and_put_away(platform, key, folder, carry):
