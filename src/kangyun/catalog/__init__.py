@@ -14,6 +14,7 @@ from kangyun.access.work import Beside
 from kangyun.catalog.finding import found
 from kangyun.catalog.model import Catalog, catalog_of
 from kangyun.catalog.publishing import keep_published
+from kangyun.devices.background import BACKGROUND
 from kangyun.exchange.federation.answering import keep_answering
 from kangyun.exchange.federation.forgetting import keep_forgetting as keep_erased
 from kangyun.exchange.federation.sending import keep_told
@@ -46,4 +47,4 @@ def background() -> tuple[Beside, ...]:
     by_apps = (publishing, reacting, by_the_clock)
     by_feeds = (keep_taking, forget_contents, keep_figures)
     by_nodes = (keep_told, keep_answering, keep_erased)
-    return (*by_apps, *by_feeds, *by_nodes)
+    return (*by_apps, *by_feeds, *by_nodes, *BACKGROUND)

@@ -13,6 +13,7 @@ from kangyun.base.errors import Invalid
 from kangyun.base.texts import say
 from kangyun.catalog.checking import checked
 from kangyun.catalog.definitions import Definition, definitions_of
+from kangyun.devices.operations import DEVICE_OPERATIONS
 from kangyun.exchange.federation.operations import NODE_OPERATIONS
 
 
@@ -37,7 +38,7 @@ class Catalog:
     def schemas(self) -> tuple[str, ...]:
         """The packages whose schema is needed, from the lowest layer to the highest."""
         folders = (one.package for one in self.apps if _has_schema(one.package))
-        return (*PACKAGES, "exchange.feeds", "exchange.federation", *folders)
+        return (*PACKAGES, "exchange.feeds", "exchange.federation", "devices", *folders)
 
     def described(self) -> list[dict[str, Any]]:
         """Returns what the console is told of each app."""
@@ -78,7 +79,7 @@ def catalog_of(apps: Iterable[Installed]) -> Catalog:
     found, faults = definitions_of(apps, called)
     if faults:
         raise Invalid(issues=tuple(faults))
-    operations = (*OPERATIONS, *NODE_OPERATIONS, *(one.operation for one in called))
+    operations = (*OPERATIONS, *NODE_OPERATIONS, *DEVICE_OPERATIONS, *(one.operation for one in called))
     by_name: dict[str, list[Operation]] = {}
     for operation in operations:
         by_name.setdefault(operation.name, []).append(operation)

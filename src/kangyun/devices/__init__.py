@@ -1,1 +1,1 @@
-"""Telemetry from devices. Empty until its own issue."""
+"""Telemetry: what devices and people at home measure, from the wire to the record and to whoever must hear of it."""

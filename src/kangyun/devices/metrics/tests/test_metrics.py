@@ -1,0 +1,26 @@
+"""The tables of metrics and events."""
+
+from kangyun.base import units
+from kangyun.devices.metrics import event_kinds, metrics, metrics_by_number
+
+
+def test_no_number_is_given_twice() -> None:
+    assert len(metrics_by_number()) == len(metrics())
+
+
+def test_numbers_fit_where_they_are_stored() -> None:
+    assert all(0 < one.number < 1 << 15 for one in metrics().values())
+
+
+def test_bounds_are_a_range_that_the_resolution_divides() -> None:
+    wrong = [one.name for one in metrics().values() if not (one.lowest < one.highest and 0 < one.resolution <= 1)]
+    assert wrong == []
+
+
+def test_what_cries_for_help_is_urgent() -> None:
+    assert {name for name, kind in event_kinds().items() if kind.urgent} == {"sos", "fall"}
+
+
+def test_units_are_of_ucum() -> None:
+    for one in metrics().values():
+        units.parse(one.unit)
