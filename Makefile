@@ -36,7 +36,10 @@ $(VENV)/installed-dev: pyproject.toml requirements/run.txt requirements/dev.txt 
 
 install: $(VENV)/installed ## 安装到 .venv | Install into .venv
 
-run: install ## 启动平台（首次装入演示数据）| Start the platform, with the demonstration
+console: $(VENV)/installed ## 构建控制台 | Build the console
+	@$(BIN)/python scripts/console.py
+
+run: install console ## 启动平台（首次装入演示数据）| Start the platform, with the demonstration
 	@exec $(BIN)/kangyun up $(ARGS)
 
 check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format, lint, types, import contracts
@@ -44,8 +47,9 @@ check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/console.py --check
 
-test: $(VENV)/installed-dev ## 安装测试所需并运行测试 | Install what the tests need and pass them
+test: $(VENV)/installed-dev console ## 安装测试所需并运行测试 | Install what the tests need and pass them
 	$(BIN)/pytest -q -n auto -m "not soak"
 
 bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
@@ -64,4 +68,4 @@ lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write
 bundle: $(VENV)/installed ## 离线安装包 ARCH=x86_64|aarch64 | Offline bundle for one architecture
 	$(BIN)/python scripts/bundle/build.py --arch $(ARCH)
 
-.PHONY: help install run check test bench soak lock bundle
+.PHONY: help install console run check test bench soak lock bundle

@@ -1,8 +1,8 @@
 """Makes one file that installs Kangyun on a machine without the internet: `make bundle ARCH=x86_64|aarch64`.
 
 dist/kangyun-<version>-<arch>.run holds, behind a few lines of shell: the installer, a CPython (for the builder's own
-processor only; on the other the target's own Python is used), all wheels, the console where it has been built, and the
-Chinese manuals. Its tests are tests/journeys/test_bundle.py and tests/architecture/test_wheels.py.
+processor only; on the other the target's own Python is used), all wheels (the console is in our own), and the Chinese
+manuals. Its tests are tests/journeys/test_bundle.py and tests/architecture/test_wheels.py.
 """
 
 import argparse
@@ -48,6 +48,7 @@ def _lock(work: Path) -> None:
 
 
 def _build(architecture: str, repository: Path, output: Path, work: Path) -> Path:
+    subprocess.run([sys.executable, str(repository / "scripts" / "console.py")], check=True)
     version = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     content = work / "content"
     content.mkdir()
@@ -56,9 +57,6 @@ def _build(architecture: str, repository: Path, output: Path, work: Path) -> Pat
     if architecture == platform.machine():
         cpython.relocate(content / "python", _patchelf(work))
         least = cpython.least_glibc(content / "python")
-    console = repository / "console" / "dist"
-    if console.is_dir():
-        shutil.copytree(console, content / "console")
     shutil.copytree(repository / "docs" / "zh", content / "manual" / "zh")
     for name in ("operations.md", "security.md"):  # What the Chinese manuals point to.
         shutil.copy2(repository / "docs" / name, content / "manual")

@@ -294,7 +294,6 @@ install_program() {
     mkdir "$NEW"
     cp "$HERE/manifest" "$HERE/install.sh" "$HERE/LICENSE" "$NEW/"
     cp -R "$HERE/manual" "$HERE/systemd" "$NEW/"
-    [ ! -d "$HERE/console" ] || cp -R "$HERE/console" "$NEW/"
     if [ "$PYTHON" = bundled ]; then
         cp -R "$HERE/python" "$NEW/"
         PYTHON=$NEW/python/bin/python3

@@ -25,10 +25,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Installation:
-    """A data folder, a port, and what runs on them. `settings` are passed by the environment."""
+    """A data folder, a port, and what runs on them. `settings` are passed by the environment.
 
-    def __init__(self, data: Path, **settings: object) -> None:
+    demonstration: with its invented data, else empty.
+    """
+
+    def __init__(self, data: Path, *, demonstration: bool = False, **settings: object) -> None:
         self.data = data
+        self._how = () if demonstration else ("--empty",)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -55,7 +59,7 @@ class Installation:
     def command(self) -> list[str]:
         """Returns the command line of `kangyun up`."""
         place = ["--data", str(self.data), "--port", str(self.port)]
-        return [sys.executable, "-m", "kangyun.cli", "up", *place, "--empty"]
+        return [sys.executable, "-m", "kangyun.cli", "up", *place, *self._how]
 
     def client(self, **options: object) -> httpx.AsyncClient:
         """Returns an administrator's client; paths are below the FHIR base."""

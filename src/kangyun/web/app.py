@@ -36,6 +36,7 @@ from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.codes import CodeDesk
+from kangyun.web.console import console_routes
 from kangyun.web.crossing import crossing
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.factors import FactorDesk
@@ -309,6 +310,7 @@ class Application:
                 *self._openid.routes(),
                 *resident_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
+                *console_routes(),
                 *page_routes(demonstration=settings.demo),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},

@@ -78,7 +78,7 @@ class Step(msgspec.Struct, frozen=True):
     """How far somebody has come. `request`: what to go on with afterwards, a query of /oauth/authorize or empty.
 
     proof: what the identity was proven by first; password: which one, by when it was set. factor: the second factor
-    that was passed.
+    that was passed. page: which page of ours asked, by its name.
     mark: drawn with the first page; each form sends it along, so that no other site can send one (CSRF).
     """
 
@@ -92,6 +92,7 @@ class Step(msgspec.Struct, frozen=True):
     factor: str = ""
     proof: str = PASSWORD
     password: str = ""
+    page: str = ""
 
 
 class PasswordChangeNeeded(Forbidden):
@@ -109,9 +110,9 @@ class Entrance:
     lockout: Lockout
     factors: SecondFactor
 
-    def first(self, request: str = "") -> Step:
-        """Returns the step of somebody who begins."""
-        return Step(drawn(16), time.time() + STEP_LASTS, request)
+    def first(self, request: str = "", page: str = "") -> Step:
+        """Returns the step of somebody who begins. page: the page of ours to go on to, where no application asked."""
+        return Step(drawn(16), time.time() + STEP_LASTS, request, page=page)
 
     def sealed(self, step: Step) -> str:
         """Returns a step for the browser to carry."""

@@ -28,6 +28,8 @@ from kangyun.web.outcome import retry_after
 SEE_OTHER = 303
 SESSION_COOKIE = 48 * 3600  # seconds; the session itself ends before
 Pairs = list[tuple[str, str]]
+PAGES = {"console": "/console/"}
+"""Our own pages that send somebody here to sign in, and where they are."""
 
 
 class Journey:
@@ -172,7 +174,8 @@ class Journey:
             return self._carrying(self._page(step, await self._asking(step)).new_password(), step)
         _, cookie = await self._entrance.enter(step, self._visit.source, self._visit.id)
         # By a new request: what was asked is looked at anew, by whoever is now signed in.
-        response = self._left(f"/oauth/authorize?{step.request}" if step.request else "/account")
+        own = PAGES.get(step.page, "/account")
+        response = self._left(f"/oauth/authorize?{step.request}" if step.request else own)
         self._visit.set_cookie(response, SESSION, cookie, SESSION_COOKIE)
         return response
 
@@ -229,12 +232,14 @@ class Journey:
 
     # --- one's own account
 
-    async def account(self, error: str = "") -> Response:
-        """Shows where one is signed in; to nobody the sign-in."""
+    async def account(self, error: str = "", page: str = "") -> Response:
+        """Shows where one is signed in; to nobody the sign-in. page: one of ours that asked, to go back to."""
         session = await self._session()
         if session is None:
             await self._visit.refused(401)
-            return self._begun(self._entrance.first(), None)
+            return self._begun(self._entrance.first(page=page), None)
+        if page in PAGES:
+            return self._left(PAGES[page])
         identity = await self._identity(session)
         await self._visit.done("session-list", identity.reference)
         first = self._entrance.first()
@@ -331,7 +336,8 @@ class Journey:
         return self._carrying(self._page(step, asking).sign_in(), step)
 
     def _page(self, step: Step | None, asking: Asking | None = None) -> Page:
-        here = f"/oauth/authorize?{step.request}" if step and step.request else "/account"
+        own = f"/account?page={step.page}" if step and step.page in PAGES else "/account"
+        here = f"/oauth/authorize?{step.request}" if step and step.request else own
         return Page(self._visit.language, step.mark if step else "", asking.redirect_uri if asking else "", here)
 
     def _carrying(self, response: Response, step: Step) -> Response:

@@ -56,6 +56,7 @@ class Openid:
             self._told("/oauth/revoke", _revoke, "POST"),
             self._told("/oauth/introspect", _introspect, "POST"),
             self._told("/oauth/userinfo", _userinfo, "GET", "POST"),
+            self._told("/oauth/self", _self),
             self._told("/oauth/launch", _launch, "POST"),
             self._told("/oauth/sessions", _sessions, "GET", "DELETE"),
             self._told("/oauth/sessions/{session}", _sessions, "DELETE"),
@@ -219,6 +220,18 @@ async def _userinfo(visit: Visit) -> Response:
     return JSONResponse(await sign_in.provider.userinfo(await sign_in.provider.issuing.read(token)), headers=NO_STORE)
 
 
+async def _self(visit: Visit) -> Response:
+    """Tells our own pages who is signed in, and as what."""
+    identity, actor = await visit.platform.sign_in.person(visit.bearer())
+    told = {
+        "name": identity.name,
+        "reference": identity.reference,
+        "role": actor.role,
+        "institution": actor.institution,
+    }
+    return JSONResponse(told, headers=NO_STORE)
+
+
 async def _launch(visit: Visit) -> Response:
     """Draws the handle by which a page of ours launches an application for a patient."""
     sign_in = visit.platform.sign_in
@@ -282,4 +295,4 @@ async def _end_session(visit: Visit) -> Response:
 
 
 async def _account(visit: Visit) -> Response:
-    return await Journey(visit).account()
+    return await Journey(visit).account(page=visit.http.query_params.get("page", ""))

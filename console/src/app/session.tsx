@@ -1,0 +1,67 @@
+// Who is signed in, and the client that speaks in their name. Signing in is the platform's own page; we only go there.
+import { createContext, use, useEffect, useState, type ReactNode } from "react";
+import { Client } from "~/fhir/client";
+import { language } from "~/ui/language";
+
+export interface Who {
+  name: string;
+  reference: string;
+  role: string;
+  institution: string;
+}
+
+export interface About {
+  name: string;
+  demonstration: boolean;
+  version?: string;
+}
+
+interface Here {
+  client: Client;
+  who: Who;
+  about: About;
+  leave: () => void;
+}
+
+const Context = createContext<Here | null>(null);
+const BACK = "kangyun-back";
+
+/** Who is here, and the way to the platform. Only below `Session`. */
+export function useHere(): Here {
+  const here = use(Context);
+  if (!here) throw new Error("useHere outside of Session");
+  return here;
+}
+
+export const useClient = (): Client => useHere().client;
+
+export function Session({ page, waiting, children }: { page: string; waiting: ReactNode; children: ReactNode }) {
+  const [here, setHere] = useState<Here | null>(null);
+  useEffect(() => {
+    void begun(page).then(setHere);
+  }, [page]);
+  return here ? <Context value={here}>{children}</Context> : waiting;
+}
+
+async function begun(page: string): Promise<Here | null> {
+  const client = new Client("/fhir", language, () => signIn(page));
+  // Without a cookie there is nothing to ask for.
+  const mayBeIn = document.querySelector<HTMLMetaElement>("meta[name=signed-in]")?.content !== "no";
+  if (!mayBeIn || !(await client.begin())) {
+    signIn(page);
+    return null;
+  }
+  const [who, about] = await Promise.all([
+    client.call("GET", "/oauth/self", undefined, { accept: "application/json" }).then((said) => said.json() as Promise<Who>),
+    fetch("/about").then((said) => said.json() as Promise<About>),
+  ]);
+  const back = sessionStorage.getItem(BACK);
+  sessionStorage.removeItem(BACK);
+  if (back?.startsWith(`/${page}/`)) history.replaceState(null, "", back);
+  return { client, who, about, leave: () => location.assign("/oauth/end-session") };
+}
+
+function signIn(page: string): void {
+  sessionStorage.setItem(BACK, location.pathname + location.search);
+  location.assign(`/account?page=${page}&lang=${language()}`);
+}

@@ -1,0 +1,120 @@
+// The one way to the platform: FHIR over HTTP with the token of the browser's session. Knows no screen.
+
+export type Json = Record<string, unknown>;
+export type Search = Record<string, string | number | boolean | undefined | (string | number)[]>;
+
+/** What the platform says went wrong, in the language that was asked for; status 0: it was not reached. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly issues: { text: string; at: string; code: string }[],
+    readonly request: string,
+  ) {
+    super(issues.map((one) => one.text).join(" "));
+  }
+}
+
+export interface Session {
+  token: string;
+  /** When it is over, in milliseconds since 1970. */
+  until: number;
+}
+
+const EARLY = 60_000; // A token is renewed so long before it is over.
+
+export class Client {
+  private session: Session | null = null;
+  private renewing: Promise<Session | null> | null = null;
+  /** What must stand across a page that shows persons; as the platform said it last. */
+  watermark = "";
+
+  constructor(
+    readonly base: string,
+    private readonly language: () => string,
+    private readonly onSignedOut: () => void,
+  ) {}
+
+  /** Takes a token of the session that the browser's cookie stands for. False where there is none. */
+  async begin(): Promise<boolean> {
+    return (await this.renewed()) !== null;
+  }
+
+  use(session: Session): void {
+    this.session = session;
+  }
+
+  async get<T = fhir4.Resource>(path: string, search: Search = {}): Promise<T> {
+    return (await this.call("GET", withSearch(path, search))).json() as Promise<T>;
+  }
+
+  async post<T = fhir4.Resource>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
+    const answer = await this.call("POST", path, body, headers);
+    return (answer.status === 204 ? undefined : await answer.json()) as T;
+  }
+
+  async put<T = fhir4.Resource>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
+    return (await this.call("PUT", path, body, headers)).json() as Promise<T>;
+  }
+
+  /** A file that the platform makes, such as a workbook. */
+  async file(path: string, search: Search = {}, accept = "*/*"): Promise<Blob> {
+    return (await this.call("GET", withSearch(path, search), undefined, { accept })).blob();
+  }
+
+  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    const session = await this.renewed();
+    if (session === null) {
+      this.onSignedOut();
+      throw new Problem(401, [], "");
+    }
+    const answer = await this.fetched(method, path, body, { ...headers, authorization: `Bearer ${session.token}` });
+    if (answer.status === 401) this.onSignedOut();
+    if (!answer.ok) throw await problem(answer);
+    const mark = answer.headers.get("x-watermark");
+    if (mark) this.watermark = decodeURIComponent(mark);
+    return answer;
+  }
+
+  private async fetched(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
+    const url = /^(https?:)?\//.test(path) ? path : `${this.base}/${path}`;
+    const raw = body instanceof Blob || body instanceof ArrayBuffer || typeof body === "string" || body === undefined;
+    const sent = { accept: "application/fhir+json", "accept-language": this.language(), ...headers };
+    if (!raw) sent["content-type" as keyof typeof sent] ??= "application/fhir+json";
+    try {
+      return await fetch(url, { method, headers: sent, body: raw ? (body as BodyInit | undefined) ?? null : JSON.stringify(body) });
+    } catch {
+      throw new Problem(0, [], "");
+    }
+  }
+
+  private async renewed(): Promise<Session | null> {
+    if (this.session && Date.now() < this.session.until - EARLY) return this.session;
+    this.renewing ??= this.renew().finally(() => (this.renewing = null));
+    return this.renewing;
+  }
+
+  private async renew(): Promise<Session | null> {
+    const answer = await this.fetched("POST", "/account/token", "{}", { "content-type": "application/json" });
+    if (!answer.ok) return (this.session = null);
+    const said = (await answer.json()) as { access_token: string; expires_in: number };
+    return (this.session = { token: said.access_token, until: Date.now() + said.expires_in * 1000 });
+  }
+}
+
+export function withSearch(path: string, search: Search): string {
+  const pairs = Object.entries(search).flatMap(([name, value]) =>
+    value === undefined || value === "" ? [] : [value].flat().map((one) => [name, String(one)]),
+  );
+  return pairs.length ? `${path}${path.includes("?") ? "&" : "?"}${new URLSearchParams(pairs)}` : path;
+}
+
+async function problem(answer: Response): Promise<Problem> {
+  const request = answer.headers.get("x-request-id") ?? "";
+  const outcome = (await answer.json().catch(() => null)) as fhir4.OperationOutcome | null;
+  const issues = (outcome?.issue ?? []).map((one) => ({
+    text: one.details?.text ?? one.diagnostics ?? one.code,
+    at: one.expression?.[0] ?? "",
+    code: one.code,
+  }));
+  return new Problem(answer.status, issues, request);
+}

@@ -1,0 +1,100 @@
+"""The console's files, as they were built from `console/`: one page for all its addresses, and what it loads.
+
+Nothing is compressed or read from disk for a request: what was built is packed once when a process starts. Where it was
+not built the page says how. It knows nothing of what the console shows.
+"""
+
+import gzip
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from kangyun.base.texts import say
+from kangyun.web.openid.visit import SESSION
+
+PAGES = {"/console": "console.html"}
+"""Below which address which page is; a page has addresses of its own below it."""
+NONCE, SIGNED_IN = "__NONCE__", "__SIGNED_IN__"
+_MEDIA_TYPES = {
+    "js": "text/javascript",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+    "woff2": "font/woff2",
+}
+_FOR_EVER = "public, max-age=31536000, immutable"
+_SMALL = 1024  # bytes, below which packing saves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    plain: bytes
+    packed: bytes
+    media_type: str
+
+    def answer(self, accepted: str) -> Response:
+        """Returns the answer; its name changes with its content, so a browser keeps it for ever."""
+        headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding"}
+        if self.packed and "gzip" in accepted:
+            return Response(self.packed, media_type=self.media_type, headers=headers | {"content-encoding": "gzip"})
+        return Response(self.plain, media_type=self.media_type, headers=headers)
+
+
+def console_routes() -> list[Route]:
+    """Returns the routes of the pages and of what they load."""
+    built = files(__name__).joinpath("built")
+    assets = _assets(built.joinpath("assets"))
+
+    async def asset(request: Request) -> Response:
+        found = assets.get(request.path_params["name"])
+        return found.answer(request.headers.get("accept-encoding", "")) if found else Response(status_code=404)
+
+    routes = [Route("/assets/{name}", asset)]
+    for path, name in PAGES.items():
+        answer = _page(built.joinpath(name))
+        routes += [Route(path, answer), Route(f"{path}/{{rest:path}}", answer)]
+    return routes
+
+
+def _page(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
+    text = file.read_text("utf-8") if file.is_file() else ""
+
+    async def answer(request: Request) -> Response:
+        if not text:
+            return PlainTextResponse(
+                f"{say('web.console.not-built', 'zh')}\n{say('web.console.not-built', 'en')}\n", 404
+            )
+        nonce = secrets.token_urlsafe(16)
+        headers = {
+            # Styles are made while the page runs, each under the nonce; a chart sets those of its own elements.
+            "content-security-policy": (
+                f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+                "style-src-attr 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            ),
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        }
+        signed_in = "maybe" if any(SESSION in name for name in request.cookies) else "no"
+        page = text.replace(NONCE, nonce).replace(SIGNED_IN, signed_in)
+        return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+
+    return answer
+
+
+def _assets(folder: Traversable) -> Mapping[str, _Asset]:
+    if not folder.is_dir():
+        return {}
+    return {one.name: _packed(one.name, one.read_bytes()) for one in folder.iterdir()}
+
+
+def _packed(name: str, body: bytes) -> _Asset:
+    media_type = _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+    packed = gzip.compress(body, 9, mtime=0) if len(body) > _SMALL else b""
+    return _Asset(body, packed if len(packed) < len(body) else b"", media_type)

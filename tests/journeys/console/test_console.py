@@ -1,0 +1,59 @@
+"""The console's frame: signing in, the menu, the languages, a search."""
+
+import gzip
+import re
+
+import httpx
+
+FIRST_LOAD = 600_000  # bytes, compressed
+
+
+async def test_who_is_not_signed_in_comes_back_to_where_he_wanted_to_go(visitor):
+    await visitor.come("doctor", "/console/residents")
+    title = {"zh": "居民", "en": "Residents"}[visitor.language]
+    await visitor.page.get_by_role("heading", name=title).wait_for()
+    await visitor.looks_well("residents")
+
+
+async def test_the_language_is_switched_and_remembered(visitor):
+    await visitor.come("doctor", "/console/residents")
+    now, other = {"zh": ("居民", "Residents"), "en": ("Residents", "居民")}[visitor.language]
+    await visitor.page.get_by_role("heading", name=now).wait_for()
+    await visitor.page.get_by_role("button", name={"zh": "English", "en": "中文"}[visitor.language]).click()
+    await visitor.page.get_by_role("heading", name=other).wait_for()
+
+
+async def test_nobody_found_says_what_to_do(visitor):
+    await visitor.come("doctor", "/console/residents")
+    field = visitor.page.get_by_role("searchbox").or_(visitor.page.get_by_role("textbox"))
+    await field.first.fill("19900000000")
+    await field.first.press("Enter")
+    said = {"zh": "没有找到", "en": "Nobody was found"}[visitor.language]
+    await visitor.page.get_by_text(said).wait_for()
+
+
+async def test_dark_is_remembered_and_reads_as_well(visitor):
+    await visitor.come("doctor", "/console/residents")
+    await visitor.page.get_by_role("button", name={"zh": "深色", "en": "Dark"}[visitor.language]).click()
+    await visitor.page.reload()
+    await visitor.page.get_by_role("button", name={"zh": "浅色", "en": "Light"}[visitor.language]).wait_for()
+    await visitor.looks_well("residents-dark")
+
+
+def test_the_first_load_is_small(demonstration):
+    base = f"http://127.0.0.1:{demonstration.port}"
+    page = httpx.get(f"{base}/console/")
+    loaded = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)
+    answers = [httpx.get(base + one, headers={"accept-encoding": "gzip"}) for one in loaded]
+    assert len(loaded) >= 2
+    assert all("immutable" in one.headers["cache-control"] for one in answers)
+    assert sum(len(gzip.compress(one.content, 9)) for one in answers) < FIRST_LOAD
+
+
+def test_a_page_tells_the_browser_to_load_nothing_from_elsewhere(demonstration):
+    page = httpx.get(f"http://127.0.0.1:{demonstration.port}/console/anything")
+    policy = page.headers["content-security-policy"]
+    assert page.status_code == 200
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe-eval" not in policy
