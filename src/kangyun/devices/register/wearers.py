@@ -1,0 +1,113 @@
+"""Who used a device at an instant: the rule, and what a process keeps of it for whole groups of readings.
+
+A device may have several users, told apart by the key that is pressed. A reading is nobody's where a shared device does
+not say by whom it was pressed: then it is asked (`questions`), and judged by nobody.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from kangyun.database.pool import Pool
+from kangyun.devices.register.model import Changed
+
+NOBODY = 0
+"""In place of a holder's number in arrays."""
+MOST_KEPT = 200_000  # devices whose users are kept in mind
+_NEVER = (1 << 63) - 1
+
+
+class Use(msgspec.Struct, frozen=True, gc=False):
+    """Somebody uses a device: key '' where it has no keys. From `since` until before `until`, microseconds."""
+
+    key: str
+    holder: int
+    since: int
+    until: int = _NEVER
+
+
+def holder_at(uses: Iterable[Use], key: str, at: int) -> int | None:
+    """Returns who uses a device at an instant, by the key that a reading names ('' for none); None: nobody certain.
+
+    Whose the key is, he; else the device's only user, where either the reading names no key or the device has none.
+    """
+    current = [use for use in uses if use.since <= at < use.until]
+    if key:
+        for use in current:
+            if use.key == key:
+                return use.holder
+    holders = {use.holder for use in current}
+    if len(holders) == 1 and (not key or any(not use.key for use in current)):
+        return holders.pop()
+    return None
+
+
+def is_shared(uses: Iterable[Use], at: int) -> bool:
+    """Whether more than one person uses a device at an instant."""
+    return len({use.holder for use in uses if use.since <= at < use.until}) > 1
+
+
+class Wearers:
+    """Who uses which device, kept for a process; `forget` is to be told of `Changes`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._kept: dict[int, tuple[Use, ...]] = {}
+        self._forgotten = 0
+
+    async def at(self, device: int, key: str, at: int) -> int | None:
+        """Returns who uses a device at an instant (microseconds), None where that is not certain."""
+        return holder_at((await self.uses([device]))[device], key, at)
+
+    async def of(self, devices: Sequence[int], keys: Sequence[str], at: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Returns the holders of a group of readings, NOBODY where that is not certain. One statement at most."""
+        uses = await self.uses(devices)
+        found = np.empty(len(devices), np.int64)
+        for place, (device, key, instant) in enumerate(zip(devices, keys, at, strict=True)):
+            of_device = uses[device]
+            if len(of_device) == 1 and (not key or key == of_device[0].key or not of_device[0].key):
+                use = of_device[0]  # As nearly all: one user, ever.
+                found[place] = use.holder if use.since <= instant < use.until else NOBODY
+            else:
+                found[place] = holder_at(of_device, key, instant) or NOBODY
+        return found
+
+    async def uses(self, devices: Iterable[int]) -> dict[int, tuple[Use, ...]]:
+        """Returns all users that these devices have had, by device. Raises Unavailable."""
+        asked = set(devices)
+        found = {device: self._kept[device] for device in asked if device in self._kept}
+        missing = sorted(asked - found.keys())
+        if not missing:
+            return found
+        forgotten = self._forgotten
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_USES, missing)
+        read: dict[int, list[Use]] = {device: [] for device in missing}
+        for row in rows:
+            until = row["until"] if row["until"] is not None else _NEVER
+            read[row["device"]].append(Use(row["key"], row["holder"], row["since"], until))
+        fresh = {device: tuple(uses) for device, uses in read.items()}
+        # What was read may be older than what was to be forgotten meanwhile: then it is not kept.
+        if forgotten == self._forgotten:
+            if len(self._kept) + len(fresh) > MOST_KEPT:
+                self._kept.clear()
+            self._kept.update(fresh)
+        return found | fresh
+
+    def forget(self, changed: Changed) -> None:
+        """Forgets what is kept of these devices."""
+        self._forgotten += 1
+        if changed is None:
+            self._kept.clear()
+            return
+        for device in changed:
+            self._kept.pop(device, None)
+
+
+_USES = """
+SELECT device, key, holder, (extract(epoch FROM since) * 1000000)::int8 AS since,
+    (extract(epoch FROM until) * 1000000)::int8 AS until
+FROM device_user WHERE device = ANY ($1::int8[]) ORDER BY device, since
+"""
