@@ -3,6 +3,7 @@
 A code is kept as a keyed digest. It is taken under the device's lock, so of two who scan it at once one has it.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -15,6 +16,8 @@ from kangyun.devices.register.rows import Row
 
 LASTS = timedelta(days=180)
 """A label is printed long before a device is given out. Our choice."""
+KEPT = timedelta(days=400)
+"""A code that is over is known as such for so long."""
 TRIES = 10
 """Wrong codes that somebody may try within a day."""
 _DAY = 86400  # seconds
@@ -25,12 +28,23 @@ def digest_of(digests: Digester, code: str) -> bytes:
     return digests.of("claim", code)
 
 
-async def give(connection: asyncpg.Connection, digests: Digester, device: int, lasts: timedelta = LASTS) -> str:
-    """Gives a device a code; the one before is good no more."""
-    code = codes.draw()
-    await connection.execute(_END, device)
-    await connection.execute(_GIVE, digest_of(digests, code), device, lasts)
-    return code
+async def give(connection: asyncpg.Connection, digests: Digester, device: int) -> str:
+    """Gives a device a code and returns it; the one before is good no more."""
+    return (await give_many(connection, digests, [device]))[0]
+
+
+async def give_many(connection: asyncpg.Connection, digests: Digester, devices: Sequence[int]) -> list[str]:
+    """Gives each device a code and returns these in order; those before are good no more."""
+    drawn: dict[bytes, str] = {}
+    while len(drawn) < len(devices):  # Of 40 bits, some that are drawn are there already.
+        more = [codes.draw() for _ in range(len(devices) - len(drawn))]
+        fresh = {digest_of(digests, code): code for code in more}
+        there = await connection.fetch("SELECT digest FROM device_claim WHERE digest = ANY ($1::bytea[])", list(fresh))
+        drawn |= {digest: code for digest, code in fresh.items() if digest not in {row["digest"] for row in there}}
+    await connection.execute(_END, list(devices))
+    await connection.execute(_FORGET, KEPT)
+    await connection.execute(_GIVE, list(drawn), list(devices), LASTS)
+    return list(drawn.values())
 
 
 async def allow_try(pool: Pool, digests: Digester, who: str) -> None:
@@ -60,9 +74,14 @@ async def take(connection: asyncpg.Connection, digests: Digester, code: str, by:
 
 
 _END = """
-UPDATE device_claim SET until = clock_timestamp() WHERE device = $1 AND used IS NULL AND until > clock_timestamp()
+UPDATE device_claim SET until = clock_timestamp()
+WHERE device = ANY ($1::int8[]) AND used IS NULL AND until > clock_timestamp()
 """
-_GIVE = "INSERT INTO device_claim (digest, device, until) VALUES ($1, $2, clock_timestamp() + $3::interval)"
+_FORGET = "DELETE FROM device_claim WHERE until < clock_timestamp() - $1::interval"
+_GIVE = """
+INSERT INTO device_claim (digest, device, until)
+SELECT digest, device, clock_timestamp() + $3::interval FROM unnest($1::bytea[], $2::int8[]) AS u(digest, device)
+"""
 _TRY = """
 INSERT INTO device_try AS t (subject, count) VALUES ($1, 1)
 ON CONFLICT (subject) DO UPDATE SET

@@ -27,7 +27,6 @@ from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
 from kangyun.access.keyed import Digester
-from kangyun.access.platform import Platform
 from kangyun.base.crypto import derived_key
 from kangyun.database.pool import Pool
 from kangyun.devices.register.model import ADMITTED_STATES, FOREVER, NAME, Admitted, Changed
@@ -37,9 +36,9 @@ LONGEST_SECRET = 128  # characters that are looked at
 MOST_KEPT = 100_000  # devices whose credentials are kept in mind
 
 
-def digester(platform: Platform) -> Digester:
-    """Returns what makes digests of secrets, batch keys and claim codes."""
-    return Digester(derived_key(platform.gate.store.keys.index_key, "device secrets"))
+def digester(index_key: bytes) -> Digester:
+    """Returns what makes digests of secrets, batch keys and claim codes. index_key: that of the store's keys."""
+    return Digester(derived_key(index_key, "device secrets"))
 
 
 def draw_secret() -> str:

@@ -7,6 +7,7 @@ from kangyun.access.platform import Platform
 from kangyun.database.pool import Pool
 from kangyun.devices.register.changes import Changes
 from kangyun.devices.register.credentials import Credentials, digester
+from kangyun.devices.register.keys import Provisioning
 from kangyun.devices.register.model import ADMITTED_STATES, Changed, Known
 from kangyun.devices.register.wearers import Wearers
 
@@ -59,14 +60,15 @@ class Register:
     credentials: Credentials
     wearers: Wearers
     changes: Changes
+    provisioning: Provisioning
 
 
 def open_register(platform: Platform) -> Register:
     """Opens the register. What `changes.on` adds later is told after the register itself has forgotten."""
+    pool, digests = platform.pool, digester(platform.gate.store.keys.index_key)
     register = Register(
-        Devices(platform.pool), Credentials(platform.pool, digester(platform)), Wearers(platform.pool),
-        Changes(platform.pool),
-    )  # fmt: skip
+        Devices(pool), Credentials(pool, digests), Wearers(pool), Changes(pool), Provisioning(pool, digests)
+    )
     for forget in (register.devices.forget, register.credentials.forget, register.wearers.forget):
         register.changes.on(forget)
     return register
