@@ -12,9 +12,10 @@ import asyncpg
 
 from kangyun.access.keyed import Digester
 from kangyun.access.record import Record
-from kangyun.access.staff.sheets import Row, Sheet
+from kangyun.access.staff.sheets import Row, Sheet, workbook
 from kangyun.base.errors import Conflict, Issue
 from kangyun.devices.register import claims, keys, lists, rows
+from kangyun.devices.register.codes import QR_PREFIX
 from kangyun.devices.register.credentials import draw_secret
 from kangyun.devices.register.kinds import kinds
 from kangyun.devices.register.lists import Wanted, fault
@@ -179,21 +180,19 @@ def device(name: str, one: Wanted, house: str) -> Resource:
     return made
 
 
-HEADER: Mapping[str, str] = {
-    "name": "设备名", "kind": "种类", "model": "型号", "serial": "序列号", "secret": "密钥", "code": "领用码",
-    "qr": "二维码内容",
-}  # fmt: skip
+HEADER = ("设备名", "种类", "型号", "序列号", "密钥", "领用码", "二维码内容")
 
 
-def told(made: Sequence[Made]) -> list[list[str]]:
-    """Returns the rows of the list that goes out, by HEADER."""
-    return [
-        [
+def handed_out(made: Sequence[Made]) -> bytes:
+    """Returns the workbook that goes to who hands out the devices: secrets and codes stand nowhere else."""
+    table = [
+        (
             one.name, kinds().of(one.wanted.kind).zh, one.wanted.model, one.wanted.serial, one.secret, one.code,
-            f"kangyun:claim:{one.code}",
-        ]
+            f"{QR_PREFIX}{one.code}",
+        )
         for one in made
     ]  # fmt: skip
+    return workbook("设备", HEADER, table)
 
 
 def _drawn() -> str:
