@@ -12,7 +12,11 @@ Kind: TypeAlias = Literal["episodic", "continuous", "daily", "position"]
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One thing that is measured. unit: UCUM. resolution, lowest, highest: in that unit. place: of pressures."""
+    """One thing that is measured. unit: UCUM. resolution, lowest, highest: in that unit. place: of pressures.
+
+    short: how our own JSON calls it; the pressures of all places share theirs. molar_mass: g/mol, of a concentration
+    that some give by mass.
+    """
 
     name: str
     number: int
@@ -24,6 +28,8 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     loinc: str = ""
     mdc: int = 0
     place: str = ""
+    short: str = ""
+    molar_mass: float | None = None
 
 
 class EventKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

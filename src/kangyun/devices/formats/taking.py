@@ -1,0 +1,179 @@
+"""One message as it is taken apart: what a reader found goes in, a `Message` and what was refused come out.
+
+Every format gives its findings here, so that clocks, units, bounds and positions are handled once. Pure.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+import msgspec
+
+from kangyun.devices.formats.clocks import Clock, microseconds
+from kangyun.devices.formats.positions import DATUMS, Datum, to_wgs84
+from kangyun.devices.formats.values import Known, Refused, known
+from kangyun.devices.metrics import event_kinds
+from kangyun.devices.model import Event, Mark, Message, Reading, Refusal, Wave
+
+MILLISECOND: Final = 1000  # microseconds
+MOST_READINGS: Final = 10_000
+"""Of one message; our choice."""
+MOST_SAMPLES: Final = 200_000
+MOST_REFUSALS: Final = 100
+"""What is told of one message; the rest would say the same."""
+ZONES: Final = range(-14 * 60, 14 * 60 + 1)
+_ZONE: Final = int(Mark.ZONE)
+
+
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a message besides its bytes.
+
+    received: when it came, microseconds. zone: minutes east of UTC, for times without one. place: of its pressures
+    where it says none. offset: what to add to the device's times, where that is known from before, microseconds.
+    """
+
+    received: int
+    zone: int = 480
+    place: str = "home"
+    offset: int | None = None
+
+
+class Taking:
+    """What has been found of one message so far."""
+
+    __slots__ = (
+        "battery", "clock", "context", "events", "historic", "names", "readings", "refusals", "sequence", "waves",
+        "zone",
+    )  # fmt: skip
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.clock = Clock(context.received, context.offset)
+        self.names = known(context.place)
+        self.readings: list[Reading] = []
+        self.events: list[Event] = []
+        self.waves: list[Wave] = []
+        self.refusals: list[Refusal] = []
+        self.sequence: int | None = None
+        self.historic = False
+        self.zone: int | None = None
+        self.battery: float | None = None
+
+    def refuse(self, text: str, where: str) -> None:
+        """Notes what was not taken."""
+        if len(self.refusals) < MOST_REFUSALS:
+            self.refusals.append(Refusal(text, where))
+
+    def result(self) -> tuple[Message, tuple[Refusal, ...]]:
+        """Returns the message and what was refused of it."""
+        message = Message(
+            tuple(self.readings), tuple(self.events), tuple(self.waves), self.sequence, self.historic, self.zone,
+            self.battery,
+        )  # fmt: skip
+        if not (self.readings or self.events or self.waves or self.refusals or self.battery is not None):
+            self.refuse("devices.formats.empty", "$")
+        return message, tuple(self.refusals)
+
+    # --- times
+
+    def instant(self, said: datetime) -> tuple[int, int]:
+        """Returns a time as microseconds by the device's clock, not yet corrected, and its mark."""
+        if said.tzinfo is None:
+            minutes = self.context.zone if self.zone is None else self.zone
+            mark = _ZONE if self.zone is None else 0
+            return microseconds(said.replace(tzinfo=UTC)) - minutes * 60_000_000, mark
+        if self.zone is None and said.tzinfo is not UTC:
+            self.zone = _minutes(said.utcoffset())
+        return microseconds(said), 0
+
+    def corrected(self, at: int, mark: int, where: str) -> tuple[int, int]:
+        """Returns when something was and its mark; (0, 0), noted, where that cannot be known."""
+        when, clock = self.clock.corrected(at)
+        if not when:
+            self.refuse(self.clock.why_not(at), where)
+            return 0, 0
+        return when, mark | clock
+
+    # --- what was found
+
+    def reading(self, name: str, value: float, unit: str | None, at: int, mark: int, key: str, where: str) -> None:
+        """Takes one value of a metric by its name or short name, at an instant that is corrected already."""
+        one = self.names.get(name)
+        if one is None:
+            self.refuse("devices.formats.unknown-metric", where)
+            return
+        self.known_reading(one, value, unit, at, mark, key, where)
+
+    def known_reading(
+        self, one: Known, value: float, unit: str | None, at: int, mark: int, key: str, where: str
+    ) -> None:
+        """Takes one value of a metric."""
+        try:
+            stored, doubted = one.taken(value, unit)
+        except Refused as why:
+            self.refuse(why.text, where)
+            return
+        if len(self.readings) >= MOST_READINGS:
+            self.refuse("devices.formats.too-many", where)
+            return
+        self.readings.append(Reading(one.number, at, stored, mark | doubted, key))
+
+    def position(self, latitude: float, longitude: float, datum: str, at: int, mark: int, key: str, where: str) -> None:
+        """Takes a position: degrees by a datum, kept as WGS-84."""
+        try:
+            latitude, longitude = placed(latitude, longitude, datum)
+        except Refused as why:
+            self.refuse(why.text, where)
+            return
+        for name, value in (("latitude", latitude), ("longitude", longitude), ("datum", DATUMS.index(datum))):
+            self.known_reading(self.names[name], value, None, at, mark, key, where)
+
+    def event(
+        self, kind: str, at: int | None, where: str, spot: tuple[float, float, str] | None = None, text: str = ""
+    ) -> None:
+        """Takes an event. at: by the device's clock; None: now. spot: latitude, longitude and datum.
+
+        A cry for help is never refused for its clock or its position: it is of now, and of nowhere.
+        """
+        if kind not in event_kinds():
+            self.refuse("devices.formats.unknown-event", where)
+            return
+        when = self.context.received
+        if at is not None:
+            when = self.clock.corrected(at)[0]
+            if not when:
+                self.refuse(self.clock.why_not(at), where)
+                when = self.context.received
+        latitude = longitude = None
+        if spot is not None:
+            try:
+                latitude, longitude = placed(*spot)
+            except Refused as why:
+                self.refuse(why.text, where)
+        self.events.append(Event(kind, when, latitude, longitude, text))
+
+    def wave(self, wave: Wave, where: str) -> None:
+        """Takes samples at one period."""
+        if len(wave.samples) > MOST_SAMPLES or not wave.samples:
+            self.refuse("devices.formats.too-many" if wave.samples else "devices.formats.empty", where)
+            return
+        self.waves.append(wave)
+
+
+def placed(latitude: float, longitude: float, datum: str) -> tuple[float, float]:
+    """Returns a position in WGS-84. Raises Refused where there is no such place or datum."""
+    if datum not in DATUMS:
+        raise Refused("devices.formats.unknown-datum")
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise Refused("devices.formats.no-such-place")
+    if latitude == longitude == 0:  # What a receiver without a fix says.
+        raise Refused("devices.formats.no-fix")
+    return to_wgs84(latitude, longitude, Datum(datum))
+
+
+def zoned(minutes: int) -> timezone:
+    """Returns a zone by its minutes east of UTC."""
+    return timezone(timedelta(minutes=minutes))
+
+
+def _minutes(offset: timedelta | None) -> int | None:
+    return None if offset is None else int(offset.total_seconds() // 60)
