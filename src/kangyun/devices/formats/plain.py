@@ -7,8 +7,8 @@
 
 m metric or short name, v value or values, u unit (UCUM; absent: the metric's own), t time (milliseconds since 1970 or
 ISO 8601; absent: now), k key that was pressed, p place of a pressure, d datum of a position; of the message: s
-sequence, n what the device's clock says as it sends, z minutes east of UTC, h history, b battery in per cent, r readings,
-e events, w waves. What else it may say is refused, so that a misspelt name is not lost in silence.
+sequence, n what the device's clock says as it sends, z minutes east of UTC, h history, b battery in per cent,
+r readings, e events, w waves. What else it may say is refused, so that a misspelt name is not lost in silence.
 """
 
 from collections.abc import Callable

@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Kind: TypeAlias = Literal["episodic", "continuous", "daily", "position"]
+Kind: TypeAlias = Literal["episodic", "continuous", "daily", "position", "wave"]
 
 
 class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One thing that is measured. unit: UCUM. resolution, lowest, highest: in that unit. place: of pressures.
 
     short: how our own JSON calls it; the pressures of all places share theirs. molar_mass: g/mol, of a concentration
-    that some give by mass.
+    that some give by mass. unverified: which of its codes no source at hand confirmed.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     place: str = ""
     short: str = ""
     molar_mass: float | None = None
+    unverified: tuple[str, ...] = ()
 
 
 class EventKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
