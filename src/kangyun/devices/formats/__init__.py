@@ -3,21 +3,27 @@
     message, refusals = read("plain", payload, Context(received=…))
 
 Pure, and no payload raises: what cannot be read is a `Refusal` with its place and without its value. A message of
-which a part was refused holds the rest.
+which a part was refused holds the rest. A vendor's own JSON is `mapped/<name>`, by a mapping file.
 """
 
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Final
 
-from kangyun.devices.formats import plain
+from kangyun.devices.formats import phd, plain
+from kangyun.devices.formats.mapped import MappedReader, Mapping, mapping_of
 from kangyun.devices.formats.taking import Context
 from kangyun.devices.model import Message, Refusal
 
-__all__ = ["Context", "Reader", "add_reader", "names", "read"]
+__all__ = ["MAPPED", "Context", "Mapping", "Reader", "add_mapping", "mapping", "names", "read"]
 
 Reader = Callable[[bytes, Context], tuple[Message, tuple[Refusal, ...]]]
 
-_readers: Final[dict[str, Reader]] = {"plain": plain.read}
+MAPPED: Final = "mapped/"
+"""Before the name of a mapping, in the name of its format."""
+
+_readers: Final[dict[str, Reader]] = {"plain": plain.read, "phd": phd.read}
+_mappings: Final[dict[str, Mapping]] = {}
 
 
 def read(format_: str, payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]]:
@@ -33,6 +39,17 @@ def names() -> list[str]:
     return sorted(_readers)
 
 
-def add_reader(name: str, reader: Reader) -> None:
-    """Makes a format known by its name: a mapping file of the site."""
-    _readers[name] = reader
+def mapping(name: str) -> Mapping | None:
+    """Returns a mapping by its name, None where there is none."""
+    return _mappings.get(name)
+
+
+def add_mapping(name: str, text: str) -> None:
+    """Makes `mapped/<name>` a format of this process. Raises Invalid, naming the place."""
+    _mappings[name] = mapping_of(text)
+    _readers[MAPPED + name] = MappedReader(_mappings[name])
+
+
+for _file in files(__package__).joinpath("data", "mappings").iterdir():
+    if _file.name.endswith(".toml"):
+        add_mapping(_file.name.removesuffix(".toml"), _file.read_text("utf-8"))

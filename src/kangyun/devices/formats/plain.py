@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from kangyun.devices.formats.clocks import offset_between
-from kangyun.devices.formats.taking import MILLISECOND, ZONES, Context, Taking
+from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
 from kangyun.devices.formats.values import PLACES, known
 from kangyun.devices.model import Message, Refusal, Wave
 
@@ -92,7 +92,6 @@ class _Loose(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _decode = msgspec.json.Decoder(Said | list[Item]).decode
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def read(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]]:
@@ -100,7 +99,7 @@ def read(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]
     taking = Taking(context)
     try:
         said = _decode(payload)
-    except _UNREADABLE:
+    except UNREADABLE:
         _in_parts(payload, taking)
         return taking.result()
     if isinstance(said, list):
@@ -123,10 +122,7 @@ def _message(taking: Taking, said: Said) -> None:
         offset = offset_between(sent, taking.context.received)
         taking.clock.offset = offset
     if said.b is not None:
-        if 0 <= said.b <= 100:
-            taking.battery = said.b
-        else:
-            taking.refuse("devices.formats.battery", "$.b")
+        taking.charge(said.b, "$.b")
     if said.v is not None or said.m is not None:
         _item(taking, said, "$")
     if said.r is not None:
@@ -223,7 +219,7 @@ def _in_parts(payload: bytes, taking: Taking) -> None:
             return
         head = {name: getattr(loose, name) for name in ("s", "n", "z", "h", "b")}
         said = msgspec.convert(head, Said)
-    except _UNREADABLE:
+    except UNREADABLE:
         taking.refuse("devices.formats.unreadable", "$")
         return
     said.e = loose.e if isinstance(loose.e, str) else None
@@ -244,7 +240,7 @@ def _each(
         place = f"{where}[{number}]"
         try:
             part = msgspec.json.decode(raw, type=type_)
-        except _UNREADABLE:
+        except UNREADABLE:
             taking.refuse("devices.formats.unreadable", place)
             continue
         take(taking, part, place)

@@ -21,6 +21,9 @@ MOST_SAMPLES: Final = 200_000
 MOST_REFUSALS: Final = 100
 """What is told of one message; the rest would say the same."""
 ZONES: Final = range(-14 * 60, 14 * 60 + 1)
+LONGEST_TEXT: Final = 200
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises for bytes that are not what they should be."""
 _ZONE: Final = int(Mark.ZONE)
 
 
@@ -151,9 +154,20 @@ class Taking:
                 self.refuse(why.text, where)
         self.events.append(Event(kind, when, latitude, longitude, text))
 
+    def note(self, kind: str, at: int, text: str) -> None:
+        """Takes an event without a place, at an instant that is corrected already."""
+        self.events.append(Event(kind, at, text=text[:LONGEST_TEXT]))
+
+    def charge(self, per_cent: float, where: str) -> None:
+        """Takes what is left in the battery."""
+        if 0 <= per_cent <= 100:
+            self.battery = per_cent
+        else:
+            self.refuse("devices.formats.battery", where)
+
     def wave(self, wave: Wave, where: str) -> None:
         """Takes samples at one period."""
-        if len(wave.samples) > MOST_SAMPLES or not wave.samples:
+        if not wave.samples or len(wave.samples) > MOST_SAMPLES or len(self.waves) >= MOST_READINGS:
             self.refuse("devices.formats.too-many" if wave.samples else "devices.formats.empty", where)
             return
         self.waves.append(wave)
