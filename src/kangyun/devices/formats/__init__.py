@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Final
 
-from kangyun.devices.formats import phd, plain
+from kangyun.devices.formats import gatt, openmhealth, phd, plain
 from kangyun.devices.formats.mapped import MappedReader, Mapping, mapping_of
 from kangyun.devices.formats.taking import Context
 from kangyun.devices.model import Message, Refusal
@@ -22,7 +22,12 @@ Reader = Callable[[bytes, Context], tuple[Message, tuple[Refusal, ...]]]
 MAPPED: Final = "mapped/"
 """Before the name of a mapping, in the name of its format."""
 
-_readers: Final[dict[str, Reader]] = {"plain": plain.read, "phd": phd.read}
+_readers: Final[dict[str, Reader]] = {
+    "plain": plain.read,
+    "phd": phd.read,
+    "gatt": gatt.read,
+    "openmhealth": openmhealth.read,
+}
 _mappings: Final[dict[str, Mapping]] = {}
 
 

@@ -224,7 +224,7 @@ class MappedReader:
             word = _word(_found(item, root, rule.name))
             value = rule.value if isinstance(rule.value, Value) else Value(rule.value)
             if rule.unit:
-                value = msgspec.structs.replace(value, unit=_word(_found(item, root, rule.unit)))
+                value = msgspec.structs.replace(value, unit=_word(_found(item, root, rule.unit)) or value.unit)
             self._value(taking, rule.names.get(word, word), value, item, root, (at, mark, key, where))
         if rule.latitude:
             latitude = _number(_found(item, root, rule.latitude))
