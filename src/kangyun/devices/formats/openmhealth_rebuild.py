@@ -1,7 +1,8 @@
-"""Rebuilds `data/openmhealth.json` from the folder of Open mHealth's schemas: `python -m … FOLDER`. For developers only.
+"""Rebuilds `data/openmhealth.json` from the folder of Open mHealth's schemas: `python -m … FOLDER`.
 
-Only their structure is kept: which members there are, of which type, which are required, and which words are allowed.
-What refers to IEEE 1752.1 is taken from the schema of the same name that it superseded. See data/SOURCE.md.
+For developers only; nothing of the product imports it. Only their structure is kept: which members there are, of which
+type, which are required, and which words are allowed. What refers to IEEE 1752.1 is taken from the schema of the same
+name that it superseded. See data/SOURCE.md.
 """
 
 import json

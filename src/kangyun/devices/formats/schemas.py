@@ -46,10 +46,10 @@ def _fault(value: Any, schema: Any, root: Any, schemas: Mapping[str, Any], at: s
     for part in schema.get("allOf", ()):
         if found := _fault(value, part, root, schemas, at):
             return found
-    for word, fits in (("anyOf", lambda count: count > 0), ("oneOf", lambda count: count == 1)):
+    for word, most in (("anyOf", None), ("oneOf", 1)):
         if word in schema:
             faults = [_fault(value, part, root, schemas, at) for part in schema[word]]
-            if not fits(faults.count(None)):
+            if not 1 <= faults.count(None) <= (most or len(faults)):
                 return next((one for one in faults if one), at)
     return None
 
