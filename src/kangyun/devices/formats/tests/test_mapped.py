@@ -41,7 +41,7 @@ def test_a_watch_with_positions_and_a_clock_that_is_ahead() -> None:
     ahead = NOW + 3_600_000
     message, refusals = said("example-watch", {
         "sendTime": ahead, "metrics": [{"code": "HR", "val": "71", "ts": ahead}, {"code": "XX", "val": 1, "ts": ahead}],
-        "location": {"lat": 31.2, "lng": 121.4, "ts": ahead}, 
+        "location": {"lat": 31.2, "lng": 121.4, "ts": ahead},
         "alarms": [{"kind": 1, "lat": 31.2, "lng": 121.4}, {"kind": 9}],
     })  # fmt: skip
     assert [(one.value, one.mark) for one in message.readings] == [
