@@ -93,8 +93,8 @@ class Warning(msgspec.Struct, frozen=True, kw_only=True):
 class Names(NamedTuple):
     """Who is meant, for a sentence: said by whoever tells it, since rules know numbers only. "" where not known.
 
-    person: 王建国. kinship: what the person is to the reader, 父亲. doctor: 李医生. age: years. conditions: as the doctor
-    wrote them, 高血压, for the doctor only. medicine: what is known of taken medicine, for the doctor only.
+    person: 王建国. kinship: what the person is to the reader, 父亲. doctor: 李医生. age: years.
+    conditions: as the doctor wrote them, 高血压. medicine: what is known of taken medicine. Both for the doctor only.
     received: whether the doctor's desk has it: the family is told so only then.
     """
 
