@@ -16,6 +16,7 @@ from kangyun.access.identities.model import OF_RESIDENTS, RESIDENTS
 from kangyun.access.labels import Labels
 from kangyun.access.ledger import Ledger
 from kangyun.access.messages import Codes
+from kangyun.access.messages.outbox import Outbox
 from kangyun.access.policy.sights import Decision, Sights
 from kangyun.access.record import MOST_PATIENTS, Record
 from kangyun.base.settings import Settings
@@ -37,6 +38,7 @@ class Gate:
     sights: Sights
     labels: Labels
     codes: Codes
+    outbox: Outbox
     rules: Mapping[str, Rule]  # of what takes two persons, by kind
     settings: Settings
     residents: ResidentIndex

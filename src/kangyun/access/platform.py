@@ -22,6 +22,7 @@ from kangyun.access.intake import check
 from kangyun.access.labels import labels_of
 from kangyun.access.labels.following import Following
 from kangyun.access.ledger import Ledger
+from kangyun.access.messages.outbox import outbox_of
 from kangyun.access.people import People, open_codes, open_people
 from kangyun.access.policy import policy_of
 from kangyun.access.policy.sights import Sights
@@ -140,8 +141,8 @@ async def open_platform(settings: Settings, database: str) -> Platform:
         store.terminology.share(lambda: sights.anybody, PLATFORM)
         store.profiles.share(lambda: sights.anybody)
         gate = Gate(
-            store, Auditor(pool), disk, ledger, sights, labels, codes, rules_here(settings.data), settings,
-            residents, Steward(residents, linked_again.witness(ledger)),
+            store, Auditor(pool), disk, ledger, sights, labels, codes, outbox_of(settings, store.keys),
+            rules_here(settings.data), settings, residents, Steward(residents, linked_again.witness(ledger)),
         )  # fmt: skip
         labelled = Following(pool, store.indexer, labels, sights.by_rule)
         await labelled.start()
