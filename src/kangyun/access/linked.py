@@ -1,0 +1,44 @@
+"""Whose registrations are: the resident that the index has for each, and the institution that wrote it.
+
+For what holds something about persons beside the record. It shows nothing of anybody.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import asyncpg
+
+from kangyun.store.visible import visible
+
+
+class Linked(NamedTuple):
+    """A registration. person: its resident's number, or its own where it is linked to none. institution: 0 unknown."""
+
+    person: int
+    institution: int
+
+
+async def linked(connection: asyncpg.Connection, patients: Iterable[int]) -> dict[int, Linked]:
+    """Returns whose these registrations are at this moment; each is in the answer."""
+    rows = await connection.fetch(_LINKED, sorted(set(patients)))
+    return {row["patient"]: Linked(row["person"], row["institution"]) for row in rows}
+
+
+async def registrations(connection: asyncpg.Connection, persons: Iterable[int]) -> dict[int, list[int]]:
+    """Returns all registrations of persons as `linked` names them."""
+    found: dict[int, list[int]] = {person: [person] for person in persons}
+    for row in await connection.fetch(_REGISTRATIONS, sorted(found)):
+        found[row["resident"]] = row["patients"]
+    return found
+
+
+_LINKED = f"""
+SELECT p.patient, coalesce(l.resident, p.patient) AS person, coalesce(r.institution, 0) AS institution
+FROM unnest($1::int8[]) AS p(patient)
+LEFT JOIN resident_link AS l ON l.patient = p.patient
+LEFT JOIN resource AS r ON r.res = p.patient AND {visible("r")}
+"""
+_REGISTRATIONS = """
+SELECT resident, array_agg(patient ORDER BY patient) AS patients FROM resident_link
+WHERE resident = ANY ($1::int8[]) GROUP BY resident
+"""
