@@ -191,7 +191,7 @@ def _check_new(name: str, called: str) -> None:
 
 def add_guardian(
     data: Path | None, name: str, called: str, of: str, relation: str, until: str, hidden: tuple[str, ...],
-    evidence: str, by: str,
+    evidence: str, by: str, hears: bool = False,
 ) -> None:  # fmt: skip
     """Lets somebody act for a Patient until a day; who is not there yet is admitted, and the password printed.
 
@@ -209,7 +209,7 @@ def add_guardian(
     async def add(platform: Platform) -> None:
         identities, actor = platform.sign_in.identities, await acting(platform, by)
         ward = await _patient(platform, of)
-        proxy = Proxy(ward, relation, ~platform.gate.labels.mask(*hidden), ends=ends)
+        proxy = Proxy(ward, relation, ~platform.gate.labels.mask(*hidden), ends=ends, hears=hears)
         found = await identities.find(name)
         if found is not None and found.kind != "guardian":
             raise Conflict("cli.people-no-guardian")

@@ -164,15 +164,15 @@ OWN = {
 ROLES = frozenset(
     {
         "role-doctor", "role-nurse", "role-pharmacist", "role-family-doctor", "role-public-health", "role-insurance",
-        "role-registrar", "role-steward", "role-researcher", "role-coder", "role-terminologist", "role-resident",
-        "role-guardian", "role-device",
-        "role-application", "role-system-administrator", "role-security-administrator", "role-audit-administrator",
+        "role-registrar", "role-steward", "role-duty-officer", "role-researcher", "role-coder", "role-terminologist",
+        "role-resident", "role-guardian", "role-device", "role-application",
+        "role-system-administrator", "role-security-administrator", "role-audit-administrator",
     }
 )  # fmt: skip
 WAYS = frozenset(
     {
         "way-encounter", "way-stay", "way-card", "way-word", "way-code", "way-contract", "way-duty", "way-referral",
-        "way-emergency", "way-consent", "way-ticket",
+        "way-emergency", "way-consent", "way-ticket", "way-alarm",
     }
 )  # fmt: skip
 PURPOSES = frozenset(

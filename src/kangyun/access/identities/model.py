@@ -36,6 +36,7 @@ ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "nurse": (("staff",), "TREAT"),
     "pharmacist": (("staff",), "TREAT"),
     "family-doctor": (("staff",), "TREAT"),
+    "duty-officer": (("staff",), "TREAT"),
     "public-health": (("staff",), "PUBHLTH"),
     "insurance": (("staff",), "HPAYMT"),
     "registrar": (("staff",), "PATADMIN"),
@@ -96,7 +97,7 @@ class Proxy:
     """For which Patient somebody may act, as what, and until when.
 
     mask: the labels of what may be seen, categories and levels too; a resource with any other label is hidden. All
-    bits: everything that the role sees.
+    bits: everything that the role sees. hears: is told of alarms, which is a right of its own.
     """
 
     patient: str
@@ -104,3 +105,4 @@ class Proxy:
     mask: int = -1
     starts: datetime | None = None
     ends: datetime | None = None
+    hears: bool = False

@@ -23,7 +23,7 @@ PURPOSES = (
 """Codes of v3-PurposeOfUse; the place of each is its bit."""
 ANY_PURPOSE = (1 << 62) - 1
 GROUNDS = frozenset(
-    ("encounter", "stay", "card", "word", "contract", "duty", "referral", "consent", "emergency")
+    ("encounter", "stay", "card", "word", "contract", "duty", "referral", "alarm", "consent", "emergency")
 )  # fmt: skip
 """Those that the platform finds out or is told; a ground of any other name would open nothing, unnoticed."""
 MOST_HOURS = 100 * 366 * 24.0  # a human life: a time that is longer is mistyped

@@ -92,11 +92,14 @@ def add_guardian(
         list[str] | None,
         typer.Option("--mask", metavar="LABEL", help="不给看的标签，可重复，如 psychiatry | A label that is hidden"),
     ] = None,
+    hears: Annotated[
+        bool, typer.Option("--hears-alarms", help="此人的告警也通知他 | Is told of the resident's alarms")
+    ] = False,
 ) -> None:
     """Lets somebody act for a resident."""
     from kangyun.cli import registers
 
-    registers.add_guardian(data, name, called, of, relation, until, tuple(masks or ()), evidence, by)
+    registers.add_guardian(data, name, called, of, relation, until, tuple(masks or ()), evidence, by, hears)
 
 
 @people.command("guardian-end", help="终止代理关系，一秒内生效 | Let somebody act for a resident no more")
