@@ -20,6 +20,7 @@ from kangyun.access.linked import Linked, linked
 from kangyun.base import clock
 from kangyun.database.statements import statements
 from kangyun.devices.alarms.plan import Plan, read_plan
+from kangyun.devices.alarms.relinking import relink
 
 SQL = statements("devices.alarms")
 YELLOW = 1
@@ -95,6 +96,10 @@ class Alarms:
         taken = await self._take(connection, asked, people, now)
         if not taken:
             return []
+        names = {(one.holder, one.rule, people[one.holder].person) for one in taken}
+        elsewhere = await connection.fetch(SQL["elsewhere"], *map(list, zip(*sorted(names), strict=True)))
+        if elsewhere:  # The index has changed its mind, and `relink` has not come by yet.
+            await relink(connection, self, now, [row["id"] for row in elsewhere])
         desks = await self._desks(connection, set(houses.values()))
         raised = await self._raise(connection, taken, people, houses, desks, now)
         await self.set_ladders(connection, [row for row in raised if row["pages"]], now)

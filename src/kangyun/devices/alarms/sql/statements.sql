@@ -58,8 +58,90 @@ UPDATE alarm_timer SET done = clock_timestamp(), stopped = true WHERE alarm = AN
 
 -- name: set_timers
 INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
-SELECT * FROM unnest($1::int8[], $2::int4[], $3::int2[], $4::text[], $5::text[], $6::timestamptz[])
+SELECT * FROM unnest($1::int8[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])
 ON CONFLICT DO NOTHING;
 
 -- name: ring
 SELECT pg_notify('kangyun_alarm', '');
+
+-- name: lock
+SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome
+FROM alarm WHERE id = ANY ($1::int8[]) ORDER BY id FOR UPDATE;
+
+-- name: change
+-- What a person or the clock did. $6: whose it is now, NULL for no change.
+UPDATE alarm SET state = $2, outcome = coalesce($3, outcome), round = round + $4,
+    acknowledged = CASE WHEN $2 IN ('acknowledged', 'closed') THEN coalesce(acknowledged, $5) ELSE acknowledged END,
+    owner = CASE WHEN $2 = 'escalated' THEN NULL ELSE coalesce($6, owner) END,
+    closed = CASE WHEN $2 = 'closed' THEN coalesce(closed, $5) ELSE closed END,
+    closed_by = coalesce(closed_by, $7),
+    paged = CASE WHEN $4 > 0 THEN $5 ELSE paged END,
+    version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by()
+WHERE id = $1 RETURNING id, rule, level, round, state;
+
+-- name: touch
+UPDATE alarm SET version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by() WHERE id = ANY ($1::int8[]);
+
+-- name: next_rung
+-- When the next rung is due, of those that nobody has climbed yet.
+SELECT min(due) FROM alarm_timer WHERE alarm = $1 AND done IS NULL AND kind = 'tell';
+
+-- name: bring_forward
+-- All of the rungs that were due at that instant are due now.
+UPDATE alarm_timer SET due = $3 WHERE alarm = $1 AND done IS NULL AND kind = 'tell' AND due <= $2;
+
+-- name: holders_of_open
+SELECT a.id, a.person, a.rule, e.holder, count(*) AS count, max(e.at) AS newest
+FROM alarm AS a JOIN alarm_evidence AS e ON e.alarm = a.id
+WHERE a.state <> 'closed' AND ($1::int8[] IS NULL OR a.id = ANY ($1)) GROUP BY a.id, e.holder ORDER BY a.id, e.holder;
+
+-- name: elsewhere
+-- Open alarms of these (registration, rule) that stand under somebody else than whose the registration is now.
+SELECT DISTINCT a.id FROM unnest($1::int8[], $2::text[], $3::int8[]) AS n(holder, rule, person)
+JOIN alarm_evidence AS e ON e.holder = n.holder AND e.rule = n.rule AND e.at > now() - interval '30 days'
+JOIN alarm AS a ON a.id = e.alarm
+WHERE a.state <> 'closed' AND a.person <> n.person;
+
+-- name: open_of
+SELECT id FROM alarm WHERE state <> 'closed' AND (person, rule) IN (SELECT * FROM unnest($1::int8[], $2::text[]));
+
+-- name: give_to
+UPDATE alarm SET person = $2, version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by() WHERE id = $1;
+
+-- name: join
+-- Closes an alarm that became part of another.
+UPDATE alarm SET state = 'closed', joined = $2, closed = $3, version = version + 1,
+    number = pg_current_xact_id()::text::int8 + moved_by()
+WHERE id = $1;
+
+-- name: take_over
+-- Adds what another alarm rested on. $4: it pages again.
+UPDATE alarm SET count = count + $2, level = greatest(level, $3), newest = greatest(newest, $5),
+    state = CASE WHEN $4::bool THEN 'raised' ELSE state END, round = round + CASE WHEN $4::bool THEN 1 ELSE 0 END,
+    paged = CASE WHEN $4::bool THEN $6 ELSE paged END, quiet = quiet AND NOT $4::bool,
+    version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by()
+WHERE id = $1 RETURNING id, rule, level, round, $4::bool AS pages;
+
+-- name: lose
+UPDATE alarm SET count = count - $2, holder = $3, version = version + 1,
+    number = pg_current_xact_id()::text::int8 + moved_by()
+WHERE id = $1;
+
+-- name: part
+-- A second alarm that stands as the first does, for another person.
+INSERT INTO alarm (
+    person, holder, rule, level, state, institution, desk, count, quiet, round, since, newest, raised, paged, acknowledged,
+    owner
+)
+SELECT $2, $3, rule, level, state, institution, desk, $4, quiet, round, since, $5, raised, paged, acknowledged, owner
+FROM alarm WHERE id = $1 RETURNING id;
+
+-- name: part_timers
+INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
+SELECT $2, round, rung, kind, whom, due FROM alarm_timer WHERE alarm = $1 AND done IS NULL;
+
+-- name: move_evidence
+UPDATE alarm_evidence SET alarm = $2 WHERE alarm = $1 AND holder = ANY ($3::int8[]);
+
+-- name: newest_holder
+SELECT holder FROM alarm_evidence WHERE alarm = $1 ORDER BY at DESC LIMIT 1;

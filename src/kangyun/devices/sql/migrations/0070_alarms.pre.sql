@@ -74,7 +74,7 @@ CREATE TABLE alarm_timer (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alarm bigint NOT NULL REFERENCES alarm ON DELETE CASCADE,
     round int NOT NULL,
-    rung smallint NOT NULL,
+    rung int NOT NULL,
     kind text NOT NULL CHECK (kind IN ('tell', 'promise', 'hand-over')),
     whom text NOT NULL,
     due timestamptz NOT NULL,
