@@ -145,3 +145,30 @@ UPDATE alarm_evidence SET alarm = $2 WHERE alarm = $1 AND holder = ANY ($3::int8
 
 -- name: newest_holder
 SELECT holder FROM alarm_evidence WHERE alarm = $1 ORDER BY at DESC LIMIT 1;
+
+-- name: shifts
+SELECT day, starts, ends, who FROM duty_shift WHERE desk = $1 ORDER BY id;
+
+-- name: stand_ins
+SELECT starts, ends, who, instead_of FROM duty_stand_in WHERE desk = $1 AND ends > now() - interval '2 days' ORDER BY id;
+
+-- name: holidays
+SELECT day, off, name FROM duty_holiday WHERE desk = $1 ORDER BY day;
+
+-- name: forget_shifts
+DELETE FROM duty_shift WHERE desk = $1;
+
+-- name: forget_stand_ins
+DELETE FROM duty_stand_in WHERE desk = $1;
+
+-- name: forget_holidays
+DELETE FROM duty_holiday WHERE desk = $1;
+
+-- name: put_shift
+INSERT INTO duty_shift (desk, day, starts, ends, who, given_by) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: put_stand_in
+INSERT INTO duty_stand_in (desk, starts, ends, who, instead_of, given_by) VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: put_holiday
+INSERT INTO duty_holiday (desk, day, off, name) VALUES ($1, $2, $3, $4);
