@@ -165,6 +165,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     synchronous_standby: Annotated[
         bool, "写入须等备机落盘才应答（内置数据库）| Writes wait for the standby's disk (embedded server)"
     ] = False
+    device_log: Annotated[
+        str, "设备消息日志的文件夹，空则在数据文件夹 | Folder of the log of device messages; empty: in the data folder"
+    ] = ""
+    device_log_hours: Annotated[
+        float, "已入库的设备消息在日志中保留的小时数 | Hours that device messages stay in the log after they were taken in"
+    ] = 48.0
     log_level: Annotated[str, "日志级别 | Log level"] = "info"
 
 
