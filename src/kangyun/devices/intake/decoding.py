@@ -1,0 +1,139 @@
+"""A group of the log's records as columns: readings, events, what was refused, how devices are. Pure."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from kangyun.devices.intake.parts import Read
+from kangyun.devices.log import Record
+from kangyun.devices.model import BACKFILL_AFTER, Event, Lane, Mark, Wave
+from kangyun.devices.register.health import Refused
+from kangyun.devices.register.model import Known
+
+logger = logging.getLogger(__name__)
+
+TEXTS = "devices.intake."
+DIGEST_BYTES = 16
+LATE = int(Mark.LATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A record that cannot be taken in. reason: the id of a text."""
+
+    record: Record
+    reason: str
+
+
+class Health(msgspec.Struct):
+    """What messages said of a device itself. heard, reading: microseconds; battery: per cent."""
+
+    heard: int
+    reading: int | None = None
+    battery: float | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """What stands in a group. The columns of readings have one length; `of` is the place of a reading's record."""
+
+    records: Sequence[Record]
+    device: list[int] = field(default_factory=list)
+    metric: list[int] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    mark: list[int] = field(default_factory=list)
+    key: list[str] = field(default_factory=list)
+    of: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    events: list[tuple[int, Record, Event]] = field(default_factory=list)
+    """(place of its record, that record, what happened)."""
+    waves: list[tuple[int, Record, Wave]] = field(default_factory=list)
+    told: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    """(place, device, sequence, digest) of messages that have no time of their own."""
+    health: dict[int, Health] = field(default_factory=dict)
+    refusals: list[tuple[int, Refused]] = field(default_factory=list)
+    """(place of its record, what)."""
+    asides: list[Aside] = field(default_factory=list)
+
+    def refuse(self, place: int, record: Record, text: str, at: str = "") -> None:
+        """Notes what was not taken, for the device's owner to see."""
+        self.refusals.append((place, Refused(record.device, text, instant_of(record.received), at)))
+
+
+def instant_of(microseconds: int) -> datetime:
+    """Returns an aware instant."""
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
+
+
+def decoded(records: Sequence[Record], lane: Lane, known: Mapping[int, Known], read: Read) -> Found:
+    """Returns what records of one lane say. No record stops another."""
+    found = Found(records)
+    for place, record in enumerate(records):
+        device = known.get(record.device)
+        if device is None:
+            found.asides.append(Aside(record, f"{TEXTS}unknown-device"))
+            continue
+        try:
+            message, refusals = read(record.format, record.payload, record.received, device.zone)
+        except Exception as error:  # A fault of ours, whatever it is, must not stop everybody's devices.
+            logger.exception("intake: format %s failed: %s", record.format, type(error).__name__)
+            found.asides.append(Aside(record, f"{TEXTS}unreadable-by-format"))
+            found.refuse(place, record, f"{TEXTS}unreadable-by-format")
+            continue
+        late = LATE if lane == Lane.BACKFILL or message.historic else 0
+        for refusal in refusals:
+            found.refuse(place, record, refusal.text, refusal.at)
+        for reading in message.readings:
+            found.device.append(record.device)
+            found.metric.append(reading.metric)
+            found.at.append(reading.at)
+            found.value.append(reading.value)
+            found.mark.append(reading.mark | late)
+            found.key.append(reading.key)
+            found.of.append(place)
+            found.received.append(record.received)
+        found.events += [(place, record, event) for event in message.events]
+        found.waves += [(place, record, wave) for wave in message.waves]
+        if message.readings or message.events or message.waves or message.battery is not None:
+            _notice(found, place, record, message.sequence, message.battery)
+    return found
+
+
+def marked(found: Found) -> NDArray[np.int16]:
+    """Returns the marks of readings; those that were old when they came are late, whatever lane they came by."""
+    mark = np.array(found.mark, np.int16)
+    old = np.array(found.received, np.int64) - np.array(found.at, np.int64) > BACKFILL_AFTER
+    mark[old] |= LATE
+    return mark
+
+
+def _notice(found: Found, place: int, record: Record, sequence: int | None, battery: float | None) -> None:
+    health = found.health.get(record.device)
+    if health is None:
+        health = found.health[record.device] = Health(record.received)
+    elif record.received > health.heard:
+        health.heard = record.received
+    if battery is not None:
+        health.battery = battery
+    # Of a message's readings the last few are at its end.
+    at, of, received = found.at, found.of, record.received
+    number = len(of)
+    timeless = False
+    while number and of[number - 1] == place:
+        number -= 1
+        instant = at[number]
+        if health.reading is None or instant > health.reading:
+            health.reading = instant
+        timeless = timeless or instant == received
+    if sequence is None:
+        return
+    if timeless or any(one[0] == place and one[2].at == received for one in found.events[-8:]):
+        digest = hashlib.blake2b(record.payload, digest_size=DIGEST_BYTES).digest()
+        found.told.append((place, record.device, sequence, digest))

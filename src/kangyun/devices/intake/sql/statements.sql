@@ -1,0 +1,71 @@
+-- name: positions
+SELECT source, lane, taken, furthest FROM device_log_position
+
+-- name: new_positions
+INSERT INTO device_log_position (source, lane, taken, furthest)
+SELECT source, $2, 0, 0 FROM unnest($1::text[]) AS source ON CONFLICT DO NOTHING
+
+-- name: advance
+-- Moves each position from where this process read, and not from elsewhere: of two that take in the same, one is refused.
+UPDATE device_log_position AS p
+SET taken = a.until, furthest = greatest(p.furthest, a.until), records = p.records + a.records, at = clock_timestamp()
+FROM unnest($1::text[], $2::int8[], $3::int8[], $4::int8[]) AS a (source, since, until, records)
+WHERE p.source = a.source AND p.taken = a.since
+RETURNING p.source, p.audited, p.taken, p.records - p.audited_records AS count,
+    p.audited_at < clock_timestamp() - make_interval(secs => $5) AS due
+
+-- name: audited
+UPDATE device_log_position SET audited = taken, audited_records = records, audited_at = clock_timestamp()
+WHERE source = ANY ($1::text[])
+
+-- name: back
+-- Begins again: what is taken in then is known, but for what was refused and is understood now.
+UPDATE device_log_position AS p SET taken = a.taken
+FROM unnest($1::text[], $2::int8[]) AS a (source, taken) WHERE p.source = a.source AND p.taken > a.taken
+
+-- name: told
+-- The places of messages that were not told before.
+WITH fresh AS (
+    INSERT INTO device_told (device, sequence, digest)
+    SELECT device, sequence, digest FROM unnest($1::int8[], $2::int8[], $3::bytea[]) AS a (device, sequence, digest)
+    ORDER BY device, sequence, digest
+    ON CONFLICT DO NOTHING RETURNING device, sequence, digest
+)
+SELECT min(a.place) AS place
+FROM unnest($1::int8[], $2::int8[], $3::bytea[]) WITH ORDINALITY AS a (device, sequence, digest, place)
+JOIN fresh AS f USING (device, sequence, digest) GROUP BY a.device, a.sequence, a.digest
+
+-- name: forget_told
+DELETE FROM device_told WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM device_told WHERE at < clock_timestamp() - make_interval(hours => $1) LIMIT 10000
+))
+
+-- name: aside
+INSERT INTO device_aside (digest, place, device, received, reason, sealed)
+SELECT * FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::timestamptz[], $5::text[], $6::bytea[])
+ON CONFLICT DO NOTHING
+
+-- name: asides
+SELECT count(*)::float8 AS count FROM device_aside
+
+-- name: happened
+-- The places of events that were not known.
+WITH fresh AS (
+    INSERT INTO device_event (device, kind, at, holder, latitude, longitude)
+    SELECT device, kind, at, holder, latitude, longitude
+    FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int8[], $5::float8[], $6::float8[])
+        AS a (device, kind, at, holder, latitude, longitude)
+    ORDER BY device, kind, at
+    ON CONFLICT DO NOTHING RETURNING device, kind, at
+)
+SELECT min(a.place) AS place
+FROM unnest($1::int8[], $2::text[], $3::int8[]) WITH ORDINALITY AS a (device, kind, at, place)
+JOIN fresh AS f USING (device, kind, at) GROUP BY a.device, a.kind, a.at
+
+-- name: erase_events
+DELETE FROM device_event WHERE holder = ANY ($1::int8[])
+
+-- name: erase_asides
+DELETE FROM device_aside AS a USING device_user AS u
+WHERE u.holder = ANY ($1::int8[]) AND a.device = u.device AND a.received >= u.since
+AND (u.until IS NULL OR a.received < u.until)

@@ -1,0 +1,184 @@
+"""What devices sent is taken in once, whatever comes twice, at once, broken, or is read again."""
+
+import pytest
+
+from kangyun.devices.intake.opening import asides_of
+from kangyun.devices.intake.taking import Elsewhere
+from kangyun.devices.model import Lane, Mark
+
+MINUTE = 60_000_000  # microseconds
+SAMPLES = "SELECT s.metric, v.value, v.mark FROM device_sample AS v JOIN device_series AS s ON s.id = v.series"
+ALARMS = "SELECT rule, person, count FROM alarm ORDER BY id"
+
+
+def reading(world, value=72, ago=0, **more):
+    return {"m": "hr", "v": value, "t": (world.now - ago) // 1000} | more
+
+
+async def test_readings_become_samples_of_their_wearer(world):
+    await world.make(2)
+    await world.log.append(Lane.LIVE, [world.record(reading(world, 60 + n), device=n) for n in range(2)])
+    await world.take()
+    found = await world.rows(
+        "SELECT s.holder - s.device, v.value FROM device_sample AS v JOIN device_series AS s ON s.id = v.series"
+        " ORDER BY v.value"
+    )
+    assert [(wearer, round(value)) for wearer, value in found] == [(4096, found[0][1]), (4096, found[1][1])]
+    assert len(found) == 2
+    health = await world.rows("SELECT count(heard), count(reading) FROM device_health")
+    assert health == [(2, 2)]
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+async def test_the_same_again_is_taken_in_once(world, lane):
+    await world.make()
+    record = world.record(reading(world, 190, ago=MINUTE))
+    await world.log.append(lane, [record, record])
+    await world.take()
+    before = await world.table()
+    await world.log.append(lane, [record])
+    await world.take()
+    assert await world.table() == before
+    assert len(before[0]) == 1 and [row[3] for row in before[2]] == [1]
+
+
+async def test_without_a_time_the_sequence_tells_what_is_the_same(world):
+    await world.make()
+    once = world.record({"m": "hr", "v": 72, "s": 5})
+    again = world.record({"m": "hr", "v": 72, "s": 5}, received=world.now + 1_000_000)
+    # A device that was started anew counts anew: another message under a number that was used is another message.
+    other = world.record({"m": "hr", "v": 75, "s": 5}, received=world.now + 2_000_000)
+    await world.log.append(Lane.LIVE, [once, again, other])
+    await world.take()
+    assert len(await world.rows(SAMPLES)) == 2
+
+
+async def test_another_value_at_the_same_instant_is_refused_for_its_owner_to_see(world):
+    await world.make()
+    await world.log.append(Lane.LIVE, [world.record(reading(world, 72)), world.record(reading(world, 75))])
+    await world.take()
+    assert len(await world.rows(SAMPLES)) == 1
+    assert await world.rows("SELECT reason, count FROM device_refusal") == [("devices.intake.another-value", 1)]
+
+
+async def test_everything_read_again_changes_nothing(world):
+    await world.make(3)
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000}, device=1)])
+    await world.log.append(Lane.LIVE, [world.record(reading(world, 190, ago=n * MINUTE)) for n in range(5)])
+    await world.log.append(Lane.LIVE, [world.record({"m": "hr", "v": 66, "s": n}, device=2) for n in range(3)])
+    await world.log.append(Lane.LIVE, [world.record(b"no json"), world.record({"m": "nothing", "v": 1})])
+    await world.log.append(Lane.LIVE, [world.record(reading(world), device=999)])
+    await world.log.append(Lane.BACKFILL, [world.record(reading(world, 185, ago=n * 60 * MINUTE)) for n in range(1, 5)])
+    await world.take()
+    before = await world.table()
+    assert len(before[0]) == 10 and len(before[1]) == 1 and len(before[2]) == 2 and len(before[4]) == 2
+    intake = world.intake()
+    await intake.begin_again()
+    assert await world.waiting() == 16
+    await world.take(intake)
+    assert await world.waiting() == 0
+    assert await world.table() == before
+
+
+async def test_history_is_marked_and_what_came_old_by_the_lane_of_the_living_too(world):
+    await world.make()
+    await world.log.append(Lane.BACKFILL, [world.record(reading(world, ago=MINUTE))])
+    await world.log.append(Lane.LIVE, [world.record(reading(world, ago=20 * MINUTE)), world.record(reading(world))])
+    await world.take()
+    marks = sorted(row[2] & Mark.LATE for row in await world.rows(SAMPLES))
+    assert marks == [0, Mark.LATE, Mark.LATE]
+
+
+async def test_an_event_overtakes_what_waits(world):
+    await world.make(2)
+    for start in range(0, 4000, 500):
+        await world.log.append(
+            Lane.BACKFILL, [world.record(reading(world, ago=60 * MINUTE + n * 1000)) for n in range(start, start + 500)]
+        )
+    intake, order = world.intake(), []
+    intake.on_group = lambda lane, taken: order.append(lane)
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000}, device=1)])
+    await world.take(intake)
+    assert Lane.EVENT in order[:2] and order.count(Lane.BACKFILL) >= 20
+    assert [row[0] for row in await world.rows(ALARMS)] == ["sos"]
+
+
+async def test_a_reading_of_nobody_certain_is_asked_about_and_judged_by_nobody(world):
+    await world.make(users=2)
+    await world.log.append(
+        Lane.LIVE,
+        [
+            world.record({"v": {"sys": 152, "dia": 94}, "t": world.now // 1000}),
+            world.record({"v": {"sys": 132, "dia": 84}, "t": world.now // 1000 - 60_000, "k": "1"}),
+            world.record(reading(world)),
+        ],
+    )
+    await world.take()
+    assert len(await world.rows("SELECT FROM device_question")) == 1
+    assert await world.rows("SELECT count(*) FROM device_series WHERE holder IS NULL") == [(3,)]
+    assert sum(len(group) for judging in world.judgings for group in judging.groups) == 2
+
+
+async def test_a_cry_for_help_from_a_shared_device_is_heard(world):
+    await world.make(users=2)
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000})])
+    await world.take()
+    assert [row[0] for row in await world.rows(ALARMS)] == ["sos"]
+
+
+async def test_an_event_of_nobody_is_told_to_the_owner(world):
+    await world.make(users=0)
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000})])
+    await world.take()
+    assert await world.rows(ALARMS) == []
+    assert await world.rows("SELECT reason, place FROM device_refusal") == [("devices.intake.event-of-nobody", "sos")]
+
+
+async def test_what_nobody_can_take_in_is_put_aside_and_stops_nobody(world, monkeypatch):
+    await world.make(2)
+    poison = world.record(reading(world, 111))
+    intake = world.intake()
+    insert = type(intake.parts.samples).insert
+
+    async def fails(self, connection, batch):
+        if 111 in batch.value:
+            raise ZeroDivisionError
+        return await insert(self, connection, batch)
+
+    monkeypatch.setattr(type(intake.parts.samples), "insert", fails)
+    records = [world.record(reading(world, 60 + n, ago=n * MINUTE), device=1) for n in range(20)]
+    await world.log.append(Lane.LIVE, [*records[:7], poison, *records[7:]])
+    await world.take(intake)
+    assert len(await world.rows(SAMPLES)) == 20
+    ((digest, reason, sealed),) = await world.rows("SELECT digest, reason, sealed FROM device_aside")
+    assert reason == "devices.intake.not-taken"
+    assert asides_of(world.platform).opened(digest, sealed) == poison.payload
+
+
+async def test_a_device_that_is_not_registered_is_put_aside(world):
+    await world.make()
+    await world.log.append(Lane.LIVE, [world.record(reading(world), device=77), world.record(reading(world))])
+    await world.take()
+    assert await world.rows("SELECT device, reason FROM device_aside") == [(77, "devices.intake.unknown-device")]
+    assert len(await world.rows(SAMPLES)) == 1
+
+
+async def test_two_intakes_take_in_once(world):
+    await world.make()
+    await world.log.append(Lane.LIVE, [world.record(reading(world, 190, ago=n * MINUTE)) for n in range(5)])
+    one, other = world.intake(), world.intake()
+    batches = await one.log.read(Lane.LIVE, {}, most=100, most_bytes=1 << 20)
+    await one.positions.know(Lane.LIVE, [batch.source for batch in batches])
+    await one.others.take(Lane.LIVE, batches, {}, {})
+    with pytest.raises(Elsewhere):
+        await other.others.take(Lane.LIVE, batches, {}, {})
+    assert len(await world.rows(SAMPLES)) == 5
+
+
+async def test_the_trail_says_what_was_taken_in(world):
+    await world.make()
+    await world.log.append(Lane.LIVE, [world.record(reading(world))])
+    await world.rows("ALTER TABLE device_log_position ALTER audited_at SET DEFAULT '2020-01-01Z'")
+    await world.take()
+    ((actor, shape),) = await world.rows("SELECT actor, shape FROM audit WHERE action = 'device-intake'")
+    assert actor == "Device/kangyun" and shape.endswith(" 1")
