@@ -165,11 +165,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     synchronous_standby: Annotated[
         bool, "写入须等备机落盘才应答（内置数据库）| Writes wait for the standby's disk (embedded server)"
     ] = False
+    device_host: Annotated[str, "设备接入（MQTT）的监听地址 | Address to listen on for devices (MQTT)"] = "127.0.0.1"
+    device_port: Annotated[
+        int, "设备接入（MQTT）端口，常用 8883（TLS）或 1883，0 则不监听 | Port for devices (MQTT); 0: none"
+    ] = 0
+    device_certificate: Annotated[
+        str,
+        "设备接入的服务器证书（PEM），空则不用 TLS，只能监听本机 | Certificate; empty: no TLS, on this machine only",
+    ] = ""
+    device_key: Annotated[str, "该证书的私钥（PEM）| Private key of that certificate (PEM)"] = ""
+    device_workers: Annotated[int, "设备接入的进程数 | Processes that listen for devices"] = 1
     device_log: Annotated[
         str, "设备消息日志的文件夹，空则在数据文件夹 | Folder of the log of device messages; empty: in the data folder"
     ] = ""
     device_log_hours: Annotated[
-        float, "已入库的设备消息在日志中保留的小时数 | Hours that device messages stay in the log after they were taken in"
+        float,
+        "已入库的设备消息在日志中保留的小时数 | Hours that device messages stay in the log after they were taken in",
     ] = 48.0
     log_level: Annotated[str, "日志级别 | Log level"] = "info"
 

@@ -81,6 +81,21 @@ def work(data: Data = None) -> None:
     serving.work(data=data)
 
 
+@app.command(
+    help="设备接入：监听设备的 MQTT 消息（端口与证书由 KANGYUN_DEVICE_* 指定）；医院消息见 kangyun feed listen | "
+    "Listen for devices (MQTT); for hospitals' messages: kangyun feed listen"
+)
+def listen(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="监听地址 | Address to listen on")] = None,
+    port: Annotated[int | None, typer.Option(help="监听端口 | Port to listen on")] = None,
+) -> None:
+    """Takes what devices send, until Ctrl-C."""
+    from kangyun.cli import device_listener
+
+    sys.exit(device_listener.listen(data=data, host=host, port=port))
+
+
 @app.command(help="更新数据库结构，含升级收尾；--before 只做旧版本仍在运行时可做的部分 | Bring the schema up to date")
 def migrate(
     data: Data = None,

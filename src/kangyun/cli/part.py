@@ -33,6 +33,10 @@ def main() -> None:
 
             gc.enable()
             archive()
+        elif name == "listen":
+            from kangyun.cli.device_listener import listen
+
+            sys.exit(listen())
         else:
             from kangyun.cli import serve
 

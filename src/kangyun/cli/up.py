@@ -67,6 +67,8 @@ class _Run:
         self._children = [self._web, self._work]
         if settings.backup_folder:
             self._children.append(Child("archive", "archive", logs / "archive.log", self._environment))
+        if settings.device_port:
+            self._children.append(Child("devices", "listen", logs / "devices.log", self._environment))
         # They speak to what runs, so they come when it does, and go before.
         self._hospitals = Child("hospitals", "hospitals", logs / "hospitals.log", self._environment)
         self._url = _url(settings)

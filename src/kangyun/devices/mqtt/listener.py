@@ -1,0 +1,311 @@
+"""The listener: connections in, one session a device, and what holds for all of them.
+
+What it is given: who a device is, how a payload is read, where messages are kept, and who hears of refusals.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import Any
+
+from kangyun.base.errors import Throttled, Unavailable
+from kangyun.base.mqtt import Connack, Connect, PacketError, Reason
+from kangyun.devices.formats import Context
+from kangyun.devices.lanes import lane_of
+from kangyun.devices.log import Record
+from kangyun.devices.mqtt.backlog import Backlog
+from kangyun.devices.mqtt.bounds import Bounds
+from kangyun.devices.mqtt.connection import ALL, Connection
+from kangyun.devices.mqtt.groups import Groups
+from kangyun.devices.mqtt.needs import Credentials, Log, Read
+from kangyun.devices.mqtt.refusals import text_of
+from kangyun.devices.mqtt.session import Session
+from kangyun.devices.mqtt.topics import published
+from kangyun.devices.register.model import Admitted, Changed
+
+logger = logging.getLogger(__name__)
+
+OFFLINE = b'{"e":"offline"}'
+"""In the format `plain`: what is kept of a will that is no message of its device."""
+_BACKLOG = 4096
+_CHECKED_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counts since the start. stored: messages on disk. acknowledged: of QoS 1."""
+
+    opened: int = 0
+    stored: int = 0
+    acknowledged: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+class Listener:
+    """One for a process. Made within the loop that it runs in."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        log: Log,
+        read: Read,
+        note: Callable[[int, str, str], None],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.bounds = bounds or Bounds()
+        self.read = read
+        self.groups = Groups(log, self._room)
+        self.backlog = Backlog()
+        self.figures = Figures()
+        self.sessions: dict[int, Session] = {}
+        self.on_entered: Callable[[Session], None] | None = None
+        self._credentials = credentials
+        self._note = note
+        self._connections: set[Connection] = set()
+        self._waiting: set[Connection] = set()
+        self._held_off: dict[int, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._ending = False
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    async def start(
+        self, host: str, port: int, tls: ssl.SSLContext | None = None, shared: socket.socket | None = None
+    ) -> int:
+        """Begins to listen and returns the port. shared: the socket to listen on, where processes share a port."""
+        given: dict[str, Any] = {"host": host, "port": port} if shared is None else {"sock": shared}
+        if tls is not None:
+            given |= {"ssl": tls, "ssl_handshake_timeout": self.bounds.connect}
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), backlog=_BACKLOG, **given)
+        self._sweeping = asyncio.create_task(self._sweep())
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Lets nobody in, answers what is on its way to the disk, tells the devices, and ends. grace: seconds."""
+        self._ending = True
+        if self._server is not None:
+            self._server.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for connection in self._connections:
+            connection.hold(ALL)
+        until = monotonic() + grace
+        while not self.groups.idle and monotonic() < until:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection.end(Reason.SERVER_SHUTTING_DOWN)
+        while self._connections and monotonic() < until:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection.cut()
+        for task in self._tasks:
+            task.cancel()
+
+    # --- connections call
+
+    def opened(self, connection: Connection) -> bool:
+        """Counts a connection; returns whether there is room for it."""
+        self._connections.add(connection)
+        self.figures.opened += 1
+        if len(self._connections) <= self.bounds.connections and not self._ending:
+            return True
+        self.refused(Reason.SERVER_BUSY)
+        return False
+
+    def closed(self, connection: Connection) -> None:
+        """Forgets a connection, and keeps its will where it ended without a word."""
+        self._connections.discard(connection)
+        self._waiting.discard(connection)
+        session = connection.session
+        if session is None or session.over:
+            return
+        session.over = True
+        if self.sessions.get(session.admitted.device) is session:
+            del self.sessions[session.admitted.device]
+        if session.will is not None and not self._ending:
+            delay = session.will.properties.get("will_delay", 0)
+            asyncio.get_running_loop().call_later(delay, self._keep_will, session)
+
+    async def admitted(self, connection: Connection, connect: Connect) -> tuple[Session | None, Connack]:
+        """Returns a device's session and what is answered; None and why not."""
+        try:
+            found = await self._who(connection, connect)
+        except Unavailable:
+            found = Reason.SERVER_UNAVAILABLE
+        except Throttled:
+            found = Reason.CONNECTION_RATE_EXCEEDED
+        if isinstance(found, Admitted):
+            found = self._fault(found, connect) or found
+        if isinstance(found, Reason):
+            self.refused(found)
+            return None, Connack(found)
+        return Session(self, connection, found, connect), self._welcome(connect, found)
+
+    async def _who(self, connection: Connection, connect: Connect) -> Admitted | Reason:
+        certificate = connection.certificate()
+        if certificate is not None and connect.password is None:
+            found = await self._credentials.by_certificate(certificate)
+            if found is None:
+                return Reason.NOT_AUTHORIZED
+            return found if connect.client in ("", found.name) else Reason.CLIENT_IDENTIFIER_NOT_VALID
+        if not connect.client:
+            return Reason.CLIENT_IDENTIFIER_NOT_VALID
+        if connect.user not in (None, "", connect.client) or connect.password is None:
+            return Reason.BAD_USER_NAME_OR_PASSWORD
+        secret = connect.password.decode("utf-8", "replace")
+        return await self._credentials.check(connect.client, secret) or Reason.BAD_USER_NAME_OR_PASSWORD
+
+    def _fault(self, found: Admitted, connect: Connect) -> Reason | None:
+        """Returns why a device that proved who it is may not come in now."""
+        if "authentication_method" in connect.properties:
+            return Reason.BAD_AUTHENTICATION_METHOD
+        if self._held_off.get(found.device, 0.0) > monotonic():
+            return Reason.QUOTA_EXCEEDED
+        if connect.will is not None and connect.will.topic.encode() not in published(found.region, found.name):
+            self.note(found.device, text_of(Reason.NOT_AUTHORIZED), "will")
+            return Reason.NOT_AUTHORIZED
+        return None
+
+    def _welcome(self, connect: Connect, found: Admitted) -> Connack:
+        if connect.version == 4:
+            return Connack()
+        properties: dict[str, Any] = {
+            "receive_maximum": self.bounds.receive,
+            "maximum_packet_size": self.bounds.packet,
+            "topic_alias_maximum": self.bounds.aliases,
+            "wildcards_available": 0,
+            "shared_available": 0,
+            "identifiers_available": 0,
+        }
+        if not 0 < connect.keep_alive <= self.bounds.keep_alive:
+            properties["server_keep_alive"] = self.bounds.keep_alive
+        if connect.properties.get("session_expiry"):
+            properties["session_expiry"] = 0  # What waits for a device waits in the database, not in a session.
+        if not connect.client:
+            properties["assigned_client"] = found.name
+        return Connack(Reason.SUCCESS, properties=properties)
+
+    def entered(self, session: Session) -> None:
+        """A device is in: the session that it had is over."""
+        former = self.sessions.get(session.admitted.device)
+        self.sessions[session.admitted.device] = session
+        if former is not None:
+            self.take_over(former)
+        if self.on_entered is not None:
+            self.on_entered(session)
+
+    def take_over(self, former: Session) -> None:
+        """Ends a session whose device has come anew."""
+        former.will = None
+        former.over = True
+        if self.sessions.get(former.admitted.device) is former:
+            del self.sessions[former.admitted.device]
+        former.connection.end(Reason.SESSION_TAKEN_OVER)
+
+    def hold(self, connection: Connection) -> None:
+        """Reads nothing more of a connection until there is room for all."""
+        connection.hold(ALL)
+        self._waiting.add(connection)
+
+    def hold_off(self, device: int) -> None:
+        """Lets a device that has sent too much not in again for a while."""
+        self._held_off[device] = monotonic() + self.bounds.held
+
+    def note(self, device: int, reason: str, place: str = "") -> None:
+        """Notes a refusal for a device's owner."""
+        self._note(device, reason, place)
+
+    def refused(self, reason: Reason) -> None:
+        """Counts a refusal."""
+        self.figures.refused[reason.name.lower()] += 1
+
+    # --- what changes meanwhile
+
+    def changed(self, devices: Changed) -> None:
+        """Hears that something of these devices changed (`devices.register.changes`): who may not stay, goes."""
+        found = list(self.sessions) if devices is None else [one for one in devices if one in self.sessions]
+        if found:
+            task = asyncio.get_running_loop().create_task(self._check(found))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _check(self, devices: list[int]) -> None:
+        places = asyncio.Semaphore(_CHECKED_AT_ONCE)
+
+        async def one(device: int) -> None:
+            session = self.sessions.get(device)
+            if session is None:
+                return
+            async with places:
+                try:
+                    stays = await self._credentials.still(session.admitted)
+                except Unavailable:
+                    return  # The register tells again when it can be asked.
+            if not stays and not session.over:
+                self.refused(Reason.ADMINISTRATIVE_ACTION)
+                session.connection.end(Reason.ADMINISTRATIVE_ACTION)
+
+        await asyncio.gather(*(one(device) for device in devices))
+
+    # --- what is looked at now and then
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self.bounds.sweep)
+            now, today = monotonic(), time()
+            for connection in list(self._connections):
+                self._look(connection, now, today)
+            self._held_off = {device: until for device, until in self._held_off.items() if until > now}
+
+    def _look(self, connection: Connection, now: float, today: float) -> None:
+        session, bounds = connection.session, self.bounds
+        if connection.unread and now - connection.unread > bounds.unread:
+            connection.cut()
+        elif connection.ending:
+            if now - connection.heard > bounds.unread:
+                connection.cut()
+        elif session is None:
+            if now - connection.begun > bounds.connect:
+                self.refused(Reason.KEEP_ALIVE_TIMEOUT)
+                connection.cut()
+        elif connection.begun and now - connection.begun > bounds.packet_seconds:
+            connection.refuse(PacketError(Reason.MALFORMED_PACKET, "the packet does not come whole"))
+        elif connection.limit and not connection.held and now - connection.heard > connection.limit:
+            self.refused(Reason.KEEP_ALIVE_TIMEOUT)
+            connection.end(Reason.KEEP_ALIVE_TIMEOUT)
+        elif session.admitted.until <= today:
+            self.refused(Reason.NOT_AUTHORIZED)
+            connection.end(Reason.NOT_AUTHORIZED)
+
+    def _room(self) -> None:
+        if self._waiting and self.groups.waiting < self.bounds.all_bytes // 2:
+            waiting, self._waiting = self._waiting, set()
+            for connection in waiting:
+                connection.release(ALL)
+
+    def _keep_will(self, session: Session) -> None:
+        device, will = session.admitted.device, session.will
+        if will is None or device in self.sessions or self._ending:
+            return  # It is back, or it is we who go.
+        received = int(time() * 1_000_000)
+        message, refusals = self.read(session.admitted.format, will.payload, Context(received, session.admitted.zone))
+        record = Record(device, received, session.admitted.format, will.payload)
+        if refusals:
+            message, _ = self.read("plain", OFFLINE, Context(received, session.admitted.zone))
+            record = Record(device, received, "plain", OFFLINE)
+        try:
+            self.groups.keep(lane_of(message, received), record)
+        except Unavailable:
+            logger.warning("mqtt: a will was not kept: the log takes nothing")
