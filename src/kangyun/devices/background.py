@@ -1,5 +1,6 @@
 """What devices need done beside requests, by `kangyun work`: each part declares its own, here they come together."""
 
 from kangyun.access.work import Beside
+from kangyun.devices.doors.pushes import keep_forgetting_pushes
 
-BACKGROUND: tuple[Beside, ...] = ()
+BACKGROUND: tuple[Beside, ...] = (keep_forgetting_pushes,)

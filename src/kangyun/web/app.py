@@ -29,6 +29,7 @@ from kangyun.base.settings import Settings
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
+from kangyun.devices.doors.opened import Doors, open_doors
 from kangyun.fhir.json import encode
 from kangyun.web import apps, documents, exam, soap
 from kangyun.web.approvals import ApprovalDesk
@@ -38,6 +39,7 @@ from kangyun.web.bundles import Bundles
 from kangyun.web.codes import CodeDesk
 from kangyun.web.console import console_routes
 from kangyun.web.crossing import crossing
+from kangyun.web.devices import DeviceDoors
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.factors import FactorDesk
 from kangyun.web.feeds import NAME as FEEDS
@@ -294,6 +296,7 @@ class Application:
         self._platform: Platform | None = None
         self._metrics: Metrics | None = None
         self._sockets: Sockets | None = None
+        self._doors: Doors | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gauging: asyncio.Task[None] | None = None
         self._proxies = Proxies(settings.trusted_proxies)
@@ -309,6 +312,7 @@ class Application:
                 *(marked_styles() if settings.demo else []),
                 *self._openid.routes(),
                 *resident_routes(lambda: self._platform),
+                *DeviceDoors(lambda: self._doors).routes(),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
                 *page_routes(demonstration=settings.demo),
@@ -361,6 +365,7 @@ class Application:
         self._fhir = FhirEndpoint(self._platform, self._metrics, offered)
         self._gauging = asyncio.ensure_future(_gauge(self._fhir))
         self._sockets = Sockets(self._platform)
+        self._doors = open_doors(self._platform)
 
     async def close(self) -> None:
         """Closes the platform."""
@@ -371,6 +376,8 @@ class Application:
                 task.cancel()
         if self._sockets:
             self._sockets.close()
+        if self._doors:
+            await self._doors.close()
         if self._platform:
             await self._platform.close()
         if self._metrics:

@@ -11,11 +11,11 @@ from importlib.resources import files
 from typing import Final
 
 from kangyun.devices.formats import gatt, openmhealth, phd, plain
-from kangyun.devices.formats.mapped import MappedReader, Mapping, mapping_of
+from kangyun.devices.formats.mapped import MappedReader, Mapping, Push, mapping_of
 from kangyun.devices.formats.taking import Context
 from kangyun.devices.model import Message, Refusal
 
-__all__ = ["MAPPED", "Context", "Mapping", "Reader", "add_mapping", "mapping", "names", "read"]
+__all__ = ["MAPPED", "Context", "Mapping", "Message", "Push", "Reader", "add_mapping", "mapping", "names", "read"]
 
 Reader = Callable[[bytes, Context], tuple[Message, tuple[Refusal, ...]]]
 
