@@ -1,11 +1,13 @@
-"""Content that is kept sealed beside the record.
+"""Content that is kept sealed beside the record, by an institution's own data key or by a person's.
 
-By an institution's own data key: what its feeds delivered, before it is in the record. Nobody is shown it: it is there
-to be taken in, again where a mapping was wrong, and is dropped after a time that the installation sets. By a person's
-own key: what alarms rest on.
+An institution's: what its feeds delivered, before it is in the record. It is no part of the record and nobody is shown
+it: it is there to be taken in, again where a mapping was wrong, and is dropped after a time that the installation sets.
+
+A person's (a registration's, as the store has it): what devices measured, what alarms rest on. Who destroys the key of an erased person has
+made it unreadable, wherever a copy of it may be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -39,13 +41,38 @@ class Kept:
             raise Unavailable
         return found
 
+    async def keys_of(
+        self, connection: asyncpg.Connection, persons: Collection[int], institution: int
+    ) -> dict[int, int]:
+        """Returns the numbers of persons' own data keys, for `seal_by`. Who was erased has none."""
+        keys = self.store.keys
+        # As the table has them: what this process remembers, another may have destroyed just now.
+        there = await keys.bring_for(connection, list(persons), institution)
+        found = {person: keys.key_for(person, institution) for person in persons if person in there}
+        return {person: key for person, key in found.items() if key is not None}
+
+    def seal_by(self, key: int, plain: bytes, place: str) -> bytes:
+        """Seals under a key that was brought just now. Raises Unavailable."""
+        sealer = self.store.keys.sealer(key)
+        if sealer is None:  # Pushed out by others in this moment.
+            raise Unavailable
+        return sealer.seal(plain, place.encode())
+
+    async def bring(self, connection: asyncpg.Connection, keys: Collection[int]) -> None:
+        """Brings keys into memory, for `open_by`. Raises Unreadable for one that is gone though nobody destroyed it."""
+        await self.store.keys.bring(connection, keys)
+
+    def open_by(self, key: int, sealed: bytes, place: str) -> bytes:
+        """Opens what was sealed under a key that was brought just now. Raises Unreadable, Unavailable."""
+        sealer = self.store.keys.sealer(key)
+        if sealer is None:
+            raise Unavailable
+        return sealer.open(sealed, place.encode())
+
     async def seal(self, institution: int, plain: bytes, place: str) -> tuple[int, bytes]:
         """Returns the key's number and the sealed content; `place` says where it belongs, and opens it again."""
         number = await self.key_of(institution)
-        sealer = self.store.keys.sealer(number)
-        if sealer is None:  # Pushed out by others in this moment.
-            raise Unavailable
-        return number, sealer.seal(plain, place.encode())
+        return number, self.seal_by(number, plain, place)
 
     async def seal_about(
         self, connection: asyncpg.Connection, contents: Sequence[tuple[int, int, bytes, str]]
@@ -78,14 +105,10 @@ class Kept:
 
     async def open(self, connection: asyncpg.Connection, key: int, sealed: bytes, place: str) -> bytes:
         """Returns what was sealed. Raises Unreadable."""
-        await self.store.keys.bring(connection, [key])
-        sealer = self.store.keys.sealer(key)
-        if sealer is None:
-            raise Unavailable
-        return sealer.open(sealed, place.encode())
+        await self.bring(connection, [key])
+        return self.open_by(key, sealed, place)
 
 
-_KEY = "SELECT id, patient, institution, epoch, wrapped FROM data_key WHERE patient IS NULL AND institution = $1"
 _NEW_KEY = """
 INSERT INTO data_key (id, patient, institution, epoch, wrapped) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """

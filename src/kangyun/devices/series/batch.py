@@ -55,6 +55,13 @@ def resolutions() -> NDArray[np.float64]:
     return table
 
 
+@cache
+def episodic() -> Flags:
+    """Returns at the place of each metric's number whether somebody measures it, each time anew."""
+    known = metrics_by_number()
+    return np.array([number in known and known[number].kind == "episodic" for number in range(max(known) + 1)])
+
+
 def steps(metric: NDArray[np.int16], value: NDArray[np.float64]) -> tuple[Whole, Flags]:
     """Returns values as steps, and which are none: 0 stands for these."""
     with np.errstate(invalid="ignore", over="ignore"):

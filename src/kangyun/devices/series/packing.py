@@ -37,7 +37,7 @@ HOURS = np.dtype(
     ]
 )
 """hour: since 1970. count: of samples that are judged; low, high, sum are of these, in steps. all: with the others."""
-JUDGED = ~int(Mark.DOUBTED | Mark.QUESTION)
+UNJUDGED = int(Mark.DOUBTED | Mark.QUESTION)
 FEW = 4
 """With fewer samples an hour than this, their hours would take as much room as they do."""
 _VERSION, _LEVEL = 1, 3
@@ -45,7 +45,7 @@ _HEAD = struct.Struct("<BBBBBIqqqqq")
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class Curve:
     """Samples of one series in order of their instants, each once. value: in steps."""
 
     at: Whole
@@ -55,30 +55,30 @@ class Samples:
     def __len__(self) -> int:
         return len(self.at)
 
-    def cut(self, since: int, until: int) -> "Samples":
+    def cut(self, since: int, until: int) -> "Curve":
         """Returns those of [since, until)."""
         low, high = np.searchsorted(self.at, (since, until))
         return self.of(slice(int(low), int(high)))
 
-    def of(self, which: slice | Flags) -> "Samples":
+    def of(self, which: slice | Flags) -> "Curve":
         """Returns some of them."""
-        return Samples(self.at[which], self.value[which], self.mark[which])
+        return Curve(self.at[which], self.value[which], self.mark[which])
 
 
-NONE = Samples(*(np.zeros(0, np.int64) for _ in range(3)))
+NONE = Curve(*(np.zeros(0, np.int64) for _ in range(3)))
 
 
-def merged(*parts: Samples) -> Samples:
+def merged(*parts: Curve) -> Curve:
     """Returns samples of several as one; of an instant the part that stands first counts."""
     at, value, mark = (np.concatenate([getattr(part, name) for part in parts]) for name in ("at", "value", "mark"))
     order = np.argsort(at, kind="stable")
     at = at[order]
     first = np.ones(len(at), dtype=bool)
     first[1:] = at[1:] != at[:-1]
-    return Samples(at[first], value[order][first], mark[order][first])
+    return Curve(at[first], value[order][first], mark[order][first])
 
 
-def packed(samples: Samples) -> bytes:
+def packed(samples: Curve) -> bytes:
     """Returns the body of a chunk. There is at least one sample, and at most MOST."""
     at, value = samples.at, samples.value
     steps = np.diff(at)
@@ -104,7 +104,7 @@ def packed(samples: Samples) -> bytes:
     )
 
 
-def unpacked(body: bytes) -> Samples:
+def unpacked(body: bytes) -> Curve:
     """Returns the samples of a body. Raises ValueError for what is none."""
     version, kinds, *widths, count, first, unit, first_step, start, size = _HEAD.unpack_from(body)
     if version != _VERSION or not 0 < count <= MOST:
@@ -120,14 +120,14 @@ def unpacked(body: bytes) -> Samples:
     if kinds % 4 == 2:
         steps = _sums(steps, first_step) if count > 1 else steps
     value = _sums(value * size, start) if kinds & 4 else value * size + start
-    return Samples(_sums(steps * unit, first), value, mark)
+    return Curve(_sums(steps * unit, first), value, mark)
 
 
-def hours_of(samples: Samples) -> NDArray[np.void]:
+def hours_of(samples: Curve) -> NDArray[np.void]:
     """Returns what each hour with samples comes to, as HOURS."""
     hour = samples.at // HOUR
     begins = np.flatnonzero(np.diff(hour, prepend=hour[:1] - 1))
-    judged = (samples.mark & ~JUDGED) == 0
+    judged = (samples.mark & UNJUDGED) == 0
     found = np.zeros(len(begins), HOURS)
     if not len(begins):
         return found
@@ -141,7 +141,7 @@ def hours_of(samples: Samples) -> NDArray[np.void]:
     return found
 
 
-def packed_hours(samples: Samples) -> bytes:
+def packed_hours(samples: Curve) -> bytes:
     """Returns the hours of a chunk, empty where its samples say the same in as little room."""
     found = hours_of(samples)
     if len(samples) < FEW * len(found):

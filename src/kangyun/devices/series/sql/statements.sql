@@ -25,12 +25,106 @@ SELECT upto FROM device_chunked;
 -- name: series_of_device
 SELECT id, metric FROM device_series WHERE device = $1 AND holder IS NOT DISTINCT FROM $2 ORDER BY metric;
 
--- name: move_samples
+-- name: take_hot_within
 WITH gone AS (
-    DELETE FROM device_sample AS s USING unnest($1::int8[], $2::int8[]) AS m(old, new)
-    WHERE s.series = m.old AND s.at >= $3 AND s.at < $4
-    RETURNING m.new, s.at, s.value, s.mark & ~$5::int2 AS mark
-), there AS (
-    INSERT INTO device_sample (series, at, value, mark) SELECT * FROM gone ON CONFLICT DO NOTHING
+    DELETE FROM device_sample WHERE series = ANY ($1::int8[]) AND at >= $2 AND at < $3
+    RETURNING series, at, value, mark
 )
-SELECT count(*) FROM gone;
+SELECT series, array_agg(at) AS at, array_agg(value) AS value, array_agg(mark) AS mark FROM gone GROUP BY series;
+
+-- name: take_back
+DELETE FROM device_sample AS s USING unnest($1::int8[], $2::int8[]) AS n(series, at)
+WHERE s.series = n.series AND s.at = n.at;
+
+-- name: owners
+-- Held: an erasure waits for what is being sealed, or is over and there is no such series.
+SELECT s.id, s.metric, s.holder, coalesce(d.institution, 0) AS institution
+FROM device_series AS s LEFT JOIN device AS d ON d.id = s.device
+WHERE s.id = ANY ($1::int8[]) FOR KEY SHARE OF s;
+
+-- name: chunks_near
+-- From the last chunk that begins before the first of new samples to the last that begins before their end.
+SELECT c.series, c.since, c.until, c.samples FROM unnest($1::int8[], $2::int8[], $3::int8[]) AS n(series, first, last)
+JOIN device_chunk AS c ON c.series = n.series AND c.since <= n.last AND c.since >= coalesce(
+    (SELECT max(b.since) FROM device_chunk AS b WHERE b.series = n.series AND b.since <= n.first), n.first
+)
+ORDER BY c.series, c.since;
+
+-- name: chunks
+SELECT c.series, c.since, c.key, c.body FROM unnest($1::int8[], $2::int8[]) AS n(series, since)
+JOIN device_chunk AS c ON c.series = n.series AND c.since = n.since;
+
+-- name: chunks_within
+SELECT series, since, key, body FROM device_chunk
+WHERE series = ANY ($1::int8[]) AND until >= $2 AND since < $3 ORDER BY series, since;
+
+-- name: chunks_holding
+-- The chunks that reach over any of these instants.
+SELECT c.series, c.since, c.key, c.body FROM (
+    SELECT DISTINCT n.series, b.since FROM unnest($1::int8[], $2::int8[]) AS n(series, at)
+    CROSS JOIN LATERAL (
+        SELECT since, until FROM device_chunk WHERE series = n.series AND since <= n.at ORDER BY since DESC LIMIT 1
+    ) AS b
+    WHERE b.until >= n.at
+) AS h JOIN device_chunk AS c ON c.series = h.series AND c.since = h.since;
+
+-- name: drop_chunks
+DELETE FROM device_chunk AS c USING unnest($1::int8[], $2::int8[]) AS n(series, since)
+WHERE c.series = n.series AND c.since = n.since;
+
+-- name: write_chunks
+INSERT INTO device_chunk (series, since, until, samples, key, hours, body)
+SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::int4[], $6::bytea[], $7::bytea[]);
+
+-- name: take_hot
+-- Takes a number of samples before an instant out of a table of hot ones, from a place on; in no order.
+WITH gone AS (
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {table} WHERE (series, at) > ($1, $2) AND at < $3 ORDER BY series, at LIMIT $4
+    ))
+    RETURNING series, at, value, mark
+)
+SELECT array_agg(series) AS series, array_agg(at) AS at, array_agg(value) AS value, array_agg(mark) AS mark FROM gone;
+
+-- name: put_back
+INSERT INTO device_sample (series, at, value, mark)
+SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::int2[]) ON CONFLICT DO NOTHING;
+
+-- name: chunked
+UPDATE device_chunked SET upto = $1 WHERE upto < $1;
+
+-- name: tell
+INSERT INTO device_news (series, at) SELECT * FROM unnest($1::int8[], $2::int8[]);
+
+-- name: hot_tables
+SELECT c.relname AS name FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'device_sample'::regclass ORDER BY c.relname;
+
+-- name: move_to_day
+WITH gone AS (DELETE FROM device_sample_rest WHERE at >= $1 AND at < $2 RETURNING series, at, value, mark)
+INSERT INTO {table} (series, at, value, mark) SELECT * FROM gone;
+
+-- name: series_of_holders
+SELECT id, device, metric, holder FROM device_series
+WHERE holder = ANY ($1::int8[]) AND ($2::int2[] IS NULL OR metric = ANY ($2::int2[])) ORDER BY id;
+
+-- name: hot_within
+SELECT series, array_agg(at) AS at, array_agg(value) AS value, array_agg(mark) AS mark FROM device_sample
+WHERE series = ANY ($1::int8[]) AND at >= $2 AND at < $3 GROUP BY series;
+
+-- name: hours_within
+-- Hours, and the body where there are none.
+SELECT series, since, key, hours, CASE WHEN hours = '' THEN body END AS body FROM device_chunk
+WHERE series = ANY ($1::int8[]) AND until >= $2 AND since < $3 ORDER BY series, since;
+
+-- name: last_hot
+SELECT n.series, s.at, s.value, s.mark FROM unnest($1::int8[]) AS n(series)
+CROSS JOIN LATERAL (
+    SELECT at, value, mark FROM device_sample AS h WHERE h.series = n.series ORDER BY at DESC LIMIT 1
+) AS s;
+
+-- name: last_chunks
+SELECT n.series, c.since, c.key, c.body FROM unnest($1::int8[]) AS n(series)
+CROSS JOIN LATERAL (
+    SELECT since, key, body FROM device_chunk AS b WHERE b.series = n.series ORDER BY since DESC LIMIT 1
+) AS c;

@@ -10,7 +10,7 @@ from kangyun.devices.series.packing import (
     FEW,
     HOUR,
     MOST,
-    Samples,
+    Curve,
     hours_of,
     merged,
     packed,
@@ -31,7 +31,7 @@ REGULAR = st.tuples(
 def samples(rows):
     at = sorted(rows)
     columns = (at, [rows[one][0] for one in at], [rows[one][1] for one in at])
-    return Samples(*(np.array(column, np.int64) for column in columns))
+    return Curve(*(np.array(column, np.int64) for column in columns))
 
 
 def rows_of(found):
@@ -65,7 +65,7 @@ def test_what_is_no_chunk_is_refused(body):
 def test_a_quiet_heart_takes_under_a_byte_a_sample():
     at = np.arange(MOST, dtype=np.int64) * 10_000_000
     value = 70 + (np.arange(MOST) * 7919 % 5)
-    assert len(packed(Samples(at, value, np.zeros(MOST, np.int64)))) < MOST
+    assert len(packed(Curve(at, value, np.zeros(MOST, np.int64)))) < MOST
 
 
 @given(ROWS)
@@ -83,7 +83,7 @@ def test_an_hour_says_what_its_samples_come_to(rows):
 
 
 def test_hours_are_kept_where_they_are_less_than_the_samples():
-    dense = Samples(*(np.arange(FEW * 3, dtype=np.int64) * by for by in (HOUR // FEW, 1, 0)))
-    sparse = Samples(*(np.arange(9, dtype=np.int64) * by for by in (HOUR, 1, 0)))
+    dense = Curve(*(np.arange(FEW * 3, dtype=np.int64) * by for by in (HOUR // FEW, 1, 0)))
+    sparse = Curve(*(np.arange(9, dtype=np.int64) * by for by in (HOUR, 1, 0)))
     assert unpacked_hours([packed_hours(dense)]).tolist() == hours_of(dense).tolist()
     assert packed_hours(sparse) == b""

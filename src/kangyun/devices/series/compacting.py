@@ -1,0 +1,98 @@
+"""Compaction: the samples of closed days leave the hot tables and become chunks. In the background, one at a time.
+
+A step takes a number of samples and puts them into chunks in one transaction: whoever kills it, they are in one place.
+It takes what it sees; what comes meanwhile stays hot until the next round, and so does what comes late.
+"""
+
+import logging
+from datetime import datetime
+
+import asyncpg
+import numpy as np
+
+from kangyun.access.kept import Kept
+from kangyun.database.pool import Pool
+from kangyun.database.statements import statements
+from kangyun.devices.metrics import metrics_by_number
+from kangyun.devices.series import days
+from kangyun.devices.series.batch import Whole, in_order
+from kangyun.devices.series.chunks import Chunks, Owner, split
+from kangyun.devices.series.packing import Curve
+
+logger = logging.getLogger(__name__)
+
+SQL = statements("devices.series")
+AT_ONCE = 50_000
+"""Samples of a step: a fifth of a second."""
+_FIRST = (-(1 << 63), -(1 << 63))
+
+
+class Compaction:
+    """Compacts. One for a process."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._chunks = Chunks(kept)
+        self._zone = kept.store.zone
+
+    @property
+    def _pool(self) -> Pool:
+        return self._kept.store.pool
+
+    async def run(self, now: datetime) -> int:
+        """Compacts all that is closed; returns how many samples. Whoever calls it holds the lease."""
+        bound, count = days.closed_before(now, self._zone), 0
+        async with self._pool.connection() as connection:
+            tables = await days.tables(connection)
+        for table in tables:
+            begun = days.begin_of(table)
+            if begun is not None and begun >= bound:
+                continue
+            place: tuple[int, int] | None = _FIRST
+            while place is not None:
+                place, taken = await self.step(table, place, bound)
+                count += taken
+        return count
+
+    async def step(
+        self, table: str, place: tuple[int, int], bound: int, most: int = AT_ONCE
+    ) -> tuple[tuple[int, int] | None, int]:
+        """Takes one step from a place (series, at) on. Returns the place it came to, None at the end; how many."""
+        async with self._pool.connection() as connection, connection.transaction():
+            # First, so that who inserts after this commit looks into the chunks.
+            await connection.execute(SQL["chunked"], bound)
+            row = await connection.fetchrow(SQL["take_hot"].replace("{table}", table), *place, bound, most)
+            if row["series"] is None:
+                return None, 0
+            columns = [np.array(row[name], np.int64) for name in ("series", "at", "value", "mark")]
+            order, _ = in_order(columns[0], columns[1])
+            series, at, value, mark = (column[order] for column in columns)
+            await self._put(connection, split(series, Curve(at, value, mark)))
+        ended = len(series) < most
+        return None if ended else (int(series[-1]), int(at[-1])), len(series)
+
+    async def _put(self, connection: asyncpg.Connection, taken: dict[int, Curve]) -> None:
+        # Of whom there is no series, was erased: nothing of it is kept.
+        owners = await self._chunks.owners(connection, taken)
+        keys = await self._chunks.keys(connection, owners.values())
+        keyless = owners.keys() - keys
+        for number in keyless:
+            part = taken[number]
+            series = [number] * len(part)
+            await connection.execute(SQL["put_back"], series, part.at.tolist(), part.value.tolist(), part.mark.tolist())
+        if keyless:
+            logger.warning("series: %d stay as they are, their holders have no key", len(keyless))
+        await self._chunks.put(connection, {number: taken[number] for number in keys}, keys)
+        told = [(number, day) for number in keys for day in self._days(owners[number], taken[number].at)]
+        await tell(connection, told)
+
+    def _days(self, owner: Owner, at: Whole) -> list[int]:
+        if metrics_by_number()[owner.metric].kind not in ("continuous", "daily"):
+            return []
+        return days.days_of(at, self._zone)
+
+
+async def tell(connection: asyncpg.Connection, news: list[tuple[int, int]]) -> None:
+    """Notes what the record is to hear of: (series, at)."""
+    if news:
+        await connection.execute(SQL["tell"], [series for series, _ in news], [at for _, at in news])
