@@ -3,8 +3,8 @@
 An institution's: what its feeds delivered, before it is in the record. It is no part of the record and nobody is shown
 it: it is there to be taken in, again where a mapping was wrong, and is dropped after a time that the installation sets.
 
-A person's (a registration's, as the store has it): what devices measured, what alarms rest on. Who destroys the key of an erased person has
-made it unreadable, wherever a copy of it may be.
+A person's (a registration's, as the store has it): what devices measured, what alarms rest on. Who destroys the key of
+an erased person has made it unreadable, wherever a copy of it may be.
 """
 
 from collections.abc import Collection, Sequence
@@ -109,6 +109,7 @@ class Kept:
         return self.open_by(key, sealed, place)
 
 
+_KEY = "SELECT id, patient, institution, epoch, wrapped FROM data_key WHERE patient IS NULL AND institution = $1"
 _NEW_KEY = """
 INSERT INTO data_key (id, patient, institution, epoch, wrapped) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
