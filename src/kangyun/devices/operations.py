@@ -1,5 +1,6 @@
 """The operations of devices, series and alarms: each part declares its own, here they come together."""
 
 from kangyun.access.operations import Operation
+from kangyun.devices.series.operations import SERIES_OPERATIONS
 
-DEVICE_OPERATIONS: tuple[Operation, ...] = ()
+DEVICE_OPERATIONS: tuple[Operation, ...] = (*SERIES_OPERATIONS,)

@@ -128,3 +128,6 @@ SELECT n.series, c.since, c.key, c.body FROM unnest($1::int8[]) AS n(series)
 CROSS JOIN LATERAL (
     SELECT since, key, body FROM device_chunk AS b WHERE b.series = n.series ORDER BY since DESC LIMIT 1
 ) AS c;
+
+-- name: devices
+SELECT id, name, resource, institution FROM device WHERE id = ANY ($1::int8[]);

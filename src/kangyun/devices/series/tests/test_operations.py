@@ -1,0 +1,136 @@
+"""What is shown of series, over HTTP: curves whose peaks survive and whose gaps are gaps, to who may see them."""
+
+import base64
+import io
+
+import pytest
+from openpyxl import load_workbook
+
+from kangyun.access.actor import Actor
+from kangyun.devices.model import Mark
+from kangyun.devices.series.packing import HOUR
+from kangyun.devices.series.tests.conftest import HEART, LATER, SYSTOLIC
+from kangyun.testing.people import know
+
+BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+DAY = 24 * HOUR
+YEAR = "start=2026-01-01&end=2026-12-31"
+PEAK_AT = BEGIN + 100 * DAY + 5 * HOUR
+SILENT = range(200, 210)
+"""Days on which the device is silent."""
+
+
+@pytest.fixture
+async def patient(client):
+    return (await client.post("Patient", json={"resourceType": "Patient"})).json()["id"]
+
+
+@pytest.fixture
+async def measured(platform, samples, batch, patient):
+    """A year of heart rates every ten minutes with one peak and ten silent days; three pressures. Returns the id."""
+    person = platform.gate.store.ids.res_of(patient)
+    heart, pressure = (await samples.series_of([1, 2], [HEART, SYSTOLIC], [person] * 2)).tolist()
+    at = [BEGIN + day * DAY + step * HOUR // 6 for day in range(365) for step in range(144) if day not in SILENT]
+    rows = [(heart, HEART, one, 190 if one == PEAK_AT else 60 + one // HOUR % 24) for one in at]
+    rows.append((heart, HEART, PEAK_AT + 1, 300, int(Mark.DOUBTED)))
+    rows += [(pressure, SYSTOLIC, BEGIN + day * DAY, 130 + day, int(Mark.TYPED)) for day in range(3)]
+    async with platform.pool.connection() as connection:
+        await samples.insert(connection, batch(*rows))
+    return patient
+
+
+def parts(answer):
+    """Of the only series of an answer, by name."""
+    (found,) = answer.json()["parameter"]
+    return {part["name"]: next(value for name, value in part.items() if name != "name") for part in found["part"]}
+
+
+def data(part):
+    return part["data"].split(" ")
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+async def test_a_year_shows_each_peak_and_each_gap(client, compaction, measured, compacted):
+    if compacted:
+        await compaction.run(LATER)
+    found = parts(await client.get(f"Patient/{measured}/$series?metric=heart-rate&points=365&{YEAR}"))
+    assert found["period"] == 24 * 3_600_000
+    high = data(found["high"])
+    silent = [place for place, one in enumerate(high) if one == "E"]
+    assert len(high) == 365
+    assert max(int(one) for one in high if one != "E") == 190
+    # Of the region's days: its first stretch begins at 16:00 UTC of the day before.
+    assert silent == list(range(201, 210))
+    assert set(data(found["low"])) == {"E", *map(str, (60, 60 + 16))} & {"E", "60", "76"}
+    assert str(int(Mark.DOUBTED)) in found["mark"].split(" ")
+
+
+async def test_few_samples_are_shown_as_they_are(client, measured):
+    found = parts(await client.get(f"Patient/{measured}/$series?metric=8480-6&{YEAR}"))
+    assert found["start"] == "2026-01-01T00:00:00.000Z"
+    assert found["offsets"] == "0 86400000 172800000"
+    assert found["values"]["factor"] == 0.5
+    assert data(found["values"]) == ["260", "262", "264"]
+    assert found["mark"] == "1 1 1"
+
+
+async def test_the_last_readings_say_when(client, compaction, measured):
+    await compaction.run(LATER)
+    answer = (await client.get(f"Patient/{measured}/$last-readings")).json()["parameter"]
+    told = [{part["name"]: part for part in one["part"]} for one in answer]
+    assert [one["value"]["valueQuantity"]["value"] for one in told] == [83, 132]
+    assert told[1]["at"]["valueInstant"] == "2026-01-03T00:00:00.000Z"
+    assert told[1]["mark"]["valueCode"] == "typed"
+
+
+async def test_samples_are_exported_as_a_workbook(client, measured):
+    answer = await client.get(f"Patient/{measured}/$series-samples?metric=systolic-home&form=xlsx&{YEAR}")
+    rows = list(load_workbook(io.BytesIO(base64.b64decode(answer.json()["data"]))).active.values)
+    assert [row[2] for row in rows] == ["Value", "130.0", "131.0", "132.0"]
+    assert rows[1][0] == "2026-01-01 08:00:00+08:00"
+    assert rows[1][4] == "typed"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("$series", 400), ("$series?metric=no", 400), ("$series?metric=spo2&start=2026-02-01&end=2026-01-01", 400),
+        ("$series?metric=spo2&start=0001-01-01&end=9999-12-31&points=0", 200),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_asked_is_said(client, patient, asked, status):
+    assert (await client.get(f"Patient/{patient}/{asked}")).status_code == status
+
+
+async def test_linked_registrations_are_shown_together(client, platform, samples, batch, measured):
+    other = (await client.post("Patient", json={"resourceType": "Patient"})).json()["id"]
+    person = platform.gate.store.ids.res_of(other)
+    (series,) = (await samples.series_of([9], [SYSTOLIC], [person])).tolist()
+    async with platform.pool.connection() as connection:
+        await samples.insert(connection, batch((series, SYSTOLIC, BEGIN + 9 * DAY, 150)))
+    alone = await client.get(f"Patient/{other}/$last-readings?metric=systolic-home")
+    assert len(alone.json()["parameter"]) == 1
+    told = {"parameter": [{"name": "to", "valueString": f"Patient/{measured}"}, {"name": "reason", "valueString": "same person"}]}
+    linked = await client.post(f"Patient/{other}/$link", json={"resourceType": "Parameters"} | told)
+    assert linked.status_code == 200, linked.text
+    async with platform.pool.connection() as connection:
+        resident = await connection.fetchval("SELECT resident FROM resident_link WHERE patient = $1", person)
+    golden = platform.gate.store.ids.id_of(resident)
+    together = await client.get(f"Patient/{golden}/$last-readings?metric=systolic-home")
+    assert len(together.json()["parameter"]) == 2
+
+
+async def test_who_may_not_see_a_person_gets_nothing(client, monkeypatch, measured):
+    know(monkeypatch, {"li": Actor("Practitioner/li", "李", "Organization/far", role="doctor")})
+    client.headers["authorization"] = "Bearer li"
+    for asked in ("$series?metric=heart-rate", "$last-readings", "$series-samples?metric=heart-rate"):
+        answer = await client.get(f"Patient/{measured}/{asked}")
+        assert answer.status_code in (403, 404), answer.text
+        assert "parameter" not in answer.json()
+
+
+async def test_a_look_leaves_a_row(client, platform, measured):
+    await client.get(f"Patient/{measured}/$last-readings")
+    async with platform.pool.connection() as connection:
+        row = await connection.fetchrow("SELECT patients, outcome FROM audit WHERE action = 'last-readings'")
+    assert tuple(row) == ([platform.gate.store.ids.res_of(measured)], 200)
