@@ -1,0 +1,216 @@
+"""What rules tell, and that it does not depend on how samples came in groups."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kangyun.devices.metrics import metrics
+from kangyun.devices.model import Event, Mark
+from kangyun.devices.signals.judging import Judge
+from kangyun.devices.signals.limits import Facts, Own
+from kangyun.devices.signals.model import NOBODY, Group, Level
+
+MINUTE = 60_000_000
+NOON = 1_767_240_000_000_000
+
+
+@pytest.fixture
+def judge():
+    return Judge()
+
+
+def told(warnings):
+    return [(one.rule, one.level.name) for one in warnings]
+
+
+def minutely(metric, value, minutes, start=0):
+    return [(start + minute, metric, value) for minute in range(minutes)]
+
+
+def test_a_red_pressure_is_told_at_once_with_its_figures(judge, samples):
+    (warning,) = judge.judge(samples((0, "systolic-home", 186), (0, "diastolic-home", 112)))
+    assert (warning.rule, warning.level) == ("blood-pressure-high", Level.RED)
+    assert warning.figures["value"] == "186/112"
+    assert warning.figures["limit"] == "180/110"
+    assert [one.value for one in warning.rests] == [186, 112]
+    assert warning.key == f"7:blood-pressure-high:{NOON}"
+
+
+def test_one_amber_pressure_is_not_told_and_two_of_three_are(judge, samples):
+    assert judge.judge(samples((0, "systolic-home", 165), (0, "diastolic-home", 85))) == []
+    assert judge.judge(samples((300, "systolic-home", 150), (300, "diastolic-home", 85))) == []
+    (warning,) = judge.judge(samples((600, "systolic-home", 168), (600, "diastolic-home", 85)))
+    assert (warning.rule, warning.level) == ("blood-pressure-high", Level.AMBER)
+    assert warning.figures["mean"] == "161/85"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "rule", "minutes"),
+    [
+        ("heart-rate", 140, "heart-rate-high", 6),
+        ("heart-rate", 33, "heart-rate-low", 6),
+        ("spo2", 86, "spo2-low", 5),
+        ("respiratory-rate", 32, "breathing-high", 11),
+        ("body-temperature", 41.2, "temperature-high", 11),
+    ],
+)
+def test_what_is_measured_on_and_on_is_told_when_it_lasts(judge, samples, metric, value, rule, minutes):
+    usual = {"heart-rate": 70, "spo2": 97, "respiratory-rate": 15, "body-temperature": 36.5}[metric]
+    rows = minutely(metric, usual, 30) + minutely(metric, value, minutes, 30)
+    (warning,) = judge.judge(samples(*rows))
+    assert (warning.rule, warning.level) == (rule, Level.RED)
+    assert warning.since == NOON + 30 * MINUTE
+    assert warning.at == NOON + (30 + minutes - 1) * MINUTE
+
+
+def test_a_single_spike_is_not_told(judge, samples):
+    rows = [*minutely("spo2", 97, 30), (30, "spo2", 75), *minutely("spo2", 97, 30, 31)]
+    assert judge.judge(samples(*rows)) == []
+
+
+def test_a_single_measurement_with_a_clip_counts_at_once(judge, samples):
+    assert told(judge.judge(samples((0, "spo2", 84)))) == [("spo2-low", "RED")]
+
+
+def test_a_walk_explains_a_fast_heart(judge, samples):
+    walk = [(minute, "steps", 110.0) for minute in range(40)]
+    assert judge.judge(samples(*walk, *minutely("heart-rate", 135, 40, 1))) == []
+
+
+def test_what_was_told_is_not_told_again_until_it_was_calm(judge, samples):
+    high, low = ("systolic-home", 186), ("systolic-home", 120)
+    assert told(judge.judge(samples((0, *high)))) == [("blood-pressure-high", "RED")]
+    assert judge.judge(samples((20, *high))) == []
+    assert judge.judge(samples((40, *low), (60, *high))) == []  # Within the two hours of its silence.
+    assert told(judge.judge(samples((200, *high)))) == [("blood-pressure-high", "RED")]
+
+
+def test_a_value_at_the_line_does_not_ring_all_day(judge, samples):
+    rows = [(minute * 30, "systolic-home", 179 + 2 * (minute % 2)) for minute in range(40)]
+    assert len(judge.judge(samples(*rows))) == 1
+
+
+def test_what_gets_worse_is_told_at_once(judge, samples):
+    rows = minutely("spo2", 90, 20) + minutely("spo2", 85, 6, 20)
+    assert told(judge.judge(samples(*rows))) == [("spo2-low", "AMBER"), ("spo2-low", "RED")]
+
+
+def test_several_metrics_out_at_once_are_one_warning_of_the_worst(judge, samples):
+    rows = [
+        (minute, metric, value)
+        for minute in range(30)
+        for metric, value in (("heart-rate", 118), ("spo2", 90), ("respiratory-rate", 26))
+    ]
+    warnings = judge.judge(samples(*rows))
+    assert told(warnings) == [("spo2-low", "AMBER")]
+
+
+def test_what_looks_impossible_asks_once_and_is_believed_twice(judge, samples):
+    assert told(judge.judge(samples((0, "systolic-home", 275)))) == [("measure-again", "YELLOW")]
+    assert told(judge.judge(samples((6, "systolic-home", 271)))) == [("blood-pressure-high", "RED")]
+
+
+@pytest.mark.parametrize("mark", [Mark.DOUBTED, Mark.LATE, Mark.QUESTION, Mark.LATE | Mark.TYPED])
+def test_marked_samples_warn_nobody(judge, samples, mark):
+    assert judge.judge(samples((0, "systolic-home", 190), mark=int(mark))) == []
+
+
+@pytest.mark.parametrize("mark", [Mark.NONE, Mark.TYPED, Mark.CLOCK, Mark.ZONE])
+def test_typed_and_corrected_samples_warn(judge, samples, mark):
+    assert told(judge.judge(samples((0, "systolic-home", 190), mark=int(mark)))) == [("blood-pressure-high", "RED")]
+
+
+def test_what_was_stored_before_and_what_is_nobodys_warns_nobody(judge, samples):
+    assert judge.judge(samples((0, "systolic-home", 190), new=False)) == []
+    assert judge.judge(samples((0, "systolic-home", 190), holder=NOBODY)) == []
+
+
+def test_the_doctors_limit_stands_before_the_tables(judge, samples):
+    place = judge.memory.place(7)
+    judge.memory.learn(place, Facts(70, frozenset(), (Own("systolic-home", "high", Level.RED, 200.0),)))
+    assert judge.judge(samples((0, "systolic-home", 186))) == []
+    (warning,) = judge.judge(samples((200, "systolic-home", 204)))
+    assert (warning.level, warning.figures["limit"], warning.figures["own"]) == (Level.RED, "200", 1)
+
+
+def test_weight_in_heart_failure(judge, samples):
+    days = [(1440 * day, "weight", value) for day, value in enumerate((70.0, 70.4, 71.2, 72.3))]
+    assert judge.judge(samples(*days)) == []
+    judge.memory.learn(judge.memory.place(8), Facts(70, frozenset({"heart-failure"})))
+    (warning,) = judge.judge(samples(*days, holder=8))
+    assert (warning.rule, warning.figures["gain"]) == ("weight-gain", 2.3)
+
+
+def test_oxygen_by_scale_two_where_the_doctor_has_set_it(judge, samples):
+    judge.memory.learn(judge.memory.place(8), Facts(70, frozenset({"spo2-scale-2"})))
+    rows = minutely("spo2", 88, 30)
+    assert told(judge.judge(samples(*rows))) == [("spo2-low", "RED")]
+    assert judge.judge(samples(*rows, holder=8)) == []
+
+
+def test_a_score_where_all_its_measurements_are_there(judge, samples):
+    vitals = [(0, "respiratory-rate", 22), (0, "spo2", 94), (0, "heart-rate", 100), (0, "body-temperature", 38.3)]
+    (warning,) = judge.judge(samples(*vitals, (5, "systolic-home", 98), (5, "diastolic-home", 60)))
+    assert (warning.rule, warning.level, warning.figures["score"]) == ("news2", Level.RED, 7)
+
+
+def test_falls_and_sos_come_with_their_place(judge):
+    event = Event("sos", NOON, 38.9, 82.6)
+    nothing = Group(*(np.array([], np.int64) for _ in range(4)), np.array([]), *(np.array([], np.int64) for _ in "12"))
+    (warning,) = judge.judge(nothing, [(7, event)])
+    assert (warning.rule, warning.level, warning.position) == ("sos", Level.RED, (38.9, 82.6))
+    assert judge.judge(nothing, [(7, Event("bed-left", NOON))]) == []
+
+
+def test_wandering_is_told_after_some_minutes_away(judge, samples):
+    place = judge.memory.place(7)
+    judge.memory.area[place] = (38.9, 82.6, 1000.0)
+    rows = [
+        (minute, metric, value)
+        for minute in range(0, 60, 5)
+        for metric, value in (("latitude", 38.9 + minute * 0.001), ("longitude", 82.6))
+    ]
+    (warning,) = judge.judge(samples(*rows))
+    assert (warning.rule, warning.level) == ("wandering", Level.AMBER)
+    assert warning.figures["usual"] == 1.0
+
+
+METRICS = ["heart-rate", "spo2", "systolic-home", "steps", "glucose"]
+VALUES = {
+    "heart-rate": [60, 75, 112, 135, 38], "spo2": [97, 93, 90, 86], "systolic-home": [120, 165, 182, 85, 270],
+    "steps": [0, 110], "glucose": [5.5, 3.5, 2.5, 18.0],
+}  # fmt: skip
+
+
+@st.composite
+def courses(draw):
+    """Rows by instants that ascend, each instant with some metrics."""
+    rows, minute = [], 0
+    for _ in range(draw(st.integers(1, 30))):
+        minute += draw(st.sampled_from([1, 1, 2, 5, 20, 200]))
+        for metric in draw(st.lists(st.sampled_from(METRICS), min_size=1, max_size=3, unique=True)):
+            rows.append((minute, metric, draw(st.sampled_from(VALUES[metric])), draw(st.sampled_from([7, 8]))))
+    return rows
+
+
+def _group(rows):
+    known = metrics()
+    numbers = np.array([known[row[1]].number for row in rows], np.int64)
+    holders = np.array([row[3] for row in rows], np.int64)
+    return Group(
+        holders, holders * 100 + numbers, numbers, np.array([NOON + row[0] * MINUTE for row in rows], np.int64),
+        np.array([row[2] for row in rows], float), np.zeros(len(rows), np.int64), np.ones(len(rows), bool),
+    )  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(courses(), st.randoms(use_true_random=False), st.data())
+def test_neither_order_in_a_group_nor_how_groups_are_cut_changes_what_is_told(rows, random, data):
+    whole = Judge().judge(_group(rows))
+    shuffled = random.sample(rows, len(rows))
+    assert Judge().judge(_group(shuffled)) == whole
+    cut = data.draw(st.sampled_from(sorted({row[0] for row in rows})))
+    parts = [[row for row in rows if row[0] <= cut], [row for row in rows if row[0] > cut]]
+    judge = Judge()
+    assert [one for part in parts if part for one in judge.judge(_group(part))] == whole
