@@ -4,3 +4,6 @@ from kangyun.access.work import Beside
 from kangyun.devices.doors.pushes import keep_forgetting_pushes
 
 BACKGROUND: tuple[Beside, ...] = (keep_forgetting_pushes,)
+from kangyun.devices.alarms.watching import keep_climbing
+
+BACKGROUND: tuple[Beside, ...] = (keep_climbing,)

@@ -57,7 +57,7 @@ async def act(
     if asked.minutes is not None and not 0 < asked.minutes <= alarms.plan.longest_promise:
         raise Invalid("devices.alarms.promise", most=alarms.plan.longest_promise, at="minutes")
     again = asked.step == "acknowledge" and row["state"] == "acknowledged" and row["owner"] == asked.by
-    if again and not asked.words and asked.minutes is None:
+    if again and not asked.words and asked.minutes is None and not await connection.fetchval(SQL["handed"], id_):
         return following
     anew = asked.step == "escalate" and await connection.fetchval(SQL["next_rung"], id_) is None
     owner = {"acknowledge": asked.by, "hand-over": asked.to}.get(asked.step)

@@ -208,6 +208,11 @@ def instant_of(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at)
 
 
+def micros_of(at: datetime) -> int:
+    """Returns microseconds of an instant."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 def place_of(holder: int, rule: str, at: int) -> str:
     """Returns where sealed evidence belongs."""
     return f"alarm/{holder}/{rule}/{at}"

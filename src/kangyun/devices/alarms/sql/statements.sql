@@ -172,3 +172,32 @@ INSERT INTO duty_stand_in (desk, starts, ends, who, instead_of, given_by) VALUES
 
 -- name: put_holiday
 INSERT INTO duty_holiday (desk, day, off, name) VALUES ($1, $2, $3, $4);
+
+-- name: due
+SELECT alarm FROM alarm_timer WHERE done IS NULL AND due <= $1 GROUP BY alarm ORDER BY min(due), alarm LIMIT $2;
+
+-- name: next_due
+SELECT min(due) FROM alarm_timer WHERE done IS NULL;
+
+-- name: whose
+SELECT person, holder, state FROM alarm WHERE id = $1;
+
+-- name: timers_due
+SELECT id, round, rung, kind, whom, due FROM alarm_timer WHERE alarm = $1 AND done IS NULL AND due <= $2
+ORDER BY due, rung, id;
+
+-- name: cross_off
+UPDATE alarm_timer SET done = $2, stopped = $3 WHERE id = $1 AND done IS NULL;
+
+-- name: first_rung
+SELECT min(rung) FROM alarm_timer WHERE alarm = $1 AND round = $2 AND kind = 'tell';
+
+-- name: newest_evidence
+SELECT holder, rule, at, level, key, sealed FROM alarm_evidence WHERE alarm = $1 ORDER BY level DESC, at DESC LIMIT 1;
+
+-- name: institution
+SELECT reference FROM institution WHERE id = $1;
+
+-- name: handed
+-- Whether it was handed over and not taken yet.
+SELECT EXISTS (SELECT FROM alarm_timer WHERE alarm = $1 AND kind = 'hand-over' AND done IS NULL);

@@ -1,0 +1,123 @@
+"""Who is around a resident, for who has to reach somebody for him: himself, his family, his doctors and nurses.
+
+For the platform's own work, which shows nobody what it finds: it goes into messages and onto a duty desk. Each look
+leaves its audit row. The family is who was given the right to be told of alarms; doctors and nurses are the members of
+an active CareTeam of the category family-doctor.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from kangyun.access.actor import Circumstances
+from kangyun.access.events.rows import standing
+from kangyun.access.gate import Gate
+from kangyun.access.identities.hearing import Hearer, hearers
+from kangyun.access.linked import registrations
+from kangyun.access.subscriptions.statuses import PLATFORM
+from kangyun.fhir import Resource
+from kangyun.fhir.search.dates import bounds
+from kangyun.store.visible import EVERYTHING
+
+ACTION = "circle"
+NURSES = frozenset({"nurse", "224535009", "106292003"})
+"""Codes of a member's role that say nurse: ours, and SNOMED CT (registered nurse, professional nurse)."""
+_TEAMS = 20
+_FAMILY_DOCTOR = "urn:kangyun:care-team|family-doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A resident and who is around him. numbers, patients: of his registrations, the one asked for first.
+
+    name, gender, phones, address: as his registrations have them; address in one line.
+    """
+
+    numbers: tuple[int, ...]
+    patients: tuple[str, ...]
+    name: str
+    gender: str
+    birth: date | None
+    phones: tuple[str, ...]
+    address: str
+    family: tuple[Hearer, ...]
+    doctors: tuple[str, ...]
+    nurses: tuple[str, ...]
+
+    def age(self, today: date) -> int | None:
+        """Returns full years, None where the birth is not known."""
+        if self.birth is None:
+            return None
+        return today.year - self.birth.year - ((today.month, today.day) < (self.birth.month, self.birth.day))
+
+
+async def circle_of(gate: Gate, person: int, registration: int, why: str) -> Circle:
+    """Returns who is around a person (as `access.linked` names him). why: what the audit row says it is for."""
+    store = gate.store
+    async with store.pool.connection() as connection:
+        numbers = (await registrations(connection, [person]))[person]
+        order = list(dict.fromkeys([registration, *numbers]))
+        found = await standing(connection, store, order)
+        known = [found[number] for number in order if number in found and not found[number].deleted]
+        ids = [one.id for one in known]
+        family = await hearers(connection, ids)
+        teams: list[Resource] = []
+        if ids:
+            asked = [("patient", ",".join(f"Patient/{id_}" for id_ in ids)), ("category", _FAMILY_DOCTOR)]
+            query = await store.read_query("CareTeam", [*asked, ("status", "active"), ("_count", str(_TEAMS))])
+            page = await store.searcher.search(connection, query, "circle", EVERYTHING)
+            teams = [one.resource for one in page.matches]
+    record = await gate.open(PLATFORM, Circumstances(why, "", ""))
+    await record.leave_row(ACTION, 200, sorted({one.res for one in known}))
+    members = list(dict.fromkeys(_members(teams)))
+    people = [one.resource for one in known]
+    return Circle(
+        tuple(one.res for one in known) or (registration,),
+        tuple(ids),
+        next((name for one in people if (name := _name(one))), ""),
+        next((str(one["gender"]) for one in people if one.get("gender")), ""),
+        next((_birth(one) for one in people if one.get("birthDate")), None),
+        tuple(dict.fromkeys(number for one in people for number in _phones(one))),
+        next((text for one in people if (text := _address(one))), ""),
+        tuple(family),
+        tuple(name for name, nurse in members if not nurse),
+        tuple(name for name, nurse in members if nurse),
+    )
+
+
+def _members(teams: Iterable[Resource]) -> Iterator[tuple[str, bool]]:
+    """Each Practitioner of a team, and whether he is a nurse."""
+    for team in teams:
+        for one in team.get("participant", ()):
+            name = str(one.get("member", {}).get("reference", ""))
+            codes = {coding.get("code") for role in one.get("role", ()) for coding in role.get("coding", ())}
+            if name.startswith("Practitioner/"):
+                yield name, bool(codes & NURSES)
+
+
+def _name(patient: Resource) -> str:
+    for one in patient.get("name", ()):
+        text = one.get("text") or "".join((one.get("family", ""), *one.get("given", ())))
+        if text and one.get("use") != "old":
+            return str(text)
+    return ""
+
+
+def _birth(patient: Resource) -> date:
+    return bounds(str(patient["birthDate"]))[0].date()
+
+
+def _phones(patient: Resource) -> Iterator[str]:
+    for point in patient.get("telecom", ()):
+        if point.get("system") in ("phone", "sms") and point.get("use") != "old" and point.get("value"):
+            yield str(point["value"])
+
+
+def _address(patient: Resource) -> str:
+    for one in patient.get("address", ()):
+        parts: list[Any] = [one.get("state"), one.get("city"), one.get("district"), *one.get("line", ())]
+        text = one.get("text") or "".join(str(part) for part in parts if part)
+        if text and one.get("use") != "old":
+            return str(text)
+    return ""

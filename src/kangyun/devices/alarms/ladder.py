@@ -1,0 +1,138 @@
+"""The ladder climbed: what is due is told, once and in order; what became of it is heard; nobody answered, who is next.
+
+Timers are rows, and the row is crossed off in the transaction that puts the notices: a process that is killed has told
+nothing or all of it. It is in the alarm's hands meanwhile, so that whoever answers at the same moment comes before or
+after, and never in between. After an outage all that was due is told late, and says so.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from kangyun.access.circle import Circle, circle_of
+from kangyun.access.gate import Gate
+from kangyun.access.messages.outbox import Outcome
+from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
+from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
+from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, whom_of
+from kangyun.devices.alarms.roster import on_duty
+from kangyun.devices.alarms.states import after
+from kangyun.devices.alarms.words import Evidence, read_evidence, sentence_of, variables
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 200
+RED = 3
+WHY = "alarm: who is to be told"
+_EMPTY = Circle((), (), "", "", None, (), "", (), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Climbs. One for a process; of several processes the one with the lease does."""
+
+    gate: Gate
+    alarms: Alarms
+
+    async def due(self, now: datetime) -> list[int]:
+        """Returns the alarms of which something is due, what was due first first."""
+        async with self.gate.store.pool.connection() as connection:
+            return [row["alarm"] for row in await connection.fetch(SQL["due"], now, AT_ONCE)]
+
+    async def next_due(self) -> datetime | None:
+        """Returns when something is due next."""
+        async with self.gate.store.pool.connection() as connection:
+            found: datetime | None = await connection.fetchval(SQL["next_due"])
+        return found
+
+    async def climb(self, alarm: int, now: datetime) -> int:
+        """Does what is due of an alarm, and returns how many timers that were. One transaction."""
+        async with self.gate.store.pool.connection() as connection:
+            known = await connection.fetchrow(SQL["whose"], alarm)
+        # Read beforehand, so that nobody waits for it with the alarm in hand; what it is for is looked at again then.
+        circle = await self._circle(known) if known["state"] not in STOPPED else _EMPTY
+        async with self.gate.store.pool.connection() as connection, connection.transaction():
+            ((row),) = await connection.fetch(SQL["lock"], [alarm])
+            timers = await connection.fetch(SQL["timers_due"], alarm, now)
+            for timer in timers:
+                row = await self._fire(connection, row, timer, circle, now)
+            if timers:
+                await connection.execute(SQL["touch"], [alarm])
+                await connection.execute(SQL["ring"])
+        return len(timers)
+
+    async def hear(self, now: datetime) -> int:
+        """Takes in what became of notices: who answered has the alarm, who was not reached is followed by the next."""
+        async with self.gate.store.pool.connection() as connection, connection.transaction():
+            outcomes = await self.gate.outbox.take(connection, "alarm", AT_ONCE)
+            for one in outcomes:
+                await self._hear(connection, one, now)
+        return len(outcomes)
+
+    async def _circle(self, known: Any) -> Circle:
+        return await circle_of(self.gate, known["person"], known["holder"], WHY)
+
+    async def _fire(self, connection: asyncpg.Connection, row: Any, timer: Any, circle: Circle, now: datetime) -> Any:
+        """Does what one timer asks, and crosses it off. Returns the alarm's row as it is then."""
+        tells = timer["kind"] == "tell"
+        stopped = (row["state"] in STOPPED) if tells else row["state"] != "acknowledged"
+        await connection.execute(SQL["cross_off"], timer["id"], now, stopped)
+        if stopped:
+            return row
+        if tells:
+            return await self._tell(connection, row, timer, circle, now)
+        state = after(row["state"], "lapse")
+        changed = await connection.fetchrow(SQL["change"], row["id"], state, None, 1, now, None, None)
+        await note(connection, self.alarms, row, "lapse", "", f"{timer['kind']} {timer['whom']}")
+        await climb_on(connection, self.alarms, changed, now, anew=True)
+        return (await connection.fetch(SQL["lock"], [row["id"]]))[0]
+
+    async def _tell(self, connection: asyncpg.Connection, row: Any, timer: Any, circle: Circle, now: datetime) -> Any:
+        plan, zone = self.alarms.plan, self.alarms.zone
+        late = now - timer["due"]
+        minutes = int(late / timedelta(minutes=1)) if late > timedelta(minutes=plan.late_after) else 0
+        evidence = await self._newest(connection, row)
+        desk = await connection.fetchval(SQL["institution"], row["desk"]) or ""
+        there, named = await on_duty(connection, plan, row["desk"], desk, now, zone)
+        told = Telling(
+            row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"], timer["whom"], circle,
+            desk, there if named else (), plan.fallback_of(desk), plan.emergency_of(desk),
+            variables(evidence, circle, sentence_of(evidence), now, zone, minutes),
+        ).notices()  # fmt: skip
+        await self.gate.outbox.put(connection, told, now)
+        climbs = timer["rung"] != await connection.fetchval(SQL["first_rung"], row["id"], timer["round"])
+        if climbs and row["state"] == "raised":
+            await connection.execute(SQL["change"], row["id"], after(row["state"], "climb"), None, 0, now, None, None)
+        said = "told" if told else "nobody"
+        detail = " ".join([timer["whom"], *(reader.reference for one in told for reader in one.readers)])
+        await note(connection, self.alarms, row, said, "", f"{detail} +{minutes}min" if minutes else detail)
+        if not told and timer["whom"] in RESPONSIBLE and row["level"] == RED:
+            await climb_on(connection, self.alarms, row, now)
+        return (await connection.fetch(SQL["lock"], [row["id"]]))[0]
+
+    async def _newest(self, connection: asyncpg.Connection, row: Any) -> Evidence:
+        """Returns what the alarm rests on: of its level, the newest."""
+        found = await connection.fetchrow(SQL["newest_evidence"], row["id"])
+        place = place_of(found["holder"], found["rule"], micros_of(found["at"]))
+        return read_evidence(await self.alarms.kept.open(connection, found["key"], found["sealed"], place))
+
+    async def _hear(self, connection: asyncpg.Connection, one: Outcome, now: datetime) -> None:
+        alarm = int(one.asker.rpartition("/")[2])
+        rows = await connection.fetch(SQL["lock"], [alarm])
+        if not rows:  # Erased meanwhile.
+            return
+        (row,) = rows
+        detail = " ".join(part for part in (whom_of(one.key), one.reader, one.channel) if part)
+        await note(connection, self.alarms, row, f"notice-{one.what}", "", detail)
+        await connection.execute(SQL["touch"], [alarm])
+        await connection.execute(SQL["ring"])
+        if row["state"] in STOPPED:
+            return
+        if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):
+            by = one.reader.replace("desk/", "Organization/")
+            await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
+        elif one.what in ("unanswered", "not-reached") and row["level"] == RED and whom_of(one.key) in RESPONSIBLE:
+            await climb_on(connection, self.alarms, row, now)

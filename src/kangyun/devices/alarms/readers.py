@@ -1,0 +1,101 @@
+"""Whom a rung of the ladder tells, and what: notices for the outbox. Pure.
+
+Each notice has a key of its alarm, round, rung and reader, so that nothing is told twice however often it is asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kangyun.access.circle import Circle
+from kangyun.access.messages.outbox import Notice, Reader, Urgency
+from kangyun.devices.alarms.plan import Whom
+from kangyun.devices.alarms.words import OWN_TEMPLATES, kinship
+
+URGENCIES = {3: Urgency.RED, 2: Urgency.AMBER, 1: Urgency.PLAIN}
+RESPONSIBLE = frozenset({"desk", "family-doctor", "nurse", "head", "emergency"})
+"""Whose silence has the next rung climbed at once."""
+MOST_FAMILY = 5
+CALL_120 = "无人响应，请立即呼叫 120。"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A rung to be told. desk: the institution as a reference; on_duty: who is there, () where the roster has nobody.
+
+    fallback, emergency: of the plan. words: the variables of the notices, as `words.variables` makes them.
+    """
+
+    alarm: int
+    holder: int
+    rule: str
+    level: int
+    round: int
+    rung: int
+    whom: Whom
+    circle: Circle
+    desk: str
+    on_duty: tuple[str, ...]
+    fallback: str
+    emergency: str
+    words: Mapping[str, str]
+
+    def notices(self) -> list[Notice]:
+        """Returns the notices, none where there is nobody of that kind."""
+        circle = self.circle
+        match self.whom:
+            case "resident":
+                return [self._notice([Reader(f"Patient/{circle.patients[0]}", "resident")])] if circle.patients else []
+            case "family":
+                return [
+                    self._notice([Reader(one.reference, "family", self._kin(one.relation))], str(place))
+                    for place, one in enumerate(circle.family[:MOST_FAMILY])
+                ]
+            case "family-doctor":
+                return self._staff(circle.doctors)
+            case "nurse":
+                return self._staff(circle.nurses)
+            case "desk":
+                return [self._notice([*map(_staff, self.on_duty), self._desk()])]
+            case "head":
+                named = [_staff(self.fallback)] if self.fallback.startswith("Practitioner/") else []
+                return [self._notice([*named, self._desk()])]
+            case "emergency":
+                centre = [Reader(_desk_name(self.emergency), "desk")] if self.emergency else [self._desk()]
+                asked = "" if self.emergency else CALL_120
+                return [self._notice(centre, words={"sentence": asked + self.words.get("sentence", "")})]
+
+    def _kin(self, relation: str) -> dict[str, str]:
+        return {"kinship": kinship(relation, self.circle.gender)}
+
+    def _staff(self, names: Sequence[str]) -> list[Notice]:
+        return [self._notice(list(map(_staff, names)))] if names else []
+
+    def _desk(self) -> Reader:
+        return Reader(_desk_name(self.desk), "desk")
+
+    def _notice(self, readers: list[Reader], more: str = "", words: Mapping[str, str] | None = None) -> Notice:
+        key = f"alarm/{self.alarm}/{self.round}/{self.rung}/{self.whom}"
+        climbed = self.whom in ("head", "emergency") or (self.whom == "nurse" and self.level > 1)
+        template = "escalated" if climbed else self.rule if self.rule in OWN_TEMPLATES else "warning"
+        return Notice(
+            key=f"{key}/{more}" if more else key,
+            urgency=URGENCIES[self.level],
+            template=template,
+            readers=tuple(readers),
+            variables={**self.words, **(words or {})},
+            holder=self.holder,
+            asker=f"alarm/{self.alarm}",
+        )
+
+
+def whom_of(key: str) -> str:
+    """Returns of which readers a notice's key is."""
+    return key.split("/")[4]
+
+
+def _staff(name: str) -> Reader:
+    return Reader(name, "doctor")
+
+
+def _desk_name(institution: str) -> str:
+    return f"desk/{institution.rpartition('/')[2]}"

@@ -1,0 +1,189 @@
+"""The ladder: told once and in order, stopped by an answer, next at once where nobody is reached, late and said so."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from kangyun.access.identities.model import Proxy
+from kangyun.access.platform import Platform
+from kangyun.access.relations.whom import by_id
+from kangyun.base import clock
+from kangyun.base.errors import RuleBroken
+from kangyun.devices.alarms import Alarms
+from kangyun.devices.alarms.acting import Act, act
+from kangyun.devices.alarms.ladder import Ladder
+from kangyun.devices.alarms.watching import look
+
+TEAM = {
+    "resourceType": "CareTeam", "id": "t", "status": "active", "subject": {"reference": "Patient/p"},
+    "category": [{"coding": [{"system": "urn:kangyun:care-team", "code": "family-doctor"}]}],
+    "participant": [
+        {"member": {"reference": "Practitioner/li"}},
+        {"member": {"reference": "Practitioner/hua"}, "role": [{"coding": [{"code": "224535009"}]}]},
+    ],
+}  # fmt: skip
+PERSON = {
+    "resourceType": "Patient", "id": "p", "name": [{"text": "王建国"}], "gender": "male", "birthDate": "1956-02-03",
+    "telecom": [{"system": "phone", "value": "13900000001"}], "address": [{"text": "测试市福田路 1 号"}],
+}  # fmt: skip
+TOLD = "SELECT key FROM outbox_message ORDER BY id"
+EVENTS = "SELECT what, by, detail FROM alarm_event WHERE what <> 'raised' ORDER BY id"
+
+
+class Region:
+    """One resident with a team and a son, and a clock that is turned by hand."""
+
+    def __init__(self, platform: Platform, found) -> None:
+        self.platform, self.found = platform, found
+        self.alarms = Alarms.of(platform.gate)
+        self.ladder = Ladder(platform.gate, self.alarms)
+        self.now = clock.now()
+        self.holder = 0
+
+    async def settle(self, client: httpx.AsyncClient) -> None:
+        for resource in (PERSON, TEAM):
+            answer = await client.put(f"{resource['resourceType']}/{resource['id']}", json=resource)
+            assert answer.status_code == 201, answer.text
+        await self.platform.sign_in.identities.admit(
+            "guardian", "RelatedPerson/son", "Organization/platform", "王明", roles=["guardian"], vouched_by="Device/t",
+            evidence="x", proxies=[Proxy("p", "CHILD", hears=True)],
+        )  # fmt: skip
+        self.holder = (await by_id(self.platform.gate.store, "p")).patient
+
+    async def raise_(self, rule: str = "sos", level: int = 3, **given) -> int:
+        async with self.platform.pool.connection() as connection, connection.transaction():
+            (one,) = await self.alarms.raise_(connection, [self.found(rule, level, self.holder, **given)])
+        return one.alarm
+
+    async def later(self, minutes: float) -> int:
+        self.now += timedelta(minutes=minutes)
+        return await look(self.ladder, self.now, {})
+
+    async def act(self, alarm: int, step: str, by: str = "Practitioner/li", **given) -> str:
+        async with self.platform.pool.connection() as connection, connection.transaction():
+            return await act(
+                connection, self.alarms, self.platform.gate.outbox, alarm, Act(step, by, **given), self.now
+            )
+
+    async def answer(self, what: str, key: str, reader: str) -> None:
+        sql = "INSERT INTO outbox_outcome (asker, key, what, reader, channel, at) VALUES ($1, $2, $3, $4, 'sms', now())"
+        async with self.platform.pool.connection() as connection:
+            await connection.execute(sql, "/".join(key.split("/")[:2]), key, what, reader)
+
+    async def ask(self, sql: str) -> list[tuple]:
+        async with self.platform.pool.connection() as connection:
+            return [tuple(row) for row in await connection.fetch(sql)]
+
+    async def told(self) -> list[str]:
+        return [key.split("/", 3)[3] for (key,) in await self.ask(TOLD)]
+
+
+@pytest.fixture
+async def region(platform: Platform, client: httpx.AsyncClient, found) -> Region:
+    made = Region(platform, found)
+    await made.settle(client)
+    return made
+
+
+async def test_the_ladder_of_an_sos_is_climbed_in_order_and_once(region):
+    await region.raise_(position=(30.1, 104.2))
+    await region.later(0.01)
+    assert await region.told() == ["0/desk", "0/family/0"]
+    await region.later(0.01)
+    await region.later(3)
+    await region.later(2)
+    assert await region.told() == ["0/desk", "0/family/0", "1/nurse", "1/head", "2/family-doctor"]
+    await region.later(3)
+    await region.later(60)
+    assert (await region.told())[5:] == ["3/emergency"]
+    assert await region.ask("SELECT state FROM alarm") == [("escalated",)]
+
+
+async def test_an_answer_stops_it(region):
+    alarm = await region.raise_()
+    await region.later(0.01)
+    assert await region.act(alarm, "acknowledge") == "acknowledged"
+    await region.later(60)
+    assert len(await region.told()) == 2
+    assert await region.ask("SELECT owner, count(*) FROM alarm, alarm_event WHERE what = 'acknowledge' GROUP BY 1") == [
+        ("Practitioner/li", 1)
+    ]
+    await region.act(alarm, "acknowledge")
+    await region.act(alarm, "close", outcome="已联系", words="接通了，人没事")
+    with pytest.raises(RuleBroken):
+        await region.act(alarm, "close", outcome="误报")
+    assert await region.ask("SELECT state, outcome FROM alarm") == [("closed", "contacted")]
+
+
+async def test_an_answer_by_a_message_is_one(region):
+    alarm = await region.raise_()
+    await region.later(0.01)
+    await region.answer("answered", f"alarm/{alarm}/1/0/family/0", "RelatedPerson/son")
+    await region.later(0.01)
+    assert await region.ask("SELECT state FROM alarm") == [("raised",)]
+    await region.answer("answered", f"alarm/{alarm}/1/0/desk", "Practitioner/wang")
+    await region.later(0.01)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("acknowledged", "Practitioner/wang")]
+
+
+async def test_where_nobody_is_reached_the_next_is_told_at_once(region):
+    alarm = await region.raise_()
+    await region.later(0.01)
+    await region.answer("not-reached", f"alarm/{alarm}/1/0/desk", "desk/platform")
+    await region.later(0.01)
+    await region.later(0.01)
+    assert (await region.told())[2:] == ["1/nurse", "1/head"]
+
+
+async def test_what_was_promised_and_not_done_comes_back(region):
+    alarm = await region.raise_()
+    await region.later(0.01)
+    await region.act(alarm, "acknowledge", minutes=10)
+    await region.later(9)
+    assert await region.ask("SELECT state FROM alarm") == [("acknowledged",)]
+    await region.later(2)
+    await region.later(0.01)
+    assert await region.ask("SELECT state, owner, round FROM alarm") == [("escalated", None, 2)]
+    assert len(await region.told()) == 4
+
+
+async def test_what_was_handed_over_and_not_taken_comes_back(region):
+    alarm = await region.raise_()
+    await region.act(alarm, "hand-over", to="Practitioner/zhao")
+    await region.later(11)
+    assert await region.ask("SELECT state FROM alarm") == [("escalated",)]
+    await region.act(alarm, "hand-over", to="Practitioner/zhao")
+    await region.act(alarm, "acknowledge", by="Practitioner/zhao")
+    await region.later(11)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("acknowledged", "Practitioner/zhao")]
+
+
+async def test_after_an_outage_all_is_told_late_and_in_order_and_that_is_said(region):
+    await region.raise_()
+    await region.later(20.5)
+    assert [key.split("/")[0] for key in await region.told()] == ["0", "0", "1", "1", "2", "3"]
+    events = await region.ask(EVENTS)
+    assert [detail.rpartition("+")[2] for _, _, detail in events] == [
+        "20min",
+        "20min",
+        "17min",
+        "17min",
+        "15min",
+        "12min",
+    ]
+
+
+async def test_two_climb_at_once_and_somebody_answers_and_each_is_told_once(region):
+    alarm = await region.raise_()
+    region.now += timedelta(minutes=6)
+    other = Ladder(region.platform.gate, region.alarms)
+    await asyncio.gather(
+        region.ladder.climb(alarm, region.now), other.climb(alarm, region.now), region.act(alarm, "acknowledge"),
+    )  # fmt: skip
+    told, state = await region.told(), await region.ask("SELECT state FROM alarm")
+    assert state == [("acknowledged",)]
+    assert len(told) in (0, 5) and len(set(told)) == len(told)
+    await region.later(60)
+    assert await region.told() == told

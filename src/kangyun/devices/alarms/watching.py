@@ -1,0 +1,94 @@
+"""What alarms need done beside requests, by `kangyun work`: of several processes, the one with the lease does it.
+
+It is woken by each change of an alarm, and by the next timer; without either it looks each `LOOK` seconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from kangyun.access.platform import Platform
+from kangyun.base import clock
+from kangyun.base.errors import PlatformError
+from kangyun.database.leases import lease, pause
+from kangyun.database.pool import LOST
+from kangyun.devices.alarms.ladder import Ladder
+from kangyun.devices.alarms.raising import Alarms
+from kangyun.devices.alarms.relinking import relink
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "kangyun_alarm"
+LOOK = 0.5  # seconds
+PATIENCE = 2.0  # seconds until somebody else may have given the lease up
+RELINK_EVERY = 10.0  # seconds
+AGAIN_AFTER = timedelta(seconds=30)
+"""An alarm that could not be told is tried again so much later: the others do not wait for it."""
+
+
+async def keep_climbing(platform: Platform, stop: asyncio.Event) -> None:
+    """Tells what is due, until `stop`."""
+    ladder = Ladder(platform.gate, Alarms.of(platform.gate))
+    while not stop.is_set():
+        try:
+            async with lease(platform.pool, "alarms") as connection:
+                if connection is not None:
+                    await _climb(ladder, connection, stop)
+        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            logger.warning("alarms: %s", type(error).__name__)
+        await pause(stop, PATIENCE)
+
+
+async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
+    rung = asyncio.Event()
+
+    def ring(*_: object) -> None:
+        rung.set()
+
+    await connection.add_listener(CHANNEL, ring)
+    failed: dict[int, datetime] = {}
+    relinked = clock.now() - timedelta(days=1)
+    try:
+        while not stop.is_set() and not connection.is_closed():
+            rung.clear()
+            now = clock.now()
+            if (now - relinked).total_seconds() > RELINK_EVERY:
+                async with connection.transaction():
+                    await relink(connection, ladder.alarms, now)
+                relinked = now
+            if not await look(ladder, now, failed):
+                await _wait(rung, stop, await ladder.next_due())
+    finally:
+        if not connection.is_closed():
+            await connection.remove_listener(CHANNEL, ring)
+
+
+async def look(ladder: Ladder, now: datetime, failed: dict[int, datetime]) -> int:
+    """Does what is due and hears what became of notices; returns how much that was. failed: alarms, and until when."""
+    done = await ladder.hear(now)
+    for alarm in await ladder.due(now):
+        if failed.get(alarm, now) > now:
+            continue
+        try:
+            done += await ladder.climb(alarm, now)
+            failed.pop(alarm, None)
+        except (PlatformError, asyncpg.PostgresError) as error:
+            failed[alarm] = now + AGAIN_AFTER
+            logger.error("alarms: %d is told later: %s", alarm, type(error).__name__)
+    return done
+
+
+async def _wait(rung: asyncio.Event, stop: asyncio.Event, due: datetime | None) -> None:
+    """Returns when an alarm has changed, a timer is due, it is time to look, or all is to stop."""
+    seconds = LOOK if due is None else min(LOOK, max((due - clock.now()).total_seconds(), 0.01))
+    waits = [asyncio.ensure_future(rung.wait()), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*waits, return_exceptions=True)
