@@ -1,5 +1,7 @@
 """What devices sent is taken in once, whatever comes twice, at once, broken, or is read again."""
 
+import asyncio
+
 import pytest
 
 from kangyun.devices.intake.opening import asides_of
@@ -89,18 +91,25 @@ async def test_history_is_marked_and_what_came_old_by_the_lane_of_the_living_too
     assert marks == [0, Mark.LATE, Mark.LATE]
 
 
-async def test_an_event_overtakes_what_waits(world):
+async def test_an_event_overtakes_a_hundred_thousand_that_wait(world):
     await world.make(2)
-    for start in range(0, 4000, 500):
-        await world.log.append(
-            Lane.BACKFILL, [world.record(reading(world, ago=60 * MINUTE + n * 1000)) for n in range(start, start + 500)]
-        )
-    intake, order = world.intake(), []
-    intake.on_group = lambda lane, taken: order.append(lane)
+    old = [world.record(reading(world, ago=60 * MINUTE + n * 1000)) for n in range(1000)]
+    for _ in range(100):
+        await world.log.append(Lane.BACKFILL, old)
+    await world.log.append(Lane.LIVE, [world.record(reading(world, ago=n)) for n in range(1000)])
+    intake, stop, order = world.intake(), asyncio.Event(), []
+
+    def note(lane, taken):
+        order.append(lane)
+        if {Lane.EVENT, Lane.LIVE} <= set(order):
+            stop.set()
+
+    intake.on_group = note
     await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000}, device=1)])
-    await world.take(intake)
-    assert Lane.EVENT in order[:2] and order.count(Lane.BACKFILL) >= 20
+    await intake.run(stop)
+    assert order.count(Lane.BACKFILL) < 10
     assert [row[0] for row in await world.rows(ALARMS)] == ["sos"]
+    assert await world.waiting() > 97_000
 
 
 async def test_a_reading_of_nobody_certain_is_asked_about_and_judged_by_nobody(world):
