@@ -94,6 +94,18 @@ def listen(
     from kangyun.cli import device_listener
 
     sys.exit(device_listener.listen(data=data, host=host, port=port))
+    help="""设备数据入库：读取设备消息日志，写入测量值、预警与告警 | Take in what devices sent
+
+--again 从日志中仍保留的最早一条重新读取：已入库的不会重复，以前因映射有误而拒绝的会补入；须先停止正在运行的入库程序。
+
+--again reads everything that the log still has once more: what is known stays as it is, and what was refused because a
+mapping was wrong is taken in now. Stop the intake that runs before."""
+def ingest(
+    again: Annotated[bool, typer.Option("--again", help="从头重读日志 | Read the log from its beginning")] = False,
+    """Takes in until Ctrl-C."""
+    from kangyun.cli import ingest as ingesting
+
+    ingesting.ingest(data, again=again)
 
 
 @app.command(help="更新数据库结构，含升级收尾；--before 只做旧版本仍在运行时可做的部分 | Bring the schema up to date")

@@ -37,6 +37,10 @@ def main() -> None:
             from kangyun.cli.device_listener import listen
 
             sys.exit(listen())
+        elif name == "ingest":
+            from kangyun.cli.ingest import ingest
+
+            ingest()
         else:
             from kangyun.cli import serve
 

@@ -64,7 +64,9 @@ class _Run:
         logs = settings.data / "log"
         self._web = Child("web", "serve", logs / "web.log", self._environment)
         self._work = Child("work", "work", logs / "work.log", self._environment)
-        self._children = [self._web, self._work]
+        self._children = [
+            self._web, self._work, Child("ingest", "ingest", logs / "ingest.log", self._environment)
+        ]  # fmt: skip
         if settings.backup_folder:
             self._children.append(Child("archive", "archive", logs / "archive.log", self._environment))
         if settings.device_port:

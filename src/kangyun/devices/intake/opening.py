@@ -1,6 +1,10 @@
 """Opens the intake with its neighbours, in a process of its own."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
+
+import asyncpg
 
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
@@ -11,10 +15,41 @@ from kangyun.devices.intake.asides import Asides
 from kangyun.devices.intake.parts import Judging
 from kangyun.devices.intake.running import Intake
 from kangyun.devices.intake.taking import Parts
-from kangyun.devices.log import LogReader
-from kangyun.devices.model import Message, Refusal
-from kangyun.devices.register.register import Register
+from kangyun.devices.log import LogReader, open_reader
+from kangyun.devices.model import Event, Message, Refusal
+from kangyun.devices.register.register import Register, open_register
 from kangyun.devices.series.samples import Samples
+from kangyun.devices.signals.judging import Judge
+from kangyun.devices.signals.model import Group, Warning
+
+
+async def ingest(platform: Platform, stop: asyncio.Event, *, again: bool = False) -> None:
+    """Takes in until `stop`. again: first goes back to the oldest records that the log still has."""
+    register, log = open_register(platform), open_reader(platform)
+    intake = intake_of(platform, log, register, partial(Standing, platform))
+    try:
+        if again:
+            await intake.begin_again()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(register.changes.follow(stop))
+            group.create_task(intake.run(stop))
+    finally:
+        await log.close()
+
+
+class Standing:
+    """Judging by the rules alone, with nothing remembered beyond this process."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._judge = Judge(zone=platform.gate.store.zone)
+
+    async def take(
+        self, connection: asyncpg.Connection, group: Group, events: list[tuple[int, Event]] | None = None
+    ) -> list[Warning]:
+        return self._judge.judge(group, events or [])
+
+    def forget(self, holders: list[int]) -> None:
+        self._judge.forget(holders)
 
 
 def intake_of(platform: Platform, log: LogReader, register: Register, judging: Callable[[], Judging]) -> Intake:
