@@ -22,7 +22,8 @@ OF_RESIDENTS = frozenset({"resident", "guardian"})
 
 RESERVED = frozenset(
     {
-        *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "demo-hospitals", "feed",
+        *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "demo-hospitals",
+        "device-register", "feed",
         "feed-figures", "installer", "kangyun", "nobody", "platform", "resident-binding", "staff-leavers", "work",
     }
 )  # fmt: skip
@@ -46,6 +47,7 @@ ROLES: dict[str, tuple[tuple[Kind, ...], str]] = {
     "terminologist": (("staff",), "HOPERAT"),
     "feed-officer": (("staff",), "HOPERAT"),
     "interface-officer": (("staff",), "HOPERAT"),
+    "device-officer": (("staff",), "HOPERAT"),
     "system-administrator": (("staff",), "SYSADMIN"),
     "security-administrator": (("staff",), "SYSADMIN"),
     "audit-administrator": (("staff",), "SYSADMIN"),

@@ -22,6 +22,7 @@ from kangyun.devices.register.rights import (
     who,
 )  # fmt: skip
 from kangyun.devices.register.rows import Row
+from kangyun.devices.register.standing import say_status
 from kangyun.devices.register.users import Why
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
@@ -81,6 +82,8 @@ async def return_(record: Record, call: Call) -> Resource:
         ended = await users.hand_back(connection, device, leaving, why, who(record.actor))  # type: ignore[arg-type]
         await record.leave_row_within(connection, "device-return", 200, ended)
         left = await rows.by_number(connection, device.id)
+    if left.state == "revoked":
+        await say_status(record, left, "inactive")
     return parameters(_named(record, device, call), {"name": "state", "valueCode": left.state}, text("why", why))
 
 

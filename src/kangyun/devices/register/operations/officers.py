@@ -16,9 +16,11 @@ from kangyun.devices.register.codes import QR_PREFIX
 from kangyun.devices.register.credentials import digester
 from kangyun.devices.register.enrolling import Outcome, enrol, handed_out
 from kangyun.devices.register.labels import labels
+from kangyun.devices.register.model import ADMITTED_STATES
 from kangyun.devices.register.operations.parts import bytes_of, content, count, reason_of, reference, text
 from kangyun.devices.register.rights import officers, officers_only
 from kangyun.devices.register.rows import Row
+from kangyun.devices.register.standing import say_status
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
@@ -110,7 +112,9 @@ async def revoke(record: Record, call: Call) -> Resource:
         await (keys.revoke if for_good else keys.stop)(connection, device, record.actor.reference, why)
         return _standing(record, device, "revoked" if for_good else "stopped")
 
-    return await _done(record, call, "device-revoke" if for_good else "device-stop", act)
+    answer = await _done(record, call, "device-revoke" if for_good else "device-stop", act)
+    await _say_status(record, call)
+    return answer
 
 
 async def resume(record: Record, call: Call) -> Resource:
@@ -121,7 +125,9 @@ async def resume(record: Record, call: Call) -> Resource:
         await keys.resume(connection, device, record.actor.reference, why)
         return _standing(record, await rows.by_number(connection, device.id), "")
 
-    return await _done(record, call, "device-resume", act)
+    answer = await _done(record, call, "device-resume", act)
+    await _say_status(record, call)
+    return answer
 
 
 async def certificate(record: Record, call: Call) -> Resource:
@@ -152,6 +158,12 @@ async def _done(
         answer = await act(connection, await officers(record, connection, call.id))
         await record.leave_row_within(connection, action, 200)
     return answer
+
+
+async def _say_status(record: Record, call: Call) -> None:
+    async with record.store.pool.connection() as connection:
+        device = await officers(record, connection, call.id, lock=False)
+    await say_status(record, device, "active" if device.state in ADMITTED_STATES else "inactive")
 
 
 def _standing(record: Record, device: Row, state: str) -> Resource:
