@@ -1,9 +1,14 @@
 """The operations of devices, series and alarms: each part declares its own, here they come together."""
 
+from kangyun.access.kept import Kept
 from kangyun.access.operations import Operation
 from kangyun.devices.series.operations import SERIES_OPERATIONS
 
 DEVICE_OPERATIONS: tuple[Operation, ...] = (*SERIES_OPERATIONS,)
+from kangyun.devices import formats
 from kangyun.devices.register.operations import register_operations
+from kangyun.devices.series.samples import Samples
 
-DEVICE_OPERATIONS: tuple[Operation, ...] = (*register_operations(lambda record: None, lambda: ["plain"]),)
+DEVICE_OPERATIONS: tuple[Operation, ...] = (
+    *register_operations(lambda record: Samples(Kept(record.store)), formats.names),
+)

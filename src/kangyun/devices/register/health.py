@@ -167,7 +167,8 @@ def _read(row: asyncpg.Record) -> Health:
 
 _HEARD = """
 INSERT INTO device_health AS h (device, heard, reading, battery, battery_at, offset_s, firmware)
-SELECT device, heard, least(reading, heard), battery, CASE WHEN battery IS NOT NULL THEN heard END, offset_s, firmware
+SELECT device, heard, CASE WHEN reading IS NOT NULL THEN least(reading, heard) END, battery,
+    CASE WHEN battery IS NOT NULL THEN heard END, offset_s, firmware
 FROM unnest($1::int8[], $2::timestamptz[], $3::timestamptz[], $4::float8[], $5::float8[], $6::text[])
     AS u(device, heard, reading, battery, offset_s, firmware)
 ON CONFLICT (device) DO UPDATE SET

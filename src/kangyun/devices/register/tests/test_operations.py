@@ -2,84 +2,11 @@
 
 import asyncio
 import base64
-import io
 
 import pytest
-from openpyxl import load_workbook
 
-from kangyun.access.actor import Actor
-from kangyun.access.staff.sheets import workbook
-from kangyun.devices.register import lists
-from kangyun.testing.people import know
-
-COUNTY, OTHER = "Organization/county", "Organization/other"
-LIST = [["血压计", "某厂", "BP-90", "SN-1"], ["血压计", "", "", "SN-2"], ["SOS 按钮", "", "", "SN-3"]]
-
-
-def told(answer, status=200):
-    assert answer.status_code == status, answer.text
-    return {
-        one["name"]: one.get("part") or next(value for name, value in one.items() if name != "name")
-        for one in answer.json().get("parameter", ())
-    }
-
-
-def sheet(rows=LIST):
-    columns = lists.the_list().column
-    header = [columns[name] for name in ("kind", "maker", "model", "serial")]
-    return base64.b64encode(workbook("设备", header, rows)).decode()
-
-
-def rows_of(content):
-    header, *rows = load_workbook(io.BytesIO(base64.b64decode(content))).active.iter_rows(values_only=True)
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-@pytest.fixture
-async def call(client, monkeypatch):
-    """`await call("nurse", "Device/$claim", code=…)`: people whose tokens are their names; `parts` where it is GET."""
-    patients = {}
-    for name, gender in (("wang", "male"), ("zhao", "female"), ("far", "male")):
-        patient = {"resourceType": "Patient", "gender": gender, "name": [{"text": f"{name} the patient"}]}
-        answer = await client.post("Patient", json=patient, headers={"x-as": "county"})
-        patients[name] = answer.json()["id"]
-    wang, zhao, far = patients.values()
-    staff = [
-        ("officer", "device-officer", "HOPERAT", COUNTY), ("stranger", "device-officer", "HOPERAT", OTHER),
-        ("nurse", "nurse", "TREAT", "Organization/platform"), ("far-nurse", "nurse", "TREAT", OTHER),
-        ("registrar", "registrar", "PATADMIN", "Organization/platform"),
-    ]  # fmt: skip
-    actors = {name: Actor(f"Practitioner/{name}", name, house, purpose, role=role)
-              for name, role, purpose, house in staff}  # fmt: skip
-    for name, id_ in patients.items():
-        actors[name] = Actor(f"Patient/{id_}", name, "Organization/platform", "PATRQT", role="resident",
-                             patients=(id_,))  # fmt: skip
-    actors["daughter"] = Actor("RelatedPerson/d", "d", "Organization/platform", "FAMRQT", role="guardian",
-                               patients=(wang,))  # fmt: skip
-    know(monkeypatch, actors)
-    kinds = {bool: "valueBoolean", str: "valueString", int: "valueInteger"}
-
-    async def ask(who, path, **given):
-        headers = {"authorization": f"Bearer {who}"}
-        parameter = [{"name": name.replace("_", "-"), kinds[type(value)]: value} for name, value in given.items()]
-        body = {"resourceType": "Parameters", "parameter": parameter}
-        return await client.post(path, json=body, headers=headers)
-
-    ask.wang, ask.zhao, ask.far = wang, zhao, far
-    return ask
-
-
-@pytest.fixture
-async def enrolled(call):
-    """The three devices of LIST, by serial number: what the workbook says."""
-    answer = told(await call("officer", "Device/$enrol", file=sheet()))
-    assert answer["enrolled"] == 3
-    return {row["序列号"]: row for row in rows_of(answer["devices"])}
-
-
-async def claimed(call, enrolled, who="wang", serial="SN-1", **given):
-    given = {"code": enrolled[serial]["领用码"], "patient": call.wang} | given
-    return told(await call(who, "Device/$claim", **given))["device"]["reference"]
+from kangyun.testing.answers import told
+from kangyun.testing.devices import COUNTY, LIST, rows_of, sheet
 
 
 async def test_a_dry_run_says_what_would_be_and_makes_nothing(call):
@@ -117,8 +44,8 @@ async def test_labels_show_codes_and_no_secrets(call):
 
 
 @pytest.mark.parametrize("who", ["wang", "daughter", "nurse"])
-async def test_a_resident_his_family_and_his_nurse_claim(call, enrolled, register, who):
-    device = await claimed(call, enrolled, who)
+async def test_a_resident_his_family_and_his_nurse_claim(call, register, who, claim):
+    device = await claim(who)
     health = told(await call("wang", f"Patient/{call.wang}/$device-health"))
     assert {part["name"]: part for part in health["device"]}["device"]["valueReference"]["reference"] == device
 
@@ -130,14 +57,14 @@ async def test_a_resident_his_family_and_his_nurse_claim(call, enrolled, registe
         ("officer", "wang", 403),
     ],
 )  # fmt: skip
-async def test_nobody_claims_for_whom_he_does_not_see_or_treat(call, enrolled, who, whom, status):
+async def test_nobody_claims_for_whom_he_does_not_see_or_treat(call, enrolled, who, whom, status, claim):
     patient = getattr(call, whom)
     told(await call(who, "Device/$claim", code=enrolled["SN-1"]["领用码"], patient=patient), status)
-    await claimed(call, enrolled)  # The code is good still.
+    await claim()  # The code is good still.
 
 
-async def test_a_code_is_good_once(call, enrolled):
-    await claimed(call, enrolled)
+async def test_a_code_is_good_once(call, enrolled, claim):
+    await claim()
     answer = await call("zhao", "Device/$claim", code=enrolled["SN-1"]["领用码"], patient=call.zhao)
     assert answer.status_code == 410
 
@@ -150,18 +77,18 @@ async def test_of_two_who_scan_at_once_one_has_it(call, enrolled):
     assert sorted(answer.status_code for answer in answers) == [200, 410, 410]
 
 
-async def test_guessed_codes_are_counted_and_mistyped_ones_are_not(call, enrolled):
+async def test_guessed_codes_are_counted_and_mistyped_ones_are_not(call, enrolled, claim):
     code = enrolled["SN-1"]["领用码"]
     for _ in range(12):
         told(await call("zhao", "Device/$claim", code=code[:-1] + "!", patient=call.zhao), 400)
     for number in range(10):  # The check symbol of a number below 32 is its last sign.
         told(await call("zhao", "Device/$claim", code=f"0000-000{number}-{number}", patient=call.zhao), 404)
     told(await call("zhao", "Device/$claim", code=code, patient=call.zhao), 429)
-    await claimed(call, enrolled)
+    await claim()
 
 
-async def test_two_share_a_device_by_keys(call, enrolled):
-    device = await claimed(call, enrolled, "nurse")
+async def test_two_share_a_device_by_keys(call, claim):
+    device = await claim("nurse")
     told(await call("nurse", f"{device}/$assign", patient=call.zhao, key="2"), 422)  # The first has no key yet.
     told(await call("nurse", f"{device}/$assign", patient=call.wang, key="1"))
     told(await call("nurse", f"{device}/$assign", patient=call.zhao, key="1"), 409)
@@ -175,23 +102,23 @@ async def test_two_share_a_device_by_keys(call, enrolled):
     ("zhao", "$return"), ("zhao", "$device-health"), ("zhao", "$device-refusals"), ("far-nurse", "$return"),
     ("far-nurse", "$device-health"), ("stranger", "$certificate"),
 ])  # fmt: skip
-async def test_what_is_another_s_is_not_there(call, enrolled, who, act):
-    device = await claimed(call, enrolled)
+async def test_what_is_another_s_is_not_there(call, who, act, claim):
+    device = await claim()
     given = {"reason": "测试"} if act == "$revoke" else {"subject": "x"} if act == "$certificate" else {}
     told(await call(who, f"{device}/{act}", **given), 404)
 
 
 @pytest.mark.parametrize("who", ["wang", "nurse"])
 @pytest.mark.parametrize("path", ["$rotate", "$revoke", "$claim-code"])
-async def test_keys_are_the_officer_s(call, enrolled, who, path):
-    device = await claimed(call, enrolled)
+async def test_keys_are_the_officer_s(call, who, path, claim):
+    device = await claim()
     given = {"reason": "测试"} if path == "$revoke" else {}
     told(await call(who, f"{device}/{path}", **given), 403)
 
 
-async def test_a_rotation_leaves_no_gap(call, enrolled, register):
+async def test_a_rotation_leaves_no_gap(call, enrolled, register, claim):
     row = enrolled["SN-1"]
-    device = await claimed(call, enrolled)
+    device = await claim()
     admitted = await register.credentials.check(row["设备名"], row["密钥"])
     fresh = told(await call("officer", f"{device}/$rotate"))["secret"]
     await register.changes.look()
@@ -206,9 +133,9 @@ async def test_a_rotation_leaves_no_gap(call, enrolled, register):
 
 
 @pytest.mark.parametrize("why", ["lost", "stolen"])
-async def test_what_is_lost_connects_no_more(call, enrolled, register, client, why):
+async def test_what_is_lost_connects_no_more(call, enrolled, register, client, why, claim):
     row = enrolled["SN-1"]
-    device = await claimed(call, enrolled)
+    device = await claim()
     admitted = await register.credentials.check(row["设备名"], row["密钥"])
     assert told(await call("daughter", f"{device}/$return", why=why))["state"] == "revoked"
     await register.changes.look()
@@ -217,9 +144,9 @@ async def test_what_is_lost_connects_no_more(call, enrolled, register, client, w
     assert (await client.get(device)).json()["status"] == "inactive"
 
 
-async def test_what_is_stopped_comes_back(call, enrolled, register):
+async def test_what_is_stopped_comes_back(call, enrolled, register, claim):
     row = enrolled["SN-1"]
-    device = await claimed(call, enrolled)
+    device = await claim()
     told(await call("officer", f"{device}/$revoke", reason="维修", for_good=False))
     assert await register.credentials.check(row["设备名"], row["密钥"]) is None
     told(await call("officer", f"{device}/$resume", reason="修好"))
@@ -227,8 +154,8 @@ async def test_what_is_stopped_comes_back(call, enrolled, register):
     assert await register.credentials.check(row["设备名"], row["密钥"])
 
 
-async def test_a_device_goes_on_to_somebody_else(call, enrolled, register):
-    device = await claimed(call, enrolled)
+async def test_a_device_goes_on_to_somebody_else(call, register, claim):
+    device = await claim()
     code = told(await call("officer", f"{device}/$claim-code"))["code"]
     told(await call("zhao", "Device/$claim", code=code, patient=call.zhao), 409)  # Somebody has it.
     told(await call("officer", f"{device}/$return"))
@@ -237,8 +164,8 @@ async def test_a_device_goes_on_to_somebody_else(call, enrolled, register):
     told(await call("wang", f"{device}/$device-health"), 404)
 
 
-async def test_the_fleet_counts_and_names_nobody(call, enrolled):
-    await claimed(call, enrolled)
+async def test_the_fleet_counts_and_names_nobody(call, claim):
+    await claim()
     answer = await call("officer", "Device/$fleet")
     found = told(answer)
     assert (found["total"], found["never"], found["unused"]) == (3, 1, 2)
@@ -249,8 +176,8 @@ async def test_the_fleet_counts_and_names_nobody(call, enrolled):
     assert {row["状态"] for row in table} == {"从未有数据", "未领用"}
 
 
-async def test_each_act_leaves_its_row(call, enrolled, platform):
-    device = await claimed(call, enrolled)
+async def test_each_act_leaves_its_row(call, platform, claim):
+    device = await claim()
     told(await call("wang", f"{device}/$return"))
     async with platform.pool.connection() as connection:
         rows = await connection.fetch("SELECT action FROM audit WHERE action LIKE 'device%'")
