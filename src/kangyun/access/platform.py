@@ -23,6 +23,8 @@ from kangyun.access.labels import labels_of
 from kangyun.access.labels.following import Following
 from kangyun.access.ledger import Ledger
 from kangyun.access.messages.outbox import outbox_of
+from kangyun.access.messages.outbox.keeping import forget as forget_told
+from kangyun.access.messages.outbox.keeping import outbox_vitals
 from kangyun.access.people import People, open_codes, open_people
 from kangyun.access.policy import policy_of
 from kangyun.access.policy.sights import Sights
@@ -46,6 +48,7 @@ from kangyun.store.vitals import feed_vitals, is_sequenced
 from kangyun.store.watch import KeyWatch
 
 register_eraser("identity", forget)
+register_eraser("outbox", forget_told)
 PACKAGES = ("database", "store", "identity", "access")
 """Whose schema is needed, besides that of apps: from the lowest layer to the highest."""
 
@@ -90,7 +93,7 @@ class Platform:
             return [
                 *(*await vitals(connection), *await feed_vitals(connection)),
                 *(*await delivery_vitals(connection), *await trail_vitals(connection), *await alert_vitals(connection)),
-                *await replication_vitals(connection),
+                *(*await replication_vitals(connection), *await outbox_vitals(connection)),
             ]
 
     async def close(self) -> None:

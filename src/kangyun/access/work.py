@@ -1,8 +1,8 @@
 """What runs in the background of an installation, `kangyun work`: it may run several times, each thing is done once.
 
 The sequencer of the feed, the seal of the audit trail and the alerts on what is odd in it, what follows the feed
-(subscriptions, new search parameters, relations, leavers), the renewal of keys, labels, the removal of what is long
-over, and the keeper of the process that runs bulk jobs.
+(subscriptions, new search parameters, relations, leavers), what people are told, the renewal of keys, labels, the
+removal of what is long over, and the keeper of the process that runs bulk jobs.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from kangyun.access.subscriptions import matching
 from kangyun.access.subscriptions.delivery import Deliverer
 from kangyun.access.subscriptions.matching import Matcher
 from kangyun.access.subscriptions.receivers import read_receivers
+from kangyun.access.telling import keep_telling
 from kangyun.access.trail import sealing
 from kangyun.access.trail.roots import FILE, Roots
 from kangyun.base.errors import Unavailable
@@ -103,6 +104,7 @@ async def work(
             group.create_task(keep_counted(platform.gate, stop))
             group.create_task(keep_applied(platform.gate, stop))
             group.create_task(emergency.tell(platform.gate, stop))
+            group.create_task(keep_telling(platform, stop))
             group.create_task(Deliverer(platform, outbound, receivers).deliver(stop))
             for more in beside:
                 group.create_task(more(platform, stop))

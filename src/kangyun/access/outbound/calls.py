@@ -88,10 +88,11 @@ class Outbound:
             connection.close()
 
     async def ask(
-        self, url: str, headers: Mapping[str, str], body: bytes, seconds: float, most: int
+        self, url: str, headers: Mapping[str, str], body: bytes, seconds: float, most: int, *,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[int, bytes]:  # fmt: skip
         """Sends a message by POST and returns the status and the body of the answer, of which no more is read than
-        `most` bytes and one. Raises as `send`."""
+        `most` bytes and one. before: as of `send`. Raises as `send`."""
         target = await self._in_thread(lambda: self.guard.target(url))
         connection = _Connection(target, self._context, seconds)
         sent = _headers(target, headers)
@@ -102,6 +103,9 @@ class Outbound:
             return response.status, response.read(most + 1)
 
         try:
+            if before is not None:
+                await self._within(seconds, connection, connection.connect)
+                await before()
             return await self._within(seconds, connection, call)
         finally:
             connection.close()

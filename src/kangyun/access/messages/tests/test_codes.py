@@ -167,7 +167,7 @@ async def test_the_gateway_is_sent_what_it_needs_and_no_more(open_codes, gateway
     told, body = gateway.got[0]
     assert told == signature(b"k", body)
     message = json.loads(body)
-    assert message.keys() == {"channel", "phone", "template", "variables"}
+    assert message.keys() == {"channel", "phone", "template", "variables", "key"}
     assert message["variables"].keys() == {"code", "minutes"}
     gateway.status = 500
     with pytest.raises(Unavailable):

@@ -11,7 +11,8 @@ CREATE TABLE outbox_message (
     sealed bytea NOT NULL,                  -- the readers in their order, and the variables
     made timestamptz NOT NULL,
     not_after timestamptz,
-    state text NOT NULL DEFAULT 'waiting' CHECK (state IN (
+    -- waiting: for its time, to be told with others. climbing: on its way, what is red from the first moment on.
+    state text NOT NULL CHECK (state IN (
         'waiting', 'climbing', 'answered', 'reached', 'unconfirmed', 'unanswered', 'not-reached', 'held-back', 'listed',
         'expired', 'withdrawn'
     )),
@@ -20,8 +21,9 @@ CREATE TABLE outbox_message (
     list int8,                              -- the message that this one is told by, as a line of a list
     ended timestamptz
 );
-CREATE INDEX outbox_message_due ON outbox_message (due) WHERE state IN ('waiting', 'climbing');
-CREATE INDEX outbox_message_waiting ON outbox_message (reader, due) WHERE state = 'waiting';
+CREATE INDEX outbox_message_climbing ON outbox_message (urgency, due) WHERE state = 'climbing';
+CREATE INDEX outbox_message_waiting ON outbox_message (due) WHERE state = 'waiting';
+CREATE INDEX outbox_message_waiting_reader ON outbox_message (reader, due) WHERE state = 'waiting';
 CREATE INDEX outbox_message_held_back ON outbox_message (reader, made) WHERE state = 'held-back';
 CREATE INDEX outbox_message_asker ON outbox_message (asker) WHERE state IN ('waiting', 'climbing', 'listed');
 CREATE INDEX outbox_message_holder ON outbox_message (holder);
@@ -78,7 +80,13 @@ CREATE TABLE outbox_outcome (
 CREATE INDEX outbox_outcome_asker ON outbox_outcome (asker, id);
 
 -- What a reader chose, and where he is found besides what the record says: sealed.
-CREATE TABLE outbox_reader (reader text COLLATE "C" PRIMARY KEY, sealed bytea NOT NULL, changed timestamptz NOT NULL);
+CREATE TABLE outbox_reader (
+    reader text COLLATE "C" PRIMARY KEY,
+    holder int8,                            -- the reader himself, where he is a Patient: erased with him
+    sealed bytea NOT NULL,
+    changed timestamptz NOT NULL
+);
+CREATE INDEX outbox_reader_holder ON outbox_reader (holder);
 
 -- How many lines that are not red a reader was told on a day of the region, and how many were held back.
 CREATE TABLE outbox_day (

@@ -1,0 +1,150 @@
+"""What is done about one message now, as rows to write and a request to send. Pure, but for drawing a link's token."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from kangyun.access.messages.outbox.box import Outbox
+from kangyun.access.messages.outbox.contacts import Contact
+from kangyun.access.messages.outbox.ladder import Attempt, End, Rung, Wait, next_step
+from kangyun.access.messages.outbox.letters import Letter
+from kangyun.access.messages.outbox.model import Channel, Reader, Urgency, What
+from kangyun.access.messages.outbox.outcomes import Told
+from kangyun.access.messages.outbox.rates import Rates
+from kangyun.access.messages.outbox.rules import channels_for
+from kangyun.access.messages.outbox.sending import Parcel, Sender
+from kangyun.access.messages.outbox.templates import UNSAID, filled
+
+LIST = "list"
+LINKS = "m"
+"""Where links in messages lead, below the root."""
+LONGEST_DELAY = 1.0  # seconds that what is not red waits for a provider's turn with its claim taken
+Claim = tuple[int, int, str, int, str, str, bytes | None]
+
+
+@dataclass(slots=True)
+class Going:
+    """A request that leaves once its claim stands. attempt: the claim's number, known then. delay: seconds."""
+
+    message: int
+    turn: int
+    channel: Channel
+    urgency: Urgency
+    holder: int | None
+    parcel: Parcel
+    delay: float
+    attempt: int = 0
+
+
+@dataclass(slots=True)
+class Decided:
+    """What was decided about a message. what: it ends; else it is looked at again at `due`."""
+
+    message: int
+    due: datetime
+    turn: int
+    reader: str
+    what: What | None = None
+    going: Going | None = None
+    claims: list[Claim] = field(default_factory=list)
+    notes: list[tuple[str, int, int, int]] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+
+
+def decide(
+    row: Any, letter: Letter, attempts: list[Attempt], contacts: Mapping[str, Contact],
+    senders: Mapping[Channel, Sender], outbox: Outbox, rates: Rates, now: datetime, root: str,
+) -> Decided:  # fmt: skip
+    """Decides about a message. `row`: as the database has it; `attempts` grows by what is noted in the app."""
+    urgency = Urgency(row["urgency"])
+    turns = _turns(urgency, letter, contacts, senders, outbox, listed=row["template"] == LIST)
+    rungs = [rung for turn in turns for rung in turn]
+    decided = Decided(row["id"], now, row["turn"], row["reader"])
+    if row["not_after"] is not None and row["not_after"] < now:
+        received = any(one.state == "received" for one in attempts)
+        decided.what = "expired" if not attempts else "unanswered" if received else "not-reached"
+        return decided
+    while True:
+        step = next_step(urgency, rungs, attempts, outbox.rules, now)
+        if isinstance(step, End):
+            decided.what = step.what
+            return decided
+        if isinstance(step, Wait):
+            decided.due = step.until
+            return decided
+        rung, number = step
+        reader = letter.readers[rung.turn]
+        decided.turn, decided.reader = rung.turn, reader.reference
+        if rung.channel != "in-app":
+            _send(decided, row, letter, reader, rung, number, contacts, outbox, rates, now, root, urgency)
+            return decided
+        # The list in the app is ours: it is handed over when the transaction stands.
+        decided.claims.append((row["id"], rung.turn, "in-app", 1, reader.reference, "handed", None))
+        decided.notes.append((reader.reference, row["id"], rung.turn, 1))
+        attempts.append(Attempt(rung.turn, "in-app", 1, "handed", now, now))
+        if len(turns[rung.turn]) == 1 and reader.role != "desk":  # A desk has its screen.
+            decided.told.append(Told(row["asker"], row["key"], "no-address", reader.reference))
+
+
+def _turns(
+    urgency: Urgency, letter: Letter, contacts: Mapping[str, Contact], senders: Mapping[Channel, Sender],
+    outbox: Outbox, *, listed: bool,
+) -> list[list[Rung]]:  # fmt: skip
+    """Returns the rungs of each reader. What a list is about stands in the app already, line by line."""
+    turns = []
+    for turn, reader in enumerate(letter.readers):
+        contact = contacts[reader.reference]
+        there = [channel for channel in senders if channel in contact.addresses]
+        channels = channels_for(outbox.rules, contact.chosen, urgency, there)
+        rungs = [Rung(turn, one, one != "in-app" and senders[one].dedupes) for one in channels]
+        turns.append(rungs[1:] if listed and len(rungs) > 1 else rungs)
+    return turns
+
+
+def _send(
+    decided: Decided, row: Any, letter: Letter, reader: Reader, rung: Rung, number: int,
+    contacts: Mapping[str, Contact], outbox: Outbox, rates: Rates, now: datetime, root: str, urgency: Urgency,
+) -> None:  # fmt: skip
+    delay = rates.delay(rung.channel)
+    if urgency is not Urgency.RED and delay > LONGEST_DELAY:
+        decided.due = now + timedelta(seconds=delay)
+        return
+    token = secrets.token_urlsafe(16)
+    contact = contacts[reader.reference]
+    said = {**letter.variables, **reader.variables, "link": f"{root}/{LINKS}/{token}"}
+    said.setdefault("time", now.astimezone(outbox.zone).strftime("%m-%d %H:%M"))
+    parcel = parcel_of(row, rung, reader, contact, said, outbox)
+    digest = outbox.letters.digester.of("link", token)
+    decided.claims.append((row["id"], rung.turn, rung.channel, number, reader.reference, "claimed", digest))
+    delay = rates.take(rung.channel)
+    decided.due = now + timedelta(seconds=outbox.rules.tries.claim + delay)
+    decided.going = Going(row["id"], rung.turn, rung.channel, urgency, row["holder"], parcel, delay)
+
+
+def parcel_of(
+    row: Any, rung: Rung, reader: Reader, contact: Contact, said: Mapping[str, str], outbox: Outbox
+) -> Parcel:
+    """Returns what a channel is given: public words, and nothing else that is anybody's."""
+    public = outbox.templates.public(row["template"])
+    allowed = {name: value for name, value in said.items() if name in outbox.rules.public.variables}
+    language = contact.chosen.language
+    sms, wechat = public.sms, public.wechat
+    template = {"sms": sms and sms.id, "voice": sms and sms.id, "wechat": wechat and wechat.id}
+    return Parcel(
+        key=key_of(row["id"], rung.turn, rung.channel),
+        channel=rung.channel,
+        address=contact.addresses[rung.channel],
+        template=template.get(rung.channel) or row["template"],
+        variables=tuple((name, allowed.get(name, UNSAID)) for name in (sms.variables if sms else ())),
+        fields=tuple((name, filled(text, allowed)) for name, text in wechat.fields.items()) if wechat else (),
+        sentence=filled(public.en if language == "en" else public.zh, allowed),
+        link=allowed.get("link", ""),
+        about={"urgency": Urgency(row["urgency"]).name.lower(), "asker": row["asker"], "reader": reader.reference},
+    )
+
+
+def key_of(message: int, turn: int, channel: str) -> str:
+    """Returns the key of a rung, under which a provider takes a message once: the same for each try."""
+    return f"ky-{message}-{turn}-{channel}"

@@ -1,0 +1,99 @@
+"""What comes back: receipts, answers, what was read. Each is heard once, whatever is replayed, and told to who asked.
+
+Nothing here asks who speaks: a callback's signature, a link's token and a reader's own sign-in are looked at before.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from kangyun.access.messages.outbox import statements as sql
+from kangyun.access.messages.outbox.letters import Letters
+from kangyun.access.messages.outbox.model import CHANNELS, Channel
+from kangyun.access.messages.outbox.outcomes import Told, tell
+
+Heard = Literal["received", "answered", "refused"]
+"""refused: the provider says that it did not arrive, for good."""
+_OPEN = ("claimed", "handed", "unknown")
+_BEFORE: dict[Heard, tuple[str, ...]] = {
+    "received": _OPEN,
+    "refused": _OPEN,
+    "answered": (*_OPEN, "received", "refused", "failed", "throttled"),
+}
+"""From which states of an attempt each is news."""
+
+
+async def find(connection: asyncpg.Connection, channel: Channel, name: str) -> list[int]:
+    """Returns the attempts that a provider means by its own reference or by our key; none where it means none."""
+    found = [row["id"] for row in await connection.fetch(sql.BY_REFERENCE, channel, name)]
+    parts = name.split("-", 3)
+    if found or len(parts) != 4 or parts[0] != "ky" or parts[3] != channel:
+        return found
+    numbers = [part for part in parts[1:3] if part.isascii() and part.isdecimal() and len(part) < 10]
+    if len(numbers) != 2:
+        return []
+    return [row["id"] for row in await connection.fetch(sql.BY_KEY, *map(int, numbers), channel)]
+
+
+async def hear(
+    connection: asyncpg.Connection, attempts: Sequence[int], what: Heard, now: datetime, code: str = ""
+) -> int:
+    """Notes what became of attempts, within a transaction. Returns how many of them that was news of."""
+    news = 0
+    for attempt in sorted(attempts):
+        row = await connection.fetchrow(sql.HEARD, attempt, what, code[:40], now, list(_BEFORE[what]))
+        if row is None:
+            continue
+        news += 1
+        if what == "answered":
+            await _answered(connection, row["message"], row["reader"], row["channel"], now)
+            continue
+        message = await connection.fetchrow(sql.LOOK_AGAIN, row["message"], now, what == "received")
+        if what == "received":
+            told = Told(message["asker"], message["key"], "received", row["reader"], row["channel"])
+            await tell(connection, [told], now)
+    return news
+
+
+async def answer_by_link(connection: asyncpg.Connection, letters: Letters, token: str, now: datetime) -> bool:
+    """Answers by the token of a link, once. Returns whether it was good. Within a transaction."""
+    row = await connection.fetchrow(sql.USE_TOKEN, letters.digester.of("link", token))
+    if row is None:
+        return False
+    await hear(connection, [row["id"]], "answered", now)
+    return True
+
+
+async def is_good(connection: asyncpg.Connection, letters: Letters, token: str) -> bool:
+    """Whether a link can still be answered by. It uses nothing up: what previews a link answers nothing."""
+    return await connection.fetchrow(sql.BY_TOKEN, letters.digester.of("link", token)) is not None
+
+
+async def read_notes(
+    connection: asyncpg.Connection, readers: Sequence[str], notes: Sequence[int], now: datetime, *, answered: bool
+) -> int:
+    """Notes that lines of the list in the app were read, or answered, by who they are for. Returns how many anew."""
+    rows = await connection.fetch(sql.READ_NOTES, list(readers), list(notes), now, answered)
+    for row in sorted(rows, key=lambda row: row["message"]):
+        attempts = [one["id"] for one in await connection.fetch(sql.IN_APP, row["message"], row["turn"])]
+        if attempts:
+            await hear(connection, attempts, "answered" if answered else "received", now)
+        elif answered:  # A line of a list has no attempt of its own.
+            await _answered(connection, row["message"], row["reader"], "in-app", now)
+        else:
+            message = await connection.fetchrow(sql.LOOK_AGAIN, row["message"], now, True)
+            await tell(connection, [Told(message["asker"], message["key"], "received", row["reader"], "in-app")], now)
+    return len(rows)
+
+
+async def _answered(connection: asyncpg.Connection, message: int, reader: str, channel: str, now: datetime) -> None:
+    row = await connection.fetchrow(sql.ANSWERED, message, now)
+    if row is not None:
+        await tell(connection, [Told(row["asker"], row["key"], "answered", reader, channel)], now)
+
+
+def channel_of(name: str) -> Channel | None:
+    """Returns the channel of a name, None where there is none."""
+    return next((one for one in CHANNELS if one == name), None)
