@@ -5,7 +5,6 @@ Each command's module is loaded when it is called: `up` stays small, and `--help
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -21,6 +20,7 @@ from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.node import node
 from kangyun.cli.commands.options import Data, Host, Port
 from kangyun.cli.commands.people import people, staff
+from kangyun.cli.commands.simulating import simulate
 from kangyun.cli.commands.soap import soap
 from kangyun.cli.commands.trail import audit
 from kangyun.cli.policy import policy
@@ -94,14 +94,20 @@ def listen(
     from kangyun.cli import device_listener
 
     sys.exit(device_listener.listen(data=data, host=host, port=port))
+
+
+@app.command(
     help="""设备数据入库：读取设备消息日志，写入测量值、预警与告警 | Take in what devices sent
 
 --again 从日志中仍保留的最早一条重新读取：已入库的不会重复，以前因映射有误而拒绝的会补入；须先停止正在运行的入库程序。
 
 --again reads everything that the log still has once more: what is known stays as it is, and what was refused because a
 mapping was wrong is taken in now. Stop the intake that runs before."""
+)
 def ingest(
+    data: Data = None,
     again: Annotated[bool, typer.Option("--again", help="从头重读日志 | Read the log from its beginning")] = False,
+) -> None:
     """Takes in until Ctrl-C."""
     from kangyun.cli import ingest as ingesting
 
@@ -201,49 +207,6 @@ def export(
 
 
 @app.command(
-    help="""生成一座虚构的城市：居民、机构、就诊与登记，附“谁是谁”的真值 | Write a synthetic city to a folder
-
-例 | Examples:
-
-  kangyun simulate /srv/city --residents 1000 --years 5
-
-  kangyun simulate /srv/who --residents 100000 --registrations --errors learning
-
-同一种子得到同样的城市。各机构按错误模型各写各的登记；--errors none 则每位居民一条正确的登记。全部为演示数据：
-身份证号使用不存在的行政区划（99 开头），只应装入演示实例。
-
-The same seed gives the same city. Each institution writes people down in its own way, by an error model; --errors none
-gives one right Patient each. All of it is demonstration data, for installations that say so."""
-)
-def simulate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="空文件夹 | An empty folder")],
-    residents: Annotated[int, typer.Option("--residents", min=0, help="居民人数 | How many residents")] = 1000,
-    years: Annotated[float, typer.Option("--years", min=0.1, max=12, help="记录年数 | Years of record")] = 5.0,
-    seed: Annotated[int, typer.Option("--seed", help="随机种子 | Seed")] = 1,
-    until: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="截至日期，默认今天 | Last day")
-    ] = None,
-    errors: Annotated[
-        str, typer.Option("--errors", help="错误模型 learning、judging 或 none | Error model")
-    ] = "judging",
-    registrations: Annotated[
-        bool, typer.Option("--registrations", help="只写登记，很快 | Registrations only, fast")
-    ] = False,
-    each: Annotated[int, typer.Option("--each", min=1, max=12, help="每人登记数 | Registrations a resident")] = 4,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="覆盖以前生成的文件 | Over a former city")] = False,
-    sending: Annotated[
-        bool, typer.Option("--sending", help="另写各医院上传的表和消息 | Also what the hospitals send")
-    ] = False,
-) -> None:
-    """Writes a synthetic city."""
-    from kangyun.cli import simulate as simulating
-
-    last = until.date() if until else None
-    wish = simulating.Wish(folder, residents, years, seed, last, errors, registrations, each, overwrite, sending)
-    sys.exit(simulating.simulate(wish))
-
-
-@app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     help="运行基准测试并与指标对照，需要源代码目录；选项见 kangyun bench --help | Run the benchmarks, in a source tree",
 )
@@ -336,6 +299,7 @@ app.add_typer(people, name="people")
 app.add_typer(staff, name="staff")
 app.add_typer(feed, name="feed")
 app.add_typer(soap, name="soap")
+app.add_typer(simulate, name="simulate")
 app.add_typer(node, name="node")
 app.add_typer(codes, name="codes")
 registering.add_to(app)

@@ -28,6 +28,11 @@ def main() -> None:
 
             gc.enable()
             run()
+        elif name == "wearers":
+            from kangyun.cli.wearers import run as wear
+
+            gc.enable()
+            wear()
         elif name == "archive":
             from kangyun.cli.archive import archive
 

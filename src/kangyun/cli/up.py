@@ -5,7 +5,9 @@ outright, it leaves nothing running: what it started notices (`database.lifeline
 """
 
 import asyncio
+import contextlib
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -27,6 +29,7 @@ from kangyun.database.unfinished import refuse_unfinished
 
 READY_WITHIN = 180.0  # seconds
 LOOK_EVERY = 0.2  # seconds
+MQTT_PORT = 1883  # As registered with IANA for what is not encrypted.
 OFFICERS_WITHIN = 10.0  # seconds
 FIRST_SIGN_INS = "first-sign-ins.json"  # As in `access.identities.officers`, which need not be loaded to say it.
 # What a killed `up` had started notices and ends, its requests first; until then it holds the port.
@@ -54,11 +57,13 @@ class _Run:
         self._demonstration = demonstration
         self._server = None if settings.database else EmbeddedServer(settings.data, _replication(settings))
         self._database = settings.database or (self._server.url if self._server else "")
+        device_port = settings.device_port or (_free_port(settings.device_host) if demonstration else 0)
         self._environment = os.environ | {
             "KANGYUN_DATABASE": self._database,
             "KANGYUN_DATA": str(settings.data.resolve()),
             "KANGYUN_HOST": settings.host,
             "KANGYUN_PORT": str(settings.port),
+            "KANGYUN_DEVICE_PORT": str(device_port),
             "KANGYUN_DEMO": "true" if demonstration else "false",
         }
         logs = settings.data / "log"
@@ -69,10 +74,12 @@ class _Run:
         ]  # fmt: skip
         if settings.backup_folder:
             self._children.append(Child("archive", "archive", logs / "archive.log", self._environment))
-        if settings.device_port:
+        if device_port:
             self._children.append(Child("devices", "listen", logs / "devices.log", self._environment))
         # They speak to what runs, so they come when it does, and go before.
-        self._hospitals = Child("hospitals", "hospitals", logs / "hospitals.log", self._environment)
+        self._senders = [
+            Child(name, name, logs / f"{name}.log", self._environment) for name in ("hospitals", "wearers")
+        ]
         self._url = _url(settings)
         self._is_new = not (settings.data / FIRST_SIGN_INS).exists() and not (self._server and self._server.exists)
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
@@ -104,7 +111,7 @@ class _Run:
         self._wait_for(self._answers, Unavailable("cli.not-ready", seconds=int(READY_WITHIN), log=str(self._web.log)))
         if self._demonstration and not self._stopping():
             self._load_demonstration()
-            self._start_hospitals()
+            self._start_senders()
         if not self._stopping():
             if self._demonstration:
                 announce(sign_ins(self._settings))
@@ -210,12 +217,13 @@ class _Run:
         if loading.wait() and not self._stopping():
             announce(speak("cli.demonstration-not-loaded"), style="yellow")
 
-    def _start_hospitals(self) -> None:
+    def _start_senders(self) -> None:
         """Starts those who send, where the demonstration is ours and all of it is in."""
         if not self._stopping() and is_loaded(self._settings) and read_mark(self._settings) is not None:
-            self._hospitals.start()
-            self._hospitals.go()
-            self._children.append(self._hospitals)
+            for child in self._senders:
+                child.start()
+                child.go()
+                self._children.append(child)
 
     def _keep_alive(self) -> None:
         for child in self._children:
@@ -243,7 +251,7 @@ class _Run:
 
     def _stop(self) -> None:
         # What the others write last is archived, too.
-        first = [self._hospitals] if self._hospitals in self._children else []
+        first = [one for one in self._senders if one in self._children]
         for children in (first, [self._web, self._work], [one for one in self._children[2:] if one not in first]):
             for child in children:
                 child.ask_to_stop()
@@ -256,6 +264,16 @@ class _Run:
 def _replication(settings: Settings) -> dict[str, str]:
     """Returns the server's settings about those who follow it."""
     return {"synchronous_standby_names": f"'{STANDBY}'"} if settings.synchronous_standby else {}
+
+
+def _free_port(host: str) -> int:
+    """Returns a port for the demonstration's devices: the one that is usual for MQTT, or where it is taken another."""
+    for wished in (MQTT_PORT, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((host, wished))
+            port: int = probe.getsockname()[1]
+            return port
+    return 0
 
 
 def _url(settings: Settings) -> str:

@@ -2,13 +2,12 @@
 
 from kangyun.access.kept import Kept
 from kangyun.access.operations import Operation
-from kangyun.devices.series.operations import SERIES_OPERATIONS
-
-DEVICE_OPERATIONS: tuple[Operation, ...] = (*SERIES_OPERATIONS,)
 from kangyun.devices import formats
 from kangyun.devices.register.operations import register_operations
+from kangyun.devices.series.operations import SERIES_OPERATIONS
 from kangyun.devices.series.samples import Samples
 
 DEVICE_OPERATIONS: tuple[Operation, ...] = (
+    *SERIES_OPERATIONS,
     *register_operations(lambda record: Samples(Kept(record.store)), formats.names),
 )

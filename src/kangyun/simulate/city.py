@@ -16,6 +16,7 @@ from kangyun.simulate.registrations import Desk, ErrorModel, Truth, Written
 from kangyun.simulate.registrations.patient import patient_elements
 from kangyun.simulate.tables import tables
 from kangyun.simulate.tables.city import InstitutionRow
+from kangyun.simulate.traits import Traits
 
 # How likely somebody is registered at which kind of institution, where only registrations are asked for; unverified.
 _WEIGHTS = {
@@ -29,6 +30,7 @@ class Lived:
     """One resident: the bundle of their life, and who its Patients are of where a desk wrote them."""
 
     resident: Resident
+    traits: Traits
     bundle: Bundle
     truth: list[Truth]
 
@@ -58,7 +60,7 @@ class City:
         desk = Desk(self._tables, model, self.seed) if model else None
         for resident in self.residents():
             record = Record(self._tables, self.institutions, resident, self.until, self.years, self.seed, desk)
-            yield Lived(resident, record.bundle(), record.truth)
+            yield Lived(resident, record.traits, record.bundle(), record.truth)
 
     def registrations(self, model: ErrorModel, each: int = 4) -> Iterator[tuple[Resource, Truth]]:
         """Gives `each` Patients of each resident, with the truth: fast, without the lives that lead to them."""

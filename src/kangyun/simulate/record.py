@@ -49,8 +49,8 @@ class Record:
         self._tables, self._institutions, self._who, self._until = tables, institutions, resident, until
         self._rng = Random(f"{seed}:resident:{resident.index}")
         self._transaction = Transaction(Random(f"{seed}:resident:{resident.index}:ids"))
-        self._traits = draw_traits(tables, resident, until, self._rng)
-        self._life = Life(tables, resident, self._traits, until, years, self._rng)
+        self.traits = draw_traits(tables, resident, until, self._rng)
+        self._life = Life(tables, resident, self.traits, until, years, self._rng)
         self._chronic = {condition.key: condition for condition in tables.conditions.chronic}
         self._home = institutions.by_key[resident.papers.home.town.centre]
         self._gp = self._rng.choice(institutions.doctors(self._home, "AA02"))
@@ -77,7 +77,7 @@ class Record:
 
     def _standing(self) -> None:
         """What holds apart from any visit: chronic conditions, allergy, smoking, the family doctor's contract."""
-        who, traits, add, patient = self._who, self._traits, self._transaction.add, self._chart.patient
+        who, traits, add, patient = self._who, self.traits, self._transaction.add, self._chart.patient
         addresses = [self._lasting(key) for key in traits.onset]
         if traits.allergy is not None:
             add("AllergyIntolerance", person.allergy(traits.allergy, patient))
@@ -94,7 +94,7 @@ class Record:
     def _lasting(self, key: str) -> Resource:
         """Returns a reference to a chronic condition in the chart."""
         if key not in self._chart.conditions:
-            condition, onset = self._chronic[key], self._traits.onset[key]
+            condition, onset = self._chronic[key], self.traits.onset[key]
             self._chart.conditions[key] = self._condition(condition.icd10, condition.zh, onset, "active")
         return self._chart.conditions[key]
 

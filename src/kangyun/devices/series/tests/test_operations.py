@@ -110,7 +110,12 @@ async def test_linked_registrations_are_shown_together(client, platform, samples
         await samples.insert(connection, batch((series, SYSTOLIC, BEGIN + 9 * DAY, 150)))
     alone = await client.get(f"Patient/{other}/$last-readings?metric=systolic-home")
     assert len(alone.json()["parameter"]) == 1
-    told = {"parameter": [{"name": "to", "valueString": f"Patient/{measured}"}, {"name": "reason", "valueString": "same person"}]}
+    told = {
+        "parameter": [
+            {"name": "to", "valueString": f"Patient/{measured}"},
+            {"name": "reason", "valueString": "same person"},
+        ]
+    }
     linked = await client.post(f"Patient/{other}/$link", json={"resourceType": "Parameters"} | told)
     assert linked.status_code == 200, linked.text
     async with platform.pool.connection() as connection:
