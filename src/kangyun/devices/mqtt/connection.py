@@ -6,7 +6,7 @@ Source of the order of packets: MQTT 5.0 and 3.1.1, sections 3.1 and 4.13 (4.8 o
 import asyncio
 import ssl
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kangyun.base.mqtt import (
     Connack,
@@ -64,8 +64,7 @@ class Connection(asyncio.Protocol):
     # --- the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class.
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         if not self._listener.opened(self):
