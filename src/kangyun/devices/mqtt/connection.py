@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
     # --- the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class.
+        self._transport = cast(asyncio.Transport, transport)  # Those of uvloop are none by inheritance.
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         if not self._listener.opened(self):

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -13,9 +12,6 @@ import msgspec
 import paho.mqtt.client as paho
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -27,6 +23,7 @@ from kangyun.devices.model import Lane
 from kangyun.devices.mqtt import running
 from kangyun.devices.register import keys, rows
 from kangyun.devices.register.credentials import digester, draw_secret
+from kangyun.testing.certificates import self_signed
 
 MOSQUITTO = shutil.which("mosquitto_pub")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto_pub (Debian: mosquitto-clients)")
@@ -101,41 +98,15 @@ async def site(platform: Platform) -> AsyncIterator[Site]:
         yield found
 
 
-class Certificate:
-    """A certificate that signs itself, with its key, as files."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.datetime.now(datetime.UTC)
-        self.x509 = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        self.file, self.key = folder / f"{name}.pem", folder / f"{name}.key"
-        self.file.write_bytes(self.x509.public_bytes(serialization.Encoding.PEM))
-        self.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+@pytest.fixture
+def server(tmp_path: Path) -> tuple[Path, Path]:
+    """Certificate and key of the listener."""
+    return self_signed(tmp_path, "server")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Certificate:
-    return Certificate(tmp_path, "server")
-
-
-@pytest.fixture
-async def secured(platform: Platform, server: Certificate) -> AsyncIterator[Site]:
-    async with listening(platform, device_certificate=str(server.file), device_key=str(server.key)) as found:
+async def secured(platform: Platform, server: tuple[Path, Path]) -> AsyncIterator[Site]:
+    async with listening(platform, device_certificate=str(server[0]), device_key=str(server[1])) as found:
         yield found
 
 
@@ -163,16 +134,16 @@ async def test_mosquitto_pub(site: Site, given_device: Give, version: str) -> No
 
 @needs_mosquitto
 async def test_mosquitto_pub_by_tls_and_by_certificate(
-    secured: Site, given_device: Give, server: Certificate, tmp_path: Path
+    secured: Site, given_device: Give, server: tuple[Path, Path], tmp_path: Path
 ) -> None:
     device, secret = await given_device("bp-0001")
-    own = Certificate(tmp_path, "bp-0001")
+    own, key = self_signed(tmp_path, "bp-0001")
     async with secured.platform.pool.connection() as connection, connection.transaction():
         row = await rows.by_number(connection, device, lock=True)
-        await keys.add_certificate(connection, row, own.x509, "test")
-    said = ("-t", "hr1/cn/bp-0001/up", "-m", PULSE, "--cafile", str(server.file))
+        await keys.add_certificate(connection, row, x509.load_pem_x509_certificate(own.read_bytes()), "test")
+    said = ("-t", "hr1/cn/bp-0001/up", "-m", PULSE, "--cafile", str(server[0]))
     assert await mosquitto(secured, "bp-0001", "-P", secret, *said, host="localhost") == (0, "")
-    by_certificate = ("--cert", str(own.file), "--key", str(own.key))
+    by_certificate = ("--cert", str(own), "--key", str(key))
     async with asyncio.timeout(40):
         # What was registered a moment ago is trusted from the next look on.
         while (await mosquitto(secured, "bp-0001", *by_certificate, *said, host="localhost"))[0]:
@@ -231,6 +202,8 @@ async def test_gmqtt(site: Site, given_device: Give) -> None:
         client.publish("hr1/cn/bp-0001/up", PULSE, qos=1)
         client.publish("hr1/cn/bp-0001/up", '{"m":"no-such-metric","v":1}', qos=1)
         assert b"devices.formats.unknown-metric" in await heard.get()
+        while not await site.kept():
+            await asyncio.sleep(0.05)
         await client.disconnect()
     assert await site.kept() == [(device, PULSE.encode())]
     async with asyncio.timeout(10):
