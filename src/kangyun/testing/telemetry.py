@@ -95,7 +95,7 @@ class Listening:
     async def _register(self) -> None:
         platform = await self.platform()
         connection = await asyncpg.connect(self._server.url)
-        digests = digester(platform)
+        digests = digester(platform.gate.store.keys.index_key)
         try:
             await connection.execute("INSERT INTO institution (reference) VALUES ('Organization/devices')")
             await connection.execute(
@@ -151,9 +151,9 @@ class Publisher(asyncio.Protocol):
         self.stopped = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = wire = cast(asyncio.Transport, transport)
         connect = Connect(self._version, self._name, user=self._name, password=self._secret.encode())
-        transport.write(write(connect, self._version))
+        wire.write(write(connect, self._version))
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.entered.done():

@@ -60,7 +60,7 @@ def given_device(platform: Platform) -> Give:
 
     async def give(name: str) -> tuple[int, str]:
         secret = draw_secret()
-        digest = digester(platform).of("secret", name, secret)
+        digest = digester(platform.gate.store.keys.index_key).of("secret", name, secret)
         async with platform.pool.connection() as connection:
             await connection.execute(
                 "INSERT INTO institution (reference) VALUES ('Organization/county') ON CONFLICT DO NOTHING"
