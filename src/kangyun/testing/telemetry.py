@@ -178,6 +178,11 @@ class Publisher(asyncio.Protocol):
         if again and not self.stopped:
             self.publish(again)
 
+    @property
+    def sent(self) -> int:
+        """How many messages went out."""
+        return self._next
+
     def begin(self) -> None:
         """Sends a windowful; each acknowledgement brings the next message."""
         self.publish(list(self._numbers))
