@@ -92,11 +92,11 @@ class Connection(asyncio.Protocol):
             return
         try:
             data, frames = self._splitter.feed(data)
-            if not self._splitter.kept:
-                self.begun = 0.0
-            elif not self.begun or frames:
-                self.begun = self.heard
             if self.session is not None:
+                if not self._splitter.kept:
+                    self.begun = 0.0
+                elif not self.begun or frames:
+                    self.begun = self.heard
                 self.session.take(data, frames)
             elif frames:
                 self._first(data, frames)
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._task, early, self._early = None, self._early, None
         keep_alive = answer.properties.get("server_keep_alive", connect.keep_alive)
         self.limit = keep_alive * 1.5
-        self.begun = self.begun if self._splitter.kept else 0.0
+        self.begun = self.heard if self._splitter.kept else 0.0
         self.session = session
         self.send(write(answer, self.version))
         self._listener.entered(session)

@@ -74,8 +74,10 @@ class Known:
     devices: dict[str, Admitted] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     lost: bool = False
+    slow: float = 0.0
 
     async def check(self, name: str, secret: str) -> Admitted | None:
+        await asyncio.sleep(self.slow)
         if self.lost:
             raise Unavailable
         return self.devices.get(name) if secret == SECRET else None

@@ -308,6 +308,12 @@ class TestBounds:
         client.raw(begun)
         assert await client.hear() is None
 
+    async def test_who_waits_to_be_known_is_not_taken_for_half_a_connect(self, dial: Dial, known: Known) -> None:
+        known.slow = 0.25
+        client = await dial()
+        client.send(publish(pulse(), 1))
+        assert await client.hear() == puback(1)
+
     async def test_a_packet_that_drips_in_does_not_stay(self, dial: Dial) -> None:
         client = await dial()
         whole = write(publish(pulse(), 1), 5)
