@@ -18,12 +18,14 @@ from kangyun.devices.model import Event
 from kangyun.devices.signals import news2
 from kangyun.devices.signals.course import LEVELS, Run, Told, together
 from kangyun.devices.signals.limits import JUDGED, Side, Thresholds, reached
-from kangyun.devices.signals.memory import BY_HAND, LATITUDE, LONGITUDE, NEVER, NUMBERS, STEPS, Memory
+from kangyun.devices.signals.memory import BY_HAND, LATITUDE, LONGITUDE, NUMBERS, STEPS, Memory
 from kangyun.devices.signals.model import Level, Rest, Warning
 from kangyun.devices.signals.places import metres
 from kangyun.devices.signals.rules import MINUTE, Rule, RuleTable
 
 WEEK = 7 * 1440 * MINUTE
+KNOWN = 120 * MINUTE
+"""What is measured on and on is known for so long: what is older is in chunks, and counts as if it had never been."""
 TOLD_WITH = 30 * MINUTE
 """Readings by hand of so long before belong to the same warning."""
 SCORED = {"spo2": "spo2", "heart-rate": "heart-rate", "respiratory-rate": "respiratory-rate",
@@ -61,6 +63,7 @@ class Finder:
         self.told: dict[int, dict[str, Told]] = {}
         self.runs: dict[int, dict[str, Run]] = {}
         self.changed: set[tuple[int, str]] = set()
+        self.silent = False
         self._again = again
         self._by_column: dict[int, list[Rule]] = {
             column: [
@@ -74,7 +77,7 @@ class Finder:
         told: list[Warning] = []
         for at, moment in groupby(samples, key=lambda one: one.at):
             told += self._instant(place, holder, at, list(moment))
-        self._settle_activity(place)
+        self.settle_activity(place)
         return told
 
     def take_event(self, place: int, holder: int, event: Event) -> list[Warning]:
@@ -152,8 +155,10 @@ class Finder:
         ringing: dict[str, Found] = {}
         for id_, one in found.items():
             rule, former = self.rules[id_], told.get(id_)
-            if former is not None and former.settle(rule, one.beyond, at):
+            if former is not None and at > former.at and former.settle(rule, one.beyond, at):
                 self.changed.add((place, id_))
+            if self.silent:
+                continue
             if one.level > Level.INFO and (former is None or not former.still(rule, one.level, at)):
                 ringing[id_] = one
         warnings = [
@@ -233,7 +238,7 @@ class Finder:
         memory, rules = self.memory, self.rules
         newest, before = int(memory.newest[place, one.column]), int(memory.before[place, one.column])
         apart = rules.sparse * MINUTE
-        if newest == NEVER or (one.at - newest > apart and newest - before > apart):
+        if one.at - newest > KNOWN or (one.at - newest > apart and newest - before > apart):
             # A single measurement, as with a clip on a finger.
             return self._single(rule, place, one, here), one.at
         runs = self.runs.setdefault(place, {})
@@ -254,8 +259,8 @@ class Finder:
         if here == Level.RED or not rule.needs(here).minutes:
             return here
         last = self.memory.last[place, one.column]
-        day = one.at - int(self.memory.newest[place, one.column]) < 1440 * MINUTE
-        before = level_of(self.memory.thresholds[place, one.column], rule.side, float(last)) if day else Level.INFO
+        known = one.at - int(self.memory.newest[place, one.column]) <= KNOWN
+        before = level_of(self.memory.thresholds[place, one.column], rule.side, float(last)) if known else Level.INFO
         return min(here, before)
 
     def _gained(self, place: int, one: Sample) -> Found:
@@ -360,7 +365,7 @@ class Finder:
             figures["mean"] = joined(means, mine)
         return tuple(sorted(rests.values(), key=lambda one: (one.at, one.metric))), figures
 
-    def _settle_activity(self, place: int) -> None:
+    def settle_activity(self, place: int) -> None:
         """Marks the metrics of which the next samples must be looked at closely, too."""
         active = self.memory.active[place]
         active[:] = False

@@ -51,20 +51,32 @@ class Judge:
             one for holder, event in sorted(events, key=lambda each: each[1].at)
             for one in self.finder.take_event(self.memory.place(holder), holder, event)
         ]  # fmt: skip
+        warnings += self._samples(group)
+        return sorted(warnings, key=lambda one: (one.at, one.holder, one.rule))
+
+    def recall(self, group: Group) -> None:
+        """Takes what was stored before in again, so that it is remembered; nothing is told of it."""
+        self.finder.silent = True
+        try:
+            self._samples(group)
+        finally:
+            self.finder.silent = False
+
+    def _samples(self, group: Group) -> list[Warning]:
         columns = COLUMN[np.clip(group.metric, 0, len(COLUMN) - 1)]
         known = (group.metric >= 0) & (group.metric < len(COLUMN)) & (columns >= 0)
         kept = known & group.new & (group.holder >= 0) & ((group.mark & SILENT) == 0)
         if not kept.all():
             group, columns = group.take(kept), columns[kept]
-        if len(group):
-            order = np.lexsort((columns, group.at, group.holder))
-            group, columns = group.take(order), columns[order]
-            places = self.memory.places(group.holder)
-            close = self._close(group, places, columns)
-            self.memory.remember(places[~close], columns[~close], group.take(~close))
-            self._pass(group, places, columns, ~close)
-            warnings += self._look(group, places, columns, close)
-        return sorted(warnings, key=lambda one: (one.at, one.holder, one.rule))
+        if not len(group):
+            return []
+        order = np.lexsort((columns, group.at, group.holder))
+        group, columns = group.take(order), columns[order]
+        places = self.memory.places(group.holder)
+        close = self._close(group, places, columns)
+        self.memory.remember(places[~close], columns[~close], group.take(~close))
+        self._pass(group, places, columns, ~close)
+        return self._look(group, places, columns, close)
 
     def forget(self, holders: Iterable[int]) -> None:
         """Drops what is remembered of persons; they are read again when their next sample comes."""
@@ -78,10 +90,9 @@ class Judge:
         memory, value = self.memory, group.value.astype(np.float32)
         limited = np.minimum(columns, len(JUDGED) - 1)
         rows = memory.thresholds[places, limited]
-        hot: Bools = np.zeros(len(group), np.bool_)
-        for step in range(SIX):
-            hot = hot | ((value <= rows[:, step]) if step < SIX // 2 else (value >= rows[:, step]))
-        hot = hot & (columns < len(JUDGED))
+        beyond = [value <= rows[:, step] for step in range(SIX // 2)]
+        beyond += [value >= rows[:, step] for step in range(SIX // 2, SIX)]
+        hot: Bools = np.logical_or.reduce(beyond) & (columns < len(JUDGED))
         hot |= memory.active[places, columns] | (group.at <= memory.newest[places, columns])
         hot |= (group.value < self._doubtful_low[columns]) | (group.value > self._doubtful_high[columns])
         hot |= (columns == WEIGHT) & np.isfinite(memory.gain[places])
@@ -100,10 +111,11 @@ class Judge:
 
     def _scorable(self, group: Group, places: Ints, columns: Ints, pressed: Ints) -> Bools:
         """Returns for which pressures there may be a score: all else was measured not long before, or in this group."""
-        there = self.memory.newest[places[pressed]][:, SCORED] > group.at[pressed, None] - 24 * HOUR
+        newest = self.memory.newest[places[pressed]]
+        there: Bools = np.asarray(newest[:, SCORED] > group.at[pressed, None] - 24 * HOUR)
         for number, column in enumerate(SCORED):
             there[:, number] |= np.isin(places[pressed], places[columns == column])
-        found: Bools = there.all(axis=1)
+        found: Bools = np.logical_and.reduce(there, axis=1)
         return found
 
     def _hours(self, at: Ints) -> tuple[Ints, Ints]:

@@ -51,6 +51,7 @@ class Memory:
 
     def _shape(self, size: int) -> None:
         self.facts: list[Facts] = [Facts()] * size
+        self.owner = np.empty(size, np.int64)
         self.thresholds = np.empty((size, len(JUDGED), SIX), np.float32)
         self.band = np.empty((size, 2, 24), np.float32)
         self.gain = np.empty(size, np.float32)
@@ -64,7 +65,8 @@ class Memory:
         self.ring_value = np.empty((size, len(RINGED), KEPT), np.float32)
 
     _GROWING = (
-        "thresholds", "band", "gain", "area", "newest", "before", "last", "active", "walked", "ring_at", "ring_value",
+        "owner", "thresholds", "band", "gain", "area", "newest", "before", "last", "active", "walked", "ring_at",
+        "ring_value",
     )  # fmt: skip
 
     @property
@@ -78,6 +80,14 @@ class Memory:
         whole: int = sum(getattr(self, name).nbytes for name in self._GROWING)
         return whole / max(len(self.gain), 1)
 
+    def holders(self) -> list[int]:
+        """Returns who is remembered."""
+        return list(self._places)
+
+    def holder(self, place: int) -> int:
+        """Returns whose a place is."""
+        return int(self.owner[place])
+
     def knows(self, holder: int) -> bool:
         """Whether a person is remembered."""
         return holder in self._places
@@ -90,6 +100,7 @@ class Memory:
                 self._grow()
             found = self._places[holder] = self._free.pop()
             self._clear(found)
+            self.owner[found] = holder
         return found
 
     def places(self, holders: Ints) -> Ints:
