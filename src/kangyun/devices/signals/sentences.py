@@ -29,7 +29,7 @@ BY_LEVEL = frozenset(
         "heart-low", "breathing-high", "breathing-low", "temperature-high", "temperature-low",
     }
 )  # fmt: skip
-"""Of which the resident is told other things when it is red; a level without a text of its own says that of the next."""
+"""Of which the resident is told other things when it is red; a level without a text of its own says that of amber."""
 LOW = frozenset({"pressure-low", "glucose-low", "oxygen-low", "heart-low", "breathing-low", "temperature-low"})
 NEWS = {
     "systolic": "systolic", "spo2": "oxygen", "heart-rate": "heart", "respiratory-rate": "breath",
