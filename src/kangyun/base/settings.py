@@ -97,6 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     bulk_workers: Annotated[int, "批量导入的进程数，0 为每核一个 | Processes of an import; 0: one a core"] = 0
     bulk_hours: Annotated[int, "导出文件与导入报告的保留小时数 | Hours that bulk files are kept"] = 24
+    series_days: Annotated[
+        int,
+        "设备逐次读数（曲线）保留的天数，0 为一直保留；病历中的记录不受影响 | "
+        "Days for which the samples of devices are kept, 0: for ever; Observations stay",
+    ] = 0
     feed_days: Annotated[
         int, "机构交来的原始数据的保留天数 | Days that what institutions delivered is kept as it came"
     ] = 90

@@ -3,8 +3,10 @@
 from kangyun.access.work import Beside
 from kangyun.devices.alarms.watching import keep_climbing
 from kangyun.devices.doors.pushes import keep_forgetting_pushes
+from kangyun.devices.series.background import SERIES_BACKGROUND
 
 BACKGROUND: tuple[Beside, ...] = (
     keep_climbing,
     keep_forgetting_pushes,
+    *SERIES_BACKGROUND,
 )

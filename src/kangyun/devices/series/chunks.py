@@ -169,3 +169,9 @@ def split(series: Whole, samples: Curve) -> dict[int, Curve]:
     ends = [*begins[1:].tolist(), len(series)]
     parts = zip(numbers.tolist(), begins.tolist(), ends, strict=True)
     return {number: samples.of(slice(begin, end)) for number, begin, end in parts}
+
+
+async def tell(connection: asyncpg.Connection, news: list[tuple[int, int]]) -> None:
+    """Notes what the record is to hear of: (series, at)."""
+    if news:
+        await connection.execute(SQL["tell"], [series for series, _ in news], [at for _, at in news])

@@ -6,6 +6,7 @@ as HL7's Personal Health Device guide has it. What has no LOINC code is no matte
 Source: http://hl7.org/fhir/R4/observation-vitalsigns.html; http://hl7.org/fhir/uv/phd.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from kangyun.devices.metrics import Metric, metrics
@@ -65,10 +66,10 @@ def quantity(metric: Metric, value: float, digits: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def rounded(value: float, places: int) -> float | int:
+def rounded(value: float, places: int) -> Decimal | int:
     """Returns a number as it is written; a whole one without a point."""
     found = round(value, places)
-    return int(found) if found == int(found) else found
+    return int(found) if found == int(found) else Decimal(f"{found:.{places}f}").normalize()
 
 
 def decimals(metric: Metric) -> int:

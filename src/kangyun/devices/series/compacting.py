@@ -16,7 +16,7 @@ from kangyun.database.statements import statements
 from kangyun.devices.metrics import metrics_by_number
 from kangyun.devices.series import days
 from kangyun.devices.series.batch import Whole, in_order
-from kangyun.devices.series.chunks import Chunks, Owner, split
+from kangyun.devices.series.chunks import Chunks, Owner, split, tell
 from kangyun.devices.series.packing import Curve
 
 logger = logging.getLogger(__name__)
@@ -90,9 +90,3 @@ class Compaction:
         if metrics_by_number()[owner.metric].kind not in ("continuous", "daily"):
             return []
         return days.days_of(at, self._zone)
-
-
-async def tell(connection: asyncpg.Connection, news: list[tuple[int, int]]) -> None:
-    """Notes what the record is to hear of: (series, at)."""
-    if news:
-        await connection.execute(SQL["tell"], [series for series, _ in news], [at for _, at in news])

@@ -27,6 +27,7 @@ from kangyun.base.texts import Language, say
 from kangyun.devices.metrics import Metric
 from kangyun.devices.model import Mark
 from kangyun.devices.series import days
+from kangyun.devices.series import erasing as erasing  # An erasure of a person reaches series, too.
 from kangyun.devices.series.asking import Seen, Wish, seen_series, wish
 from kangyun.devices.series.batch import Whole
 from kangyun.devices.series.charting import Buckets

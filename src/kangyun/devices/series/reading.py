@@ -49,6 +49,29 @@ class Readings:
         self._kept = kept
         self._chunks = Chunks(kept)
 
+    async def at(
+        self, connection: asyncpg.Connection, wanted: Sequence[tuple[int, int, int, int]]
+    ) -> list[tuple[int, int] | None]:
+        """Returns value and mark of samples by (device, metric, holder, instant), None where there is none."""
+        found: list[tuple[int, int] | None] = [None] * len(wanted)
+        columns = [list(column) for column in zip(*wanted, strict=True)] or [[], [], [], []]
+        rows = await connection.fetch(SQL["samples_at"], *columns)
+        cold = []
+        for row in rows:
+            if row["value"] is None:
+                cold.append((row["i"] - 1, row["series"]))
+            else:
+                found[row["i"] - 1] = row["value"], row["mark"]
+        curves = await self._chunks.holding(
+            connection, [series for _, series in cold], [wanted[nth][3] for nth, _ in cold]
+        )
+        for nth, series in cold:
+            curve, at = curves.get(series, NONE), wanted[nth][3]
+            where = int(np.searchsorted(curve.at, at))
+            if where < len(curve) and curve.at[where] == at:
+                found[nth] = int(curve.value[where]), int(curve.mark[where])
+        return found
+
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         """Opens a connection on which the database stands still."""

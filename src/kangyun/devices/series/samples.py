@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from kangyun.access.kept import Kept
 from kangyun.database.statements import statements
 from kangyun.devices.model import Mark
+from kangyun.devices.series import days
 from kangyun.devices.series.batch import Batch, Flags, Inserted, Whole, episodic, in_order, resolutions, steps
-from kangyun.devices.series.chunks import Chunks
+from kangyun.devices.series.chunks import Chunks, tell
 from kangyun.devices.series.packing import NONE, Curve, merged
 
 SQL = statements("devices.series")
@@ -121,7 +122,7 @@ class Samples:
         """Notes new measurements of episodic metrics; days of others are noted when they are compacted."""
         which = (fate == _NEW) & episodic()[batch.metric]
         if which.any():
-            await connection.execute(SQL["tell"], batch.series[which].tolist(), batch.at[which].tolist())
+            await tell(connection, list(zip(batch.series[which].tolist(), batch.at[which].tolist(), strict=True)))
 
     async def move(
         self,
@@ -147,7 +148,13 @@ class Samples:
         for number, target in zip(old, new.tolist(), strict=True):
             if number in taken:
                 await self._arrive(connection, target, metrics[number], taken[number])
+                await tell(connection, self._left(number, metrics[number], taken[number]))
         return sum(map(len, taken.values()))
+
+    def _left(self, series: int, metric: int, curve: Curve) -> list[tuple[int, int]]:
+        """Returns what the record is to hear of that is not there any more."""
+        at = curve.at.tolist() if episodic()[metric] else days.days_of(curve.at, self._kept.store.zone)
+        return [(series, one) for one in at]
 
     async def _arrive(self, connection: asyncpg.Connection, series: int, metric: int, curve: Curve) -> None:
         batch = Batch(

@@ -131,3 +131,48 @@ CROSS JOIN LATERAL (
 
 -- name: devices
 SELECT id, name, resource, institution FROM device WHERE id = ANY ($1::int8[]);
+
+-- name: tell_of
+INSERT INTO device_news (series, at, until, rule) SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::text[]);
+
+-- name: news
+SELECT n.id, n.series, n.at, n.until, n.rule, s.device, s.metric, s.holder
+FROM device_news AS n LEFT JOIN device_series AS s ON s.id = n.series
+WHERE n.refused IS NULL ORDER BY n.id LIMIT $1;
+
+-- name: told
+DELETE FROM device_news WHERE id = ANY ($1::int8[]);
+
+-- name: refused
+UPDATE device_news AS n SET refused = r.text FROM unnest($1::int8[], $2::text[]) AS r(id, text) WHERE n.id = r.id;
+
+-- name: samples_at
+SELECT n.i, s.id AS series, h.value, h.mark
+FROM unnest($1::int8[], $2::int2[], $3::int8[], $4::int8[]) WITH ORDINALITY AS n(device, metric, holder, at, i)
+JOIN device_series AS s ON s.device = n.device AND s.metric = n.metric AND s.holder = n.holder
+LEFT JOIN device_sample AS h ON h.series = s.id AND h.at = n.at;
+
+-- name: forget_series
+DELETE FROM device_series WHERE holder = ANY ($1::int8[]) RETURNING id, device;
+
+-- name: forget_nobodys
+-- What nobody certain measured with devices that nobody else has used.
+DELETE FROM device_series AS s WHERE s.device = ANY ($1::int8[]) AND s.holder IS NULL
+    AND NOT EXISTS (SELECT FROM device_series AS o WHERE o.device = s.device AND o.holder IS NOT NULL)
+RETURNING s.id;
+
+-- name: write_waves
+INSERT INTO device_wave (series, at, period, count, key, body)
+SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::int4[], $6::bytea[])
+ON CONFLICT DO NOTHING RETURNING series, at;
+
+-- name: waves
+SELECT at, period, count, key, body FROM device_wave WHERE series = $1 AND at >= $2 AND at < $3 ORDER BY at;
+
+-- name: condition
+SELECT (
+    SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'device_sample'::regclass
+) AS hot,
+    (SELECT count(*) FROM device_news WHERE refused IS NULL) AS waiting,
+    (SELECT count(*) FROM device_news WHERE refused IS NOT NULL) AS refused;

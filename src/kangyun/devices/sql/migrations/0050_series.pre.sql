@@ -24,6 +24,7 @@ CREATE TABLE device_chunk (
 );
 ALTER TABLE device_chunk ALTER COLUMN hours SET STORAGE EXTERNAL;
 ALTER TABLE device_chunk ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX device_chunk_until ON device_chunk USING brin (until);
 
 -- Up to which instant chunks hold anything: what is later is looked for among the hot samples only.
 CREATE TABLE device_chunked (
@@ -31,11 +32,15 @@ CREATE TABLE device_chunked (
 );
 INSERT INTO device_chunked (upto) VALUES (-9223372036854775808);
 
--- What the record is to hear of: samples of an episodic metric by their instant, a day of another by its beginning.
+-- What the record is to hear of: samples of an episodic metric by their instant, a day of another by its beginning, and
+-- stretches that a rule found (until, rule). refused: why the record did not take it, which is tried no more.
 CREATE TABLE device_news (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     series bigint NOT NULL,
-    at bigint NOT NULL
+    at bigint NOT NULL,
+    until bigint,
+    rule text COLLATE "C",
+    refused text COLLATE "C"
 );
 
 -- Waves, each as it came, sealed. count: of its samples.

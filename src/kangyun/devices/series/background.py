@@ -1,0 +1,70 @@
+"""What series need done beside requests: days made, closed ones compacted, old ones removed, the record told.
+
+Each by one process at a time, whoever holds the lease.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import asyncpg
+
+from kangyun.access.kept import Kept
+from kangyun.access.platform import Platform
+from kangyun.base import clock
+from kangyun.base.crypto import Unreadable
+from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.database.leases import lease, pause
+from kangyun.database.statements import statements
+from kangyun.devices.series import days
+from kangyun.devices.series import erasing as erasing  # An erasure of a person reaches series, too.
+from kangyun.devices.series.compacting import Compaction
+from kangyun.devices.series.recording import AT_ONCE, Recording
+
+logger = logging.getLogger(__name__)
+
+SQL = statements("devices.series")
+COMPACT_EVERY = 900.0  # seconds
+TELL_EVERY = 1.0  # seconds
+
+
+async def keep_compacted(platform: Platform, stop: asyncio.Event) -> None:
+    """Keeps the days, until `stop`."""
+    compaction = Compaction(Kept(platform.gate.store))
+    while not stop.is_set():
+        try:
+            async with lease(platform.pool, "device series") as connection:
+                if connection is not None:
+                    await days.keep(connection, clock.now())
+                    await compaction.run(clock.now())
+                    await remove_old(connection, platform.gate.settings.series_days)
+        except (PlatformError, Unreadable, asyncpg.PostgresError) as error:
+            # Where others were in the way of a day's table, it is made in the next round: there are two days ahead.
+            logger.warning("series: %s", type(error).__name__)
+        await pause(stop, COMPACT_EVERY)
+
+
+async def keep_recorded(platform: Platform, stop: asyncio.Event) -> None:
+    """Tells the record, until `stop`."""
+    recording = Recording(platform)
+    while not stop.is_set():
+        count = 0
+        try:
+            async with lease(platform.pool, "device observations") as connection:
+                if connection is not None:
+                    count = await recording.run()
+        except (Unavailable, Throttled, asyncpg.PostgresError) as error:
+            logger.warning("series: %s", type(error).__name__)
+        if count < AT_ONCE:
+            await pause(stop, TELL_EVERY)
+
+
+async def remove_old(connection: asyncpg.Connection, kept_days: int) -> None:
+    """Removes chunks and waves that ended longer ago. kept_days: 0 keeps all. Their Observations stay."""
+    if kept_days:
+        before = days.microseconds(clock.now() - timedelta(days=kept_days))
+        await connection.execute("DELETE FROM device_chunk WHERE until < $1", before)
+        await connection.execute("DELETE FROM device_wave WHERE at < $1", before)
+
+
+SERIES_BACKGROUND = (keep_compacted, keep_recorded)
