@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from kangyun.access.platform import Platform
+from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.catalog import catalog
+from kangyun.devices.series.vitals import series_vitals
 from kangyun.exchange.federation.nodes import node_vitals
 from kangyun.exchange.feeds.vitals import intake_vitals
 from kangyun.web.metrics import CONTENT_TYPE, Metrics
@@ -63,6 +65,7 @@ async def figures(metrics: Metrics, platform: Platform | None) -> Response:
                 more += await platform.vitals()
                 async with platform.pool.connection() as connection:
                     more += [*await node_vitals(connection), *await intake_vitals(connection)]
+                    more += await series_vitals(connection, clock.now(), platform.gate.store.zone)
         except (PlatformError, TimeoutError):
             more.append(("kangyun_database_up", "Whether the database answers.", 0))
         else:

@@ -58,6 +58,8 @@ class Chunks:
 
     async def put(self, connection: asyncpg.Connection, fresh: Mapping[int, Curve], keys: Mapping[int, int]) -> None:
         """Puts samples into the chunks of their series; of an instant, what is there stands. keys: of each series."""
+        if not fresh:
+            return
         await lock(connection)
         spans = [(series, int(part.at[0]), int(part.at[-1])) for series, part in fresh.items()]
         there: dict[int, list[Chunk]] = {series: [] for series in fresh}
@@ -113,7 +115,7 @@ class Chunks:
     async def _opened(
         self, connection: asyncpg.Connection, names: Sequence[tuple[int, int]]
     ) -> dict[tuple[int, int], Curve]:
-        return await self._open(connection, await connection.fetch(SQL["chunks"], *_columns(names, 2)))
+        return await self._open(connection, await connection.fetch(SQL["chunks"], *_columns(names) or [[], []]))
 
     async def _open(self, connection: asyncpg.Connection, rows: Sequence[Any]) -> dict[tuple[int, int], Curve]:
         await self._kept.bring(connection, {row["key"] for row in rows})
@@ -159,8 +161,8 @@ def hours_place(series: int, since: int) -> str:
     return f"hours {series} {since}"
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], count: int = 0) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def split(series: Whole, samples: Curve) -> dict[int, Curve]:
