@@ -52,7 +52,7 @@ WHERE i.reference = 'Organization/bench'
 _USERS = "INSERT INTO device_user (device, holder, since) SELECT id, $1 + id, '2020-01-01Z' FROM device"
 _FILL = """
 INSERT INTO device_sample (series, at, value, mark)
-SELECT s.id, $1::int8 - n * 60000000, 70, 0 FROM device_series AS s, generate_series(1, $2::int4) AS n
+SELECT s.id, $1::int8 - n * 60000000::int8, 70, 0 FROM device_series AS s, generate_series(1, $2::int4) AS n
 ON CONFLICT DO NOTHING
 """
 _SEEN = """
@@ -228,6 +228,7 @@ class Bench:
             await asyncio.sleep(0.05)
         step = Step(name, (count - before) * READINGS, time.monotonic() - began)
         step.cpu = self._each(cpu, step.readings)
+        print(" ".join(step.row()), file=sys.stderr, flush=True)
         return step
 
     async def _steady(
@@ -251,6 +252,7 @@ class Bench:
         await process.wait()
         await desk.close()
         step.sos, step.alarms = desk.waits("sos"), desk.waits("glucose")
+        print(" ".join(step.row()), file=sys.stderr, flush=True)
         if said["late"] > BEHIND_MOST:
             Console().print(f"[yellow]{name}: the load was {said['late']:.1f} s late[/]")
         return step

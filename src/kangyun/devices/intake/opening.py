@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-import asyncpg
-
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base.crypto import Sealer, derived_key
@@ -16,17 +14,18 @@ from kangyun.devices.intake.parts import Judging
 from kangyun.devices.intake.running import Intake
 from kangyun.devices.intake.taking import Parts
 from kangyun.devices.log import LogReader, open_reader
-from kangyun.devices.model import Event, Message, Refusal
+from kangyun.devices.model import Message, Refusal
 from kangyun.devices.register.register import Register, open_register
+from kangyun.devices.series.reading import Readings
 from kangyun.devices.series.samples import Samples
-from kangyun.devices.signals.judging import Judge
-from kangyun.devices.signals.model import Group, Warning
+from kangyun.devices.series.waves import Waves
+from kangyun.devices.signals.keeping import Judging as Signals
 
 
 async def ingest(platform: Platform, stop: asyncio.Event, *, again: bool = False) -> None:
     """Takes in until `stop`. again: first goes back to the oldest records that the log still has."""
     register, log = open_register(platform), open_reader(platform)
-    intake = intake_of(platform, log, register, partial(Standing, platform))
+    intake = intake_of(platform, log, register, partial(judging_of, platform))
     try:
         if again:
             await intake.begin_again()
@@ -37,27 +36,20 @@ async def ingest(platform: Platform, stop: asyncio.Event, *, again: bool = False
         await log.close()
 
 
-class Standing:
-    """Judging by the rules alone, with nothing remembered beyond this process."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._judge = Judge(zone=platform.gate.store.zone)
-
-    async def take(
-        self, connection: asyncpg.Connection, group: Group, events: list[tuple[int, Event]] | None = None
-    ) -> list[Warning]:
-        return self._judge.judge(group, events or [])
-
-    def forget(self, holders: list[int]) -> None:
-        self._judge.forget(holders)
-
-
 def intake_of(platform: Platform, log: LogReader, register: Register, judging: Callable[[], Judging]) -> Intake:
     """Returns the intake of a platform. `register.changes.follow` must run beside it."""
     store = platform.gate.store
     kept = Kept(store)
-    parts = Parts(read_at, register.devices, register.wearers, Samples(kept), Alarms.of(platform.gate), store.zone)
+    parts = Parts(
+        read_at, register.devices, register.wearers, Samples(kept), Waves(kept), Alarms.of(platform.gate), store.zone
+    )
     return Intake(platform.pool, log, parts, judging, asides_of(platform))
+
+
+def judging_of(platform: Platform) -> Judging:
+    """Returns judging by the region's rules, for one task."""
+    store = platform.gate.store
+    return Signals.of(platform.settings.data, store.zone, Readings(Kept(store)))
 
 
 def asides_of(platform: Platform) -> Asides:

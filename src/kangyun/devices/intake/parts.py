@@ -7,7 +7,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from kangyun.devices.model import Event, Message, Refusal
+from kangyun.devices.model import Event, Message, Refusal, Wave
 from kangyun.devices.register.model import Known
 from kangyun.devices.register.wearers import Use
 from kangyun.devices.series.batch import Batch, Inserted
@@ -41,6 +41,13 @@ class Samples(Protocol):
 
     async def insert(self, connection: asyncpg.Connection, batch: Batch) -> Inserted:
         """Inserts within the transaction; says what is new."""
+
+
+class Waves(Protocol):
+    """`series.Waves`."""
+
+    async def insert(self, connection: asyncpg.Connection, waves: Sequence[tuple[int, Wave]]) -> list[bool]:
+        """Stores waves (series, wave) within the transaction. Returns which are new."""
 
 
 class Judging(Protocol):

@@ -19,10 +19,10 @@ from kangyun.base import clock
 from kangyun.database.pool import Pool
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decoded, instant_of, marked
-from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Wearers
+from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Waves, Wearers
 from kangyun.devices.log import Batch
 from kangyun.devices.metrics import metrics_by_number
-from kangyun.devices.model import Event, Lane, Mark
+from kangyun.devices.model import Event, Lane, Mark, Wave
 from kangyun.devices.register import questions
 from kangyun.devices.register.health import Heard, note_heard, note_refused
 from kangyun.devices.series.batch import Batch as SampleBatch
@@ -47,6 +47,7 @@ class Parts:
     devices: Devices
     wearers: Wearers
     samples: Samples
+    waves: Waves
     alarms: Alarms
     zone: tzinfo
 
@@ -64,19 +65,24 @@ class Taken:
 
 @dataclass(slots=True)
 class _Work:
-    """A group on its way. of: the place of each reading's record. owners: (holder, place of its record, event)."""
+    """A group on its way. of: the place of each reading's record.
+
+    owners: (holder, place of its record, event). waves: (series, place of its record, wave).
+    """
 
     found: Found
     samples: Group
     of: NDArray[np.int64]
     asked: list[questions.Asked]
     owners: list[tuple[int, int, Event]]
+    waves: list[tuple[int, int, Wave]]
 
     def without(self, places: set[int]) -> None:
         """Leaves records out."""
         kept = ~np.isin(self.of, list(places))
         self.samples, self.of = self.samples.take(kept), self.of[kept]
         self.owners = [one for one in self.owners if one[1] not in places]
+        self.waves = [one for one in self.waves if one[1] not in places]
 
 
 class Taker:
@@ -139,7 +145,20 @@ class Taker:
             np.array(found.at, np.int64), np.array(found.value, np.float64), mark.astype(np.int64),
             np.ones(len(found.device), bool),
         )  # fmt: skip
-        return _Work(found, samples, np.array(found.of, np.int64), asked, await self._owners(found))
+        return _Work(
+            found, samples, np.array(found.of, np.int64), asked, await self._owners(found), await self._waves(found)
+        )
+
+    async def _waves(self, found: Found) -> list[tuple[int, int, Wave]]:
+        if not found.waves:
+            return []
+        devices = [record.device for _, record, _ in found.waves]
+        waves = [wave for _, _, wave in found.waves]
+        holder = await self._parts.wearers.of(devices, [""] * len(devices), [wave.at for wave in waves])
+        series = await self._parts.samples.series_of(
+            devices, [wave.metric for wave in waves], [one or None for one in holder.tolist()]
+        )
+        return [(number, place, wave) for number, (place, _, wave) in zip(series.tolist(), found.waves, strict=True)]
 
     async def _asked(self, found: Found, places: list[int], mark: NDArray[np.int16]) -> list[questions.Asked]:
         """Returns what is to be asked about readings of nobody certain: what somebody measured by pressing a button."""
@@ -222,6 +241,8 @@ class Taker:
             samples = samples.take(inserted.new)
             result.new = len(samples)
             await questions.ask(connection, work.asked)
+        if work.waves:
+            await self._parts.waves.insert(connection, [(series, wave) for series, _, wave in work.waves])
         events = await self._happened(connection, work)
         result.warnings = await self._judging.take(connection, samples.take(samples.holder != NOBODY), events)
 
