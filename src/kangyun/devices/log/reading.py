@@ -35,6 +35,8 @@ class DiskReader:
         self._shards: set[int] = set()
         self._seen = -1
         self._turn = 0
+        self._found: dict[tuple[Lane, ...], float] = {}
+        """When there was last something, by who asked for what: after a while without it is looked less often."""
 
     async def read(self, lane: Lane, taken: Mapping[str, int], *, most: int, most_bytes: int) -> list[Batch]:
         self._look()
@@ -54,17 +56,19 @@ class DiskReader:
         return found
 
     async def wait(self, lanes: Sequence[Lane], taken: Mapping[str, int], seconds: float) -> None:
-        began = time.monotonic()
+        asked, until = tuple(lanes), time.monotonic() + seconds
         while True:
             self._look()
-            for lane in lanes:
-                for source in self._sources[lane]:
-                    if source.has_more(taken.get(source.name, 0)):
-                        return
-            waited = time.monotonic() - began
-            if waited >= seconds:
+            now = time.monotonic()
+            if any(
+                source.has_more(taken.get(source.name, 0)) for lane in lanes for source in self._sources[lane]
+            ):  # fmt: skip
+                self._found[asked] = now
                 return
-            await asyncio.sleep(min(IDLE_EVERY if waited > IDLE_AFTER else LOOK_EVERY, seconds - waited))
+            if now >= until:
+                return
+            often = now - self._found.get(asked, 0.0) < IDLE_AFTER
+            await asyncio.sleep(min(LOOK_EVERY if often else IDLE_EVERY, until - now))
 
     async def behind(self, lane: Lane, taken: Mapping[str, int]) -> Behind:
         self._look()

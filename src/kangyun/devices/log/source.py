@@ -32,6 +32,8 @@ class Source:
         self._buffer_at = 0
         self._records: list[Record] = []
         self._damage: list[Damage] = []
+        self._nothing: tuple[int, int] | None = None
+        """Time of the folder and size of the file at which there was nothing more."""
         self._counts: dict[int, tuple[int, int]] = {}
 
     def next(self, position: int, most: int, most_bytes: int) -> Batch | None:
@@ -60,7 +62,15 @@ class Source:
     def has_more(self, position: int) -> bool:
         """Whether something follows a position."""
         self._stand_at(position)
-        return bool(self._records or self._damage) or self._bring() or bool(self._damage)
+        if self._records or self._damage:
+            return True
+        # What cannot have changed is not looked through again: this is asked fifty times a second.
+        seen = os.stat(self._folder).st_mtime_ns, self._size() if self._file >= 0 else 0
+        if seen == self._nothing:
+            return False
+        found = self._bring() or bool(self._damage)
+        self._nothing = None if found else seen
+        return found
 
     def peek(self, position: int) -> int | None:
         """Returns when the record that follows a position was received."""
@@ -118,7 +128,7 @@ class Source:
         """Moves the cursor to a position, which may be before it where what was read was not taken in."""
         if position == self._given:
             return
-        self._given = position
+        self._given, self._nothing = position, None
         self._records, self._damage = [], []
         self.close()
         segment, place = divmod(position, PLACES)
