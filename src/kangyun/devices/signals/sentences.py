@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from kangyun.base.texts import Language, say
 from kangyun.devices.metrics import metrics_by_number
+from kangyun.devices.register.kinds import kinds
 from kangyun.devices.signals.finding import shown
 from kangyun.devices.signals.model import Level, Names, Reader, Rest, Warning
 
@@ -78,7 +79,7 @@ def _places(
         "again": _again(readings, language), "received": _received(names, language),
         "medicine": names.medicine or say(f"{_TEXTS}.medicine-none", language),
         "within": say(f"{_TEXTS}.within-{int(warning.level)}", language),
-        "position": _position(warning, language), "device": _word("device", figures.get("device"), language),
+        "position": _position(warning, language), "device": kinds().of(str(figures.get("device", ""))).name(language),
         "what": _word("what", figures.get("what"), language), "place": _word("place", figures.get("place"), language),
     }  # fmt: skip
     if text not in ("weight-gain", "heart-unusual", "pulse-irregular", "suspected"):

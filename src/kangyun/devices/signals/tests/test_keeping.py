@@ -1,6 +1,5 @@
 """What is remembered follows from what is stored: after a crash, a rollback or a replay the same comes out."""
 
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,6 +9,7 @@ from kangyun.access.kept import Kept
 from kangyun.devices.metrics import metrics
 from kangyun.devices.model import Event
 from kangyun.devices.series.batch import Batch
+from kangyun.devices.series.reading import Readings
 from kangyun.devices.series.samples import Samples
 from kangyun.devices.signals.keeping import Judging
 from kangyun.devices.signals.model import Group, Level
@@ -20,46 +20,9 @@ NOON = 1_767_240_000_000_000
 HOLDER = 71
 
 
-@dataclass
-class _Series:
-    id: int
-    metric: int
-    holder: int
-
-
-@dataclass
-class _Curve:
-    at: np.ndarray
-    value: np.ndarray
-    mark: np.ndarray
-
-
-class _Hot:
-    """Stored samples, read as `devices.series` reads those that are in no chunk yet."""
-
-    async def of_holders(self, connection, holders, wanted):
-        rows = await connection.fetch(
-            "SELECT id, metric, holder FROM device_series"
-            " WHERE holder = ANY ($1::int8[]) AND metric = ANY ($2::int2[])",
-            holders, wanted,
-        )  # fmt: skip
-        return [_Series(*row) for row in rows]
-
-    async def curves(self, connection, series, since, until):
-        rows = await connection.fetch(
-            "SELECT series, array_agg(at ORDER BY at) AS at, array_agg(value ORDER BY at) AS value,"
-            " array_agg(mark ORDER BY at) AS mark FROM device_sample"
-            " WHERE series = ANY ($1::int8[]) AND at >= $2 AND at < $3 GROUP BY series",
-            series, since, until,
-        )  # fmt: skip
-        return {
-            row["series"]: _Curve(*(np.array(row[name], np.int64) for name in ("at", "value", "mark"))) for row in rows
-        }
-
-
 @pytest.fixture
-def judging(tmp_path):
-    return lambda: Judging.of(tmp_path, ZONE, _Hot())
+def judging(tmp_path, platform):
+    return lambda: Judging.of(tmp_path, ZONE, Readings(Kept(platform.gate.store)))
 
 
 @pytest.fixture

@@ -28,7 +28,13 @@ FIRST = Warning(
     figures={"value": "186/112", "limit": "180/110", "own": 0, "mean": "158/92", "minutes": 0},
 )  # fmt: skip
 SILENT = Warning(
-    rule="device-silent", level=Level.YELLOW, holder=7, at=AT, since=AT, figures={"device": "cuff", "days": 3}, device=4
+    rule="device-silent",
+    level=Level.YELLOW,
+    holder=7,
+    at=AT,
+    since=AT,
+    figures={"device": "blood-pressure", "days": 3},
+    device=4,
 )
 
 
