@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from kangyun.devices.model import Event, Mark
-from kangyun.devices.signals.finding import Finder, Sample
+from kangyun.devices.signals.figures import Sample
+from kangyun.devices.signals.finding import Finder
 from kangyun.devices.signals.limits import JUDGED, SIX, LimitTable, standing_limits
 from kangyun.devices.signals.memory import COLUMN, COLUMNS, LATITUDE, STEPS, Memory
 from kangyun.devices.signals.model import Bools, Group, Ints, Warning

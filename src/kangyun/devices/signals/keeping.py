@@ -168,6 +168,8 @@ class Judging:
                 upper = rhythm.upper(np.array(row["middle"]), np.array(row["spread"]), row["days"])
                 judge.memory.band[judge.memory.place(row["holder"])] = upper.reshape(2, 24)
         for row in await connection.fetch(SQL["told"], holders):
+            if not judge.rules.judged(row["rule"]):
+                continue
             place = judge.memory.place(row["holder"])
             told = Told(Level(row["level"]), row["at"], row["calm"])
             judge.finder.told.setdefault(place, {})[row["rule"]] = told

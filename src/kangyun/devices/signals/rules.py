@@ -67,6 +67,10 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __getitem__(self, id_: str) -> Rule:
         return next(one for one in self.rule if one.id == id_)
 
+    def judged(self, id_: str) -> bool:
+        """Whether it is a rule that looks at readings as they come."""
+        return any(one.id == id_ and one.kind != "watch" for one in self.rule)
+
     def rank(self, id_: str) -> int:
         """Returns the place of a rule: of equal levels the first is told."""
         return next(place for place, one in enumerate(self.rule) if one.id == id_)

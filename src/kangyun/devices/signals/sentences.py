@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kangyun.base.texts import Language, say
 from kangyun.devices.metrics import metrics_by_number
 from kangyun.devices.register.kinds import kinds
-from kangyun.devices.signals.finding import shown
+from kangyun.devices.signals.figures import shown
 from kangyun.devices.signals.model import Level, Names, Reader, Rest, Warning
 
 _TEXTS = "devices.signals"

@@ -42,6 +42,7 @@ class Away(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hours: tuple[int, int]
     minutes: float
     alive_minutes: float
+    from_hour: int | None = None
 
     def within(self, hour: int) -> bool:
         """Whether an hour of the day is one of those; they may reach over midnight."""
