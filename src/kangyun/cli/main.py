@@ -15,6 +15,7 @@ from kangyun.base.texts import Language
 from kangyun.cli.commands import registering, safekeeping
 from kangyun.cli.commands.apps import apps
 from kangyun.cli.commands.codes import codes
+from kangyun.cli.commands.device import device
 from kangyun.cli.commands.feeds import feed
 from kangyun.cli.commands.keys import crypto, keys
 from kangyun.cli.commands.node import node
@@ -302,6 +303,7 @@ app.add_typer(soap, name="soap")
 app.add_typer(simulate, name="simulate")
 app.add_typer(node, name="node")
 app.add_typer(codes, name="codes")
+app.add_typer(device, name="device")
 registering.add_to(app)
 
 
