@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from kangyun.base.errors import Conflict, Invalid, NotFound
+from kangyun.devices.register.changes import tell
 from kangyun.devices.register.wearers import Use, is_shared
 
 Reason = Literal["no-key", "unknown-key", "does-not-fit"]
@@ -82,7 +83,10 @@ async def ask(connection: asyncpg.Connection, asked: Sequence[Asked]) -> int:
         [one.reason for one in ordered], [one.supposed for one in ordered],
         [",".join(map(str, one.metrics)) for one in ordered],
     )  # fmt: skip
-    return sum(row["new"] for row in rows)
+    fresh = [row["device"] for row in rows if row["new"]]
+    if fresh:
+        await tell(connection, fresh)
+    return len(fresh)
 
 
 async def open_for(connection: asyncpg.Connection, holders: Sequence[int]) -> list[Question]:
@@ -114,6 +118,7 @@ async def answer(
         at = microseconds(found.at)
         await mover.move(connection, found.device, (None, holder), at, at + 1)
     await connection.execute(_ANSWER, question, holder, by)
+    await tell(connection, [found.device])
     return await one(connection, question)
 
 
@@ -138,7 +143,7 @@ FROM unnest($1::int8[], $2::timestamptz[], $3::text[], $4::text[], $5::int8[], $
 ON CONFLICT (device, at, key) DO UPDATE SET metrics = (
     SELECT array_agg(DISTINCT metric ORDER BY metric) FROM unnest(q.metrics || excluded.metrics) AS m(metric)
 ) WHERE q.answered IS NULL AND NOT q.metrics @> excluded.metrics
-RETURNING q.xmax = 0 AS new
+RETURNING q.device, q.xmax = 0 AS new
 """
 _OPEN = f"""
 SELECT {_COLUMNS} FROM device_question AS q

@@ -1,7 +1,8 @@
 """Who used a device at an instant: the rule, and what a process keeps of it for whole groups of readings.
 
 A device may have several users, told apart by the key that is pressed. A reading is nobody's where a shared device does
-not say by whom it was pressed: then it is asked (`questions`), and judged by nobody.
+not say by whom it was pressed: then it is asked (`questions`), and judged by nobody. Where it was asked, the answer
+counts from then on, whatever the rule would say, so that what is taken in once more is whose it was the first time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,33 +50,48 @@ def is_shared(uses: Iterable[Use], at: int) -> bool:
     return len({use.holder for use in uses if use.since <= at < use.until}) > 1
 
 
+class _History(msgspec.Struct, frozen=True, gc=False):
+    """All users that a device has had; and by key and instant, whose readings are that were asked about."""
+
+    uses: tuple[Use, ...]
+    answers: dict[tuple[str, int], int]
+
+    def holder(self, key: str, at: int) -> int:
+        answer = self.answers.get((key, at))
+        if answer is not None:
+            return answer
+        if len(self.uses) == 1:  # As nearly all: one user, ever.
+            use = self.uses[0]
+            if not key or key == use.key or not use.key:
+                return use.holder if use.since <= at < use.until else NOBODY
+        return holder_at(self.uses, key, at) or NOBODY
+
+
 class Wearers:
     """Who uses which device, kept for a process; `forget` is to be told of `Changes`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._kept: dict[int, tuple[Use, ...]] = {}
+        self._kept: dict[int, _History] = {}
         self._forgotten = 0
 
     async def at(self, device: int, key: str, at: int) -> int | None:
         """Returns who uses a device at an instant (microseconds), None where that is not certain."""
-        return holder_at((await self.uses([device]))[device], key, at)
+        return (await self._histories([device]))[device].holder(key, at) or None
 
     async def of(self, devices: Sequence[int], keys: Sequence[str], at: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Returns the holders of a group of readings, NOBODY where that is not certain. One statement at most."""
-        uses = await self.uses(devices)
-        found = np.empty(len(devices), np.int64)
-        for place, (device, key, instant) in enumerate(zip(devices, keys, at, strict=True)):
-            of_device = uses[device]
-            if len(of_device) == 1 and (not key or key == of_device[0].key or not of_device[0].key):
-                use = of_device[0]  # As nearly all: one user, ever.
-                found[place] = use.holder if use.since <= instant < use.until else NOBODY
-            else:
-                found[place] = holder_at(of_device, key, instant) or NOBODY
-        return found
+        """Returns the holders of a group of readings, NOBODY where that is not certain. Two statements at most."""
+        histories = await self._histories(devices)
+        holders = (
+            histories[device].holder(key, instant) for device, key, instant in zip(devices, keys, at, strict=True)
+        )
+        return np.fromiter(holders, np.int64, len(devices))
 
     async def uses(self, devices: Iterable[int]) -> dict[int, tuple[Use, ...]]:
         """Returns all users that these devices have had, by device. Raises Unavailable."""
+        return {device: one.uses for device, one in (await self._histories(devices)).items()}
+
+    async def _histories(self, devices: Iterable[int]) -> dict[int, _History]:
         asked = set(devices)
         found = {device: self._kept[device] for device in asked if device in self._kept}
         missing = sorted(asked - found.keys())
@@ -84,11 +100,14 @@ class Wearers:
         forgotten = self._forgotten
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_USES, missing)
+            answers = await connection.fetch(_ANSWERS, missing)
         read: dict[int, list[Use]] = {device: [] for device in missing}
         for row in rows:
             until = row["until"] if row["until"] is not None else _NEVER
             read[row["device"]].append(Use(row["key"], row["holder"], row["since"], until))
-        fresh = {device: tuple(uses) for device, uses in read.items()}
+        fresh = {device: _History(tuple(uses), {}) for device, uses in read.items()}
+        for row in answers:
+            fresh[row["device"]].answers[row["key"], row["at"]] = row["holder"] or NOBODY
         # What was read may be older than what was to be forgotten meanwhile: then it is not kept.
         if forgotten == self._forgotten:
             if len(self._kept) + len(fresh) > MOST_KEPT:
@@ -110,4 +129,8 @@ _USES = """
 SELECT device, key, holder, (extract(epoch FROM since) * 1000000)::int8 AS since,
     (extract(epoch FROM until) * 1000000)::int8 AS until
 FROM device_user WHERE device = ANY ($1::int8[]) ORDER BY device, since
+"""
+_ANSWERS = """
+SELECT device, key, (extract(epoch FROM at) * 1000000)::int8 AS at, holder FROM device_question
+WHERE device = ANY ($1::int8[])
 """

@@ -86,6 +86,27 @@ async def test_nobody_else_says_whose_it_was(call, shared, platform, who, whom, 
     assert await holders(platform) == [None, None]
 
 
+async def test_what_was_answered_counts_when_it_is_taken_in_again(call, shared, platform, register):
+    asked = await question(call, "wang")
+    async with platform.pool.connection() as connection:
+        at = microseconds((await questions.one(connection, asked["id"])).at)
+    assert await register.wearers.at(shared, "", at) is None
+    told(await call("zhao", "Device/$answer-who", question=asked["id"], patient=call.zhao))
+    await register.changes.look()
+    assert await register.wearers.at(shared, "", at) == platform.gate.store.ids.res_of(call.zhao)
+    assert await register.wearers.at(shared, "", at + 1) is None
+
+
+async def test_what_does_not_fit_is_nobody_s_until_it_is_answered(shared, platform, register):
+    at = clock.now() + timedelta(minutes=1)
+    holder = await register.wearers.at(shared, "1", microseconds(at))
+    assert holder is not None
+    async with platform.pool.connection() as connection, connection.transaction():
+        await questions.ask(connection, [Asked(shared, at, "1", "does-not-fit", (SYSTOLIC,), holder)])
+    await register.changes.look()
+    assert await register.wearers.at(shared, "1", microseconds(at)) is None
+
+
 async def test_staff_are_shown_masked_names(call, shared):
     (one,) = (await call("nurse", f"Patient/{call.wang}/$who-questions")).json()["parameter"]
     names = [part["valueReference"]["display"] for part in one["part"] if part["name"] == "who"]

@@ -48,7 +48,7 @@ periods = st.lists(
 
 
 class Pool:
-    """In place of the database: histories of the devices 1, 2 and 3."""
+    """In place of the database: histories of the devices 1, 2 and 3, and nothing was asked."""
 
     def __init__(self, histories):
         self._histories = histories
@@ -62,6 +62,7 @@ class Pool:
             {"device": device, "key": use.key, "holder": use.holder, "since": use.since, "until": use.until}
             for device in devices
             for use in self._histories[device - 1]
+            if "device_user" in statement
         ]
 
 
