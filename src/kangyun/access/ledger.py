@@ -31,7 +31,7 @@ from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.base.settings import Settings
 
 FILE = Path("ledger") / "ledger.ndjson"
-Kind = Literal["erasure", "withdrawal", "revocation", "linkage"]
+Kind = Literal["erasure", "withdrawal", "revocation", "linkage", "device"]
 _TAIL = 1 << 16
 
 

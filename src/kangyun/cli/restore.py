@@ -32,6 +32,7 @@ from kangyun.database.backups.medium import Medium, Reached, write_whole
 from kangyun.database.backups.unpacking import chosen, refuse_what_the_log_has_not
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.unfinished import UNFINISHED, refuse_unfinished
+from kangyun.devices.register import again as devices_again
 from kangyun.store import keycopy
 from kangyun.store.keys import open_key_ring
 from kangyun.store.root import DeviceRoot, root_key, root_of
@@ -135,6 +136,7 @@ async def accepted(
         replaying.register(consents.KIND, consents.replay)
         replaying.register(identities.KIND, revoked_again.replay)
         replaying.register(linked_again.KIND, linked_again.replay)
+        replaying.register(devices_again.KIND, devices_again.replay)
         cut = await accept(
             connection, settings.data, how=how, request=str(uuid4()), known=known, signer=signer,
             replay=lambda there: replaying.replay(there, Ledger.of(settings)),

@@ -11,7 +11,6 @@ from functools import partial
 
 from kangyun.access.operations.model import Input, Level, Operation
 from kangyun.access.record import Record
-from kangyun.devices.register import erasing as erasing  # An erasure of a person reaches the register, too.
 from kangyun.devices.register.operations import asking, giving, looking, officers
 from kangyun.devices.register.questions import Mover
 

@@ -8,7 +8,7 @@ import asyncpg
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.base.errors import Forbidden, Invalid, NotFound, RuleBroken
-from kangyun.devices.register import claims, codes, rows, users
+from kangyun.devices.register import again, claims, codes, rows, users
 from kangyun.devices.register.credentials import digester
 from kangyun.devices.register.kinds import kinds
 from kangyun.devices.register.operations.parts import key_of, patient_of, reference, text
@@ -82,6 +82,8 @@ async def return_(record: Record, call: Call) -> Resource:
         ended = await users.hand_back(connection, device, leaving, why, who(record.actor))  # type: ignore[arg-type]
         await record.leave_row_within(connection, "device-return", 200, ended)
         left = await rows.by_number(connection, device.id)
+        if why in users.GONE:
+            await again.tell(record.ledger, connection, device.name, "revoke")
     if left.state == "revoked":
         await say_status(record, left, "inactive")
     return parameters(_named(record, device, call), {"name": "state", "valueCode": left.state}, text("why", why))

@@ -11,7 +11,8 @@ from kangyun.access.record import Record
 from kangyun.access.staff.sheets import read_sheet
 from kangyun.base.errors import Invalid
 from kangyun.base.texts import say
-from kangyun.devices.register import claims, keys, lists, rows
+from kangyun.devices.register import again, claims, keys, lists, rows
+from kangyun.devices.register.again import What
 from kangyun.devices.register.codes import QR_PREFIX
 from kangyun.devices.register.credentials import digester
 from kangyun.devices.register.enrolling import Outcome, enrol, handed_out
@@ -94,13 +95,13 @@ async def rotate(record: Record, call: Call) -> Resource:
     hours = keys.OVERLAP_HOURS if given is None else given
     if hours > keys.LONGEST_OVERLAP_HOURS:
         raise Invalid("devices.register.wrong-call", name="overlap-hours", at="overlap-hours")
-    digests = digester(record.store.keys.index_key)
+    digests, overlap = digester(record.store.keys.index_key), timedelta(hours=hours)
 
     async def act(connection: asyncpg.Connection, device: Row) -> Resource:
-        secret = await keys.rotate(connection, digests, device, timedelta(hours=hours), record.actor.reference)
+        secret = await keys.rotate(connection, digests, device, overlap, record.actor.reference)
         return parameters(text("name", device.name), text("secret", secret))
 
-    return await _done(record, call, "device-rotate", act)
+    return await _done(record, call, "device-rotate", act, "rotate", overlap)
 
 
 async def revoke(record: Record, call: Call) -> Resource:
@@ -112,7 +113,8 @@ async def revoke(record: Record, call: Call) -> Resource:
         await (keys.revoke if for_good else keys.stop)(connection, device, record.actor.reference, why)
         return _standing(record, device, "revoked" if for_good else "stopped")
 
-    answer = await _done(record, call, "device-revoke" if for_good else "device-stop", act)
+    what: What = "revoke" if for_good else "stop"
+    answer = await _done(record, call, f"device-{what}", act, what)
     await _say_status(record, call)
     return answer
 
@@ -125,7 +127,7 @@ async def resume(record: Record, call: Call) -> Resource:
         await keys.resume(connection, device, record.actor.reference, why)
         return _standing(record, await rows.by_number(connection, device.id), "")
 
-    answer = await _done(record, call, "device-resume", act)
+    answer = await _done(record, call, "device-resume", act, "resume")
     await _say_status(record, call)
     return answer
 
@@ -149,14 +151,21 @@ async def certificate(record: Record, call: Call) -> Resource:
 
 
 async def _done(
-    record: Record, call: Call, action: str, act: Callable[[asyncpg.Connection, Row], Awaitable[Resource]]
-) -> Resource:
-    """Does something with a device of the officer's institution; its row stands in the same transaction."""
+    record: Record, call: Call, action: str, act: Callable[[asyncpg.Connection, Row], Awaitable[Resource]],
+    what: What | None = None, overlap: timedelta = timedelta(),
+) -> Resource:  # fmt: skip
+    """Does something with a device of the officer's institution; its row stands in the same transaction.
+
+    what: what the ledger is told, for a restore.
+    """
     record.in_person()
     officers_only(record.actor)
     async with record.store.pool.connection() as connection, connection.transaction():
-        answer = await act(connection, await officers(record, connection, call.id))
+        device = await officers(record, connection, call.id)
+        answer = await act(connection, device)
         await record.leave_row_within(connection, action, 200)
+        if what is not None:
+            await again.tell(record.ledger, connection, device.name, what, overlap)
     return answer
 
 
