@@ -121,8 +121,12 @@ def show(data: Path | None, name: str) -> None:
         assert health is not None
         announce(f"{row.name}  {row.house}  hr1/{row.region}/{row.name}/…  {row.format}")
         announce(sentence(health, STAFF, kinds(), language(), now, zone))
+        seen = [f"{one.astimezone(zone):%Y-%m-%d %H:%M}" if one else "—" for one in (health.heard, health.reading)]
+        battery = "—" if health.battery is None else f"{health.battery:g}"
+        announce(speak("cli.device-seen", heard=seen[0], reading=seen[1], battery=battery))
         for one in (*credentials, *history):
-            announce(f"{one['at'].astimezone(zone):%Y-%m-%d %H:%M}  {one['what']}  {one['by']}  {one['why']}".rstrip())
+            until = f"→ {one['until'].astimezone(zone):%Y-%m-%d %H:%M}" if one["until"] else ""
+            announce(f"{one['at'].astimezone(zone):%Y-%m-%d %H:%M}  {one['what']}  {one['by']}  {one['why']}{until}")
         for one in refused:
             announce(f"{one['last'].astimezone(zone):%Y-%m-%d %H:%M}  {one['reason']}  {one['place']}  ×{one['count']}")
 
@@ -217,10 +221,12 @@ def _run(data: Path | None, institution: str, by: str, do: Callable[[Record], Aw
 
 
 _CREDENTIALS = """
-SELECT since AS at, kind AS what, by, CASE WHEN until IS NULL THEN '' ELSE '→ ' || until::text END AS why
-FROM device_credential WHERE device = $1 ORDER BY since
+SELECT since AS at, kind AS what, by, '' AS why, until FROM device_credential WHERE device = $1 ORDER BY since
 """
-_HISTORY = "SELECT at, act AS what, by, why FROM device_history WHERE device = $1 ORDER BY at DESC LIMIT 50"
+_HISTORY = """
+SELECT at, act AS what, by, why, NULL::timestamptz AS until FROM device_history
+WHERE device = $1 ORDER BY at DESC LIMIT 50
+"""
 _OF_HOUSE = """
 SELECT d.id FROM device AS d JOIN institution AS i ON i.id = d.institution WHERE i.reference = $1
 """

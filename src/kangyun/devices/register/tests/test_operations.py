@@ -5,6 +5,7 @@ import base64
 
 import pytest
 
+from kangyun.access.identities.model import Proxy
 from kangyun.testing.answers import told
 from kangyun.testing.devices import COUNTY, LIST, rows_of, sheet
 
@@ -162,6 +163,17 @@ async def test_a_device_goes_on_to_somebody_else(call, register, claim):
     told(await call("zhao", "Device/$claim", code=code, patient=call.zhao))
     assert "device" not in told(await call("wang", f"Patient/{call.wang}/$device-health"))
     told(await call("wang", f"{device}/$device-health"), 404)
+
+
+async def test_a_daughter_is_told_of_her_father_s(call, claim, platform):
+    identities = platform.sign_in.identities
+    given = {"roles": ["guardian"], "vouched_by": "test", "evidence": "x", "handle": "d"}
+    number = await identities.admit("guardian", "RelatedPerson/d", "Organization/platform", "d", **given)
+    await identities.give_proxy(number, Proxy(call.wang, "CHILD"), "test", "x")
+    await claim()
+    for who, said in (("daughter", "爸爸的血压计"), ("wang", "您的血压计"), ("nurse", "该居民的血压计")):
+        (device,) = (await call(who, f"Patient/{call.wang}/$device-health")).json()["parameter"]
+        assert {part["name"]: part for part in device["part"]}["text"]["valueString"].startswith(said)
 
 
 async def test_the_fleet_counts_and_names_nobody(call, claim):
