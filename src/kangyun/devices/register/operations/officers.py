@@ -1,5 +1,6 @@
 """What an institution's device officer does: enrols, gives secrets and codes, lets in no more. Sees nobody's record."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from cryptography import x509
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.access.staff.sheets import read_sheet
-from kangyun.base.errors import Invalid
+from kangyun.base.errors import Invalid, TooLong
 from kangyun.base.texts import say
 from kangyun.devices.register import again, claims, keys, lists, rows
 from kangyun.devices.register.again import What
@@ -26,6 +27,8 @@ from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
 LONGEST_NAME = 64
+MOST_ROWS = 2_000
+"""Of a list that comes by HTTP. `kangyun device enrol` takes 20,000."""
 MOST_TOLD = 100  # faults of a list
 
 
@@ -35,9 +38,12 @@ async def enrol_(formats: Callable[[], Collection[str]], record: Record, call: C
     officers_only(record.actor)
     inputs = Inputs.of(call.parameters, frozenset({"file", "dry-run"}))
     sheet = read_sheet(bytes_of(inputs, "file"), lists.the_list().needed)
+    if len(sheet.rows) > MOST_ROWS:
+        raise TooLong("devices.register.list-long", most=MOST_ROWS)
     dry_run = inputs.boolean("dry-run", False)
     digests = digester(record.store.keys.index_key)
-    return _told(await enrol(record, digests, sheet, formats(), dry_run=dry_run), call)
+    outcome = await enrol(record, digests, sheet, formats(), dry_run=dry_run)
+    return await asyncio.to_thread(_told, outcome, call)  # Thousands of labels take seconds to be drawn.
 
 
 def _told(outcome: Outcome, call: Call) -> Resource:

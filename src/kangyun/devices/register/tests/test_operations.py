@@ -194,3 +194,9 @@ async def test_each_act_leaves_its_row(call, platform, claim):
     async with platform.pool.connection() as connection:
         rows = await connection.fetch("SELECT action FROM audit WHERE action LIKE 'device%'")
     assert {"devices-enrol", "device-claim", "device-return"} <= {row["action"] for row in rows}
+
+
+async def test_a_list_by_http_has_a_bound(call):
+    rows = [("血压计", "", "", f"SN-{number}") for number in range(2001)]
+    answer = await call("officer", "Device/$enrol", file=sheet(rows), dry_run=True)
+    assert answer.status_code == 413
