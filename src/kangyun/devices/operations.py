@@ -3,11 +3,13 @@
 from kangyun.access.kept import Kept
 from kangyun.access.operations import Operation
 from kangyun.devices import formats
+from kangyun.devices.doors.typed import TYPED_OPERATIONS
 from kangyun.devices.register.operations import register_operations
 from kangyun.devices.series.operations import SERIES_OPERATIONS
 from kangyun.devices.series.samples import Samples
 
 DEVICE_OPERATIONS: tuple[Operation, ...] = (
     *SERIES_OPERATIONS,
+    *TYPED_OPERATIONS,
     *register_operations(lambda record: Samples(Kept(record.store)), formats.names),
 )

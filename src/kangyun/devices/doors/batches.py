@@ -52,7 +52,7 @@ class Batches:
         Raises NotSupported for a format that is not known, Forbidden for another device's mapping.
         """
         chosen = format_ or device.format
-        if chosen not in formats.names():
+        if chosen not in formats.names() or chosen == formats.TYPED:  # That is a person's word.
             raise NotSupported("devices.formats.unknown-format", at="format")
         if chosen.startswith(formats.MAPPED) and chosen != device.format:
             raise Forbidden("devices.doors.other-format", at="format")

@@ -15,15 +15,31 @@ from kangyun.devices.formats.mapped import MappedReader, Mapping, Push, mapping_
 from kangyun.devices.formats.taking import Context
 from kangyun.devices.model import Message, Refusal
 
-__all__ = ["MAPPED", "Context", "Mapping", "Message", "Push", "Reader", "add_mapping", "mapping", "names", "read"]
+__all__ = [
+    "MAPPED",
+    "TYPED",
+    "Context",
+    "Mapping",
+    "Message",
+    "Push",
+    "Reader",
+    "add_mapping",
+    "mapping",
+    "names",
+    "read",
+]
 
 Reader = Callable[[bytes, Context], tuple[Message, tuple[Refusal, ...]]]
 
 MAPPED: Final = "mapped/"
 """Before the name of a mapping, in the name of its format."""
 
+TYPED: Final = "typed"
+"""What people type, through the operation only."""
+
 _readers: Final[dict[str, Reader]] = {
     "plain": plain.read,
+    TYPED: plain.read_typed,
     "phd": phd.read,
     "gatt": gatt.read,
     "openmhealth": openmhealth.read,

@@ -20,7 +20,7 @@ import msgspec
 from kangyun.devices.formats.clocks import offset_between
 from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
 from kangyun.devices.formats.values import PLACES, known
-from kangyun.devices.model import Message, Refusal, Wave
+from kangyun.devices.model import Mark, Message, Refusal, Wave
 
 Key = Annotated[str, msgspec.Meta(max_length=32)]
 Words = Annotated[str, msgspec.Meta(max_length=200)]
@@ -108,6 +108,13 @@ def read(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]
     else:
         _message(taking, said)
     return taking.result()
+
+
+def read_typed(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]]:
+    """Returns what somebody typed, marked as typed: `typed`, which is our own JSON that no device has written."""
+    message, refusals = read(payload, context)
+    typed = tuple(msgspec.structs.replace(one, mark=one.mark | Mark.TYPED) for one in message.readings)
+    return msgspec.structs.replace(message, readings=typed), refusals
 
 
 def _message(taking: Taking, said: Said) -> None:

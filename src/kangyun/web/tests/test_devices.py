@@ -141,6 +141,7 @@ async def test_another_devices_mapping_is_not_for_all(door, given):
     secret = await given("bp-0001")
     assert (await send(door, "bp-0001", {}, secret, path="?format=mapped/example-cuff"))[0] == 403
     assert (await send(door, "bp-0001", {}, secret, path="?format=morse"))[0] == 400
+    assert (await send(door, "bp-0001", {}, secret, path="?format=typed"))[0] == 400
 
 
 async def test_who_sends_too_often_is_told_to_wait(door, given):
