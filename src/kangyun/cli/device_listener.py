@@ -17,6 +17,7 @@ from kangyun.cli import workers
 from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, speak
+from kangyun.devices.mappings import load_mappings
 from kangyun.devices.mqtt import running
 
 
@@ -45,6 +46,7 @@ async def _listen(settings: Settings, database: str, tls: SSLContext | None, sha
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    load_mappings(settings.data)
     platform = await open_platform(settings, database)
     try:
         await running.run(platform, stop, tls, shared, ready=lambda port: _tell(settings, port))

@@ -13,6 +13,7 @@ from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.cli.reach import reached_database
 from kangyun.devices.intake.opening import ingest as take_in
+from kangyun.devices.mappings import load_mappings
 
 CONNECTIONS = 10
 
@@ -31,6 +32,7 @@ async def _ingest(settings: Settings, database: str, again: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    load_mappings(settings.data)
     platform = await open_platform(settings, database)
     try:
         leave_alone_what_is_loaded()

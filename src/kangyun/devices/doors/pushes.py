@@ -53,9 +53,11 @@ class Pushes:
         return Pushes(doors, Kept(doors.platform.gate.store))
 
     async def take(self, vendor: Vendor, nonce: str, body: bytes) -> Receipt:
-        """Keeps a push and takes its messages in. Raises Invalid, Conflict, Unavailable."""
+        """Keeps a push and takes its messages in. Raises Conflict, NotFound, Unavailable.
+
+        One that cannot be taken apart is kept, too: it is taken in when its mapping was set right.
+        """
         digest, now = hashlib.sha256(body).digest(), clock.now()
-        parts = parts_of(body, _push_of(vendor))
         institution = await self._institution(vendor)
         key, sealed = await self.kept.seal(institution, body, _place(vendor.name, digest))
         async with self.doors.platform.pool.connection() as connection:
@@ -68,6 +70,11 @@ class Pushes:
         number, again, received = row["id"], row["done"] is not None, row["received"]
         if again:
             return Receipt(number, row["messages"], row["taken"], row["refused"], True, [])
+        try:
+            parts = parts_of(body, _push_of(vendor))
+        except Invalid as error:
+            why = {"message": "", "text": error.issues[0].text, "at": error.at or "$"}
+            return Receipt(number, 0, 0, 1, False, [why])
         found = await self._taken_in(vendor, institution, parts, microseconds(received))
         taken, refusals = (
             sum(one.count for one, _ in found),
@@ -78,7 +85,10 @@ class Pushes:
         return Receipt(number, len(parts), taken, len(refusals), False, refusals[:MOST_TOLD])
 
     async def replay(self, vendor: Vendor, since: datetime, until: datetime) -> tuple[int, int]:
-        """Takes what was kept of a while in again; returns how many pushes, and how many readings and events."""
+        """Takes what was kept of a while in again; returns how many pushes, and how many readings and events.
+
+        Raises Invalid at one that cannot be taken apart; those before it were taken in.
+        """
         pushes = taken = after = 0
         while True:
             async with self.doors.platform.pool.connection() as connection:

@@ -163,6 +163,14 @@ async def test_a_push_is_taken_once_and_its_receipt_is_the_same_again(door, give
     assert await logged(Lane.BACKFILL) == [("mapped/example-cuff", cuff("86001"))]
 
 
+async def test_a_push_that_cannot_be_taken_apart_is_kept_all_the_same(door, given, platform):
+    await given("cuff-0001", "86001")
+    status, told = await push(door, {"data": [{"msgId": "1"}]})
+    assert (status, told["taken"], [one["text"] for one in told["refusals"]]) == (200, 0, ["devices.formats.no-device"])
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT done IS NULL FROM device_push")
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
