@@ -71,11 +71,9 @@ def in_words(
     words = [*_near_home(position, home, address, language), *_near_place(position, places, language)]
     if not words:
         words = [say("devices.places.lives", language, {"address": address})] if address else []
-    figures = say(
-        "devices.places.figures", language, {"latitude": f"{position[0]:.5f}", "longitude": f"{position[1]:.5f}"}
-    )
     said = words[0] if words else say("devices.places.unknown", language)
-    return say("devices.places.both", language, {"words": said, "figures": figures})
+    figures = {"latitude": f"{position[0]:.5f}", "longitude": f"{position[1]:.5f}"}
+    return say("devices.places.said", language, {"words": said, **figures})
 
 
 def _near_home(

@@ -21,15 +21,15 @@ def north(metres: float) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("position", "given", "words"),
     [
-        (north(20), {"home": HOME, "address": "测试路 1 号"}, "在家（住址：测试路 1 号）；定位 31.23"),
-        (north(205), {"home": HOME}, "家附近约 200 米；"),
-        (north(205), {"home": HOME, "places": [HALL]}, "家附近约 200 米；"),
-        (north(2400), {"home": HOME}, "家附近约 2.4 公里；"),
-        (north(205), {"places": [PARK, HALL]}, "社区食堂附近约 30 米；"),
+        (north(20), {"home": HOME, "address": "测试路 1 号"}, "在家（住址：测试路 1 号）（定位 31.23"),
+        (north(205), {"home": HOME}, "家附近约 200 米（"),
+        (north(205), {"home": HOME, "places": [HALL]}, "家附近约 200 米（"),
+        (north(2400), {"home": HOME}, "家附近约 2.4 公里（"),
+        (north(205), {"places": [PARK, HALL]}, "社区食堂附近约 30 米（"),
         (north(5000), {"home": HOME, "address": "测试路 1 号", "places": [PARK]},
-         "不在已知地点附近；住址：测试路 1 号；"),
-        (north(5000), {"home": HOME, "places": [PARK]}, "附近没有已知地点；"),
-        (north(0), {}, "附近没有已知地点；定位 31.23040, 121.47370（WGS-84）"),
+         "不在已知地点附近；住址：测试路 1 号（"),
+        (north(5000), {"home": HOME, "places": [PARK]}, "附近没有已知地点（"),
+        (north(0), {}, "附近没有已知地点（定位 31.23040, 121.47370，WGS-84）"),
     ],
 )  # fmt: skip
 def test_words_come_first_and_figures_after(
