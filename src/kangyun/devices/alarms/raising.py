@@ -21,6 +21,7 @@ from kangyun.base import clock
 from kangyun.database.statements import statements
 from kangyun.devices.alarms.plan import Plan, read_plan
 from kangyun.devices.alarms.relinking import relink
+from kangyun.devices.places import load_places
 
 SQL = statements("devices.alarms")
 YELLOW = 1
@@ -79,7 +80,8 @@ class Alarms:
 
     @classmethod
     def of(cls, gate: Gate) -> "Alarms":
-        """Opens the part. Raises Invalid for a region's own rules that cannot be read."""
+        """Opens the part. Raises Invalid for a region's own rules or places that cannot be read."""
+        load_places(gate.settings.data)
         return cls(Kept(gate.store), read_plan(gate.settings.data), gate.store.zone)
 
     async def raise_(self, connection: asyncpg.Connection, warnings: Iterable[Warning]) -> list[Raised]:

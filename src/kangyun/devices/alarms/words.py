@@ -10,6 +10,7 @@ import msgspec
 
 from kangyun.access.circle import Circle
 from kangyun.devices.alarms.raising import instant_of
+from kangyun.devices.places import in_words
 
 OWN_TEMPLATES = frozenset({"sos", "fall"})
 """Rules whose template says all of it."""
@@ -44,15 +45,11 @@ def kinship(relation: str, gender: str) -> str:
 
 
 def place_in_words(evidence: Evidence, address: str) -> str:
-    """Returns where somebody is: the address in words first, then the figures of the position; "" where none is known.
-
-    The address is the one of the place where the device says it is, else the one at which the person lives.
-    """
-    named = str(evidence.figures.get("place", "")) or (f"住址 {address}" if address else "")
+    """Returns where somebody is: in words first, then the figures of the position; "" where none is known."""
+    named = str(evidence.figures.get("place", ""))
     if evidence.position is None:
-        return named
-    north, east = evidence.position
-    return f"{named}（定位 {north:.5f}, {east:.5f}，WGS-84）" if named else f"定位 {north:.5f}, {east:.5f}（WGS-84）"
+        return named or (f"住址 {address}" if address else "")
+    return in_words(evidence.position, named=named, address=address)
 
 
 def variables(

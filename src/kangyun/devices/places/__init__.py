@@ -1,4 +1,4 @@
-"""Where somebody is, in words: near his home, near a place that the region has named, else by the figures. Pure.
+"""Where somebody is, in words: near his home, near a place that the region has named, else by the figures.
 
 An address in words comes first, as who is sent there asks for it; figures follow, with their datum, as maps need them.
 Nobody outside is asked: a region names its places in `places.csv` of the data folder (name, latitude, longitude in
@@ -43,6 +43,19 @@ def read_places(data: Path) -> tuple[Place, ...]:
     return tuple(_place(row, number) for number, row in enumerate(rows, 1) if row and number > 1)
 
 
+def load_places(data: Path) -> None:
+    """Makes the places of an installation those of this process. Raises Invalid, naming the line."""
+    _here[:] = read_places(data)
+
+
+def here() -> Sequence[Place]:
+    """Returns the places of this process."""
+    return _here
+
+
+_here: list[Place] = []
+
+
 def _place(row: Sequence[str], number: int) -> Place:
     try:
         name, latitude, longitude, *more = row
@@ -61,14 +74,21 @@ def in_words(
     *,
     home: tuple[float, float] | None = None,
     address: str = "",
-    places: Sequence[Place] = (),
+    named: str = "",
+    places: Sequence[Place] | None = None,
     language: Language = "zh",
 ) -> str:
     """Returns where a position is. position, home: degrees of WGS-84. address: of the home, in words.
 
+    named: what the device itself calls the place. places: those of the installation, where none are given.
     The nearest of what is near: the home, then the region's places; then only that the address is known, then nothing.
     """
-    words = [*_near_home(position, home, address, language), *_near_place(position, places, language)]
+    given = [named] if named else []
+    words = (
+        given
+        or _near_home(position, home, address, language)
+        or _near_place(position, here() if places is None else places, language)
+    )
     if not words:
         words = [say("devices.places.lives", language, {"address": address})] if address else []
     said = words[0] if words else say("devices.places.unknown", language)
