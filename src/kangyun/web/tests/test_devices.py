@@ -10,12 +10,16 @@ import time
 
 import pytest
 
+from kangyun.access.actor import Actor
 from kangyun.base.crypto import hmac_sm3
 from kangyun.devices.doors.opened import doors_of
 from kangyun.devices.doors.pushes import Pushes
+from kangyun.devices.intake.opening import ingest
 from kangyun.devices.log import open_reader
-from kangyun.devices.model import Lane
+from kangyun.devices.metrics import metrics_by_number
+from kangyun.devices.model import Lane, Mark
 from kangyun.devices.register.credentials import digester, draw_secret
+from kangyun.testing.people import know
 
 KEY = "a-key-of-the-vendor-0001"
 VENDOR = f"""
@@ -218,6 +222,37 @@ async def test_two_of_the_same_at_once_are_one(door, given):
     answers = await asyncio.gather(*(push(door, body, nonce=f"nonce-{number:04}") for number in range(4)))
     assert {status for status, _ in answers} == {200}
     assert len({told["number"] for _, told in answers}) == 1
+
+
+async def test_what_came_by_each_door_becomes_samples(door, given, platform, monkeypatch):
+    secret = await given("bp-0001")
+    await given("cuff-0001", "86001", "mapped/example-cuff")
+    patient = {"resourceType": "Patient", "gender": "male", "name": [{"text": "测试甲"}]}
+    wang = (await door.post("Patient", json=patient)).json()["id"]
+    resident = Actor(f"Patient/{wang}", "w", "Organization/platform", "PATRQT", role="resident", patients=(wang,))
+    know(monkeypatch, {"wang": resident})
+    await send(door, "bp-0001", {"m": "spo2", "v": 97, "p": "home"}, secret)
+    await push(door, {"data": [cuff("86001")]})
+    line = {"resourceType": "Parameters", "parameter": [{"name": "line", "valueString": "体重 65kg"}]}
+    await door.post(f"Patient/{wang}/$add-reading", json=line, headers={"authorization": "Bearer wang"})
+
+    stop = asyncio.Event()
+    taking = asyncio.create_task(ingest(platform, stop))
+    async with platform.pool.connection() as connection, asyncio.timeout(20):
+        while len(rows := await connection.fetch(SAMPLES)) < 5:
+            await asyncio.sleep(0.05)
+    stop.set()
+    await taking
+    found = {(metrics_by_number()[row["metric"]].name, bool(row["mark"] & Mark.TYPED), row["held"]) for row in rows}
+    assert found == {
+        ("spo2", False, False), ("systolic-home", False, False), ("diastolic-home", False, False),
+        ("heart-rate", False, False), ("weight", True, True),
+    }  # fmt: skip
+
+
+SAMPLES = """
+SELECT s.metric, s.holder IS NOT NULL AS held, v.mark FROM device_sample AS v JOIN device_series AS s ON s.id = v.series
+"""
 
 
 async def _pushes(platform):
