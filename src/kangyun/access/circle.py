@@ -24,6 +24,7 @@ ACTION = "circle"
 NURSES = frozenset({"nurse", "224535009", "106292003"})
 """Codes of a member's role that say nurse: ours, and SNOMED CT (registered nurse, professional nurse)."""
 _TEAMS = 20
+_PAGE = 1_000
 _FAMILY_DOCTOR = "urn:kangyun:care-team|family-doctor"
 
 
@@ -75,15 +76,36 @@ async def circle_of(gate: Gate, person: int, registration: int, why: str) -> Cir
     return Circle(
         tuple(one.res for one in known) or (registration,),
         tuple(ids),
-        next((name for one in people if (name := _name(one))), ""),
+        next((name for one in people if (name := name_of(one))), ""),
         next((str(one["gender"]) for one in people if one.get("gender")), ""),
-        next((_birth(one) for one in people if one.get("birthDate")), None),
-        tuple(dict.fromkeys(number for one in people for number in _phones(one))),
-        next((text for one in people if (text := _address(one))), ""),
+        next((birth_of(one) for one in people if one.get("birthDate")), None),
+        tuple(dict.fromkeys(number for one in people for number in phones_of(one))),
+        next((text for one in people if (text := address_of(one))), ""),
         tuple(family),
         tuple(name for name, nurse in members if not nurse),
         tuple(name for name, nurse in members if nurse),
     )
+
+
+async def team_of(gate: Gate, reference: str) -> set[int]:
+    """Returns the numbers of the registrations whose active CareTeam of that category somebody is a member of."""
+    store = gate.store
+    found: set[str] = set()
+    cursor: list[tuple[str, str]] = []
+    asked = [("participant", reference), ("category", _FAMILY_DOCTOR), ("status", "active"), ("_count", str(_PAGE))]
+    async with store.pool.connection() as connection:
+        while True:
+            query = await store.read_query("CareTeam", [*asked, *cursor])
+            page = await store.searcher.search(connection, query, "circle", EVERYTHING)
+            found |= {str(one.resource.get("subject", {}).get("reference", "")) for one in page.matches}
+            if page.next is None:
+                break
+            cursor = [("_cursor", page.next)]
+        ids = {text.partition("/")[2] for text in found if text.startswith("Patient/")}
+        given = {id_: store.ids.res_of(id_) for id_ in ids}
+        chosen = [("Patient", id_) for id_, res in given.items() if res is None]
+        named = await store.reader.names(connection, chosen)
+    return {res for res in given.values() if res is not None} | set(named.values())
 
 
 def _members(teams: Iterable[Resource]) -> Iterator[tuple[str, bool]]:
@@ -96,7 +118,8 @@ def _members(teams: Iterable[Resource]) -> Iterator[tuple[str, bool]]:
                 yield name, bool(codes & NURSES)
 
 
-def _name(patient: Resource) -> str:
+def name_of(patient: Resource) -> str:
+    """Returns how a Patient is called, "" where it does not say."""
     for one in patient.get("name", ()):
         text = one.get("text") or "".join((one.get("family", ""), *one.get("given", ())))
         if text and one.get("use") != "old":
@@ -104,17 +127,20 @@ def _name(patient: Resource) -> str:
     return ""
 
 
-def _birth(patient: Resource) -> date:
+def birth_of(patient: Resource) -> date:
+    """Returns the day of birth of a Patient that has one; the first of what is known."""
     return bounds(str(patient["birthDate"]))[0].date()
 
 
-def _phones(patient: Resource) -> Iterator[str]:
+def phones_of(patient: Resource) -> Iterator[str]:
+    """Yields the telephone numbers of a Patient."""
     for point in patient.get("telecom", ()):
         if point.get("system") in ("phone", "sms") and point.get("use") != "old" and point.get("value"):
             yield str(point["value"])
 
 
-def _address(patient: Resource) -> str:
+def address_of(patient: Resource) -> str:
+    """Returns the address of a Patient in one line, "" where it has none."""
     for one in patient.get("address", ()):
         parts: list[Any] = [one.get("state"), one.get("city"), one.get("district"), *one.get("line", ())]
         text = one.get("text") or "".join(str(part) for part in parts if part)

@@ -4,6 +4,8 @@ from kangyun.access.kept import Kept
 from kangyun.access.operations import Operation
 from kangyun.devices import formats
 from kangyun.devices.doors.typed import TYPED_OPERATIONS
+from kangyun.devices.alarms.desk import DESK
+from kangyun.devices.alarms.duty_desk import ROSTER
 from kangyun.devices.register.operations import register_operations
 from kangyun.devices.series.operations import SERIES_OPERATIONS
 from kangyun.devices.series.samples import Samples
@@ -12,4 +14,6 @@ DEVICE_OPERATIONS: tuple[Operation, ...] = (
     *SERIES_OPERATIONS,
     *TYPED_OPERATIONS,
     *register_operations(lambda record: Samples(Kept(record.store)), formats.names),
+    *DESK,
+    *ROSTER,
 )

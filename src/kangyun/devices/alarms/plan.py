@@ -6,6 +6,7 @@ The rules are data/alarms.toml, or the region's own file in its place.
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -94,8 +95,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.emergency.get(desk, self.emergency.get("", ""))
 
 
+@lru_cache(maxsize=8)
 def read_plan(data: Path) -> Plan:
-    """Returns the region's rules, or those that come with the platform. Raises Invalid, naming what is wrong."""
+    """Returns the region's rules, or those that come with the platform, as they were when this process first asked.
+
+    Raises Invalid, naming what is wrong.
+    """
     return checked(rules_of("kangyun.devices.alarms", NAME, data))
 
 

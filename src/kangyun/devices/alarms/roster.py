@@ -9,8 +9,8 @@ from datetime import date, datetime, time, tzinfo
 
 import asyncpg
 
-from kangyun.access.identities.register import Identities
 from kangyun.access.staff import read_sheet, workbook
+from kangyun.access.staff.posts import Staff
 from kangyun.devices.alarms.duty import KINDS, Roster, Shift, StandIn
 from kangyun.devices.alarms.plan import Plan
 from kangyun.devices.alarms.raising import SQL
@@ -69,14 +69,17 @@ async def on_duty(
     return (found, True) if found else ((plan.fallback_of(name),), False)
 
 
-async def read_roster(file: bytes, identities: Identities, desk: str, zone: tzinfo) -> Read:
-    """Reads a workbook or CSV; people are looked up. desk: the institution. Raises Invalid for what is none."""
+async def read_roster(connection: asyncpg.Connection, file: bytes, staff: Staff, zone: tzinfo) -> Read:
+    """Reads a workbook or CSV; people are looked up. Raises Invalid for what is none."""
     sheet = read_sheet(file, COLUMNS[:5])
     found = Read()
     known: dict[str, str] = {}
     for row in sheet.rows:
         try:
-            await _line(found, row.cells, identities, desk, known, zone)
+            for name in (row.cells.get("人员", ""), row.cells.get("替谁", "")):
+                if name and name not in known:
+                    known[name] = await staff.named(connection, name) or ""
+            _line(found, row.cells, known, zone)
         except Wrong as error:
             found.wrong.append((row.number, error.column, error.wanted))
     return found
@@ -123,20 +126,18 @@ def _clock(at: time) -> str:
     return at.strftime("%H:%M")
 
 
-async def _line(
-    found: Read, cells: Mapping[str, str], identities: Identities, desk: str, known: dict[str, str], zone: tzinfo
-) -> None:
+def _line(found: Read, cells: Mapping[str, str], known: Mapping[str, str], zone: tzinfo) -> None:
     match cells.get("类别", ""):
         case "班次":
             day = cells.get("日期", "")
-            who = await _person(cells, "人员", identities, desk, known)
+            who = _person(cells, "人员", known)
             found.shifts.append(Shift(_day(day), _time(cells, "开始"), _time(cells, "结束"), who))
         case "替班":
             starts, ends = _instant(cells, "开始", zone), _instant(cells, "结束", zone)
             if starts >= ends:
                 raise Wrong("结束", "晚于开始")
-            who = await _person(cells, "人员", identities, desk, known)
-            found.stand_ins.append(StandIn(starts, ends, who, await _person(cells, "替谁", identities, desk, known)))
+            who = _person(cells, "人员", known)
+            found.stand_ins.append(StandIn(starts, ends, who, _person(cells, "替谁", known)))
         case "节假日":
             off = _OFF.get(cells.get("人员", ""))
             if off is None:
@@ -146,19 +147,12 @@ async def _line(
             raise Wrong("类别", "班次、替班 或 节假日")
 
 
-async def _person(
-    cells: Mapping[str, str], column: str, identities: Identities, desk: str, known: dict[str, str]
-) -> str:
-    """Returns the reference of somebody of the desk's institution who may be on duty."""
-    name = cells.get(column, "")
-    if name and name not in known:
-        found = await identities.find(name)
-        posts = found.posts if found is not None and found.status == "admitted" else ()
-        fits = any(post.institution == desk and post.role in ROLES for post in posts)
-        known[name] = found.reference if found is not None and fits else ""
-    if not known.get(name):
+def _person(cells: Mapping[str, str], column: str, known: Mapping[str, str]) -> str:
+    """Returns the reference of somebody of the desk's institution who may be on duty. Raises Wrong."""
+    reference = known.get(cells.get(column, ""))
+    if not reference:
         raise Wrong(column, "本机构在册的值守员、医生或护士（登录名）")
-    return known[name]
+    return reference
 
 
 def _day(text: str) -> str:

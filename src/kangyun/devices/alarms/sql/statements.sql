@@ -201,3 +201,54 @@ SELECT reference FROM institution WHERE id = $1;
 -- name: handed
 -- Whether it was handed over and not taken yet.
 SELECT EXISTS (SELECT FROM alarm_timer WHERE alarm = $1 AND kind = 'hand-over' AND done IS NULL);
+
+-- name: newest_of_each
+SELECT DISTINCT ON (alarm) alarm, holder, rule, at, key, sealed FROM alarm_evidence WHERE alarm = ANY ($1::int8[])
+ORDER BY alarm, level DESC, at DESC;
+
+-- name: evidence
+SELECT holder, rule, at, level, late, key, sealed FROM alarm_evidence WHERE alarm = $1 ORDER BY at DESC LIMIT $2;
+
+-- name: institutions
+SELECT id, reference FROM institution WHERE id = ANY ($1::int4[]);
+
+-- name: listed
+-- A page of alarms, red first and the newest of a level first, behind a place.
+SELECT id, person, holder, rule, level, state, outcome, institution, desk, owner, count, quiet, round, version, since,
+    newest, raised, acknowledged, closed, number
+FROM alarm
+WHERE joined IS NULL AND state = ANY ($1::text[]) AND ($2::int4 IS NULL OR desk = $2) AND ($3::text IS NULL OR owner = $3)
+    AND ($4::int8[] IS NULL OR person = ANY ($4)) AND ($5::text IS NULL OR rule = $5)
+    AND ($6::int2 IS NULL OR level = $6) AND (level, id) < ($7::int2, $8::int8)
+ORDER BY level DESC, id DESC LIMIT $9;
+
+-- name: one
+SELECT id, person, holder, rule, level, state, outcome, institution, desk, owner, count, quiet, round, version, since,
+    newest, raised, acknowledged, closed, number
+FROM alarm WHERE id = $1;
+
+-- name: events
+SELECT id, at, what, by, detail, key, words FROM alarm_event WHERE alarm = $1 ORDER BY id;
+
+-- name: institution_named
+SELECT id FROM institution WHERE reference = $1;
+
+-- name: patient_days
+-- Days on which somebody wore a device between two instants: each person and day once.
+SELECT count(*) FROM (
+    SELECT DISTINCT u.holder, d.day FROM device_user AS u JOIN device AS v ON v.id = u.device
+    CROSS JOIN LATERAL generate_series(
+        floor(extract(epoch FROM greatest(u.since, $1) - $1) / 86400)::int4,
+        floor(extract(epoch FROM least(coalesce(u.until, $2), $2) - $1 - interval '1 microsecond') / 86400)::int4
+    ) AS d(day)
+    WHERE u.since < $2 AND (u.until IS NULL OR u.until > $1) AND ($3::int4 IS NULL OR v.institution = $3)
+) AS days;
+
+-- name: figures
+SELECT a.rule, count(*)::int8 AS alarms, sum(a.count)::int8 AS warnings, count(a.acknowledged)::int8 AS answered,
+    count(a.closed)::int8 AS closed, count(*) FILTER (WHERE a.outcome = 'false-alarm')::int8 AS false_alarms,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM a.acknowledged - a.raised)) AS median,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM a.acknowledged - a.raised)) AS ninety
+FROM alarm AS a
+WHERE a.raised >= $1 AND a.raised < $2 AND a.joined IS NULL AND ($3::int4 IS NULL OR a.desk = $3)
+GROUP BY a.rule ORDER BY count(*) DESC, a.rule;
