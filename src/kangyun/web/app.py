@@ -32,6 +32,8 @@ from kangyun.catalog import catalog
 from kangyun.devices.doors.opened import Doors, open_doors
 from kangyun.fhir.json import encode
 from kangyun.web import apps, documents, exam, soap
+from kangyun.web.alarms import PATH as ALARMS
+from kangyun.web.alarms import AlarmSockets
 from kangyun.web.approvals import ApprovalDesk
 from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
@@ -295,7 +297,7 @@ class Application:
         self._fhir: FhirEndpoint | None = None
         self._platform: Platform | None = None
         self._metrics: Metrics | None = None
-        self._sockets: Sockets | None = None
+        self._sockets: dict[str, Sockets | AlarmSockets] = {}
         self._doors: Doors | None = None
         self._opening: asyncio.Task[None] | None = None
         self._gauging: asyncio.Task[None] | None = None
@@ -342,9 +344,9 @@ class Application:
                 await (self._fhir or _not_open)(scope, receive, send)
             except Exception as error:  # Nothing may reach the server: it would print what the exception quotes.
                 unexpected(error)
-        elif scope["type"] == "websocket" and scope["path"] == WEBSOCKET and self._sockets is not None:
+        elif scope["type"] == "websocket" and scope["path"] in self._sockets:
             try:
-                await self._sockets(scope, receive, send)
+                await self._sockets[scope["path"]](scope, receive, send)
             except OSError:
                 pass  # The client has gone.
             except Exception as error:
@@ -364,7 +366,7 @@ class Application:
         await ready_certificates(self._platform.gate.store, self._settings)
         self._fhir = FhirEndpoint(self._platform, self._metrics, offered)
         self._gauging = asyncio.ensure_future(_gauge(self._fhir))
-        self._sockets = Sockets(self._platform)
+        self._sockets = {WEBSOCKET: Sockets(self._platform), ALARMS: AlarmSockets(self._platform)}
         self._doors = open_doors(self._platform)
 
     async def close(self) -> None:
@@ -374,8 +376,8 @@ class Application:
         for task in (self._opening, self._gauging):
             if task:
                 task.cancel()
-        if self._sockets:
-            self._sockets.close()
+        for sockets in self._sockets.values():
+            sockets.close()
         if self._doors:
             await self._doors.close()
         if self._platform:

@@ -67,6 +67,19 @@ def about_of(scope: Scope) -> Circumstances:
     return Circumstances("WEBSOCKET /websocket", (scope.get("client") or ("",))[0], uuid4().hex)
 
 
+def token_of(scope: Scope) -> str:
+    """Returns the bearer token of a websocket that comes. Raises SignInNeeded."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    query: bytes = scope.get("query_string", b"")
+    given = parse_qs(query.decode("latin-1")).get("token")
+    if not given:
+        raise SignInNeeded
+    return given[0]
+
+
 class _Refused(Exception):
     """The socket is to be closed with this code."""
 
@@ -98,7 +111,7 @@ class _Socket:
         await self._send({"type": "websocket.accept"})
         tasks = []
         try:
-            token = self._token()
+            token = token_of(self._scope)
             await self._platform.sign_in.actor(token)
             tasks = [
                 asyncio.ensure_future(part) for part in (self._listen(token), self._ping(), self._stay_signed_in(token))
@@ -118,17 +131,6 @@ class _Socket:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _token(self) -> str:
-        headers: dict[bytes, bytes] = dict(self._scope["headers"])
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer" and token:
-            return token.strip()
-        query: bytes = self._scope.get("query_string", b"")
-        given = parse_qs(query.decode("latin-1")).get("token")
-        if not given:
-            raise SignInNeeded
-        return given[0]
 
     async def _listen(self, token: str) -> None:
         while True:

@@ -252,3 +252,18 @@ SELECT a.rule, count(*)::int8 AS alarms, sum(a.count)::int8 AS warnings, count(a
 FROM alarm AS a
 WHERE a.raised >= $1 AND a.raised < $2 AND a.joined IS NULL AND ($3::int4 IS NULL OR a.desk = $3)
 GROUP BY a.rule ORDER BY count(*) DESC, a.rule;
+
+-- name: horizon
+-- What has a lower number is committed, and what is not committed yet has none lower.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 + moved_by();
+
+-- name: changed
+SELECT id, person, holder, rule, level, state, outcome, institution, desk, owner, count, quiet, round, version, since,
+    newest, raised, acknowledged, closed, number
+FROM alarm WHERE number >= $1 ORDER BY number, id LIMIT $2;
+
+-- name: all_open
+SELECT id, person, holder, rule, level, state, outcome, institution, desk, owner, count, quiet, round, version, since,
+    newest, raised, acknowledged, closed, number
+FROM alarm WHERE state <> 'closed' AND joined IS NULL AND (level, id) < ($1::int2, $2::int8)
+ORDER BY level DESC, id DESC LIMIT $3;
