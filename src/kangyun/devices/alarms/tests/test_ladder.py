@@ -55,6 +55,7 @@ class Region:
     async def raise_(self, rule: str = "sos", level: int = 3, **given) -> int:
         async with self.platform.pool.connection() as connection, connection.transaction():
             (one,) = await self.alarms.raise_(connection, [self.found(rule, level, self.holder, **given)])
+        self.now = max(self.now, clock.now())
         return one.alarm
 
     async def later(self, minutes: float) -> int:
