@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from kangyun.access.events.rows import standing
+from kangyun.store.store import Store
 from kangyun.store.visible import visible
 
 
@@ -30,6 +32,12 @@ async def registrations(connection: asyncpg.Connection, persons: Iterable[int]) 
     for row in await connection.fetch(_REGISTRATIONS, sorted(found)):
         found[row["resident"]] = row["patients"]
     return found
+
+
+async def names_of(connection: asyncpg.Connection, store: Store, patients: Iterable[int]) -> dict[int, str]:
+    """Returns the ids of registrations that are there, by their numbers."""
+    found = await standing(connection, store, patients)
+    return {res: stored.id for res, stored in found.items() if not stored.deleted}
 
 
 _LINKED = f"""

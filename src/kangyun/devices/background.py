@@ -5,6 +5,7 @@ import asyncio
 from kangyun.access.platform import Platform
 from kangyun.access.work import Beside
 from kangyun.devices.alarms import Alarms
+from kangyun.devices.alarms.flags import keep_flagged
 from kangyun.devices.alarms.watching import keep_climbing
 from kangyun.devices.doors.pushes import keep_forgetting_pushes
 from kangyun.devices.series.background import SERIES_BACKGROUND
@@ -24,6 +25,7 @@ BACKGROUND: tuple[Beside, ...] = (
     keep_climbing,
     _learn,
     _watch,
+    keep_flagged,
     keep_forgetting_pushes,
     *SERIES_BACKGROUND,
 )

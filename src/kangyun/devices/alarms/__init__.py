@@ -5,6 +5,7 @@ promises: one open alarm a person and rule, whatever races or is replayed; a tim
 whoever answers stops the ladder. docs/devices/alarms.md says why it is so.
 """
 
+from kangyun.devices.alarms import erasing
 from kangyun.devices.alarms.raising import Alarms, Raised
 
-__all__ = ["Alarms", "Raised"]
+__all__ = ["Alarms", "Raised", "erasing"]

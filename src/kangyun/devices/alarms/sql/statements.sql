@@ -267,3 +267,28 @@ SELECT id, person, holder, rule, level, state, outcome, institution, desk, owner
     newest, raised, acknowledged, closed, number
 FROM alarm WHERE state <> 'closed' AND joined IS NULL AND (level, id) < ($1::int2, $2::int8)
 ORDER BY level DESC, id DESC LIMIT $3;
+
+-- name: unflagged
+SELECT id, holder, rule, level, state, since, closed,
+    CASE WHEN state = 'closed' THEN 'inactive' ELSE 'active' END || level::text AS flag
+FROM alarm WHERE flagged <> (CASE WHEN state = 'closed' THEN 'inactive' ELSE 'active' END || level::text)
+ORDER BY id LIMIT $1;
+
+-- name: flagged
+UPDATE alarm SET flagged = $2 WHERE id = $1;
+
+-- name: erase_evidence
+DELETE FROM alarm_evidence WHERE holder = ANY ($1::int8[]);
+
+-- name: erase_alarms
+-- Those that rest on nobody else. The rest is another registration's of the resident, without the words.
+DELETE FROM alarm AS a WHERE a.holder = ANY ($1::int8[])
+    AND NOT EXISTS (SELECT FROM alarm_evidence AS e WHERE e.alarm = a.id);
+
+-- name: erase_words
+UPDATE alarm_event SET words = NULL, key = NULL
+WHERE words IS NOT NULL AND alarm IN (SELECT id FROM alarm WHERE holder = ANY ($1::int8[]));
+
+-- name: erase_holders
+UPDATE alarm AS a SET holder = (SELECT e.holder FROM alarm_evidence AS e WHERE e.alarm = a.id ORDER BY e.at DESC LIMIT 1)
+WHERE a.holder = ANY ($1::int8[]);

@@ -13,6 +13,8 @@ from kangyun.base import clock
 from kangyun.base.errors import RuleBroken
 from kangyun.devices.alarms import Alarms
 from kangyun.devices.alarms.acting import Act, act
+from kangyun.devices.alarms.erasing import forget_patients
+from kangyun.devices.alarms.flags import flag_some
 from kangyun.devices.alarms.ladder import Ladder
 from kangyun.devices.alarms.watching import look
 
@@ -174,6 +176,32 @@ async def test_after_an_outage_all_is_told_late_and_in_order_and_that_is_said(re
         "15min",
         "12min",
     ]
+
+
+async def test_an_alarm_is_a_flag_of_the_record_while_it_is_open(region, client):
+    alarm = await region.raise_()
+    gate = region.platform.gate
+    asked = f"Flag?patient=Patient/p&identifier=urn:kangyun:identifier:alarm|{alarm}"
+
+    async def flagged() -> tuple[str, str]:
+        async with region.platform.pool.connection() as connection:
+            assert await flag_some(gate, connection) == 1
+            assert await flag_some(gate, connection) == 0
+        (entry,) = (await client.get(asked)).json()["entry"]
+        return entry["resource"]["status"], entry["resource"]["code"]["coding"][0]["code"]
+
+    assert await flagged() == ("active", "sos")
+    await region.act(alarm, "close", outcome="误报")
+    assert await flagged() == ("inactive", "sos")
+
+
+async def test_who_is_erased_leaves_no_alarm(region):
+    alarm = await region.raise_()
+    await region.act(alarm, "note", words="老人独居")
+    async with region.platform.pool.connection() as connection:
+        await forget_patients(connection, [region.holder], [])
+    for name in ("alarm", "alarm_event", "alarm_evidence", "alarm_timer"):
+        assert await region.ask(f"SELECT count(*) FROM {name}") == [(0,)]
 
 
 async def test_two_climb_at_once_and_somebody_answers_and_each_is_told_once(region):
