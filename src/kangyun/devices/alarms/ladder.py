@@ -106,6 +106,7 @@ class Ladder:
         climbs = timer["rung"] != await connection.fetchval(SQL["first_rung"], row["id"], timer["round"])
         if climbs and row["state"] == "raised":
             await connection.execute(SQL["change"], row["id"], after(row["state"], "climb"), None, 0, now, None, None)
+            await note(connection, self.alarms, row, "climb", "", timer["whom"])
         said = "told" if told else "nobody"
         detail = " ".join([timer["whom"], *(reader.reference for one in told for reader in one.readers)])
         await note(connection, self.alarms, row, said, "", f"{detail} +{minutes}min" if minutes else detail)

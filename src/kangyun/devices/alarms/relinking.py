@@ -98,7 +98,9 @@ async def _part(
     await connection.execute(SQL["move_evidence"], mine["id"], id_, share.holders)
     left = await connection.fetchrow(SQL["newest_holder"], mine["id"])
     await connection.execute(SQL["lose"], mine["id"], share.number, left["holder"] if left else mine["holder"])
-    await connection.execute(SQL["note_events"], [mine["id"], id_], ["part"] * 2, [""] * 2, [str(id_), str(mine["id"])])
+    came = "parted" if other is None else "take-in"
+    said = [str(id_), f"{mine['id']} {mine['state']}" if other is None else str(mine["id"])]
+    await connection.execute(SQL["note_events"], [mine["id"], id_], ["part", came], [""] * 2, said)
 
 
 async def _move(
@@ -116,7 +118,8 @@ async def _move(
     await connection.execute(SQL["move_evidence"], mine["id"], other["id"], share.holders)
     await _take_over(connection, alarms, mine, other, share, now)
     ids = [mine["id"], other["id"]]
-    await connection.execute(SQL["note_events"], ids, ["join"] * 2, [""] * 2, [str(one) for one in reversed(ids)])
+    said = [str(one) for one in reversed(ids)]
+    await connection.execute(SQL["note_events"], ids, ["join", "take-in"], [""] * 2, said)
     open_.pop((mine["person"], mine["rule"]))
 
 
@@ -130,4 +133,5 @@ async def _take_over(
         SQL["take_over"], other["id"], share.number, mine["level"], pages, share.newest, now
     )  # fmt: skip
     if pages:
+        await connection.execute(SQL["note_events"], [other["id"]], ["rise"], [""], [str(mine["level"])])
         await alarms.set_ladders(connection, [row], now)
