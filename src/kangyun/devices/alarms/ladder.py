@@ -17,8 +17,8 @@ from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
-from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, whom_of
-from kangyun.devices.alarms.roster import on_duty
+from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
+from kangyun.devices.alarms.roster import on_duty, roster_of
 from kangyun.devices.alarms.states import after
 from kangyun.devices.alarms.words import Evidence, read_evidence, sentence_of, variables
 
@@ -71,6 +71,20 @@ class Ladder:
             for one in outcomes:
                 await self._hear(connection, one, now)
         return len(outcomes)
+
+    async def tell_gaps(self, now: datetime) -> int:
+        """Tells who would look after alarms of the hours to come for which a roster has nobody; each gap once.
+
+        Returns how many are new. A desk without a roster at all is its fallback's business always, and is not told.
+        """
+        plan, zone = self.alarms.plan, self.alarms.zone
+        async with self.gate.store.pool.connection() as connection, connection.transaction():
+            notices = []
+            for row in await connection.fetch(SQL["desks"]):
+                gaps = (await roster_of(connection, row["desk"], zone)).gaps(now, now + timedelta(hours=plan.gap_hours))
+                fallback = plan.fallback_of(row["reference"])
+                notices += [gap_notice(row["reference"], fallback, one, now, zone) for one in gaps]
+            return len(await self.gate.outbox.put(connection, notices, now))
 
     async def _circle(self, known: Any) -> Circle:
         return await circle_of(self.gate, known["person"], known["holder"], WHY)

@@ -54,6 +54,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback: dict[str, str]
     desks: dict[str, str] = {}
     emergency: dict[str, str] = {}
+    gap_hours: float = 24
     ageless: frozenset[str] = frozenset()
     unverified: bool = False
 

@@ -5,6 +5,7 @@ Each notice has a key of its alarm, round, rung and reader, so that nothing is t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from kangyun.access.circle import Circle
 from kangyun.access.messages.outbox import Notice, Reader, Urgency
@@ -86,6 +87,23 @@ class Telling:
             holder=self.holder,
             asker=f"alarm/{self.alarm}",
         )
+
+
+def gap_notice(desk: str, fallback: str, gap: tuple[datetime, datetime], now: datetime, zone: tzinfo) -> Notice:
+    """Returns what is told of hours for which a desk's roster has nobody. Of one that has begun: until when it is."""
+    begin, end = (one.astimezone(zone) for one in gap)
+    to_come = gap[0] > now
+    since = f"{begin:%m-%d %H:%M}" if to_come else "现在"
+    reader = _staff(fallback) if fallback.startswith("Practitioner/") else Reader(_desk_name(desk), "desk")
+    return Notice(
+        # What has begun begins later with each look: once a day of it.
+        key=f"duty-gap/{desk}/{begin:%Y-%m-%dT%H:%M}" if to_come else f"duty-gap/{desk}/{begin:%Y-%m-%d}",
+        urgency=Urgency.AMBER,
+        template="duty-gap",
+        readers=(reader,),
+        variables={"time": f"{since} 至 {end:%m-%d %H:%M}"},
+        not_after=gap[1],
+    )
 
 
 def whom_of(key: str) -> str:

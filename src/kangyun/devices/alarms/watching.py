@@ -25,6 +25,7 @@ CHANNEL = "kangyun_alarm"
 LOOK = 0.5  # seconds
 PATIENCE = 2.0  # seconds until somebody else may have given the lease up
 RELINK_EVERY = 10.0  # seconds
+GAPS_EVERY = 600.0  # seconds
 AGAIN_AFTER = timedelta(seconds=30)
 """An alarm that could not be told is tried again so much later: the others do not wait for it."""
 
@@ -50,7 +51,7 @@ async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.E
 
     await connection.add_listener(CHANNEL, ring)
     failed: dict[int, datetime] = {}
-    relinked = clock.now() - timedelta(days=1)
+    relinked = looked_ahead = clock.now() - timedelta(days=1)
     try:
         while not stop.is_set() and not connection.is_closed():
             rung.clear()
@@ -59,6 +60,9 @@ async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.E
                 async with connection.transaction():
                     await relink(connection, ladder.alarms, now)
                 relinked = now
+            if (now - looked_ahead).total_seconds() > GAPS_EVERY:
+                await ladder.tell_gaps(now)
+                looked_ahead = now
             if not await look(ladder, now, failed):
                 await _wait(rung, stop, await ladder.next_due())
     finally:

@@ -292,3 +292,8 @@ WHERE words IS NOT NULL AND alarm IN (SELECT id FROM alarm WHERE holder = ANY ($
 -- name: erase_holders
 UPDATE alarm AS a SET holder = (SELECT e.holder FROM alarm_evidence AS e WHERE e.alarm = a.id ORDER BY e.at DESC LIMIT 1)
 WHERE a.holder = ANY ($1::int8[]);
+
+-- name: desks
+-- Desks that have a roster.
+SELECT i.reference, d.desk FROM (SELECT DISTINCT desk FROM duty_shift) AS d JOIN institution AS i ON i.id = d.desk
+ORDER BY d.desk;

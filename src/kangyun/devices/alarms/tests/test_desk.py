@@ -13,6 +13,7 @@ from kangyun.access.platform import Platform
 from kangyun.access.relations.whom import by_id
 from kangyun.base import clock
 from kangyun.devices.alarms import Alarms
+from kangyun.devices.alarms.ladder import Ladder
 from kangyun.testing.people import know
 
 CENTRE, CLINIC = "Organization/centre", "Organization/clinic"
@@ -238,6 +239,22 @@ async def test_a_roster_is_tried_told_of_its_gaps_taken_in_and_given_out(region)
     again = await region.post("officer", "$duty-import", roster(given.json()["data"], dry=True))
     assert parts(again, "result") == parts(dry, "result") and parts(again, "wrong") == []
     assert (await region.post("doctor", "$duty-import", roster(workbook(*good), dry=True))).status_code == 403
+
+
+async def test_a_gap_is_told_beforehand_and_once(region):
+    ladder = Ladder(region.platform.gate, region.alarms)
+    assert await ladder.tell_gaps(clock.now()) == 0
+    # From an hour ago to three hours from now somebody is there.
+    begin = (clock.now() - timedelta(hours=1)).astimezone(region.alarms.zone)
+    hours = begin.strftime("%H:%M"), (begin + timedelta(hours=4)).strftime("%H:%M")
+    async with region.platform.pool.connection() as connection:
+        await connection.execute(f"UPDATE duty_shift SET starts = '{hours[0]}', ends = '{hours[1]}'")
+    assert await ladder.tell_gaps(clock.now()) == 1
+    assert await ladder.tell_gaps(clock.now() + timedelta(minutes=10)) == 0
+    async with region.platform.pool.connection() as connection:
+        await connection.execute("UPDATE duty_shift SET day = '2020-01-01'")
+    assert await ladder.tell_gaps(clock.now()) == 1
+    assert await ladder.tell_gaps(clock.now() + timedelta(minutes=10)) == 0
 
 
 async def test_an_hour_that_is_nobodys_is_the_fallbacks(region):
