@@ -81,13 +81,13 @@ class Gate:
         self.named_alike[institution] = time.monotonic() + NAMES_EVERY, names
 
     async def _decision(self, actor: Actor, institution: int) -> Decision:
-        selves = await self._numbers(actor.patients) if actor.patients else ()
-        within = await self._numbers((actor.patient,)) if actor.patient else ()
+        selves = await self.numbers(actor.patients) if actor.patients else ()
+        within = await self.numbers((actor.patient,)) if actor.patient else ()
         return self.sights.decide(
             actor, institution, selves, within[0] if within else None, self.above[actor.institution]
         )
 
-    async def _numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
+    async def numbers(self, ids: Sequence[str]) -> tuple[int, ...]:
         """Returns the `res` of Patients; ids that nothing was ever written under are left out."""
         unknown = [id_ for id_ in ids if id_ not in self.patients]
         if unknown:

@@ -66,6 +66,7 @@ from kangyun.web.metrics import (
     Metrics,
 )
 from kangyun.web.openid import Openid
+from kangyun.web.outbox import outbox_routes
 from kangyun.web.outcome import outcome, retry_after, unexpected
 from kangyun.web.pages import marked_styles, page_routes
 from kangyun.web.proxies import Proxies
@@ -315,6 +316,7 @@ class Application:
                 *self._openid.routes(),
                 *resident_routes(lambda: self._platform),
                 *DeviceDoors(lambda: self._doors).routes(),
+                *outbox_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
                 *page_routes(demonstration=settings.demo),

@@ -1,5 +1,7 @@
 """Websocket subscriptions: [base]/websocket. A client binds the ids of its subscriptions and is pinged for each.
 
+`bind messages` binds one's own list of messages ($messages): `ping messages` says that it has a new line.
+
 `bind <id>` is answered by `bound <id>`; whenever the subscription matches, `ping <id>` follows. The client then asks by
 the REST API for what it wants to see. The bearer token comes in the header, or as `token` in the query where the client
 is a browser, which cannot set headers.
@@ -18,6 +20,9 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from kangyun.access.actor import Actor, Circumstances
+from kangyun.access.messages.outbox.bells import NAME as MESSAGES
+from kangyun.access.messages.outbox.bells import NoteBells
+from kangyun.access.operations.messages import readers_of
 from kangyun.access.platform import Platform
 from kangyun.access.subscriptions.sockets import Bells
 from kangyun.base.errors import PlatformError, SignInNeeded
@@ -40,11 +45,13 @@ class Sockets:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._bells = Bells(platform.pool)
+        self._notes = NoteBells(platform.pool)
         self._open = 0
 
     def close(self) -> None:
         """Stops looking for changes."""
         self._bells.close()
+        self._notes.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one websocket to its end."""
@@ -54,12 +61,13 @@ class Sockets:
             await send({"type": "websocket.close", "code": 1013})
             return
         self._open += 1
-        socket = _Socket(self._platform, self._bells, scope, receive, send)
+        socket = _Socket(self._platform, self._bells, self._notes, scope, receive, send)
         try:
             await socket.serve()
         finally:
             self._open -= 1
             self._bells.leave(socket.ring)
+            self._notes.leave(socket.ring)
 
 
 def about_of(scope: Scope) -> Circumstances:
@@ -90,9 +98,12 @@ class _Refused(Exception):
 class _Socket:
     """One websocket."""
 
-    def __init__(self, platform: Platform, bells: Bells, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, platform: Platform, bells: Bells, notes: NoteBells, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         self._platform = platform
         self._bells = bells
+        self._notes = notes
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -147,6 +158,14 @@ class _Socket:
 
     async def _bind(self, id_: str, actor: Actor) -> None:
         source = (self._scope.get("client") or ("",))[0]
+        if id_ == MESSAGES:
+            record = await self._platform.gate.open(actor, Circumstances("BIND /$messages", source, uuid4().hex))
+            record.in_person()
+            await record.leave_row("bind", 200, [])
+            await self._notes.listen(readers_of(record), self.ring)
+            self._bound.add(id_)
+            await self._send({"type": "websocket.send", "text": f"bound {id_}"})
+            return
         record = await self._platform.gate.open(actor, Circumstances("BIND /Subscription/[id]", source, uuid4().hex))
         whose = None if actor.administrator else actor.reference
         allowed = record.reads("Subscription") and await self._bells.is_of(id_, whose)

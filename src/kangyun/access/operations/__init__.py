@@ -17,6 +17,14 @@ from kangyun.access.operations.expunge import expunge
 from kangyun.access.operations.ihe_pix import ihe_pix
 from kangyun.access.operations.match import match
 from kangyun.access.operations.merging import merge, part
+from kangyun.access.operations.messages import (
+    held_back,
+    message_preferences,
+    message_read,
+    messages,
+    outbox,
+    prefer_messages,
+)
 from kangyun.access.operations.meta import meta, meta_add, meta_delete
 from kangyun.access.operations.model import Call, Excerpt, Input, Level, Operation
 from kangyun.access.operations.open import open_
@@ -205,6 +213,28 @@ OPERATIONS: tuple[Operation, ...] = (
             Input("preview", "boolean"), Input("reason", "string"),
         ),
         _PATIENT, affects_state=True,
+    ),
+    *(
+        Operation(name, _SYSTEM, carry_out, f"urn:kangyun:operation:{name}", inputs)
+        for name, carry_out, inputs in (
+            ("messages", messages, (Input("unread", "boolean"), Input("_count", "integer"))),
+            ("held-back", held_back, (Input("days", "integer"),)),
+            ("message-preferences", message_preferences, ()),
+            ("outbox", outbox, ()),
+        )
+    ),
+    *(
+        Operation(name, _SYSTEM, carry_out, f"urn:kangyun:operation:{name}", inputs, affects_state=True)
+        for name, carry_out, inputs in (
+            ("message-read", message_read, (Input("id", "integer", True), Input("answered", "boolean"))),
+            (
+                "prefer-messages", prefer_messages,
+                (
+                    Input("channel", "code", True), Input("night-begins", "time"), Input("night-ends", "time"),
+                    Input("language", "code"),
+                ),
+            ),
+        )
     ),
     Operation("links", _INSTANCE, links, "urn:kangyun:operation:links", (), _PATIENT),
     Operation(

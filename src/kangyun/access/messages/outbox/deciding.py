@@ -21,7 +21,7 @@ LIST = "list"
 LINKS = "m"
 """Where links in messages lead, below the root."""
 LONGEST_DELAY = 1.0  # seconds that what is not red waits for a provider's turn with its claim taken
-Claim = tuple[int, int, str, int, str, str, bytes | None]
+Claim = tuple[int, int, str, int, str, str, bytes | None, bytes | None]
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def decide(
             _send(decided, row, letter, reader, rung, number, contacts, outbox, rates, now, root, urgency)
             return decided
         # The list in the app is ours: it is handed over when the transaction stands.
-        decided.claims.append((row["id"], rung.turn, "in-app", 1, reader.reference, "handed", None))
+        decided.claims.append((row["id"], rung.turn, "in-app", 1, reader.reference, "handed", None, None))
         decided.notes.append((reader.reference, row["id"], rung.turn, 1))
         attempts.append(Attempt(rung.turn, "in-app", 1, "handed", now, now))
         if len(turns[rung.turn]) == 1 and reader.role != "desk":  # A desk has its screen.
@@ -117,7 +117,8 @@ def _send(
     said.setdefault("time", now.astimezone(outbox.zone).strftime("%m-%d %H:%M"))
     parcel = parcel_of(row, rung, reader, contact, said, outbox)
     digest = outbox.letters.digester.of("link", token)
-    decided.claims.append((row["id"], rung.turn, rung.channel, number, reader.reference, "claimed", digest))
+    address = outbox.letters.digester.of("address", parcel.address) if rung.channel in ("sms", "voice") else None
+    decided.claims.append((row["id"], rung.turn, rung.channel, number, reader.reference, "claimed", digest, address))
     delay = rates.take(rung.channel)
     decided.due = now + timedelta(seconds=outbox.rules.tries.claim + delay)
     decided.going = Going(row["id"], rung.turn, rung.channel, urgency, row["holder"], parcel, delay)

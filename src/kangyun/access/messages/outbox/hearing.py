@@ -4,7 +4,7 @@ Nothing here asks who speaks: a callback's signature, a link's token and a reade
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
@@ -13,7 +13,10 @@ from kangyun.access.messages.outbox import statements as sql
 from kangyun.access.messages.outbox.letters import Letters
 from kangyun.access.messages.outbox.model import CHANNELS, Channel
 from kangyun.access.messages.outbox.outcomes import Told, tell
+from kangyun.access.messages.telephones import checked_phone
+from kangyun.base.errors import Invalid
 
+REPLY_HOURS = 12  # our choice
 Heard = Literal["received", "answered", "refused"]
 """refused: the provider says that it did not arrive, for good."""
 _OPEN = ("claimed", "handed", "unknown")
@@ -35,6 +38,18 @@ async def find(connection: asyncpg.Connection, channel: Channel, name: str) -> l
     if len(numbers) != 2:
         return []
     return [row["id"] for row in await connection.fetch(sql.BY_KEY, *map(int, numbers), channel)]
+
+
+async def find_by_phone(
+    connection: asyncpg.Connection, letters: Letters, channel: Channel, phone: str, now: datetime
+) -> list[int]:
+    """Returns what somebody answers who sends a word back by his telephone: the most urgent, then the newest."""
+    try:
+        digest = letters.digester.of("address", checked_phone(phone))
+    except Invalid:
+        return []
+    since = now - timedelta(hours=REPLY_HOURS)
+    return [row["id"] for row in await connection.fetch(sql.BY_ADDRESS, digest, channel, since)]
 
 
 async def hear(

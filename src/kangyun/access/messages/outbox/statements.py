@@ -28,10 +28,10 @@ ATTEMPTS = """
 SELECT message, turn, channel, number, state, made, changed, until FROM outbox_attempt WHERE message = ANY ($1::int8[])
 """
 CLAIM = """
-INSERT INTO outbox_attempt (message, turn, channel, number, reader, state, token, made, changed)
-SELECT c.message, c.turn, c.channel, c.number, c.reader, c.state, c.token, $1, $1
-FROM unnest($2::int8[], $3::int2[], $4::text[], $5::int2[], $6::text[], $7::text[], $8::bytea[])
-    AS c(message, turn, channel, number, reader, state, token)
+INSERT INTO outbox_attempt (message, turn, channel, number, reader, state, token, address, made, changed)
+SELECT c.message, c.turn, c.channel, c.number, c.reader, c.state, c.token, c.address, $1, $1
+FROM unnest($2::int8[], $3::int2[], $4::text[], $5::int2[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
+    AS c(message, turn, channel, number, reader, state, token, address)
 RETURNING id, message, turn, channel
 """
 NOTE = """
@@ -105,6 +105,11 @@ ON CONFLICT (reader) DO UPDATE SET sealed = $2, changed = $3, holder = coalesce(
 BY_REFERENCE = "SELECT id FROM outbox_attempt WHERE channel = $1 AND reference = $2"
 BY_KEY = """
 SELECT id FROM outbox_attempt WHERE message = $1 AND turn = $2 AND channel = $3 ORDER BY number DESC LIMIT 1
+"""
+BY_ADDRESS = """
+SELECT a.id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
+WHERE a.address = $1 AND a.channel = $2 AND a.made > $3 AND a.state IN ('claimed', 'handed', 'received', 'unknown')
+ORDER BY m.state = 'climbing' DESC, m.urgency, a.made DESC LIMIT 1
 """
 BY_TOKEN = "SELECT id, message, reader, channel FROM outbox_attempt WHERE token = $1"
 USE_TOKEN = "UPDATE outbox_attempt SET token = NULL WHERE token = $1 RETURNING id"

@@ -44,6 +44,7 @@ CREATE TABLE outbox_attempt (
     reference text COLLATE "C",             -- the provider's own name of it
     code text NOT NULL DEFAULT '',          -- what the provider said, where it would not
     token bytea,                            -- keyed digest of what the link in it ends in
+    address bytea,                          -- keyed digest of the telephone, for who answers by it
     made timestamptz NOT NULL,
     changed timestamptz NOT NULL,
     until timestamptz,                      -- throttled or failed: not again before
@@ -51,6 +52,7 @@ CREATE TABLE outbox_attempt (
 );
 CREATE INDEX outbox_attempt_reference ON outbox_attempt (channel, reference) WHERE reference IS NOT NULL;
 CREATE UNIQUE INDEX outbox_attempt_token ON outbox_attempt (token) WHERE token IS NOT NULL;
+CREATE INDEX outbox_attempt_address ON outbox_attempt (address, made) WHERE address IS NOT NULL;
 CREATE INDEX outbox_attempt_changed ON outbox_attempt (changed);
 
 -- What stands in somebody's list in the app.
