@@ -18,6 +18,7 @@ from kangyun.cli.commands.codes import codes
 from kangyun.cli.commands.device import device
 from kangyun.cli.commands.feeds import feed
 from kangyun.cli.commands.keys import crypto, keys
+from kangyun.cli.commands.messages import message
 from kangyun.cli.commands.node import node
 from kangyun.cli.commands.options import Data, Host, Port
 from kangyun.cli.commands.people import people, staff
@@ -304,6 +305,7 @@ app.add_typer(simulate, name="simulate")
 app.add_typer(node, name="node")
 app.add_typer(codes, name="codes")
 app.add_typer(device, name="device")
+app.add_typer(message, name="message")
 registering.add_to(app)
 
 

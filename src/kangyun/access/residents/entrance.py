@@ -11,6 +11,7 @@ import msgspec
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.gate import Gate
 from kangyun.access.messages import Codes, checked_phone
+from kangyun.access.messages.outbox.contacts import keep
 from kangyun.access.messages.senders import CHANNELS, Channel
 from kangyun.access.record import Record
 from kangyun.access.residents.bindings import Bindings, Handle
@@ -127,6 +128,8 @@ class Residents:
         patients = tuple(one.id for one in opened)
         vouched_by = f"Patient/{patients[0]}"
         await self._bindings.bind(handle, patients, vouched_by, phone)
+        if handle.channel == "wechat":
+            await self._reach(patients, handle.value)
         return Arrived(patients, _factors(handle), vouched_by, name)
 
     # --- at a desk
@@ -177,6 +180,7 @@ class Residents:
         for phone in good["former"]:
             await self._codes.tell("bound", phone)
         ended = await self._bindings.end(patients, by)
+        await self._reach(patients, "")
         await self._bindings.release(handle, by)  # Numbers are given out again: the card was seen now.
         days = good["days"]
         whole = None if days is None else clock.now() + timedelta(days=days)
@@ -198,9 +202,21 @@ class Residents:
         if not own and not await self._registered_here(record, patient):
             raise Forbidden("access.residents.not-registered-here")
         ended = await self._bindings.end([patient], actor.reference)
+        await self._reach([patient], "")
         return len(ended), tuple(sorted({patient, *(one for each in ended for one in each)}))
 
     # --- parts
+
+    async def _reach(self, patients: Sequence[str], openid: str) -> None:
+        """Keeps by which openid these are told by WeChat; none where it is empty."""
+        store, letters = self._gate.store, self._gate.outbox.letters
+        async with store.pool.connection() as connection, connection.transaction():
+            located = await store.reader.locate(connection, [("Patient", id_) for id_ in patients])
+            for (_, id_), current in sorted(located.items()):
+                await keep(
+                    connection, letters, f"Patient/{id_}", clock.now(),
+                    holder=current.res, addresses={"wechat": openid},
+                )  # fmt: skip
 
     async def _registered_here(self, record: Record, patient: str) -> bool:
         name = ("Patient", patient)

@@ -13,7 +13,7 @@ from kangyun.access.messages.outbox.letters import Letter
 from kangyun.access.messages.outbox.model import Channel, Reader, Urgency, What
 from kangyun.access.messages.outbox.outcomes import Told
 from kangyun.access.messages.outbox.rates import Rates
-from kangyun.access.messages.outbox.rules import channels_for
+from kangyun.access.messages.outbox.rules import awake, channels_for, night_of
 from kangyun.access.messages.outbox.sending import Parcel, Sender
 from kangyun.access.messages.outbox.templates import UNSAID, filled
 
@@ -107,12 +107,16 @@ def _send(
     decided: Decided, row: Any, letter: Letter, reader: Reader, rung: Rung, number: int,
     contacts: Mapping[str, Contact], outbox: Outbox, rates: Rates, now: datetime, root: str, urgency: Urgency,
 ) -> None:  # fmt: skip
+    contact = contacts[reader.reference]
+    morning = awake(now, night_of(outbox.rules, contact.chosen), outbox.zone)
+    if urgency is not Urgency.RED and morning > now:  # What failed by day is not tried again by night.
+        decided.due = morning
+        return
     delay = rates.delay(rung.channel)
     if urgency is not Urgency.RED and delay > LONGEST_DELAY:
         decided.due = now + timedelta(seconds=delay)
         return
     token = secrets.token_urlsafe(16)
-    contact = contacts[reader.reference]
     said = {**letter.variables, **reader.variables, "link": f"{root}/{LINKS}/{token}"}
     said.setdefault("time", now.astimezone(outbox.zone).strftime("%m-%d %H:%M"))
     parcel = parcel_of(row, rung, reader, contact, said, outbox)

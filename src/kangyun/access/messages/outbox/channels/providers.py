@@ -42,6 +42,7 @@ class Provider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: float = 0.0
     dedupes: bool = False
     app: str = ""
+    mini: bool = False
     token: str = ""
     host: str = ""
     port: int = 0
@@ -116,7 +117,7 @@ class _Opener:
             return Gateway(self.outbound, one.url, secret, one.signature, one.dedupes, rate=one.rate)
         if one.kind == "wechat":
             url = (one.url or self.settings.wechat_url).rstrip("/")
-            return WeChat(self.outbound, url, one.app, secret.decode(), rate=one.rate)
+            return WeChat(self.outbound, url, one.app, secret.decode(), one.rate, one.mini)
         if one.kind == "smtp":
             port = one.port or (SUBMISSION if one.starts else SMTP)
             return Mail(one.host, port, one.sender, one.user, secret.decode(), one.starts, rate=one.rate)

@@ -1,11 +1,14 @@
-"""WeChat template messages of the region's official account: an access token that is kept, and what its codes mean.
+"""WeChat messages by template: of the region's official account, or of its mini program, to who has subscribed there.
 
-The key goes along as `client_msg_id`: WeChat takes a message under it once within ten minutes, so what may have left is
-sent again within them. Whether it arrived comes back as an event (`TEMPLATESENDJOBFINISH`).
+To the official account the key goes along as `client_msg_id`: WeChat takes a message under it once within ten minutes,
+so what may have left is sent again within them, and whether it arrived comes back as an event
+(`TEMPLATESENDJOBFINISH`). A mini program's message has neither. An openid is good for the application in which it was
+bound: that of the residents' sign-in (KANGYUN_WECHAT_APP).
 
 Source: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html,
-https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html; the numbers of the codes are
-from memory of these pages (unverified).
+https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html,
+https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-message-management/subscribe-message/sendMessage.html
+The numbers of the codes are from memory of these pages (unverified).
 """
 
 import asyncio
@@ -40,27 +43,34 @@ class _Answer(msgspec.Struct):
 
 @dataclass(slots=True)
 class WeChat:
-    """The official account."""
+    """The official account, or the mini program (`mini`)."""
 
     outbound: Outbound
     url: str
     app: str
     secret: str = field(repr=False)
-    dedupes: bool = True
-    receipts: bool = True
     rate: float = 0.0
+    mini: bool = False
     _token: str = field(default="", repr=False)
     _until: float = 0.0
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def dedupes(self) -> bool:
+        return not self.mini
+
+    @property
+    def receipts(self) -> bool:
+        return not self.mini
+
     async def send(self, parcel: Parcel) -> Sent:
-        """Sends a template message to an openid."""
+        """Sends a message to an openid."""
         message: dict[str, Any] = {
-            "touser": parcel.address, "template_id": parcel.template, "client_msg_id": parcel.key[:64],
+            "touser": parcel.address, "template_id": parcel.template,
             "data": {name: {"value": value[:LONGEST_FIELD]} for name, value in parcel.fields},
         }  # fmt: skip
-        if parcel.link:
-            message["url"] = parcel.link
+        if not self.mini:
+            message |= {"client_msg_id": parcel.key[:64], "url": parcel.link}
         token = await self._access_token("")
         answer = await self._post(token, message)
         if answer.errcode in STALE:
@@ -70,7 +80,8 @@ class WeChat:
         return Sent(None if answer.msgid is None else str(answer.msgid))
 
     async def _post(self, token: str, message: dict[str, Any]) -> _Answer:
-        url = f"{self.url}/cgi-bin/message/template/send?access_token={token}"
+        kind = "subscribe" if self.mini else "template"
+        url = f"{self.url}/cgi-bin/message/{kind}/send?access_token={token}"
         body = await ask(self.outbound, url, {"content-type": "application/json"}, msgspec.json.encode(message))
         try:
             return msgspec.json.decode(body, type=_Answer)

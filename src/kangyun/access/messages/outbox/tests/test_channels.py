@@ -184,6 +184,13 @@ async def test_wechat_asks_for_another_token_when_one_is_stale_and_no_more_than_
     assert provider.got[3][0].endswith("access_token=T2")
 
 
+async def test_a_mini_program_knows_no_keys(provider, outbound):
+    provider.answers = [TOKEN, (200, {"errcode": 0})]
+    mini = WeChat(outbound, provider.url, "wx1", "s3cret", mini=True)
+    assert (await mini.send(fields())).reference is None and not mini.dedupes and not mini.receipts
+    assert provider.got[1][0] == "/cgi-bin/message/subscribe/send?access_token=T1"
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
