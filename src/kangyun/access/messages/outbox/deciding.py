@@ -20,7 +20,6 @@ from kangyun.access.messages.outbox.templates import UNSAID, filled
 LIST = "list"
 LINKS = "m"
 """Where links in messages lead, below the root."""
-LONGEST_DELAY = 1.0  # seconds that what is not red waits for a provider's turn with its claim taken
 Claim = tuple[int, int, str, int, str, str, bytes | None, bytes | None]
 
 
@@ -112,8 +111,8 @@ def _send(
     if urgency is not Urgency.RED and morning > now:  # What failed by day is not tried again by night.
         decided.due = morning
         return
-    delay = rates.delay(rung.channel)
-    if urgency is not Urgency.RED and delay > LONGEST_DELAY:
+    delay = rates.delay(rung.channel, red=urgency is Urgency.RED)
+    if delay > 0:
         decided.due = now + timedelta(seconds=delay)
         return
     token = secrets.token_urlsafe(16)

@@ -22,7 +22,8 @@ DELETE FROM outbox_outcome WHERE id IN (
 
 DUE = """
 SELECT id, key, urgency, template, reader, holder, asker, sealed, not_after, turn FROM outbox_message
-WHERE state = 'climbing' AND urgency = $3 AND due <= $1 ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED
+WHERE state = 'climbing' AND urgency = $3 AND due <= $1 AND id <> ALL ($4::int8[])
+ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 ATTEMPTS = """
 SELECT message, turn, channel, number, state, made, changed, until FROM outbox_attempt WHERE message = ANY ($1::int8[])

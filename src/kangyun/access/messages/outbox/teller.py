@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -39,7 +40,6 @@ LOOK = 0.05  # seconds between two looks where nothing was found
 PATIENCE = 1.0  # seconds until somebody else may have given the lease up
 MOST = 100  # messages that are decided on together
 MOST_READERS = 50
-AT_ONCE = 400  # requests to providers
 Audit = Callable[[asyncpg.Connection, Sequence[int]], Awaitable[None]]
 """Leaves the row that says about whom something was told, within a transaction."""
 
@@ -72,6 +72,7 @@ class Teller:
     _rates: Rates = field(init=False)
     _settling: "Gathering[Result, None]" = field(init=False)
     _under_way: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _sending: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._rates = Rates({channel: sender.rate for channel, sender in self.installed.senders.items()})
@@ -100,26 +101,23 @@ class Teller:
         """Does what is due, red first, and has it sent. Returns whether there may be more."""
         found = 0
         for urgency in Urgency:
-            room = min(MOST, AT_ONCE - len(self._under_way))
-            # What is red never waits for a place.
-            if room <= 0 and urgency is not Urgency.RED:
-                await asyncio.wait(self._under_way, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
-                return True
-            found += await self._climb(urgency, MOST if urgency is Urgency.RED else room)
+            found += await self._climb(urgency)
         return bool(found + await self._gather_lists())
 
-    async def _climb(self, urgency: Urgency, most: int) -> int:
+    async def _climb(self, urgency: Urgency) -> int:
         now = self.now()
         async with self.pool.connection() as connection, connection.transaction():
-            rows = await connection.fetch(sql.DUE, now, most, int(urgency))
+            # What this process still has under way is not lost, however long it takes.
+            rows = await connection.fetch(sql.DUE, now, MOST, int(urgency), list(self._sending))
             if not rows:
                 return 0
             decided = await self._decided(connection, rows, now)
             going = await self._note(connection, decided, now)
         for one in going:
             task = asyncio.ensure_future(self._send(one))
+            self._sending.add(one.message)
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(partial(self._done, one))
         return len(rows)
 
     async def _decided(self, connection: asyncpg.Connection, rows: Sequence[Any], now: datetime) -> list[Decided]:
@@ -182,6 +180,11 @@ class Teller:
 
     # --- one request
 
+    def _done(self, one: Going, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._sending.discard(one.message)
+        self._rates.give(one.channel)
+
     async def _send(self, one: Going) -> None:
         if one.delay > 0:
             await asyncio.sleep(one.delay)
@@ -189,7 +192,9 @@ class Teller:
         reference: str | None = None
         code, receipt = "", 0.0
         try:
-            sent: Sent = await self.installed.senders[one.channel].send(one.parcel)
+            # Whoever may have taken the lease over meanwhile gives the claim up no sooner.
+            async with asyncio.timeout(self.outbox.rules.tries.claim):
+                sent: Sent = await self.installed.senders[one.channel].send(one.parcel)
             state = "received" if sent.received else "handed"
             reference = sent.reference
             patience = self.outbox.rules.channel[one.channel]

@@ -4,6 +4,7 @@ A secret stands in a file of its own, never in the rules.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from kangyun.access.messages.outbox.channels.recorder import Recorder
 from kangyun.access.messages.outbox.channels.webhook import Webhook
 from kangyun.access.messages.outbox.channels.wechat import WeChat
 from kangyun.access.messages.outbox.model import CHANNELS, Channel
+from kangyun.access.messages.outbox.rates import FOR_RED
 from kangyun.access.messages.outbox.sending import Sender
 from kangyun.access.messages.signatures import Algorithm
 from kangyun.access.outbound import Guard, Outbound
@@ -74,7 +76,7 @@ def installed(settings: Settings) -> Installed:
         given: dict[Channel, Provider] = msgspec.convert(found, dict[Channel, Provider])
     except msgspec.ValidationError:
         raise Invalid("access.wrong-rules", file=FILE) from None
-    opener = _Opener(settings, Outbound(Guard.of(settings.message_hosts, "KANGYUN_MESSAGE_HOSTS")))
+    opener = _Opener(settings)
     senders: dict[Channel, Sender] = dict(opener.by_settings())
     keys: dict[Channel, bytes] = {}
     if settings.message_key:
@@ -91,14 +93,19 @@ def installed(settings: Settings) -> Installed:
 @dataclass(frozen=True, slots=True)
 class _Opener:
     settings: Settings
-    outbound: Outbound
+
+    @property
+    def outbound(self) -> Outbound:
+        """Threads of each channel's own: a provider that hangs keeps no other channel waiting."""
+        guard = Guard.of(self.settings.message_hosts, "KANGYUN_MESSAGE_HOSTS")
+        return Outbound(guard, _threads=ThreadPoolExecutor(FOR_RED, thread_name_prefix="messages"))
 
     def by_settings(self) -> Mapping[Channel, Sender]:
         """SMS and voice by the gateway of the settings; in a demonstration all by a file."""
         settings = self.settings
         if settings.message_url:
-            gateway = Gateway(self.outbound, settings.message_url, settings.message_key.encode())
-            return {"sms": gateway, "voice": gateway}
+            key = settings.message_key.encode()
+            return {channel: Gateway(self.outbound, settings.message_url, key) for channel in _KINDS["gateway"]}
         if settings.demo:
             recorder = Recorder(settings.data / RECORD)
             return dict.fromkeys(_KINDS["record"], recorder)
