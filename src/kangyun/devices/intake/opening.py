@@ -13,6 +13,7 @@ from kangyun.devices.intake.asides import Asides
 from kangyun.devices.intake.parts import Judging
 from kangyun.devices.intake.running import Intake
 from kangyun.devices.intake.taking import Parts
+from kangyun.devices.intake.whose import Whose
 from kangyun.devices.log import LogReader, open_reader
 from kangyun.devices.model import Message, Refusal
 from kangyun.devices.register.register import Register, open_register
@@ -21,6 +22,7 @@ from kangyun.devices.series.samples import Samples
 from kangyun.devices.series.waves import Waves
 from kangyun.devices.signals.keeping import Judging as Signals
 from kangyun.devices.signals import keeping as signals
+from kangyun.devices.signals.keeping import read_tables
 
 
 async def ingest(platform: Platform, stop: asyncio.Event, *, again: bool = False) -> None:
@@ -47,8 +49,17 @@ def intake_of(platform: Platform, log: LogReader, register: Register, judging: C
     """Returns the intake of a platform. `register.changes.follow` must run beside it."""
     store = platform.gate.store
     kept = Kept(store)
+    limits, _ = read_tables(platform.settings.data)
+    whose = Whose(platform.pool, register.wearers, Readings(kept), limits)
     parts = Parts(
-        read_at, register.devices, register.wearers, Samples(kept), Waves(kept), Alarms.of(platform.gate), store.zone
+        read_at,
+        register.devices,
+        register.wearers,
+        whose,
+        Samples(kept),
+        Waves(kept),
+        Alarms.of(platform.gate),
+        store.zone,
     )
     return Intake(platform.pool, log, parts, judging, asides_of(platform))
 

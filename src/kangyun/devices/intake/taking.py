@@ -20,9 +20,9 @@ from kangyun.database.pool import Pool
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decoded, instant_of, marked
 from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Waves, Wearers
+from kangyun.devices.intake.whose import Whose
 from kangyun.devices.log import Batch
-from kangyun.devices.metrics import metrics_by_number
-from kangyun.devices.model import Event, Lane, Mark, Wave
+from kangyun.devices.model import Event, Lane, Wave
 from kangyun.devices.register import questions
 from kangyun.devices.register.health import Heard, note_heard, note_refused
 from kangyun.devices.series.batch import Batch as SampleBatch
@@ -46,6 +46,7 @@ class Parts:
     read: Read
     devices: Devices
     wearers: Wearers
+    whose: Whose
     samples: Samples
     waves: Waves
     alarms: Alarms
@@ -134,9 +135,8 @@ class Taker:
 
     async def _worked(self, found: Found) -> _Work:
         """Returns the readings as columns: whose they are and of which series, and what must be asked."""
-        holder = await self._parts.wearers.of(found.device, found.key, found.at)
         mark = marked(found)
-        asked = await self._asked(found, np.flatnonzero(holder == 0).tolist(), mark)
+        holder, asked = await self._parts.whose.of(found, mark)
         series = await self._parts.samples.series_of(
             found.device, found.metric, [one or None for one in holder.tolist()]
         )
@@ -159,22 +159,6 @@ class Taker:
             devices, [wave.metric for wave in waves], [one or None for one in holder.tolist()]
         )
         return [(number, place, wave) for number, (place, _, wave) in zip(series.tolist(), found.waves, strict=True)]
-
-    async def _asked(self, found: Found, places: list[int], mark: NDArray[np.int16]) -> list[questions.Asked]:
-        """Returns what is to be asked about readings of nobody certain: what somebody measured by pressing a button."""
-        kinds = metrics_by_number()
-        places = [one for one in places if kinds[found.metric[one]].kind == "episodic"]
-        if not places:
-            return []
-        uses = await self._parts.wearers.uses({found.device[one] for one in places})
-        asked = []
-        for one in places:
-            device, key, at = found.device[one], found.key[one], found.at[one]
-            reason = questions.reason_of(uses[device], key, at)
-            if reason is not None:
-                mark[one] |= int(Mark.QUESTION)
-                asked.append(questions.Asked(device, instant_of(at), key, reason, (found.metric[one],)))
-        return asked
 
     async def _owners(self, found: Found) -> list[tuple[int, int, Event]]:
         """Returns whom events are about: (holder, place, event).

@@ -69,3 +69,9 @@ DELETE FROM device_event WHERE holder = ANY ($1::int8[])
 DELETE FROM device_aside AS a USING device_user AS u
 WHERE u.holder = ANY ($1::int8[]) AND a.device = u.device AND a.received >= u.since
 AND (u.until IS NULL OR a.received < u.until)
+
+-- name: questions
+-- The questions that were asked of these presses, by place.
+SELECT n.place, q.reason, q.answered IS NULL AS open, q.holder
+FROM unnest($1::int8[], $2::timestamptz[], $3::text[]) WITH ORDINALITY AS n (device, at, key, place)
+JOIN device_question AS q ON q.device = n.device AND q.at = n.at AND q.key = n.key

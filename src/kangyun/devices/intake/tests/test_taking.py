@@ -7,6 +7,7 @@ import pytest
 from kangyun.devices.intake.opening import asides_of
 from kangyun.devices.intake.taking import Elsewhere
 from kangyun.devices.model import Lane, Mark
+from kangyun.devices.register import questions
 
 MINUTE = 60_000_000  # microseconds
 SAMPLES = "SELECT s.metric, v.value, v.mark FROM device_sample AS v JOIN device_series AS s ON s.id = v.series"
@@ -126,6 +127,46 @@ async def test_a_reading_of_nobody_certain_is_asked_about_and_judged_by_nobody(w
     assert len(await world.rows("SELECT FROM device_question")) == 1
     assert await world.rows("SELECT count(*) FROM device_series WHERE holder IS NULL") == [(3,)]
     assert sum(len(group) for judging in world.judgings for group in judging.groups) == 2
+
+
+def press(world, systolic, diastolic, ago=0, key="0"):
+    return world.record({"v": {"sys": systolic, "dia": diastolic}, "t": (world.now - ago) // 1000, "k": key})
+
+
+async def test_a_reading_that_fits_the_other_user_better_is_put_back_as_a_question(world):
+    await world.make(users=2)
+    usual = [press(world, 118 + n % 3, 74 + n % 2, n * 60 * MINUTE, "0") for n in range(1, 10)]
+    usual += [press(world, 150 + n % 3, 92 + n % 2, n * 60 * MINUTE, "1") for n in range(1, 10)]
+    await world.log.append(Lane.BACKFILL, usual)
+    await world.take()
+    assert await world.rows("SELECT FROM device_question") == []
+    await world.log.append(Lane.LIVE, [press(world, 151, 93, 2000, "0"), press(world, 119, 75, 1000, "0")])
+    await world.take()
+    asked = await world.rows("SELECT reason, supposed - device FROM device_question")
+    assert asked == [("does-not-fit", 4096)]
+    judged = [group for judging in world.judgings for group in judging.groups if len(group)]
+    assert sorted(judged[-1].value.tolist()) == [75, 119]
+    before = await world.table()
+    intake = world.intake()
+    await intake.begin_again()
+    await world.take(intake)
+    assert await world.table() == before
+
+
+async def test_an_answer_stands_when_the_same_comes_again(world):
+    await world.make(users=2)
+    record = press(world, 152, 94, key="")
+    await world.log.append(Lane.LIVE, [record])
+    await world.take()
+    holder = 4096 + world.devices[0]
+    async with world.platform.pool.connection() as connection, connection.transaction():
+        question = await connection.fetchval("SELECT id FROM device_question")
+        await questions.answer(connection, question, holder, [holder], "Patient/1", world.intake().parts.samples)
+    before = await world.table()
+    assert {row[2] for row in before[0]} == {holder}
+    await world.log.append(Lane.LIVE, [record])
+    await world.take()
+    assert await world.table() == before
 
 
 async def test_a_cry_for_help_from_a_shared_device_is_heard(world):
