@@ -12,7 +12,7 @@ from kangyun.base.crypto.opening import cipher_of
 from kangyun.base.errors import PlatformError
 from kangyun.base.settings import Settings
 from kangyun.catalog import catalog
-from kangyun.cli.doctor import background, feeds, series
+from kangyun.cli.doctor import background, feeds, intake, series
 from kangyun.cli.doctor.findings import Finding, good, note, unknown, wrong
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.database.migrations import migrations_of
@@ -139,6 +139,8 @@ async def _contents(connection: asyncpg.Connection, settings: Settings) -> Async
     async for finding in background.examine(connection, keys):
         yield finding
     async for finding in feeds.examine(connection):
+        yield finding
+    async for finding in intake.examine(connection):
         yield finding
     async for finding in series.examine(connection, settings):
         yield finding

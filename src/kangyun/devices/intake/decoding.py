@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -72,10 +72,10 @@ def instant_of(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
-def decoded(records: Sequence[Record], lane: Lane, known: Mapping[int, Known], read: Read) -> Found:
-    """Returns what records of one lane say. No record stops another."""
-    found = Found(records)
-    for place, record in enumerate(records):
+def decode(found: Found, places: Iterable[int], lane: Lane, known: Mapping[int, Known], read: Read) -> None:
+    """Adds what the records at these places say, of one lane and in order. No record stops another."""
+    for place in places:
+        record = found.records[place]
         device = known.get(record.device)
         if device is None:
             found.asides.append(Aside(record, f"{TEXTS}unknown-device"))
@@ -103,7 +103,6 @@ def decoded(records: Sequence[Record], lane: Lane, known: Mapping[int, Known], r
         found.waves += [(place, record, wave) for wave in message.waves]
         if message.readings or message.events or message.waves or message.battery is not None:
             _notice(found, place, record, message.sequence, message.battery)
-    return found
 
 
 def marked(found: Found) -> NDArray[np.int16]:

@@ -5,6 +5,7 @@ history, which is taken in by small groups and only while nothing live has to wa
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ TRIES = 5
 FIGURES_EVERY, HOUSEKEEPING_EVERY = 5.0, 600.0  # seconds
 TOLD_HOURS = 7 * 24
 """A message without a time that is sent again after longer is taken for another; our choice."""
+ASIDE_DAYS = 90
+"""As what institutions delivered; our choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ BOUNDS = {
     Lane.LIVE: Bound(1000, 80_000),
     Lane.BACKFILL: Bound(200, 32_000),
 }
+LET_PASS = 0.2
+"""Seconds that a group waits for events at most: who floods with events does not stop all else."""
 PACE = 0.05
 """Seconds between two groups of live readings that are not full: larger groups cost less each."""
 BUSY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, PlatformError, *LOST, TimeoutError)
@@ -66,6 +71,8 @@ class Intake:
         self._most = {lane: bound.records for lane, bound in BOUNDS.items()}
         self._failed = dict.fromkeys(Lane, 0)
         self._stale: set[int] = set()
+        self._calm = asyncio.Event()
+        self._calm.set()
         self.on_group: Callable[[Lane, Taken], object] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,7 +105,7 @@ class Intake:
             tasks = [
                 group.create_task(self._take_events(over)),
                 group.create_task(self._take_others(over)),
-                group.create_task(self._keep_house(over)),
+                group.create_task(self.keep_house(over)),
             ]
             while not stop.is_set() and not held.is_closed() and not any(task.done() for task in tasks):
                 await pause(stop, 0.2)
@@ -106,7 +113,10 @@ class Intake:
 
     async def _take_events(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            taken = await self._turn(Lane.EVENT, self._urgent, stop)
+            try:
+                taken = await self._turn(Lane.EVENT, self._urgent, stop)
+            finally:
+                self._calm.set()
             if taken is None:
                 await self.log.wait([Lane.EVENT], self.positions.taken, 0.5)
                 continue
@@ -132,6 +142,12 @@ class Intake:
         batches = await self.log.read(lane, self.positions.taken, most=most, most_bytes=bound.bytes)
         if not batches:
             return None
+        if lane == Lane.EVENT:
+            self._calm.clear()
+        elif not self._calm.is_set():
+            # An event is on its way: no group begins beside it, as both share one thread.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._calm.wait(), LET_PASS)
         await self.positions.know(lane, [batch.source for batch in batches])
         if taker is self.others and self._stale:
             self._judging.forget(sorted(self._stale))
@@ -181,7 +197,7 @@ class Intake:
         self.positions.moved(batches)
         self._failed[lane] = 0
 
-    async def _keep_house(self, stop: asyncio.Event) -> None:
+    async def keep_house(self, stop: asyncio.Event) -> None:
         """Tells how far behind it is, and removes what is over."""
         due = time.monotonic() + FIGURES_EVERY
         while not stop.is_set():
@@ -195,6 +211,7 @@ class Intake:
                 await tell(connection, figures)
                 if time.monotonic() >= due:
                     await connection.execute(SQL["forget_told"], TOLD_HOURS)
+                    await connection.execute(SQL["forget_asides"], ASIDE_DAYS)
             if time.monotonic() >= due:
                 due = time.monotonic() + HOUSEKEEPING_EVERY
                 await self.log.release(self.positions.taken)

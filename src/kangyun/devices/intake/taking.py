@@ -4,6 +4,7 @@ The log's positions are moved first, from where this process read and from nowhe
 the same, one is refused, and a group that was cut off anywhere is taken in again as if it had never been.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
 from kangyun.database.pool import Pool
 from kangyun.devices.intake.asides import SQL, Asides
-from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decoded, instant_of, marked
+from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decode, instant_of, marked
 from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Waves, Wearers
 from kangyun.devices.intake.whose import Whose
 from kangyun.devices.log import Batch
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 AUDIT_EVERY = 60.0  # seconds
 HEALTH_EVERY = 60_000_000  # microseconds: how a device is is written so often, though it is heard every second
+SLICE = 100
+"""Records that are decoded in one go: about two milliseconds."""
 NO_INSTITUTION, ACTION = 0, "device-intake"
 
 
@@ -104,7 +107,10 @@ class Taker:
         records = [record for batch in batches for record in batch.records]
         again = [batch.until <= furthest.get(batch.source, 0) for batch in batches for _ in batch.records]
         known = await self._parts.devices.known({record.device for record in records})
-        found = decoded(records, lane, known, self._parts.read)
+        found = Found(records)
+        for start in range(0, len(records), SLICE):
+            decode(found, range(start, min(start + SLICE, len(records))), lane, known, self._parts.read)
+            await asyncio.sleep(0)  # An event may be under way.
         work = await self._worked(found)
         result = Taken(len(records), len(found.device))
         result.holders = sorted(set(work.samples.holder.tolist()) - {NOBODY} | {one[0] for one in work.owners})

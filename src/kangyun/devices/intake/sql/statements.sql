@@ -45,6 +45,11 @@ INSERT INTO device_aside (digest, place, device, received, reason, sealed)
 SELECT * FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::timestamptz[], $5::text[], $6::bytea[])
 ON CONFLICT DO NOTHING
 
+-- name: forget_asides
+DELETE FROM device_aside WHERE ctid = ANY (ARRAY (
+    SELECT ctid FROM device_aside WHERE at < clock_timestamp() - make_interval(days => $1) LIMIT 10000
+))
+
 -- name: asides
 SELECT count(*)::float8 AS count FROM device_aside
 
@@ -75,3 +80,14 @@ AND (u.until IS NULL OR a.received < u.until)
 SELECT n.place, q.reason, q.answered IS NULL AS open, q.holder
 FROM unnest($1::int8[], $2::timestamptz[], $3::text[]) WITH ORDINALITY AS n (device, at, key, place)
 JOIN device_question AS q ON q.device = n.device AND q.at = n.at AND q.key = n.key
+
+-- name: state
+-- What the intake tells every five seconds (vital), and what it has put aside.
+SELECT
+    coalesce(max(told) < clock_timestamp() - interval '1 minute', true) AS silent,
+    (SELECT count(*) FROM device_log_position) AS sources,
+    coalesce(sum(value) FILTER (WHERE name ~ '_(event|live)_records$'), 0)::int8 AS records,
+    coalesce(max(value) FILTER (WHERE name ~ '_(event|live)_seconds$'), 0)::float8 AS seconds,
+    coalesce(sum(value) FILTER (WHERE name ~ '_backfill_records$'), 0)::int8 AS history,
+    (SELECT count(*) FROM device_aside) AS asides
+FROM vital WHERE name LIKE 'device\_log\_%'

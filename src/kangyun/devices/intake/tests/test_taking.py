@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kangyun.devices.intake.opening import asides_of
+from kangyun.devices.intake.state import state_of
 from kangyun.devices.intake.taking import Elsewhere
 from kangyun.devices.model import Lane, Mark
 from kangyun.devices.register import questions
@@ -211,6 +212,27 @@ async def test_a_device_that_is_not_registered_is_put_aside(world):
     await world.take()
     assert await world.rows("SELECT device, reason FROM device_aside") == [(77, "devices.intake.unknown-device")]
     assert len(await world.rows(SAMPLES)) == 1
+
+
+async def test_it_says_how_far_behind_it_is(world):
+    await world.make()
+    records = [world.record(reading(world, ago=n * MINUTE)) for n in range(5)]
+    for lane in Lane:
+        await world.log.append(lane, records)
+    await world.log.append(Lane.LIVE, [world.record(reading(world), device=77)])
+    intake, stop = world.intake(), asyncio.Event()
+    house = asyncio.create_task(intake.keep_house(stop))
+    async with world.platform.pool.connection() as connection:
+        assert (await state_of(connection)).silent
+        while (found := await state_of(connection)).silent:
+            await asyncio.sleep(0.01)
+    stop.set()
+    await house
+    assert (found.records, found.history) == (11, 5) and found.seconds > 0
+    await world.take()
+    async with world.platform.pool.connection() as connection:
+        found = await state_of(connection)
+    assert (found.sources, found.asides) == (3, 1)
 
 
 async def test_two_intakes_take_in_once(world):
