@@ -21,7 +21,6 @@ from kangyun.devices.series.reading import Readings
 from kangyun.devices.series.samples import Samples
 from kangyun.devices.series.waves import Waves
 from kangyun.devices.signals.keeping import Judging as Signals
-from kangyun.devices.signals import keeping as signals
 from kangyun.devices.signals.keeping import read_tables
 
 
@@ -37,12 +36,6 @@ async def ingest(platform: Platform, stop: asyncio.Event, *, again: bool = False
             group.create_task(intake.run(stop))
     finally:
         await log.close()
-
-
-def judging_of(platform: Platform) -> Judging:
-    """Returns a judging by the region's tables; each task has its own. Raises Invalid for tables that are wrong."""
-    store = platform.gate.store
-    return signals.Judging.of(platform.gate.settings.data, store.zone, Readings(Kept(store)))
 
 
 def intake_of(platform: Platform, log: LogReader, register: Register, judging: Callable[[], Judging]) -> Intake:
