@@ -181,8 +181,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     device_key: Annotated[str, "该证书的私钥（PEM）| Private key of that certificate (PEM)"] = ""
     device_workers: Annotated[int, "设备接入的进程数 | Processes that listen for devices"] = 1
     device_log: Annotated[
-        str, "设备消息日志的文件夹，空则在数据文件夹 | Folder of the log of device messages; empty: in the data folder"
+        str,
+        "设备消息日志的文件夹，空则在数据文件夹；集群填 JetStream 地址 nats://用户:口令@主机:4222,… | "
+        "Folder of the log of device messages, empty: in the data folder; or servers of JetStream",
     ] = ""
+    device_log_replicas: Annotated[int, "JetStream 中每条消息的副本数 | Replicas of each message in JetStream"] = 3
+    device_log_bytes: Annotated[
+        int, "JetStream 中每条通道的最大字节数，满了就拒收 | Bytes of each lane in JetStream; full, it refuses"
+    ] = 50_000_000_000
     device_log_hours: Annotated[
         float,
         "已入库的设备消息在日志中保留的小时数 | Hours that device messages stay in the log after they were taken in",
