@@ -51,7 +51,7 @@ class Run:
             if stretch is None or stretch.newest != at:
                 continue
             lasted = at - stretch.since >= rule.needs(level).minutes * MINUTE
-            if lasted and stretch.beyond >= share * stretch.all and stretch.beyond >= 2:
+            if lasted and stretch.beyond >= share * stretch.all and stretch.beyond >= rule.needs(level).samples:
                 return level, stretch.since
         return None
 

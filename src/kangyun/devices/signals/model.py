@@ -1,5 +1,7 @@
 """What rules take and give: a group of samples, and warnings with the figures that they rest on. Pure."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -31,7 +33,8 @@ class Level(IntEnum):
     """At once."""
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Group:
     """Samples of one group of messages as columns of one length, in any order.
 
     holder: number of the registration, NOBODY where it is not certain. series, metric: as stored. at: microseconds.
@@ -48,6 +51,9 @@ class Group(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.holder)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self, name) for name in self.__slots__)
 
     def take(self, chosen: Any) -> "Group":
         """Returns the samples that an index or a mask chooses."""

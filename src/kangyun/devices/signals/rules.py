@@ -16,12 +16,13 @@ MINUTE = 60_000_000  # microseconds
 
 
 class Persistence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of it there must be. minutes: beyond on and on; or `times` of the last `of` readings `within` minutes.
+    """How much of it there must be. minutes, samples: beyond on and on. score: of a score.
 
-    score: of a score.
+    times, of, within: so many of the last readings by hand, within so many minutes.
     """
 
     minutes: float = 0
+    samples: int = 2
     times: int = 1
     of: int = 1
     within: float = 0
