@@ -48,7 +48,7 @@ BEGIN = days.microseconds(datetime(2025, 1, 1, tzinfo=UTC))
 SECOND = 1_000_000
 PERSONS = 6
 CALLS = 25
-CUFFS = 60
+CUFFS = 400
 """Series of a sparse kind: of one, the table's first page alone would count."""
 Figures = dict[str, dict[str, float]]
 Whole = NDArray[np.int64]
@@ -224,7 +224,7 @@ KINDS["heart rate, every 10 s, instants to the millisecond"] = _milliseconds
 
 
 async def _kept(platform: Platform, person: tuple[str, int]) -> tuple[Figures, str]:
-    """Keeps a year, day by day, as the background does. Returns bytes by kind, and who has the dense one."""
+    """Keeps a year, day by day as the background does, a sparse kind by more. Returns bytes by kind, and who has the dense one."""
     kept = Kept(platform.gate.store)
     samples, chunks = Samples(kept), Chunks(kept)
     random = np.random.default_rng(7)
@@ -233,11 +233,11 @@ async def _kept(platform: Platform, person: tuple[str, int]) -> tuple[Figures, s
         async with platform.pool.connection() as connection:
             await connection.execute("TRUNCATE device_chunk")
             metric, at, value = make(random)
-            count = CUFFS if len(at) < 10_000 else 1
+            count, step = (CUFFS, 73 * days.DAY) if len(at) < 10_000 else (1, days.DAY)
             devices = list(range(1_000_000, 1_000_000 + count))
             numbers = await samples.series_of(devices, [metrics()[metric].number] * count, [person[1]] * count)
-            for begin in range(BEGIN, BEGIN + 365 * days.DAY, days.DAY):
-                curve = Curve(at, value, np.zeros(len(at), np.int64)).cut(begin, begin + days.DAY)
+            for begin in range(BEGIN, BEGIN + 365 * days.DAY, step):
+                curve = Curve(at, value, np.zeros(len(at), np.int64)).cut(begin, begin + step)
                 if len(curve):
                     await _put(connection, chunks, dict.fromkeys(numbers.tolist(), curve))
             await connection.execute("VACUUM FULL device_chunk")

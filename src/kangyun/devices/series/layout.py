@@ -1,8 +1,8 @@
 """Which samples go to which chunk. Pure.
 
 Chunks of a series do not overlap. New samples go to the chunk that begins before them, which is written anew; behind
-one that is full begins the next. So a dense series has a chunk a day or two, a sparse one a chunk a year, and late
-samples rewrite one chunk.
+one that is full begins the next. So a dense series has a chunk a day or two, a sparse one a chunk in four years, and
+late samples rewrite one chunk.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ import numpy as np
 
 from kangyun.devices.series.packing import MOST, Curve
 
-LONGEST = 366 * 86_400_000_000
-"""Microseconds that a chunk reaches; it is written anew with each day that comes to it."""
+LONGEST = 4 * 366 * 86_400_000_000
+"""Microseconds that a chunk reaches; it is written anew with each day that comes to it, some three thousand samples."""
 
 
 @dataclass(frozen=True, slots=True)

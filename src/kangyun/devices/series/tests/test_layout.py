@@ -55,7 +55,7 @@ def test_days_that_come_in_order_fill_chunks():
     assert [len(one) for one in chunks] == [SMALL] * 12 + [4]
 
 
-def test_a_sparse_series_begins_a_chunk_a_year():
+def test_a_sparse_series_begins_a_chunk_in_its_time():
     chunks = []
     for place in range(6):
         chunks = put(chunks, curve([place * LONGEST // 2]))

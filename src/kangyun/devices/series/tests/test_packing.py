@@ -10,6 +10,7 @@ from kangyun.devices.series.packing import (
     FEW,
     HOUR,
     MOST,
+    SPARSE,
     Curve,
     hours_of,
     merged,
@@ -49,6 +50,14 @@ def test_so_do_those_of_a_device(said):
     at = (first + np.cumsum(np.array(steps, np.int64)) * period).tolist()
     rows = {one: (place % 7 * 10, 0) for place, one in enumerate(at)}
     assert rows_of(unpacked(packed(samples(rows)))) == rows
+
+
+@pytest.mark.parametrize("count", [1, 2, SPARSE - 1, SPARSE, MOST])
+def test_so_do_few_and_many(count):
+    chance = np.random.default_rng(count)
+    at = np.cumsum(chance.integers(1, 10**9, count))
+    whole = Curve(at, chance.integers(-(10**6), 10**6, count), chance.integers(0, 63, count))
+    assert rows_of(unpacked(packed(whole))) == rows_of(whole)
 
 
 @given(ROWS, ROWS)
