@@ -27,6 +27,7 @@ from kangyun.devices.model import Event, Lane, Wave
 from kangyun.devices.register import questions
 from kangyun.devices.register.health import Heard, note_heard, note_refused
 from kangyun.devices.series.batch import Batch as SampleBatch
+from kangyun.devices.series.recording import tell_of
 from kangyun.devices.signals.model import NOBODY, Group, Warning
 
 logger = logging.getLogger(__name__)
@@ -235,6 +236,7 @@ class Taker:
             await self._parts.waves.insert(connection, [(series, wave) for series, _, wave in work.waves])
         events = await self._happened(connection, work)
         result.warnings = await self._judging.take(connection, samples.take(samples.holder != NOBODY), events)
+        await tell_of(connection, result.warnings)
 
     async def _happened(self, connection: asyncpg.Connection, work: _Work) -> list[tuple[int, Event]]:
         """Stores events and returns those that are new: one of a kind, a device and an instant is one."""

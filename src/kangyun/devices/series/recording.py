@@ -111,7 +111,7 @@ class Recording:
         return len(news)
 
     async def _observations(self, connection: asyncpg.Connection, news: Sequence[_News]) -> list[_Told]:
-        heard = [one for one in news if one.holder is not None and is_recorded(metrics_by_number()[one.metric or 0])]
+        heard = [one for one in news if _is_heard(one)]
         rows = await connection.fetch(SQL["devices"], sorted({one.device or 0 for one in heard}))
         devices = {row["id"]: row for row in rows}
         numbers = {one.holder or 0 for one in heard} | {row["resource"] for row in rows if row["resource"]}
@@ -163,6 +163,13 @@ class Recording:
             middle = len(told) // 2
             return [*await self._commit(record, told[:middle]), *await self._commit(record, told[middle:])]
         return []
+
+
+def _is_heard(one: _News) -> bool:
+    """Whether it is of somebody, and matters; two measurements that somebody made are no stretch."""
+    if one.holder is None or not is_recorded(_metric(one)):
+        return False
+    return one.rule is None or _metric(one).kind == "continuous"
 
 
 def _metric(one: _News) -> Metric:
