@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import pytest
 from openpyxl import load_workbook
@@ -132,6 +133,46 @@ async def test_who_may_not_see_a_person_gets_nothing(client, monkeypatch, measur
         answer = await client.get(f"Patient/{measured}/{asked}")
         assert answer.status_code in (403, 404), answer.text
         assert "parameter" not in answer.json()
+
+
+GIVEN_OUT = """
+INSERT INTO device (id, name, institution, format) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, 'json')
+"""
+VITAL = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status", "count"),
+    [
+        (None, 200, 2),
+        (("patient/Patient.r", "patient/Observation.rs"), 200, 2),
+        (("patient/Patient.r", f"patient/Observation.rs?category={VITAL}|vital-signs"), 200, 2),
+        (("patient/Patient.r", f"patient/Observation.rs?category={VITAL}|laboratory"), 200, 0),
+        (("patient/Patient.r", "patient/Condition.rs"), 403, 0),
+    ],
+)
+async def test_residents_see_their_own_and_applications_what_their_scopes_say(
+    client, monkeypatch, measured, scopes, status, count
+):
+    own = Actor("Patient/" + measured, "", "Organization/platform", "PATRQT", role="resident", patients=(measured,))
+    know(monkeypatch, {"own": replace(own, scopes=scopes, client="app", patient=measured) if scopes else own})
+    client.headers["authorization"] = "Bearer own"
+    answer = await client.get(f"Patient/{measured}/$last-readings")
+    assert answer.status_code == status, answer.text
+    assert len(answer.json().get("parameter", ())) == count
+
+
+async def test_a_doctor_sees_what_devices_of_his_institution_measured(client, platform, monkeypatch, measured):
+    know(monkeypatch, {"li": Actor("Practitioner/li", "", "Organization/platform", role="doctor")})
+    client.headers["authorization"] = "Bearer li"
+    async with platform.pool.connection() as connection:
+        own = await connection.fetchval("SELECT id FROM institution WHERE reference = 'Organization/platform'")
+        for device, institution in ((1, own), (2, own + 1_000)):
+            await connection.execute(GIVEN_OUT, device, str(device), institution)
+    answer = (await client.get(f"Patient/{measured}/$last-readings")).json()
+    assert [part["valueString"] for one in answer["parameter"] for part in one["part"] if part["name"] == "device"] == [
+        "1"
+    ]
 
 
 async def test_a_look_leaves_a_row(client, platform, measured):

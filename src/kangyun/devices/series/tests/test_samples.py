@@ -7,6 +7,7 @@ import random
 import asyncpg
 import pytest
 
+from kangyun.base.errors import Unavailable
 from kangyun.devices.model import Mark
 from kangyun.devices.series.compacting import AT_ONCE
 from kangyun.devices.series.packing import HOUR
@@ -152,7 +153,7 @@ async def test_a_compaction_that_is_killed_leaves_each_sample_in_one_place(
 
     with monkeypatch.context() as patched:
         patched.setattr("kangyun.devices.series.compacting.tell", killed)
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError, Exception)):
+        with pytest.raises((asyncpg.PostgresError, Unavailable)):
             await compaction.step("device_sample_rest", (-(1 << 63), -(1 << 63)), NOW + DAY, AT_ONCE)
     async with platform.pool.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM device_sample") == 100
