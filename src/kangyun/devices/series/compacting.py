@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 SQL = statements("devices.series")
 AT_ONCE = 50_000
 """Samples of a step: a fifth of a second."""
+SERIES_AT_ONCE = 2_000
+"""Each may need a key of its own, and a process holds some ten thousands."""
 _FIRST = (-(1 << 63), -(1 << 63))
 
 
@@ -52,6 +54,8 @@ class Compaction:
             while place is not None:
                 place, taken = await self.step(table, place, bound)
                 count += taken
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["chunked_all"], bound)
         return count
 
     async def step(
@@ -67,7 +71,9 @@ class Compaction:
             columns = [np.array(row[name], np.int64) for name in ("series", "at", "value", "mark")]
             order, _ = in_order(columns[0], columns[1])
             series, at, value, mark = (column[order] for column in columns)
-            await self._put(connection, split(series, Curve(at, value, mark)))
+            taken = list(split(series, Curve(at, value, mark)).items())
+            for begin in range(0, len(taken), SERIES_AT_ONCE):
+                await self._put(connection, dict(taken[begin : begin + SERIES_AT_ONCE]))
         ended = len(series) < most
         return None if ended else (int(series[-1]), int(at[-1])), len(series)
 

@@ -29,17 +29,10 @@ class Condition:
 
 async def condition(connection: asyncpg.Connection, now: datetime, zone: tzinfo) -> Condition:
     """Returns how series do."""
-    bound, oldest = days.closed_before(now, zone), None
-    for table in await days.tables(connection):
-        begun = days.begin_of(table)
-        if (
-            begun is not None
-            and begun + days.DAY <= bound
-            and await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})")
-        ):
-            oldest = begun + days.DAY if oldest is None else min(oldest, begun + days.DAY)
     row = await connection.fetchrow(SQL["condition"])
-    behind = now - days.instant(oldest) if oldest is not None else timedelta()
+    bound = days.closed_before(now, zone)
+    is_behind = row["done"] is not None and row["done"] < bound
+    behind = now - days.instant(days.day_after(row["done"], zone)) if is_behind else timedelta()
     return Condition(row["hot"], behind, row["waiting"], row["refused"])
 
 

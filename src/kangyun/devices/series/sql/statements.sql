@@ -93,6 +93,9 @@ SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::int2[]) ON CONFLICT
 -- name: chunked
 UPDATE device_chunked SET upto = $1 WHERE upto < $1;
 
+-- name: chunked_all
+UPDATE device_chunked SET done = $1;
+
 -- name: tell
 INSERT INTO device_news (series, at) SELECT * FROM unnest($1::int8[], $2::int8[]);
 
@@ -174,5 +177,6 @@ SELECT (
     SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::int8 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'device_sample'::regclass
 ) AS hot,
+    (SELECT done FROM device_chunked) AS done,
     (SELECT count(*) FROM device_news WHERE refused IS NULL) AS waiting,
     (SELECT count(*) FROM device_news WHERE refused IS NOT NULL) AS refused;

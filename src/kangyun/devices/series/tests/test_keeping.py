@@ -103,17 +103,16 @@ async def test_days_are_made_ahead_with_what_is_there_and_dropped_when_long_empt
     assert left == [f"device_sample_d2026{day}" for day in ("0311", "0329", "0330", "0331", "0401")] + [days.REST]
 
 
-async def test_figures_tell_what_waits(samples, compaction, platform, batch, holder):
-    (series,) = (await samples.series_of([1], [HEART], [holder])).tolist()
+async def test_figures_tell_what_waits(compaction, platform, measured):
+    zone = platform.gate.store.zone
+    await compaction.run(NOW)
     async with platform.pool.connection() as connection:
-        await days.keep(connection, NOW)
-        await samples.insert(connection, batch((series, HEART, AT, 70)))
-        later = NOW + timedelta(days=3)
-        found = await condition(connection, later, UTC)
-        assert found.behind == later - datetime(2026, 3, 11, tzinfo=UTC)
-    await compaction.run(later)
-    async with platform.pool.connection() as connection:
-        assert (await condition(connection, later, UTC)).behind == timedelta()
+        assert (await condition(connection, NOW, zone)).behind == timedelta()
+        later = NOW + timedelta(days=2)
+        found = await condition(connection, later, zone)
+    # The day of NOW ended at midnight in the region's zone, and waits since then.
+    assert found.behind == later - datetime(2026, 3, 10, 16, tzinfo=UTC)
+    assert found.waiting > 0
 
 
 async def test_what_is_kept_for_a_time_goes(platform, measured):
