@@ -191,14 +191,14 @@ def _regular(metric: str, seconds: int, mean: float, scale: float, back: float, 
     return make
 
 
-def _twice_a_day(metric: str, mean: float) -> Any:
-    """A cuff, by the second: in the morning and the evening, and again after a minute where it was high."""
+def _twice_a_day(metric: str, mean: float, clock: int = 1) -> Any:
+    """A cuff: in the morning and the evening, and again after a minute where it was high. clock: its seconds."""
 
     def make(random: np.random.Generator) -> tuple[str, Whole, Whole]:
         morning = np.arange(365) * 86_400 + 7 * 3600 + random.normal(0, 1500, 365)
         evening = np.arange(365) * 86_400 + 20 * 3600 + random.normal(0, 2400, 365)
         again = morning[random.random(365) < 0.2] + random.integers(60, 120)
-        at = BEGIN + np.unique(np.concatenate([morning, evening, again]).astype(np.int64)) * SECOND
+        at = BEGIN + np.unique(np.concatenate([morning, evening, again]).astype(np.int64) // clock * clock) * SECOND
         return metric, at, np.rint(random.normal(mean, 9, len(at))).astype(np.int64) * 2
 
     return make
@@ -212,6 +212,7 @@ KINDS = {
     "temperature, every minute": _regular("body-temperature", 60, 36.6, 0.02, 0.95),
     "systolic, twice a day": _twice_a_day("systolic-home", 138),
     "diastolic, twice a day": _twice_a_day("diastolic-home", 84),
+    "systolic, of a cuff that tells minutes": _twice_a_day("systolic-home", 138, 60),
 }
 
 
@@ -224,7 +225,7 @@ KINDS["heart rate, every 10 s, instants to the millisecond"] = _milliseconds
 
 
 async def _kept(platform: Platform, person: tuple[str, int]) -> tuple[Figures, str]:
-    """Keeps a year, day by day as the background does, a sparse kind by more. Returns bytes by kind, and who has the dense one."""
+    """Keeps a year, day by day as the background does, sparse kinds by more. Returns bytes by kind, and whose."""
     kept = Kept(platform.gate.store)
     samples, chunks = Samples(kept), Chunks(kept)
     random = np.random.default_rng(7)
