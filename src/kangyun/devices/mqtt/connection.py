@@ -25,7 +25,6 @@ from kangyun.base.mqtt import (
 
 if TYPE_CHECKING:
     from kangyun.devices.mqtt.listener import Listener
-    from kangyun.devices.mqtt.provisioning import Guest
     from kangyun.devices.mqtt.session import Session
 
 # Why nothing is read: until it is known who this is; until its messages are on disk; until its turn has come; until
@@ -51,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._early: tuple[bytes, list[Frame]] | None = None
         self._held = 0
         self.version: Version = 4
-        self.session: Session | Guest | None = None
+        self.session: Session | None = None
         self.address = ""
         self.heard = monotonic()
         self.begun = self.heard

@@ -23,11 +23,9 @@ from kangyun.devices.mqtt.bounds import Bounds
 from kangyun.devices.mqtt.connection import ALL, Connection
 from kangyun.devices.mqtt.groups import Groups
 from kangyun.devices.mqtt.needs import Credentials, Log, Read
-from kangyun.devices.mqtt.provisioning import Guest, Provisioning
 from kangyun.devices.mqtt.refusals import text_of
 from kangyun.devices.mqtt.session import Session
-from kangyun.devices.mqtt.topics import PROVISION_USER, published
-from kangyun.devices.register.keys import Batch
+from kangyun.devices.mqtt.topics import published
 from kangyun.devices.register.model import Admitted, Changed
 
 logger = logging.getLogger(__name__)
@@ -58,7 +56,6 @@ class Listener:
         read: Read,
         note: Callable[[int, str, str], None],
         bounds: Bounds | None = None,
-        provisioning: Provisioning | None = None,
     ) -> None:
         self.bounds = bounds or Bounds()
         self.read = read
@@ -68,7 +65,6 @@ class Listener:
         self.sessions: dict[int, Session] = {}
         self.on_entered: Callable[[Session], None] | None = None
         self._credentials = credentials
-        self._provisioning = provisioning
         self._note = note
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()
@@ -133,7 +129,7 @@ class Listener:
         self._connections.discard(connection)
         self._waiting.discard(connection)
         session = connection.session
-        if session is None or isinstance(session, Guest) or session.over:
+        if session is None or session.over:
             return
         session.over = True
         if self.sessions.get(session.admitted.device) is session:
@@ -142,16 +138,10 @@ class Listener:
             delay = session.will.properties.get("will_delay", 0)
             asyncio.get_running_loop().call_later(delay, self._keep_will, session)
 
-    async def admitted(self, connection: Connection, connect: Connect) -> tuple[Session | Guest | None, Connack]:
+    async def admitted(self, connection: Connection, connect: Connect) -> tuple[Session | None, Connack]:
         """Returns a device's session and what is answered; None and why not."""
-        found: Admitted | Batch | Reason
         try:
-            if self._provisioning is not None and connect.user == PROVISION_USER:
-                found = await self._asks(connect, self._provisioning)
-                if not isinstance(found, Reason):
-                    return Guest(self, connection, self._provisioning, found), Connack()
-            else:
-                found = await self._who(connection, connect)
+            found = await self._who(connection, connect)
         except Unavailable:
             found = Reason.SERVER_UNAVAILABLE
         except Throttled:
@@ -176,12 +166,6 @@ class Listener:
             return Reason.BAD_USER_NAME_OR_PASSWORD
         secret = connect.password.decode("utf-8", "replace")
         return await self._credentials.check(connect.client, secret) or Reason.BAD_USER_NAME_OR_PASSWORD
-
-    async def _asks(self, connect: Connect, provisioning: Provisioning) -> Batch | Admitted | Reason:
-        """Returns who asks for a secret: a batch's device, or one that has a secret already."""
-        shown = (connect.password or b"").decode("utf-8", "replace")
-        found = await provisioning.batch(shown) or await self._credentials.check(connect.client, shown)
-        return found or Reason.BAD_USER_NAME_OR_PASSWORD
 
     def _fault(self, found: Admitted, connect: Connect) -> Reason | None:
         """Returns why a device that proved who it is may not come in now."""
@@ -213,10 +197,8 @@ class Listener:
             properties["assigned_client"] = found.name
         return Connack(Reason.SUCCESS, properties=properties)
 
-    def entered(self, session: Session | Guest) -> None:
+    def entered(self, session: Session) -> None:
         """A device is in: the session that it had is over."""
-        if isinstance(session, Guest):
-            return
         former = self.sessions.get(session.admitted.device)
         self.sessions[session.admitted.device] = session
         if former is not None:

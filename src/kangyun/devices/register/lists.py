@@ -18,7 +18,8 @@ DEFAULT_FORMAT = "plain"
 DEFAULT_REGION = "cn"
 DEFAULT_ZONE = 480  # minutes
 RESERVED = frozenset({BATCH_USER})
-_SERIAL = re.compile(r"[A-Za-z0-9._\-:/]{1,64}", re.ASCII)
+_SERIAL = re.compile(r"[A-Za-z0-9._\-:]{1,64}", re.ASCII)
+"""It is a client id and a part of a topic, too."""
 _REGION = re.compile(r"[a-z0-9][a-z0-9\-]{0,31}", re.ASCII)
 _ZONE = re.compile(r"([+-])(\d\d):([0-5]\d)", re.ASCII)
 _MOST_ZONE = 14 * 60
