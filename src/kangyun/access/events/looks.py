@@ -159,12 +159,14 @@ OWN = {
     "Device/staff-leavers": "work-staff-leavers",
     "Device/kangyun": "work-notices",
     "Device/codes": "work-codes",
+    "Device/device-register": "work-devices",
 }
 """The platform itself, which no resource of the record describes."""
 ROLES = frozenset(
     {
         "role-doctor", "role-nurse", "role-pharmacist", "role-family-doctor", "role-public-health", "role-insurance",
-        "role-registrar", "role-steward", "role-duty-officer", "role-researcher", "role-coder", "role-terminologist",
+        "role-registrar", "role-steward", "role-duty-officer", "role-device-officer", "role-researcher",
+        "role-coder", "role-terminologist",
         "role-resident", "role-guardian", "role-device", "role-application",
         "role-system-administrator", "role-security-administrator", "role-audit-administrator",
     }

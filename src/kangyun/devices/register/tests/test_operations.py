@@ -196,6 +196,14 @@ async def test_each_act_leaves_its_row(call, platform, claim):
     assert {"devices-enrol", "device-claim", "device-return"} <= {row["action"] for row in rows}
 
 
+async def test_a_resident_is_told_who_gave_him_a_device_and_who_looked(call, claim):
+    await claim("nurse")
+    told(await call("nurse", f"Patient/{call.wang}/$device-health"))
+    looks = await call("wang", f"Patient/{call.wang}/$who-looked")
+    assert "修改" in looks.text
+    assert "查看" in looks.text
+
+
 async def test_a_list_by_http_has_a_bound(call):
     rows = [("血压计", "", "", f"SN-{number}") for number in range(2001)]
     answer = await call("officer", "Device/$enrol", file=sheet(rows), dry_run=True)
