@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kangyun.base import clock
 from kangyun.devices.register import health as healths
 from kangyun.devices.register.health import Health, Heard, Refused, note_heard, note_refused, state_of
 from kangyun.devices.register.kinds import kinds
 from kangyun.devices.register.sentences import owner_word, sentence
+from kangyun.devices.register.sweeping import sweep
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -137,3 +139,13 @@ async def test_refusals_are_counted_by_reason_and_place(platform, given_device, 
     assert sorted((row["reason"], row["place"], row["count"]) for row in rows) == [("a.b", "$.v", 3), ("a.c", "", 1)]
     assert [row["first"] for row in rows if row["reason"] == "a.b"] == [NOW - DAY]
     assert (await found(platform, device)).refused == 4
+
+
+async def test_refusals_are_dropped_when_nobody_is_shown_them_any_more(platform, given_device, noted):
+    device, _ = await given_device()
+    old = clock.now() - timedelta(days=healths.REFUSALS_KEPT_DAYS + 1)
+    await noted(refused=[Refused(device, "a.old", old), Refused(device, "a.new", clock.now())])
+    await sweep(platform.pool)
+    async with platform.pool.connection() as connection:
+        rows = await healths.refusals(connection, device, date(2020, 1, 1))
+    assert [row["reason"] for row in rows] == ["a.new"]

@@ -1,0 +1,37 @@
+"""What the register drops when it is old: refusals that nobody is shown any more, and tries that no longer count."""
+
+import asyncio
+import logging
+
+import asyncpg
+
+from kangyun.access.platform import Platform
+from kangyun.base.errors import PlatformError
+from kangyun.database.leases import pause
+from kangyun.database.pool import LOST, Pool
+from kangyun.devices.register.health import REFUSALS_KEPT_DAYS
+
+logger = logging.getLogger(__name__)
+
+EVERY = 3600.0  # seconds
+
+
+async def sweep(pool: Pool) -> None:
+    """Drops it once. Raises as the pool does."""
+    async with pool.connection() as connection:
+        await connection.execute(_REFUSALS, REFUSALS_KEPT_DAYS * 86400)
+        await connection.execute(_TRIES, 86400)
+
+
+async def keep_swept(platform: Platform, stop: asyncio.Event) -> None:
+    """Drops it each hour, until `stop`. A database that is away is asked again."""
+    while not stop.is_set():
+        try:
+            await sweep(platform.pool)
+        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            logger.warning("devices: %s", type(error).__name__)
+        await pause(stop, EVERY)
+
+
+_REFUSALS = "DELETE FROM device_refusal WHERE last < clock_timestamp() - make_interval(secs => $1::int4)"
+_TRIES = "DELETE FROM device_try WHERE began < clock_timestamp() - make_interval(secs => $1::int4)"
