@@ -6,13 +6,13 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from kangyun.access.platform import Platform
 from kangyun.base import clock
 from kangyun.devices.alarms import Alarms
 from kangyun.devices.alarms.acting import Act, act
+from kangyun.devices.signals import Level, Warning
 
 PATIENCE = 60
 PEOPLE = 4
@@ -47,13 +47,8 @@ TIMERS = (
 )
 
 
-class Found(msgspec.Struct, frozen=True):
-    holder: int
-    at: int
-    rule: str = "sos"
-    level: int = 3
-    device: int | None = None
-    position: tuple[float, float] | None = None
+def sos(holder: int, at: int) -> Warning:
+    return Warning(rule="sos", level=Level.RED, holder=holder, at=at, since=at)
 
 
 @pytest.fixture
@@ -85,7 +80,7 @@ async def test_whoever_is_killed_each_is_told_once_and_an_answer_stands(platform
     alarms = Alarms.of(platform.gate)
     async with platform.pool.connection() as connection, connection.transaction():
         now = time.time_ns() // 1000
-        raised = await alarms.raise_(connection, [Found(n << 12, now) for n in range(1, PEOPLE + 1)])
+        raised = await alarms.raise_(connection, [sos(n << 12, now) for n in range(1, PEOPLE + 1)])
         # The ladder is due as after an outage of an hour, but of whom somebody has answered for.
         await connection.execute("UPDATE alarm_timer SET due = due - interval '1 hour'")
         answered = Act("acknowledge", "Practitioner/li")

@@ -5,10 +5,12 @@ leaves its audit row. The family is who was given the right to be told of alarms
 an active CareTeam of the category family-doctor.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+import asyncpg
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.events.rows import standing
@@ -18,12 +20,14 @@ from kangyun.access.linked import registrations
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import bounds
+from kangyun.store.model import Stored
 from kangyun.store.visible import EVERYTHING
 
 ACTION = "circle"
 NURSES = frozenset({"nurse", "224535009", "106292003"})
 """Codes of a member's role that say nurse: ours, and SNOMED CT (registered nurse, professional nurse)."""
 _TEAMS = 20
+_MEDICINES = ("MedicationStatement", "MedicationRequest")
 _PAGE = 1_000
 _FAMILY_DOCTOR = "urn:kangyun:care-team|family-doctor"
 
@@ -32,7 +36,8 @@ _FAMILY_DOCTOR = "urn:kangyun:care-team|family-doctor"
 class Circle:
     """A resident and who is around him. numbers, patients: of his registrations, the one asked for first.
 
-    name, gender, phones, address: as his registrations have them; address in one line.
+    name, gender, phones, address: as his registrations have them; address in one line. medicated: there is a current
+    statement or order of a medicine; of which is not told.
     """
 
     numbers: tuple[int, ...]
@@ -45,6 +50,7 @@ class Circle:
     family: tuple[Hearer, ...]
     doctors: tuple[str, ...]
     nurses: tuple[str, ...]
+    medicated: bool = False
 
     def age(self, today: date) -> int | None:
         """Returns full years, None where the birth is not known."""
@@ -64,11 +70,13 @@ async def circle_of(gate: Gate, person: int, registration: int, why: str) -> Cir
         ids = [one.id for one in known]
         family = await hearers(connection, ids)
         teams: list[Resource] = []
+        medicated = False
         if ids:
-            asked = [("patient", ",".join(f"Patient/{id_}" for id_ in ids)), ("category", _FAMILY_DOCTOR)]
-            query = await store.read_query("CareTeam", [*asked, ("status", "active"), ("_count", str(_TEAMS))])
-            page = await store.searcher.search(connection, query, "circle", EVERYTHING)
-            teams = [one.resource for one in page.matches]
+            mine = ("patient", ",".join(f"Patient/{id_}" for id_ in ids)), ("status", "active")
+            asked = [*mine, ("category", _FAMILY_DOCTOR), ("_count", str(_TEAMS))]
+            teams = [one.resource for one in await _found(connection, gate, "CareTeam", asked)]
+            for type_ in _MEDICINES:
+                medicated |= bool(await _found(connection, gate, type_, [*mine, ("_count", "1")]))
     record = await gate.open(PLATFORM, Circumstances(why, "", ""))
     await record.leave_row(ACTION, 200, sorted({one.res for one in known}))
     members = list(dict.fromkeys(_members(teams)))
@@ -84,7 +92,15 @@ async def circle_of(gate: Gate, person: int, registration: int, why: str) -> Cir
         tuple(family),
         tuple(name for name, nurse in members if not nurse),
         tuple(name for name, nurse in members if nurse),
+        medicated,
     )
+
+
+async def _found(
+    connection: asyncpg.Connection, gate: Gate, type_: str, asked: Sequence[tuple[str, str]]
+) -> list[Stored]:
+    query = await gate.store.read_query(type_, asked)
+    return list((await gate.store.searcher.search(connection, query, "circle", EVERYTHING)).matches)
 
 
 async def team_of(gate: Gate, reference: str) -> set[int]:

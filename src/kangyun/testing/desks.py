@@ -32,9 +32,10 @@ class Desk:
                 return {"code": message["code"]}
 
     async def until(self, type_: str) -> dict[str, Any]:
-        """Returns the next message of a type."""
+        """Returns the next message of a type. Raises ConnectionError where the socket is closed before."""
         while (told := await self.hear()).get("type") != type_:
-            pass
+            if "code" in told:
+                raise ConnectionError(told["code"])
         return told
 
     async def leave(self) -> None:

@@ -9,6 +9,7 @@ Who does not see an alarm is told that there is none.
 """
 
 import base64
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,8 @@ from kangyun.devices.alarms.raising import SQL, Alarms, instant_of
 from kangyun.devices.alarms.seeing import Watch, watch
 from kangyun.devices.alarms.showing import HEADER, as_parts, evidence_of, row_of, shown
 from kangyun.devices.alarms.states import State, table
-from kangyun.devices.alarms.words import Evidence, place_in_words, sentence_of
+from kangyun.devices.alarms.words import place_in_words, sentence_of
+from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
@@ -133,7 +135,10 @@ async def alarm(record: Record, call: Call) -> Resource:
     place = place_in_words(newest, circle.address) if newest else circle.address
     answer = as_parts("alarm", one | ({"place": place} if place else {}))
     return parameters(
-        answer, _person(circle), *(_rests(one) for one in evidence), *(as_parts("event", event) for event in events)
+        answer,
+        _person(circle),
+        *(_rests(one, part.zone) for one in evidence),
+        *(as_parts("event", event) for event in events),
     )
 
 
@@ -175,8 +180,8 @@ def _person(circle: Circle) -> Resource:
     return made
 
 
-def _rests(one: Evidence) -> Resource:
-    told: dict[str, Any] = {"at": clock.instant(instant_of(one.at)), "text": sentence_of(one)}
+def _rests(one: Warning, zone: tzinfo) -> Resource:
+    told: dict[str, Any] = {"at": clock.instant(instant_of(one.at)), "text": sentence_of(one, zone, clock.now())}
     if one.position is not None:
         told |= {"latitude": f"{one.position[0]:.6f}", "longitude": f"{one.position[1]:.6f}", "datum": "WGS-84"}
     return as_parts("evidence", told)

@@ -20,7 +20,8 @@ from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
 from kangyun.devices.alarms.roster import on_duty, roster_of
 from kangyun.devices.alarms.states import after
-from kangyun.devices.alarms.words import Evidence, read_evidence, sentence_of, variables
+from kangyun.devices.alarms.words import Said, read_evidence
+from kangyun.devices.signals import Warning
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class Ladder:
         told = Telling(
             row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"], timer["whom"], circle,
             desk, there if named else (), plan.fallback_of(desk), plan.emergency_of(desk),
-            variables(evidence, circle, sentence_of(evidence), now, zone, minutes),
+            Said(evidence, circle, now, zone, minutes),
         ).notices()  # fmt: skip
         await self.gate.outbox.put(connection, told, now)
         climbs = timer["rung"] != await connection.fetchval(SQL["first_rung"], row["id"], timer["round"])
@@ -128,7 +129,7 @@ class Ladder:
             await climb_on(connection, self.alarms, row, now)
         return (await connection.fetch(SQL["lock"], [row["id"]]))[0]
 
-    async def _newest(self, connection: asyncpg.Connection, row: Any) -> Evidence:
+    async def _newest(self, connection: asyncpg.Connection, row: Any) -> Warning:
         """Returns what the alarm rests on: of its level, the newest."""
         found = await connection.fetchrow(SQL["newest_evidence"], row["id"])
         place = place_of(found["holder"], found["rule"], micros_of(found["at"]))

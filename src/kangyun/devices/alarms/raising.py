@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -22,29 +22,10 @@ from kangyun.database.statements import statements
 from kangyun.devices.alarms.plan import Plan, read_plan
 from kangyun.devices.alarms.relinking import relink
 from kangyun.devices.places import load_places
+from kangyun.devices.signals import Level, Warning
 
 SQL = statements("devices.alarms")
-YELLOW = 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Position = tuple[float, float]
-
-
-class Warning(Protocol):
-    """What is asked of a warning of `devices.signals`. level: 0 is to be shown only, and is no alarm.
-
-    at: microseconds since 1970-01-01T00:00:00Z. position: degrees of latitude and longitude, WGS-84.
-    """
-
-    @property
-    def rule(self) -> str: ...
-    @property
-    def level(self) -> int: ...
-    @property
-    def holder(self) -> int: ...
-    @property
-    def at(self) -> int: ...
-    @property
-    def device(self) -> int | None: ...
 
 
 class Raised(NamedTuple):
@@ -89,7 +70,7 @@ class Alarms:
 
         The same warnings again come to nothing. Call it once a transaction, after all else: it locks alarms.
         """
-        asked = {(one.holder, one.rule, one.at): one for one in warnings if one.level >= YELLOW}
+        asked = {(one.holder, one.rule, one.at): one for one in warnings if one.level >= Level.YELLOW}
         if not asked:
             return []
         now = clock.now()

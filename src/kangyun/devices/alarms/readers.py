@@ -3,14 +3,15 @@
 Each notice has a key of its alarm, round, rung and reader, so that nothing is told twice however often it is asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from kangyun.access.circle import Circle
 from kangyun.access.messages.outbox import Notice, Reader, Urgency
 from kangyun.devices.alarms.plan import Whom
-from kangyun.devices.alarms.words import OWN_TEMPLATES, kinship
+from kangyun.devices.alarms.words import OWN_TEMPLATES, Said, kinship
+from kangyun.devices.signals import Reader as Role
 
 URGENCIES = {3: Urgency.RED, 2: Urgency.AMBER, 1: Urgency.PLAIN}
 RESPONSIBLE = frozenset({"desk", "family-doctor", "nurse", "head", "emergency"})
@@ -23,7 +24,7 @@ CALL_120 = "无人响应，请立即呼叫 120。"
 class Telling:
     """A rung to be told. desk: the institution as a reference; on_duty: who is there, () where the roster has nobody.
 
-    fallback, emergency: of the plan. words: the variables of the notices, as `words.variables` makes them.
+    fallback, emergency: of the plan.
     """
 
     alarm: int
@@ -38,14 +39,15 @@ class Telling:
     on_duty: tuple[str, ...]
     fallback: str
     emergency: str
-    words: Mapping[str, str]
+    said: Said
 
     def notices(self) -> list[Notice]:
         """Returns the notices, none where there is nobody of that kind."""
         circle = self.circle
         match self.whom:
             case "resident":
-                return [self._notice([Reader(f"Patient/{circle.patients[0]}", "resident")])] if circle.patients else []
+                self_ = [Reader(f"Patient/{id_}", "resident", self._says("resident")) for id_ in circle.patients[:1]]
+                return [self._notice(self_)] if self_ else []
             case "family":
                 return [
                     self._notice([Reader(one.reference, "family", self._kin(one.relation))], str(place))
@@ -62,11 +64,14 @@ class Telling:
                 return [self._notice([*named, self._desk()])]
             case "emergency":
                 centre = [Reader(_desk_name(self.emergency), "desk")] if self.emergency else [self._desk()]
-                asked = "" if self.emergency else CALL_120
-                return [self._notice(centre, words={"sentence": asked + self.words.get("sentence", "")})]
+                return [self._notice(centre, asked="" if self.emergency else CALL_120)]
 
     def _kin(self, relation: str) -> dict[str, str]:
-        return {"kinship": kinship(relation, self.circle.gender)}
+        kin = kinship(relation, self.circle.gender)
+        return {"kinship": kin, **self._says("family", kin)}
+
+    def _says(self, reader: Role, kin: str = "") -> dict[str, str]:
+        return {"sentence": self.said.sentence(reader, kin)}
 
     def _staff(self, names: Sequence[str]) -> list[Notice]:
         return [self._notice(list(map(_staff, names)))] if names else []
@@ -74,7 +79,7 @@ class Telling:
     def _desk(self) -> Reader:
         return Reader(_desk_name(self.desk), "desk")
 
-    def _notice(self, readers: list[Reader], more: str = "", words: Mapping[str, str] | None = None) -> Notice:
+    def _notice(self, readers: list[Reader], more: str = "", asked: str = "") -> Notice:
         key = f"alarm/{self.alarm}/{self.round}/{self.rung}/{self.whom}"
         climbed = self.whom in ("head", "emergency") or (self.whom == "nurse" and self.level > 1)
         template = "escalated" if climbed else self.rule if self.rule in OWN_TEMPLATES else "warning"
@@ -83,7 +88,8 @@ class Telling:
             urgency=URGENCIES[self.level],
             template=template,
             readers=tuple(readers),
-            variables={**self.words, **(words or {})},
+            # Who is told by `escalated` is told the name by it.
+            variables={**self.said.variables(), "sentence": asked + self.said.sentence("doctor", named=not climbed)},
             holder=self.holder,
             asker=f"alarm/{self.alarm}",
         )

@@ -13,7 +13,8 @@ from kangyun.base import clock
 from kangyun.devices.alarms.plan import LEVELS, SHOWN
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.states import table
-from kangyun.devices.alarms.words import Evidence, place_in_words, read_evidence, sentence_of
+from kangyun.devices.alarms.words import place_in_words, read_evidence, sentence_of
+from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
 
 Shown = dict[str, Any]
@@ -31,10 +32,12 @@ async def shown(record: Record, alarms: Alarms, rows: Sequence[Any]) -> list[Sho
         known = {row["alarm"]: one for row, one in zip(newest, await opened(connection, alarms, newest), strict=True)}
         houses = await connection.fetch(SQL["institutions"], sorted({row["desk"] for row in rows}))
     desks = {row["id"]: row["reference"] for row in houses}
-    return [_one(row, people.get(row["holder"]), known.get(row["id"]), desks.get(row["desk"])) for row in rows]
+    return [
+        _one(row, people.get(row["holder"]), known.get(row["id"]), desks.get(row["desk"]), alarms.zone) for row in rows
+    ]
 
 
-async def opened(connection: asyncpg.Connection, alarms: Alarms, rows: Sequence[Any]) -> list[Evidence]:
+async def opened(connection: asyncpg.Connection, alarms: Alarms, rows: Sequence[Any]) -> list[Warning]:
     """Opens rows of evidence (`holder`, `rule`, `at`, `key`, `sealed`)."""
     return [
         read_evidence(
@@ -46,12 +49,12 @@ async def opened(connection: asyncpg.Connection, alarms: Alarms, rows: Sequence[
     ]
 
 
-async def evidence_of(connection: asyncpg.Connection, alarms: Alarms, alarm: int, most: int) -> list[Evidence]:
+async def evidence_of(connection: asyncpg.Connection, alarms: Alarms, alarm: int, most: int) -> list[Warning]:
     """Returns what an alarm rests on, the newest first."""
     return await opened(connection, alarms, await connection.fetch(SQL["evidence"], alarm, most))
 
 
-def _one(row: Any, patient: Resource | None, evidence: Evidence | None, desk: str | None) -> Shown:
+def _one(row: Any, patient: Resource | None, evidence: Warning | None, desk: str | None, zone: tzinfo) -> Shown:
     state = table().states[row["state"]]
     outcome = table().outcomes.get(row["outcome"] or "")
     found: dict[str, Any] = {
@@ -59,7 +62,7 @@ def _one(row: Any, patient: Resource | None, evidence: Evidence | None, desk: st
         "level": _LEVELS[row["level"]], "level-text": SHOWN[row["level"]],
         "state": row["state"], "state-text": state.zh,
         "outcome": row["outcome"], "outcome-text": outcome.zh if outcome else None,
-        "text": sentence_of(evidence) if evidence else None,
+        "text": sentence_of(evidence, zone, clock.now()) if evidence else None,
         "count": row["count"], "quiet": row["quiet"], "desk": desk, "owner": row["owner"],
         "since": row["since"], "newest": row["newest"], "raised": row["raised"],
         "acknowledged": row["acknowledged"], "closed": row["closed"],

@@ -1,9 +1,8 @@
 """What is said of an alarm: its evidence read again, and the variables of a notice. Pure.
 
-The sentences with their figures are the rules' own (`devices.signals`); the templates are the outbox's.
+The sentences with their figures are the rules' own (`devices.signals.sentences`); the templates are the outbox's.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
 import msgspec
@@ -11,31 +10,21 @@ import msgspec
 from kangyun.access.circle import Circle
 from kangyun.devices.alarms.raising import instant_of
 from kangyun.devices.places import in_words
+from kangyun.devices.signals import Names, Reader, Warning
+from kangyun.devices.signals.sentences import sentence
 
 OWN_TEMPLATES = frozenset({"sos", "fall"})
 """Rules whose template says all of it."""
+MEDICATED = "有用药记录"
 _KIN = {
     "CHILD": {"male": "父亲", "female": "母亲"}, "PRN": {"male": "儿子", "female": "女儿"}, "SPS": {"": "配偶"},
     "GRNDCHILD": {"male": "祖父", "female": "祖母"}, "GRPRN": {"": "孙辈"}, "SIB": {"": "兄弟姐妹"},
 }  # fmt: skip
 
 
-class Evidence(msgspec.Struct, frozen=True):
-    """What was kept of a warning. position: degrees, WGS-84."""
-
-    rule: str
-    level: int
-    holder: int
-    at: int
-    since: int = 0
-    figures: Mapping[str, float | str] = {}
-    device: int | None = None
-    position: tuple[float, float] | None = None
-
-
-def read_evidence(plain: bytes) -> Evidence:
+def read_evidence(plain: bytes) -> Warning:
     """Reads what was sealed."""
-    return msgspec.json.decode(plain, type=Evidence)
+    return msgspec.json.decode(plain, type=Warning)
 
 
 def kinship(relation: str, gender: str) -> str:
@@ -44,32 +33,56 @@ def kinship(relation: str, gender: str) -> str:
     return words.get(gender) or words.get("") or "家人"
 
 
-def place_in_words(evidence: Evidence, address: str) -> str:
+def place_in_words(evidence: Warning, address: str) -> str:
     """Returns where somebody is: in words first, then the figures of the position; "" where none is known."""
-    named = str(evidence.figures.get("place", ""))
     if evidence.position is None:
-        return named or (f"住址 {address}" if address else "")
-    return in_words(evidence.position, named=named, address=address)
+        return f"住址 {address}" if address else ""
+    return in_words(evidence.position, address=address)
 
 
-def variables(
-    evidence: Evidence, circle: Circle, sentence: str, now: datetime, zone: tzinfo, late: int = 0
-) -> dict[str, str]:
-    """Returns what a notice may say. late: minutes by which the platform tells it later than it should have."""
-    age = circle.age(now.astimezone(zone).date())
-    said = f"（系统中断，迟发 {late} 分钟）{sentence}" if late else sentence
-    happened = instant_of(evidence.at).astimezone(zone)
-    time = f"{happened:%H:%M}" if happened.date() == now.astimezone(zone).date() else f"{happened:%m-%d %H:%M}"
-    return {
-        "name": circle.name, "age": "" if age is None else str(age), "time": time, "sentence": said,
-        "place": place_in_words(evidence, circle.address) or "未知",
-        "minutes": str(max(int((now - instant_of(evidence.at)).total_seconds() // 60), 0)),
-    }  # fmt: skip
+def sentence_of(
+    evidence: Warning, zone: tzinfo, now: datetime, reader: Reader = "doctor", names: Names | None = None
+) -> str:
+    """Returns what was found, with its figures; without names, of nobody by name."""
+    try:
+        return sentence(evidence, reader, names or Names(medicine="—"), "zh", zone, now)
+    except KeyError:  # A region's own rule: nobody may be left untold because nothing is written of it.
+        figures = "，".join(f"{name} {value}" for name, value in evidence.figures.items())
+        return f"规则 {evidence.rule}：{figures or '无数值'}"
 
 
-def sentence_of(evidence: Evidence) -> str:
-    """Returns what was found, with its figures."""
-    figures = "，".join(
-        f"{name} {value:g}" for name, value in evidence.figures.items() if isinstance(value, float | int)
-    )
-    return f"{evidence.rule} {figures}".strip()
+class Said(msgspec.Struct, frozen=True):
+    """What a notice may say: the same to all, and the sentence for each kind of reader.
+
+    late: minutes by which the platform tells it later than it should have.
+    """
+
+    evidence: Warning
+    circle: Circle
+    now: datetime
+    zone: tzinfo
+    late: int = 0
+
+    def variables(self) -> dict[str, str]:
+        """Returns what is said to whoever it is."""
+        age = self.circle.age(self.now.astimezone(self.zone).date())
+        happened = instant_of(self.evidence.at).astimezone(self.zone)
+        today = happened.date() == self.now.astimezone(self.zone).date()
+        past = self.now - instant_of(self.evidence.at)
+        return {
+            "name": self.circle.name, "age": "" if age is None else str(age),
+            "time": f"{happened:%H:%M}" if today else f"{happened:%m-%d %H:%M}",
+            "place": place_in_words(self.evidence, self.circle.address) or "未知",
+            "minutes": str(max(int(past.total_seconds() // 60), 0)),
+        }  # fmt: skip
+
+    def sentence(self, reader: Reader, kin: str = "", *, named: bool = True) -> str:
+        """Returns the sentence for a kind of reader. named: it says of whom; else the template does."""
+        circle = self.circle
+        medicine = MEDICATED if circle.medicated else ""
+        names = Names(medicine=medicine)
+        if named:
+            age = circle.age(self.now.astimezone(self.zone).date())
+            names = Names(person=circle.name, kinship=kin, age=age, medicine=medicine)
+        said = sentence_of(self.evidence, self.zone, self.now, reader, names)
+        return f"（系统中断，迟发 {self.late} 分钟）{said}" if self.late else said

@@ -3,13 +3,13 @@
 import asyncio
 import time
 
-import msgspec
 import pytest
 
 from kangyun.access.actor import Actor
 from kangyun.base import clock
 from kangyun.devices.alarms import Alarms
 from kangyun.devices.alarms.acting import Act, act
+from kangyun.devices.signals import Level, Warning
 from kangyun.testing.desks import Desk
 from kangyun.testing.people import know
 from kangyun.web import alarms as web
@@ -31,19 +31,9 @@ CROSS JOIN unnest($1::int8[]) AS holder
 """
 
 
-class Found(msgspec.Struct, frozen=True):
-    """A warning, as `devices.signals` makes them."""
-
-    holder: int
-    at: int
-    rule: str = "sos"
-    level: int = 3
-    device: int | None = None
-    position: tuple[float, float] = (30.1, 104.2)
-
-
-def found(holder: int) -> Found:
-    return Found(holder, time.time_ns() // 1000)
+def found(holder: int) -> Warning:
+    at = time.time_ns() // 1000
+    return Warning(rule="sos", level=Level.RED, holder=holder, at=at, since=at, position=(30.1, 104.2))
 
 
 class Region:

@@ -157,8 +157,9 @@ async def test_from_the_alarm_to_its_outcome(region):
 
 
 async def test_the_list_is_paged_red_first_and_exported(region):
-    for number in range(5):
-        await region.raise_(f"rule-{number}", 1 + number % 3)
+    rules = ("glucose-low", "spo2-low", "fall", "glucose-high", "heart-rate-low")
+    for number, rule in enumerate(rules):
+        await region.raise_(rule, 1 + number % 3)
     first = await region.get("officer", "$alarms?_count=2")
     cursor = first.json()["parameter"][-1]["valueString"]
     rest = await region.get("officer", f"$alarms?_count=2&_cursor={cursor}")
@@ -186,7 +187,7 @@ async def test_whose_alarms_are_asked_for(region):
 
 async def test_figures_by_rule(region):
     for number in range(3):
-        id_ = await region.raise_("bp", 2, ago=60 - number)
+        id_ = await region.raise_("glucose-low", 2, ago=60 - number)
         await region.post("officer", "$acknowledge", of(id_))
         await region.post("officer", "$close", of(id_, outcome=("误报", "已联系", "误报")[number]))
     answer = await region.get("officer", "$alarm-figures")

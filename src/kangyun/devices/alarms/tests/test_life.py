@@ -18,10 +18,11 @@ from kangyun.devices.alarms.acting import Act, act
 from kangyun.devices.alarms.ladder import Ladder
 from kangyun.devices.alarms.relinking import relink
 from kangyun.devices.alarms.states import after, known_outcome, table
-from kangyun.devices.alarms.tests.conftest import Found
 from kangyun.devices.alarms.watching import look
+from kangyun.devices.signals import Level, Warning
 from kangyun.testing.linking import link
 
+RULES = ("sos", "glucose-low")
 SAID = {"words", "to", "outcome"}
 OPEN = [name for name, state in table().states.items() if state.open]
 
@@ -64,7 +65,7 @@ class World:
         self.now = clock.now()
         self.used += 1
         self.holders = [self.used << 14, (self.used << 14) + 4096]
-        self.seen: list[Found] = []
+        self.seen: list[Warning] = []
 
     async def do(self, what: str, which: int, level: int) -> None:
         async with self.platform.pool.connection() as connection:
@@ -74,7 +75,9 @@ class World:
                 match what:
                     case "warn":
                         at = time.time_ns() // 1000
-                        found = Found(rule=f"r{which}", level=level, holder=self.holders[level % 2], at=at)
+                        found = Warning(
+                            rule=RULES[which], level=Level(level), holder=self.holders[level % 2], at=at, since=at
+                        )
                         self.seen.append(found)
                         await self.alarms.raise_(connection, [found])
                     case "again":

@@ -56,13 +56,13 @@ async def test_the_same_warnings_again_come_to_nothing_also_when_it_is_closed(pl
 
 
 async def test_a_repetition_pages_nobody_and_a_rise_pages_again(platform, alarms, found):
-    await raised(platform, alarms, found("bp", 2, ago=30))
+    await raised(platform, alarms, found("glucose-low", 2, ago=30))
     await asked(platform, "UPDATE alarm SET state = 'acknowledged', owner = 'Practitioner/li'")
-    (again,) = await raised(platform, alarms, found("bp", 2, ago=20))
+    (again,) = await raised(platform, alarms, found("glucose-low", 2, ago=20))
     assert (again.new, again.pages) == (False, False)
-    (risen,) = await raised(platform, alarms, found("bp", 3, ago=10), found("bp", 1, ago=5))
+    (risen,) = await raised(platform, alarms, found("glucose-low", 3, ago=10), found("glucose-low", 1, ago=5))
     assert (risen.new, risen.pages, risen.level) == (False, True, 3)
-    assert await asked(platform, STATE) == [("bp", 3, "raised", 4, False, 2)]
+    assert await asked(platform, STATE) == [("glucose-low", 3, "raised", 4, False, 2)]
 
 
 async def test_what_is_old_is_shown_and_pages_nobody_until_something_fresh_comes(platform, alarms, found):
@@ -75,10 +75,10 @@ async def test_what_is_old_is_shown_and_pages_nobody_until_something_fresh_comes
 
 
 async def test_an_old_one_of_a_higher_level_does_not_raise_the_open_alarm(platform, alarms, found):
-    await raised(platform, alarms, found("bp", 1))
-    (late,) = await raised(platform, alarms, found("bp", 3, ago=3600))
+    await raised(platform, alarms, found("glucose-low", 1))
+    (late,) = await raised(platform, alarms, found("glucose-low", 3, ago=3600))
     assert not late.pages
-    assert await asked(platform, STATE) == [("bp", 1, "raised", 2, False, 1)]
+    assert await asked(platform, STATE) == [("glucose-low", 1, "raised", 2, False, 1)]
 
 
 async def test_what_is_to_be_shown_only_is_no_alarm(platform, alarms, found):

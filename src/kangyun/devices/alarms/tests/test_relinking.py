@@ -72,7 +72,7 @@ async def test_a_warning_right_after_a_link_finds_the_open_alarm(region, found):
 
 
 async def test_what_was_answered_at_a_lower_level_pages_again_for_what_was_not(region, found):
-    await region.raise_(found("bp", 1, holder=FIRST, ago=60), found("bp", 3, holder=SECOND))
+    await region.raise_(found("glucose-low", 1, holder=FIRST, ago=60), found("glucose-low", 3, holder=SECOND))
     await region.ask("UPDATE alarm SET state = 'acknowledged' WHERE level = 1")
     await region.link(FIRST, RESIDENT)
     await region.link(SECOND, RESIDENT)
