@@ -92,7 +92,7 @@ async def keep(
 
     In a transaction of the caller's. holder: the number of the reader, where he is a Patient.
     """
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 36))", reader)
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", reader)
     rows = await connection.fetch(sql.KNOWN, [reader])
     known = letters.open_reader(reader, rows[0]["sealed"]) if rows else Known()
     if addresses is not None:
