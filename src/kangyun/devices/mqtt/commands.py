@@ -6,7 +6,7 @@ to who listens.
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -26,7 +26,7 @@ from kangyun.base.texts import say
 from kangyun.devices.model import Refusal
 
 if TYPE_CHECKING:
-    from kangyun.devices.mqtt.session import Session
+    from kangyun.devices.mqtt.connection import Connection
 
 _MOST_ON_THEIR_WAY: Final = 16
 _LONGEST: Final = 0xFFFF
@@ -34,12 +34,20 @@ _LONGEST: Final = 0xFFFF
 Told = Callable[[], object]
 
 
+class Hearer(Protocol):
+    """Whose commands they are."""
+
+    connection: "Connection"
+
+    def note(self, reason: Reason) -> None: ...
+
+
 class Commands:
     """What is sent to one device."""
 
     __slots__ = ("_next", "_on_their_way", "_qos", "_room", "_session", "_topic", "_waiting")
 
-    def __init__(self, session: "Session", topic: str, connect: Connect, queue: int) -> None:
+    def __init__(self, session: Hearer, topic: str, connect: Connect, queue: int) -> None:
         self._session = session
         self._topic = topic
         self._qos: int | None = None

@@ -25,6 +25,7 @@ from kangyun.base.mqtt import (
 
 if TYPE_CHECKING:
     from kangyun.devices.mqtt.listener import Listener
+    from kangyun.devices.mqtt.provisioning import Claiming
     from kangyun.devices.mqtt.session import Session
 
 # Why nothing is read: until it is known who this is; until its messages are on disk; until its turn has come; until
@@ -50,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._early: tuple[bytes, list[Frame]] | None = None
         self._held = 0
         self.version: Version = 4
-        self.session: Session | None = None
+        self.session: Session | Claiming | None = None
         self.address = ""
         self.heard = monotonic()
         self.begun = self.heard
@@ -121,7 +122,7 @@ class Connection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._admit(connect))
 
     async def _admit(self, connect: Connect) -> None:
-        session, answer = await self._listener.admitted(self, connect)
+        session, answer = await self._listener.admission.answer(self, connect)
         if self.ending:
             return
         if session is None:
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends bytes, unless the connection is gone."""
-        if self._transport is not None and not self.ending:
+        if self._transport is not None and self._is_open(self._transport):
             self._transport.write(data)
 
     @property
@@ -163,16 +164,20 @@ class Connection(asyncio.Protocol):
         """Whether nothing is read: then its silence is ours."""
         return self._held != 0
 
+    def _is_open(self, transport: asyncio.Transport) -> bool:
+        # One of uvloop's that has failed raises at each use until it says that it is lost.
+        return not self.ending and not transport.is_closing()
+
     def hold(self, why: int) -> None:
         """Reads nothing more until `release`."""
-        if not self._held and self._transport is not None and not self.ending:
+        if not self._held and self._transport is not None and self._is_open(self._transport):
             self._transport.pause_reading()
         self._held |= why
 
     def release(self, why: int) -> None:
         """Reads on, where nothing else holds."""
         held, self._held = self._held, self._held & ~why
-        if held and not self._held and self._transport is not None and not self.ending:
+        if held and not self._held and self._transport is not None and self._is_open(self._transport):
             self._transport.resume_reading()
 
     def refuse(self, error: PacketError) -> None:

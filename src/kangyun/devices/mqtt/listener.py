@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any
 
-from kangyun.base.errors import Throttled, Unavailable
-from kangyun.base.mqtt import Connack, Connect, PacketError, Reason
+from kangyun.base.errors import Unavailable
+from kangyun.base.mqtt import PacketError, Reason
 from kangyun.devices.formats import Context
 from kangyun.devices.lanes import lane_of
 from kangyun.devices.log import Record
+from kangyun.devices.mqtt.admission import Admission
 from kangyun.devices.mqtt.backlog import Backlog
 from kangyun.devices.mqtt.bounds import Bounds
 from kangyun.devices.mqtt.connection import ALL, Connection
 from kangyun.devices.mqtt.groups import Groups
-from kangyun.devices.mqtt.needs import Credentials, Log, Read
-from kangyun.devices.mqtt.refusals import text_of
+from kangyun.devices.mqtt.needs import Credentials, Log, Provisioner, Read
+from kangyun.devices.mqtt.provisioning import Claiming
 from kangyun.devices.mqtt.session import Session
-from kangyun.devices.mqtt.topics import published
-from kangyun.devices.register.model import Admitted, Changed
+from kangyun.devices.register.model import Changed
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class Listener:
         read: Read,
         note: Callable[[int, str, str], None],
         bounds: Bounds | None = None,
+        provisioner: Provisioner | None = None,
     ) -> None:
         self.bounds = bounds or Bounds()
         self.read = read
@@ -64,11 +65,11 @@ class Listener:
         self.figures = Figures()
         self.sessions: dict[int, Session] = {}
         self.on_entered: Callable[[Session], None] | None = None
+        self.admission = Admission(self, credentials, provisioner)
         self._credentials = credentials
         self._note = note
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()
-        self._held_off: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None
@@ -129,7 +130,7 @@ class Listener:
         self._connections.discard(connection)
         self._waiting.discard(connection)
         session = connection.session
-        if session is None or session.over:
+        if not isinstance(session, Session) or session.over:
             return
         session.over = True
         if self.sessions.get(session.admitted.device) is session:
@@ -138,67 +139,10 @@ class Listener:
             delay = session.will.properties.get("will_delay", 0)
             asyncio.get_running_loop().call_later(delay, self._keep_will, session)
 
-    async def admitted(self, connection: Connection, connect: Connect) -> tuple[Session | None, Connack]:
-        """Returns a device's session and what is answered; None and why not."""
-        try:
-            found = await self._who(connection, connect)
-        except Unavailable:
-            found = Reason.SERVER_UNAVAILABLE
-        except Throttled:
-            found = Reason.CONNECTION_RATE_EXCEEDED
-        if isinstance(found, Admitted):
-            found = self._fault(found, connect) or found
-        if isinstance(found, Reason):
-            self.refused(found)
-            return None, Connack(found)
-        return Session(self, connection, found, connect), self._welcome(connect, found)
-
-    async def _who(self, connection: Connection, connect: Connect) -> Admitted | Reason:
-        certificate = connection.certificate()
-        if certificate is not None and connect.password is None:
-            found = await self._credentials.by_certificate(certificate)
-            if found is None:
-                return Reason.NOT_AUTHORIZED
-            return found if connect.client in ("", found.name) else Reason.CLIENT_IDENTIFIER_NOT_VALID
-        if not connect.client:
-            return Reason.CLIENT_IDENTIFIER_NOT_VALID
-        if connect.user not in (None, "", connect.client) or connect.password is None:
-            return Reason.BAD_USER_NAME_OR_PASSWORD
-        secret = connect.password.decode("utf-8", "replace")
-        return await self._credentials.check(connect.client, secret) or Reason.BAD_USER_NAME_OR_PASSWORD
-
-    def _fault(self, found: Admitted, connect: Connect) -> Reason | None:
-        """Returns why a device that proved who it is may not come in now."""
-        if "authentication_method" in connect.properties:
-            return Reason.BAD_AUTHENTICATION_METHOD
-        if self._held_off.get(found.device, 0.0) > monotonic():
-            return Reason.QUOTA_EXCEEDED
-        if connect.will is not None and connect.will.topic.encode() not in published(found.region, found.name):
-            self.note(found.device, text_of(Reason.NOT_AUTHORIZED), "will")
-            return Reason.NOT_AUTHORIZED
-        return None
-
-    def _welcome(self, connect: Connect, found: Admitted) -> Connack:
-        if connect.version == 4:
-            return Connack()
-        properties: dict[str, Any] = {
-            "receive_maximum": self.bounds.receive,
-            "maximum_packet_size": self.bounds.packet,
-            "topic_alias_maximum": self.bounds.aliases,
-            "wildcards_available": 0,
-            "shared_available": 0,
-            "identifiers_available": 0,
-        }
-        if not 0 < connect.keep_alive <= self.bounds.keep_alive:
-            properties["server_keep_alive"] = self.bounds.keep_alive
-        if connect.properties.get("session_expiry"):
-            properties["session_expiry"] = 0  # What waits for a device waits in the database, not in a session.
-        if not connect.client:
-            properties["assigned_client"] = found.name
-        return Connack(Reason.SUCCESS, properties=properties)
-
-    def entered(self, session: Session) -> None:
+    def entered(self, session: Session | Claiming) -> None:
         """A device is in: the session that it had is over."""
+        if not isinstance(session, Session):
+            return
         former = self.sessions.get(session.admitted.device)
         self.sessions[session.admitted.device] = session
         if former is not None:
@@ -218,10 +162,6 @@ class Listener:
         """Reads nothing more of a connection until there is room for all."""
         connection.hold(ALL)
         self._waiting.add(connection)
-
-    def hold_off(self, device: int) -> None:
-        """Lets a device that has sent too much not in again for a while."""
-        self._held_off[device] = monotonic() + self.bounds.held
 
     def note(self, device: int, reason: str, place: str = "") -> None:
         """Notes a refusal for a device's owner."""
@@ -267,7 +207,6 @@ class Listener:
             now, today = monotonic(), time()
             for connection in list(self._connections):
                 self._look(connection, now, today)
-            self._held_off = {device: until for device, until in self._held_off.items() if until > now}
 
     def _look(self, connection: Connection, now: float, today: float) -> None:
         session, bounds = connection.session, self.bounds
@@ -285,7 +224,7 @@ class Listener:
         elif connection.limit and not connection.held and now - connection.heard > connection.limit:
             self.refused(Reason.KEEP_ALIVE_TIMEOUT)
             connection.end(Reason.KEEP_ALIVE_TIMEOUT)
-        elif session.admitted.until <= today:
+        elif isinstance(session, Session) and session.admitted.until <= today:
             self.refused(Reason.NOT_AUTHORIZED)
             connection.end(Reason.NOT_AUTHORIZED)
 

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 from kangyun.devices.formats import Context
 from kangyun.devices.log import Record
 from kangyun.devices.model import Lane, Message, Refusal
+from kangyun.devices.register.keys import Batch, Provisioned
 from kangyun.devices.register.model import Admitted
 
 Read: TypeAlias = Callable[[str, bytes, Context], tuple[Message, tuple[Refusal, ...]]]
@@ -21,6 +22,16 @@ class Credentials(Protocol):
     async def by_certificate(self, der: bytes) -> Admitted | None: ...
 
     async def still(self, admitted: Admitted) -> bool: ...
+
+
+class Provisioner(Protocol):
+    """`devices.register.keys.Provisioning`."""
+
+    async def batch(self, key: str) -> Batch | None: ...
+
+    async def provision(self, batch: Batch, serial: str, source: str) -> Provisioned: ...
+
+    async def renew(self, device: int) -> Provisioned: ...
 
 
 class Log(Protocol):

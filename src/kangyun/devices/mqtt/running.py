@@ -60,7 +60,7 @@ async def run(
     register = open_register(platform)
     log = open_writer(platform)
     refusals = Refusals(platform.pool, settings.time_zone)
-    listener = Listener(register.credentials, log, read, refusals.note, bounds)
+    listener = Listener(register.credentials, log, read, refusals.note, bounds, register.provisioning)
     register.changes.on(listener.changed)
     across = Across(platform.pool, listener)
     beside = [across.follow(stop), refusals.follow(stop), register.changes.follow(stop)]

@@ -3,6 +3,7 @@
 A message is read once, to refuse it at the wire and to choose its lane; its acknowledgement waits for the disk.
 """
 
+import asyncio
 from collections import deque
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Final
@@ -36,8 +37,10 @@ from kangyun.devices.model import Lane, Message, Refusal
 from kangyun.devices.mqtt.commands import Commands
 from kangyun.devices.mqtt.connection import DISK, TURN, Connection
 from kangyun.devices.mqtt.groups import Group, Part
+from kangyun.devices.mqtt.needs import Provisioner
+from kangyun.devices.mqtt.provisioning import told
 from kangyun.devices.mqtt.refusals import text_of
-from kangyun.devices.mqtt.topics import COMMAND, published, topic
+from kangyun.devices.mqtt.topics import COMMAND, RENEW, published, topic
 from kangyun.devices.register.model import Admitted
 
 if TYPE_CHECKING:
@@ -53,11 +56,18 @@ class Session:
 
     __slots__ = (
         "_aliases", "_bounds", "_format", "_groups", "_in_flight", "_last", "_later", "_listener", "_own", "_parts",
-        "_second", "_tokens", "_tokens_at", "_waiting", "_zone", "admitted", "checked", "commands", "connection",
-        "number", "over", "will",
+        "_provisioner", "_renew", "_renewing", "_second", "_tokens", "_tokens_at", "_waiting", "_zone", "admitted",
+        "commands", "connection", "number", "over", "will",
     )  # fmt: skip
 
-    def __init__(self, listener: "Listener", connection: Connection, admitted: Admitted, connect: Connect) -> None:
+    def __init__(
+        self,
+        listener: "Listener",
+        connection: Connection,
+        admitted: Admitted,
+        connect: Connect,
+        provisioner: Provisioner | None = None,
+    ) -> None:
         self._listener = listener
         self._bounds = listener.bounds
         self._groups = listener.groups
@@ -70,6 +80,9 @@ class Session:
         self.commands = Commands(self, topic(admitted.region, admitted.name, COMMAND), connect, listener.bounds.queue)
         self._format, self._zone = admitted.format, admitted.zone
         self._own = published(admitted.region, admitted.name)
+        self._renew = topic(admitted.region, admitted.name, RENEW).encode()
+        self._provisioner = provisioner
+        self._renewing: asyncio.Task[None] | None = None
         self._aliases: dict[int, bytes] = {}
         self._parts: deque[Part] = deque()
         self._last: Part | None = None
@@ -224,6 +237,10 @@ class Session:
     # --- refusals
 
     def _not_its_own(self, name: bytes, packet: Publish) -> None:
+        if name == self._renew and self._provisioner is not None and self._renewing is None:
+            self._renewing = asyncio.get_running_loop().create_task(self._give_secret(self._provisioner))
+            self._refused(packet, Reason.SUCCESS)
+            return
         if self.connection.version == 5:
             topic_of(name)
             self.note(Reason.NOT_AUTHORIZED)
@@ -232,6 +249,10 @@ class Session:
         # 3.1.1 leaves no other refusal (section 3.3.5).
         self.note(Reason.NOT_AUTHORIZED)
         self.connection.end()
+
+    async def _give_secret(self, provisioner: Provisioner) -> None:
+        """Gives the device a new secret; the one that it has holds for some hours more. Once in a connection."""
+        self.commands.tell(await told(provisioner.renew(self.admitted.device)))
 
     def _refuse_payload(self, packet: Publish, why: Refusal) -> None:
         self._listener.note(self.admitted.device, why.text, why.at)
@@ -249,7 +270,7 @@ class Session:
 
     def _flood(self) -> None:
         self.note(Reason.MESSAGE_RATE_TOO_HIGH)
-        self._listener.hold_off(self.admitted.device)
+        self._listener.admission.hold_off(self.admitted.device)
         self.connection.end(Reason.MESSAGE_RATE_TOO_HIGH)
 
     def note(self, reason: Reason) -> None:

@@ -6,8 +6,11 @@ ROOT: Final = "hr1"
 TO_PUBLISH: Final = ("up", "evt", "wave", "state")
 """Readings, events, waves, and how the device is. One format reads them all: the names are for people and brokers."""
 COMMAND: Final = "cmd"
+RENEW: Final = "renew"
+"""Whatever a device publishes here, it is given a new secret on `cmd`."""
 PROVISION: Final = "provision"
-PROVISION_USER: Final = "provision"
+"""In the place of the region, and of the user name, for a device that has only the key of its batch."""
+REQUEST: Final = "request"
 
 
 def topic(region: str, device: str, kind: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import NotFound, Unavailable
 from kangyun.base.mqtt import (
     Connack,
     Connect,
@@ -27,6 +27,7 @@ from kangyun.devices.formats import read as read_format
 from kangyun.devices.log import Record
 from kangyun.devices.model import Lane
 from kangyun.devices.mqtt import Bounds, Listener
+from kangyun.devices.register.keys import Batch, Provisioned
 from kangyun.devices.register.model import Admitted
 
 SECRET = "s" * 43
@@ -84,6 +85,17 @@ class Known:
 
     async def by_certificate(self, der: bytes) -> Admitted | None:
         return self.devices.get("d-1")
+
+    async def batch(self, key: str) -> Batch | None:
+        return Batch(1, 1, "b") if key == "batch-key" else None
+
+    async def provision(self, batch: Batch, serial: str, source: str) -> Provisioned:
+        if serial != "SN1":
+            raise NotFound("devices.register.no-such-serial")
+        return Provisioned("d-1", "cn", SECRET)
+
+    async def renew(self, device: int) -> Provisioned:
+        return Provisioned(f"d-{device}", "cn", "new")
 
     async def still(self, admitted: Admitted) -> bool:
         return admitted.device not in self.gone
@@ -187,7 +199,7 @@ def bounds() -> Bounds:
 async def listener(
     log: HeldLog, known: Known, noted: list[tuple[int, str, str]], bounds: Bounds
 ) -> AsyncIterator[Listener]:
-    made = Listener(known, log, read_format, lambda *what: noted.append(what), bounds)
+    made = Listener(known, log, read_format, lambda *what: noted.append(what), bounds, known)
     yield made
     await made.stop(0.5)
 
