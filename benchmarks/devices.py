@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
 from kangyun.devices.log import Record, open_writer
 from kangyun.devices.model import Lane
+from kangyun.devices.series import days
 
 HOLDERS = 1_000_000  # the wearer of device n is HOLDERS + n: the number of no registration, and none is needed here
 READINGS = 2  # of a message
@@ -52,7 +54,7 @@ WHERE i.reference = 'Organization/bench'
 _USERS = "INSERT INTO device_user (device, holder, since) SELECT id, $1 + id, '2020-01-01Z' FROM device"
 _FILL = """
 INSERT INTO device_sample (series, at, value, mark)
-SELECT s.id, $1::int8 - n * 60000000::int8, 70, 0 FROM device_series AS s, generate_series(1, $2::int4) AS n
+SELECT s.id, $1::int8 - n * 500000::int8, 70, 0 FROM device_series AS s, generate_series(1, $2::int4) AS n
 ON CONFLICT DO NOTHING
 """
 _SEEN = """
@@ -166,13 +168,15 @@ class Bench:
             await self._written(Wish(**self._base(first), lane=2, readings=history, ago=86_400))
             steps.append(await self._steady(connection, "back-fill", first, rate, seconds))
             steps.append(await self._drained(connection, "rest of the back-fill"))
+            await self._drain(connection, "once", first, drain, 750)
             steps.append(await self._drain(connection, "drain", first, drain, 600))
             stored = await connection.fetchval("SELECT count(*) FROM device_sample")
             series = await connection.fetchval("SELECT count(*) FROM device_series")
-            begun = (time.time_ns() // 1000) - 40 * 86_400_000_000
+            begun = (time.time_ns() // 1000) - 1_800_000_000
             await connection.execute(_FILL, begun, max(stored * 9 // series, 1))
             await connection.execute("ANALYZE device_sample")
-            await connection.execute("CHECKPOINT")
+            # The server's own caches, and the pages that it writes whole once after a checkpoint, come first.
+            await self._drain(connection, "again", first, drain, 450)
             steps.append(await self._drain(connection, "drain at ten times the data", first, drain, 300))
             steps[-1].name += f" ({await connection.fetchval('SELECT count(*) FROM device_sample'):,})"
         finally:
@@ -189,6 +193,7 @@ class Bench:
         await connection.execute("INSERT INTO institution (reference) VALUES ('Organization/bench')")
         await connection.execute(_DEVICES, self.count)
         await connection.execute(_USERS, HOLDERS)
+        await days.keep(connection, datetime.now(UTC))
         await connection.execute("ANALYZE")
         self.devices = [row["id"] for row in await connection.fetch("SELECT id FROM device ORDER BY id")]
         await connection.close()

@@ -52,6 +52,8 @@ BOUNDS = {
 }
 LET_PASS = 0.2
 """Seconds that a group waits for events at most: who floods with events does not stop all else."""
+LIVE_WITHIN, HISTORY_EVERY = 0.3, 2.0
+"""Seconds that a live reading may wait before history stops for it, but for a group now and then."""
 PACE = 0.05
 """Seconds between two groups of live readings that are not full: larger groups cost less each."""
 BUSY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, PlatformError, *LOST, TimeoutError)
@@ -125,16 +127,23 @@ class Intake:
             self._urgent_judging.forget(taken.holders)
 
     async def _take_others(self, stop: asyncio.Event) -> None:
+        history = 0.0
         while not stop.is_set():
             began = time.monotonic()
             live = await self._turn(Lane.LIVE, self.others, stop)
-            full = live is not None and live.records >= self._most[Lane.LIVE]
-            # History waits for as long as live readings fill their groups: they are behind then.
-            old = None if full else await self._turn(Lane.BACKFILL, self.others, stop)
+            behind = live is not None and self._is_behind(live)
+            old = None
+            if not behind or began - history > HISTORY_EVERY:
+                old = await self._turn(Lane.BACKFILL, self.others, stop)
+                history = began
             if live is None and old is None:
                 await self.log.wait([Lane.LIVE, Lane.BACKFILL], self.positions.taken, 0.5)
-            elif old is None and not full:
+            elif old is None and not behind:
                 await pause(stop, max(PACE - (time.monotonic() - began), 0))
+
+    def _is_behind(self, live: Taken) -> bool:
+        """Whether live readings fill their groups, or waited: then history has to."""
+        return live.records >= self._most[Lane.LIVE] or time.time() - live.oldest / 1e6 > LIVE_WITHIN
 
     async def _turn(self, lane: Lane, taker: Taker, stop: asyncio.Event) -> Taken | None:
         """Takes in a group of a lane. None where there is nothing, and after a failure."""

@@ -59,9 +59,10 @@ class Parts:
 
 @dataclass(slots=True)
 class Taken:
-    """What became of a group. holders: of whom there was something to judge."""
+    """What became of a group. oldest: when the first was received. holders: of whom there was something to judge."""
 
     records: int = 0
+    oldest: int = 0
     readings: int = 0
     new: int = 0
     warnings: list[Warning] = field(default_factory=list)
@@ -113,7 +114,8 @@ class Taker:
             decode(found, range(start, min(start + SLICE, len(records))), lane, known, self._parts.read)
             await asyncio.sleep(0)  # An event may be under way.
         work = await self._worked(found)
-        result = Taken(len(records), len(found.device))
+        oldest = min((batch.records[0].received for batch in batches if batch.records), default=0)
+        result = Taken(len(records), oldest, len(found.device))
         result.holders = sorted(set(work.samples.holder.tolist()) - {NOBODY} | {one[0] for one in work.owners})
         health = self._due(found)
         try:
