@@ -1,7 +1,8 @@
 """`python -m benchmarks.devices`: from the log to the desk: rates, CPU by process, and how soon an alarm is seen.
 
 An installation of its own with many devices, each worn by somebody; `kangyun ingest` as it runs in one; a load in a
-process of its own that writes into the log as the listener does; and a desk that is told by the database and looks.
+process of its own that writes into the log as the listener does, or with --mqtt speaks to `kangyun listen`; and a desk
+that is told by the database and looks.
 Steps: *warm* (each device is met for the first time), *steady* (so many readings a second for some time, with readings
 that alarm and SOS among them), *back-fill* (the same while history waits), *drain* (as fast as it can), and *drain
 again* when ten times as much is stored. A message has two readings. Latencies are from the instant that stands in a
@@ -12,10 +13,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,17 +34,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import WIDTH, machine
+from benchmarks.deviceload import READINGS, Wish, loading
 from benchmarks.recorder import percentile
 from kangyun.access.platform import open_platform
 from kangyun.base.settings import Settings
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
-from kangyun.devices.log import Record, open_writer
-from kangyun.devices.model import Lane
+from kangyun.devices.register.credentials import digester, draw_secret
 from kangyun.devices.series import days
 
 HOLDERS = 1_000_000  # the wearer of device n is HOLDERS + n: the number of no registration, and none is needed here
-READINGS = 2  # of a message
 PATIENCE = 600.0  # seconds that a drain may take
 BEHIND_MOST = 1.0  # seconds by which the load may be late before its figures mean nothing
 BARS = {"readings a second": 10_000, "alarm, p99 ms": 1000.0, "SOS, p99 ms": 300.0}
@@ -51,6 +52,7 @@ INSERT INTO device (name, institution, format)
 SELECT 'bench-' || n, i.id, 'plain' FROM generate_series(1, $1::int4) AS n, institution AS i
 WHERE i.reference = 'Organization/bench'
 """
+_CREDENTIAL = "INSERT INTO device_credential (device, kind, digest, by) VALUES ($1, 'secret', $2, 'bench')"
 _USERS = "INSERT INTO device_user (device, holder, since) SELECT id, $1 + id, '2020-01-01Z' FROM device"
 _FILL = """
 INSERT INTO device_sample (series, at, value, mark)
@@ -80,7 +82,7 @@ class Step:
         """Returns the row of the table."""
         return [
             self.name, f"{self.readings:,}", f"{self.readings / self.seconds:,.0f}" if self.seconds else "",
-            *(f"{self.cpu.get(name, 0):.1f}" for name in ("ingest", "database", "load")),
+            *(f"{self.cpu.get(name, 0):.1f}" for name in ("listener", "ingest", "database", "load")),
             _shares(self.alarms), _shares(self.sos),
         ]  # fmt: skip
 
@@ -103,23 +105,20 @@ def main(
     history: Annotated[int, typer.Option(help="Readings of the back-fill.")] = 1_000_000,
     drain: Annotated[int, typer.Option(help="Readings of each drain.")] = 200_000,
     output: Annotated[Path | None, typer.Option("--json", metavar="PATH", help="Write the figures here.")] = None,
-    load: Annotated[str, typer.Option(hidden=True)] = "",
+    mqtt: Annotated[int, typer.Option(help="Devices that send by MQTT in the steady steps; 0: into the log.")] = 0,
 ) -> None:
     """Measures."""
-    if load:
-        uvloop.run(_load(msgspec.json.decode(load, type=Wish)))
-        return
     with TemporaryDirectory(prefix="kangyun-bench-") as folder:
         os.chmod(folder, 0o755)  # The embedded server's own user passes through.
         server = EmbeddedServer(Path(folder))
         server.start()
         try:
-            bench = Bench(Path(folder), server.url, devices)
+            bench = Bench(Path(folder), server.url, devices, mqtt)
             steps = uvloop.run(bench.run(rate, seconds, history, drain))
         finally:
             server.stop()
     table = Table(
-        "step", "readings", "a second", "ingest, µs", "database, µs", "load, µs", "alarm, p50/p99 ms",
+        "step", "readings", "a second", "listener, µs", "ingest, µs", "database, µs", "load, µs", "alarm, p50/p99 ms",
         "SOS, p50/p99 ms", title=f"devices: CPU of a reading by process; {devices:,} devices",
     )  # fmt: skip
     for step in steps:
@@ -130,30 +129,17 @@ def main(
         output.write_text(json.dumps(found, indent=1), "utf-8")
 
 
-class Wish(msgspec.Struct):
-    """What a load is to write. rate: readings a second, 0 for as fast as it goes. ago: seconds, for history."""
-
-    data: str
-    database: str
-    devices: list[int]
-    lane: int
-    readings: int
-    rate: float = 0.0
-    ago: float = 0.0
-    alarms: float = 0.0
-    """So many a second, and as many SOS."""
-    skip: int = 0
-    """Devices that have alarmed before."""
-
-
 class Bench:
     """One run."""
 
-    def __init__(self, folder: Path, database: str, devices: int) -> None:
+    def __init__(self, folder: Path, database: str, devices: int, mqtt: int) -> None:
         self.folder, self.database, self.count = folder, database, devices
         self.devices: list[int] = []
         self.sent = self.alarmed = 0
         self.ingest: subprocess.Popen[bytes] | None = None
+        self.listener: subprocess.Popen[bytes] | None = None
+        self.mqtt, self.port = mqtt, _free_port() if mqtt else 0
+        self.secrets: list[str] = []
 
     async def run(self, rate: int, seconds: float, history: int, drain: int) -> list[Step]:
         await self._prepare()
@@ -188,6 +174,7 @@ class Bench:
         await prepare_database(self.database)
         # The platform makes its keys as it opens the first time.
         platform = await open_platform(Settings(data=self.folder, connections=2), self.database)
+        digests = digester(platform.gate.store.keys.index_key)
         await platform.close()
         connection = await asyncpg.connect(self.database)
         await connection.execute("INSERT INTO institution (reference) VALUES ('Organization/bench')")
@@ -196,7 +183,14 @@ class Bench:
         await days.keep(connection, datetime.now(UTC))
         await connection.execute("ANALYZE")
         self.devices = [row["id"] for row in await connection.fetch("SELECT id FROM device ORDER BY id")]
+        self.secrets = [draw_secret() for _ in range(self.mqtt)]
+        for device, secret in zip(self.devices, self.secrets, strict=False):
+            digest = digests.of("secret", self._name(device), secret)
+            await connection.execute(_CREDENTIAL, device, digest)
         await connection.close()
+
+    def _name(self, device: int) -> str:
+        return f"bench-{device - self.devices[0] + 1}"
 
     def _base(self, devices: list[int]) -> dict[str, Any]:
         return {"data": str(self.folder), "database": self.database, "devices": devices}
@@ -204,15 +198,19 @@ class Bench:
     def _start(self) -> None:
         environment = os.environ | {"KANGYUN_DATABASE": self.database, "KANGYUN_DATA": str(self.folder)}
         self.ingest = subprocess.Popen([sys.executable, "-m", "kangyun.cli.part", "ingest"], env=environment)
+        if self.mqtt:
+            environment |= {"KANGYUN_DEVICE_PORT": str(self.port)}
+            self.listener = subprocess.Popen([sys.executable, "-m", "kangyun.cli", "listen"], env=environment)
 
     def _stop(self) -> None:
-        if self.ingest is not None:
-            self.ingest.terminate()
-            self.ingest.wait()
+        for process in (self.listener, self.ingest):
+            if process is not None:
+                process.terminate()
+                process.wait()
 
     async def _written(self, wish: Wish) -> None:
         """Writes into the log and waits until all of it is there."""
-        process = await _loading(wish)
+        process = await loading(wish)
         if await process.wait():
             raise SystemExit("The load failed.")
         self.sent += wish.readings // READINGS
@@ -241,19 +239,24 @@ class Bench:
     async def _steady(
         self, connection: asyncpg.Connection, name: str, devices: list[int], rate: int, seconds: float
     ) -> Step:
+        # Each alarm is of a device that has not alarmed before: those are the last tenth.
+        alarms = min(5.0, len(self.devices[: self.mqtt] or self.devices) / 10 / 4 / seconds)
         desk = Desk(self.database)
         await desk.open()
         before, cpu = await _taken(connection), self._cpu()
-        wish = Wish(**self._base(self.devices), lane=1, readings=int(rate * seconds), rate=rate, alarms=5,
-            skip=self.alarmed)  # fmt: skip
-        process = await _loading(wish)
+        senders = self.devices[: self.mqtt] or self.devices
+        wish = Wish(
+            **self._base(senders), lane=1, readings=int(rate * seconds), rate=rate, alarms=alarms, skip=self.alarmed,
+            port=self.port, names=[self._name(one) for one in senders[: self.mqtt]], secrets=self.secrets,
+        )  # fmt: skip
+        process = await loading(wish)
         assert process.stdout is not None
         began = time.monotonic()
         said = msgspec.json.decode(await process.stdout.readline())
         took = time.monotonic() - began
         loaded = said["cpu"]
         self.sent += said["records"]
-        self.alarmed += int(seconds * 5) * 2
+        self.alarmed += int(seconds * alarms + 1) * 2
         await asyncio.sleep(2)
         step = Step(name, (await _taken(connection) - before) * READINGS, took)
         step.cpu = self._each(cpu, step.readings) | {"load": loaded / (rate * seconds) * 1e6}
@@ -267,11 +270,13 @@ class Bench:
         return step
 
     def _cpu(self) -> dict[str, float]:
-        found = {"database": 0.0, "ingest": 0.0}
+        found = {"database": 0.0, "ingest": 0.0, "listener": 0.0}
         for process in psutil.process_iter(["name", "pid"]):
             with suppress(psutil.Error):
                 if self.ingest is not None and process.pid == self.ingest.pid:
                     found["ingest"] += sum(process.cpu_times()[:2])
+                elif self.listener is not None and process.pid == self.listener.pid:
+                    found["listener"] += sum(process.cpu_times()[:2])
                 elif process.info["name"].startswith("postgres") and self._is_ours(process):
                     found["database"] += sum(process.cpu_times()[:4])
         return found
@@ -323,82 +328,16 @@ class Desk:
             self._since = max(self._since, now - 5)
 
 
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 async def _taken(connection: asyncpg.Connection) -> int:
     taken: int = await connection.fetchval(_TAKEN, [0, 1, 2])
     return taken
-
-
-async def _loading(wish: Wish) -> asyncio.subprocess.Process:
-    command = [sys.executable, "-m", "benchmarks.devices", "--load", msgspec.json.encode(wish).decode()]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    await process.stdout.readline()  # It is open.
-    return process
-
-
-# --- the load, in a process of its own
-
-
-async def _load(wish: Wish) -> None:
-    platform = await open_platform(Settings(data=Path(wish.data), connections=2), wish.database)
-    log = open_writer(platform)
-    print("open", flush=True)
-    cpu = time.process_time()
-    records, late = await (_paced(wish, log) if wish.rate else _at_once(wish, log))
-    print(json.dumps({"late": late, "records": records, "cpu": time.process_time() - cpu}), flush=True)
-    await log.close()
-    await platform.close()
-
-
-async def _at_once(wish: Wish, log: Any) -> tuple[int, float]:
-    now, messages = time.time_ns() // 1_000_000, wish.readings // READINGS
-    begin = now - int(wish.ago * 1000)
-    for start in range(0, messages, 1000):
-        numbers = range(start, min(start + 1000, messages))
-        records = [_record(wish.devices, number, begin - number // len(wish.devices) * 1000) for number in numbers]
-        await log.append(Lane(wish.lane), records)
-    return messages, 0.0
-
-
-async def _paced(wish: Wish, log: Any) -> tuple[int, float]:
-    """Writes at a rate, in ticks of 10 ms. Returns how many records, and by how many seconds it was late at most."""
-    waiting: set[asyncio.Task[None]] = set()
-    usual = wish.devices[: len(wish.devices) * 9 // 10]
-    others = iter(wish.devices[len(usual) + wish.skip :])
-    began, sent, late, alarmed = time.monotonic(), 0, 0.0, 0
-    while sent * READINGS < wish.readings:
-        elapsed = time.monotonic() - began
-        due = min(int(elapsed * wish.rate), wish.readings) // READINGS
-        now = time.time_ns() // 1_000_000
-        # Each device at most once a millisecond: a second value at one instant would be refused.
-        records = [_record(usual, number, now) for number in range(sent, due)]
-        if records:
-            late = max(late, elapsed - sent * READINGS / wish.rate)
-            _put(waiting, log.append(Lane.LIVE, records))
-        sent = max(due, sent)
-        while alarmed < elapsed * wish.alarms and elapsed > 2:
-            alarmed += 1
-            _put(waiting, log.append(Lane.LIVE, [_said(next(others), {"m": "glucose", "v": 2.5, "t": now})]))
-            _put(waiting, log.append(Lane.EVENT, [_said(next(others), {"e": "sos", "t": now})]))
-        await asyncio.sleep(0.01)
-    await asyncio.gather(*waiting)
-    return sent + alarmed * 2, late
-
-
-def _put(waiting: set[asyncio.Task[None]], work: Any) -> None:
-    task = asyncio.ensure_future(work)
-    waiting.add(task)
-    task.add_done_callback(waiting.discard)
-
-
-def _record(devices: Sequence[int], number: int, at: int) -> Record:
-    device = devices[number % len(devices)]
-    value = b'{"v":{"hr":%d,"spo2":%d},"t":%d,"s":%d}' % (60 + number % 40, 95 + number % 4, at, number)
-    return Record(device, time.time_ns() // 1000, "plain", value)
-
-
-def _said(device: int, message: dict[str, Any]) -> Record:
-    return Record(device, time.time_ns() // 1000, "plain", msgspec.json.encode(message))
 
 
 def _shares(waits: Iterable[float]) -> str:
