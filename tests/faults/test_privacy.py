@@ -278,6 +278,10 @@ async def test_others_log_lines_and_uncaught_errors_are_cut_to_their_place(log, 
     text = log.getvalue()
     assert leaks(text) == []
     assert text.count("Quoting") == 2 and '"logger":"httpx"' in text
+    group = BaseExceptionGroup("tasks", [Quoting(), ExceptionGroup("more", [ValueError(MARK)])])
+    sys.excepthook(BaseExceptionGroup, group, None)
+    assert leaks(log.getvalue()) == []
+    assert log.getvalue().count("Quoting") == 3 and "ValueError" in log.getvalue()
     assert leaks("".join(capsys.readouterr())) == []
 
 

@@ -48,7 +48,7 @@ from kangyun.store.sequencer import sequence
 
 logger = logging.getLogger(__name__)
 
-CONNECTIONS = 20
+CONNECTIONS = 40  # A lease holds one for as long as it is held.
 RETRY = 1.0  # seconds
 
 

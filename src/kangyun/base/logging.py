@@ -17,7 +17,7 @@ import secrets
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,7 +152,17 @@ def configuration(level: str) -> dict[str, Any]:
 def _uncaught(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
     if kind is not None and issubclass(kind, KeyboardInterrupt):
         return
-    logging.getLogger("kangyun").critical("uncaught", exc_info=error)
+    # What a group of tasks ends with says nothing by itself: what each of them ended with does.
+    for one in _parts(error):
+        logging.getLogger("kangyun").critical("uncaught", exc_info=one)
+
+
+def _parts(error: BaseException | None) -> Iterator[BaseException | None]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for one in error.exceptions:
+        yield from _parts(one)
 
 
 def _head(moment: datetime, level: str, logger: str, event: str) -> dict[str, Any]:

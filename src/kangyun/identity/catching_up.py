@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from kangyun.base.errors import Unavailable
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST, Pool
 from kangyun.identity.index import TYPE, ResidentIndex
@@ -41,8 +42,8 @@ async def keep_caught_up(pool: Pool, index: ResidentIndex, reader: Reader, stop:
                     if done:
                         logger.info("residents: %d registrations", done)
                     return
-        except LOST:
-            logger.warning("residents: the database is gone; trying again")
+        except (*LOST, Unavailable):  # Gone, or busy with others: what is done once has to be done some time.
+            logger.warning("residents: the database does not answer; trying again")
         await pause(stop, RETRY)
 
 
