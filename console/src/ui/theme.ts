@@ -20,6 +20,7 @@ export function themeOf(dark: boolean): ThemeConfig {
       fontSize: 14,
     },
     components: {
+      Button: { primaryColor: dark ? "#04211c" : "#ffffff" },
       Layout: { siderBg: dark ? "#141414" : "#ffffff" },
       Menu: {
         itemSelectedBg: dark ? "#123d36" : "#e3f2ef",
