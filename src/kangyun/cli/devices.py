@@ -126,7 +126,8 @@ def show(data: Path | None, name: str) -> None:
         announce(speak("cli.device-seen", heard=seen[0], reading=seen[1], battery=battery))
         for one in (*credentials, *history):
             until = f"→ {one['until'].astimezone(zone):%Y-%m-%d %H:%M}" if one["until"] else ""
-            announce(f"{one['at'].astimezone(zone):%Y-%m-%d %H:%M}  {one['what']}  {one['by']}  {one['why']}{until}")
+            at = f"{one['at'].astimezone(zone):%Y-%m-%d %H:%M}"
+            announce("  ".join(word for word in (at, one["what"], one["by"], one["why"], until) if word))
         for one in refused:
             announce(f"{one['last'].astimezone(zone):%Y-%m-%d %H:%M}  {one['reason']}  {one['place']}  ×{one['count']}")
 
