@@ -142,3 +142,27 @@ def authority(
     from kangyun.cli import devices
 
     devices.add_authority(data, file, institution, by)
+
+
+@device.command("try", help="用对照文件（.toml）或格式名试读样例，不保存 | Show what a mapping makes of samples")
+def try_(
+    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="对照文件或格式名 | A mapping file, or a format")],
+    samples: Annotated[list[Path], typer.Argument(metavar="SAMPLE", help="样例文件 | Files with samples")],
+) -> None:
+    """Exit status: 0 all of it is read, 1 something is refused. Nothing is stored."""
+    from kangyun.cli import device_formats
+
+    sys.exit(device_formats.try_format(mapping, samples))
+
+
+@device.command("replay", help="重新接入某厂商已推送的原始数据（不会重复）| Take a vendor's pushes in again")
+def replay(
+    vendor: Annotated[str, typer.Argument(metavar="VENDOR", help="厂商（vendors 下的文件名）| The vendor")],
+    since: Annotated[str, typer.Option("--since", metavar="INSTANT", help="从何时起 | From when on")],
+    until: Annotated[str | None, typer.Option("--until", metavar="INSTANT", help="到何时止 | Until when")] = None,
+    data: Data = None,
+) -> None:
+    """What was there already is not doubled."""
+    from kangyun.cli import device_formats
+
+    sys.exit(device_formats.replay(data, vendor, since, until))
