@@ -27,17 +27,28 @@ async def patient(client):
 
 
 @pytest.fixture
-async def measured(platform, samples, batch, patient):
-    """A year of heart rates every ten minutes with one peak and ten silent days; three pressures. Returns the id."""
-    person = platform.gate.store.ids.res_of(patient)
-    heart, pressure = (await samples.series_of([1, 2], [HEART, SYSTOLIC], [person] * 2)).tolist()
-    at = [BEGIN + day * DAY + step * HOUR // 6 for day in range(365) for step in range(144) if day not in SILENT]
-    rows = [(heart, HEART, one, 190 if one == PEAK_AT else 60 + one // HOUR % 24) for one in at]
-    rows.append((heart, HEART, PEAK_AT + 1, 300, int(Mark.DOUBTED)))
-    rows += [(pressure, SYSTOLIC, BEGIN + day * DAY, 130 + day, int(Mark.TYPED)) for day in range(3)]
-    async with platform.pool.connection() as connection:
-        await samples.insert(connection, batch(*rows))
-    return patient
+def measure(platform, samples, batch, patient):
+    """Measures a heart for some days, so often an hour, with one peak and ten silent days; and three pressures."""
+
+    async def take(length, an_hour):
+        person = platform.gate.store.ids.res_of(patient)
+        heart, pressure = (await samples.series_of([1, 2], [HEART, SYSTOLIC], [person] * 2)).tolist()
+        steps = range(24 * an_hour)
+        at = [BEGIN + day * DAY + step * HOUR // an_hour for day in length if day not in SILENT for step in steps]
+        rows = [(heart, HEART, one, 190 if one == PEAK_AT else 60 + one // HOUR % 24) for one in at]
+        rows.append((heart, HEART, PEAK_AT + 1, 300, int(Mark.DOUBTED)))
+        rows += [(pressure, SYSTOLIC, BEGIN + day * DAY, 130 + day, int(Mark.TYPED)) for day in range(3)]
+        async with platform.pool.connection() as connection:
+            await samples.insert(connection, batch(*rows))
+        return patient
+
+    return take
+
+
+@pytest.fixture
+async def measured(measure):
+    """The id of a person with a few days of curves."""
+    return await measure(range(360, 365), 1)
 
 
 def parts(answer):
@@ -51,7 +62,8 @@ def data(part):
 
 
 @pytest.mark.parametrize("compacted", [False, True])
-async def test_a_year_shows_each_peak_and_each_gap(client, compaction, measured, compacted):
+async def test_a_year_shows_each_peak_and_each_gap(client, compaction, measure, compacted):
+    measured = await measure(range(365), 6)
     if compacted:
         await compaction.run(LATER)
     found = parts(await client.get(f"Patient/{measured}/$series?metric=heart-rate&points=365&{YEAR}"))
