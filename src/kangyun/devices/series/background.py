@@ -12,8 +12,7 @@ import asyncpg
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.crypto import Unreadable
-from kangyun.base.errors import PlatformError, Throttled, Unavailable
+from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
 from kangyun.database.statements import statements
 from kangyun.devices.series import days
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 SQL = statements("devices.series")
 COMPACT_EVERY = 900.0  # seconds
+AGAIN_AFTER = 10.0  # seconds
 TELL_EVERY = 1.0  # seconds
 
 
@@ -32,16 +32,18 @@ async def keep_compacted(platform: Platform, stop: asyncio.Event) -> None:
     """Keeps the days, until `stop`."""
     compaction = Compaction(Kept(platform.gate.store))
     while not stop.is_set():
+        wait = COMPACT_EVERY
         try:
             async with lease(platform.pool, "device series") as connection:
                 if connection is not None:
                     await days.keep(connection, clock.now())
                     await compaction.run(clock.now())
                     await remove_old(connection, platform.gate.settings.series_days)
-        except (PlatformError, Unreadable, asyncpg.PostgresError) as error:
-            # Where others were in the way of a day's table, it is made in the next round: there are two days ahead.
+        except (PlatformError, asyncpg.PostgresError) as error:
+            # Such as where others were in the way of a day's table: soon again, at the first start there is none ahead.
             logger.warning("series: %s", type(error).__name__)
-        await pause(stop, COMPACT_EVERY)
+            wait = AGAIN_AFTER
+        await pause(stop, wait)
 
 
 async def keep_recorded(platform: Platform, stop: asyncio.Event) -> None:
@@ -53,7 +55,7 @@ async def keep_recorded(platform: Platform, stop: asyncio.Event) -> None:
             async with lease(platform.pool, "device observations") as connection:
                 if connection is not None:
                     count = await recording.run()
-        except (Unavailable, Throttled, asyncpg.PostgresError) as error:
+        except (PlatformError, asyncpg.PostgresError) as error:
             logger.warning("series: %s", type(error).__name__)
         if count < AT_ONCE:
             await pause(stop, TELL_EVERY)

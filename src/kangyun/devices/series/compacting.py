@@ -11,6 +11,7 @@ import asyncpg
 import numpy as np
 
 from kangyun.access.kept import Kept
+from kangyun.base.crypto import Unreadable
 from kangyun.database.pool import Pool
 from kangyun.database.statements import statements
 from kangyun.devices.metrics import metrics_by_number
@@ -81,16 +82,32 @@ class Compaction:
         # Of whom there is no series, was erased: nothing of it is kept.
         owners = await self._chunks.owners(connection, taken)
         keys = await self._chunks.keys(connection, owners.values())
-        keyless = owners.keys() - keys
-        for number in keyless:
-            part = taken[number]
+        left = {number: taken[number] for number in owners.keys() - keys}
+        left |= await self._put_readable(connection, {number: taken[number] for number in keys}, keys)
+        for number, part in left.items():
             series = [number] * len(part)
             await connection.execute(SQL["put_back"], series, part.at.tolist(), part.value.tolist(), part.mark.tolist())
-        if keyless:
-            logger.warning("series: %d stay as they are, their holders have no key", len(keyless))
-        await self._chunks.put(connection, {number: taken[number] for number in keys}, keys)
-        told = [(number, day) for number in keys for day in self._days(owners[number], taken[number].at)]
-        await tell(connection, told)
+        if left:
+            logger.warning("series: %d stay as they are: no key, or a chunk that cannot be read", len(left))
+        moved = keys.keys() - left.keys()
+        await tell(
+            connection, [(number, day) for number in moved for day in self._days(owners[number], taken[number].at)]
+        )
+
+    async def _put_readable(
+        self, connection: asyncpg.Connection, taken: dict[int, Curve], keys: dict[int, int]
+    ) -> dict[int, Curve]:
+        """Puts samples into chunks. Returns those of series whose chunk cannot be read: it keeps no other waiting."""
+        try:
+            await self._chunks.put(connection, taken, keys)
+        except Unreadable:
+            if len(taken) == 1:
+                return taken
+            left: dict[int, Curve] = {}
+            for number, part in taken.items():
+                left |= await self._put_readable(connection, {number: part}, keys)
+            return left
+        return {}
 
     def _days(self, owner: Owner, at: Whole) -> list[int]:
         if metrics_by_number()[owner.metric].kind not in ("continuous", "daily"):

@@ -18,6 +18,7 @@ from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.access.record import Operation, Record
+from kangyun.base.crypto import Unreadable
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
 from kangyun.database.statements import statements
 from kangyun.devices.metrics import Metric, metrics, metrics_by_number
@@ -96,8 +97,7 @@ class Recording:
         """Tells what there is; returns of how many news. Whoever calls it holds the lease. Raises Unavailable."""
         async with self._readings.reading() as connection:
             news = [_News(*row) for row in await connection.fetch(SQL["news"], AT_ONCE)]
-            told = await self._observations(connection, news)
-        refused: list[tuple[int, str]] = []
+            told, refused = await self._readable(connection, news)
         for institution in {one.institution for one in told}:
             of_it = [one for one in told if one.institution == institution]
             record = await self._record(institution)
@@ -110,6 +110,20 @@ class Recording:
                 await connection.execute(SQL["refused"], *(list(column) for column in zip(*refused, strict=True)))
         return len(news)
 
+    async def _readable(
+        self, connection: asyncpg.Connection, news: Sequence[_News]
+    ) -> tuple[list[_Told], list[tuple[int, str]]]:
+        """Returns the Observations of news, and which rest on what cannot be read: it keeps no other waiting."""
+        try:
+            return await self._observations(connection, news), []
+        except Unreadable as error:
+            if len(news) == 1:
+                logger.warning("series: what an Observation rests on cannot be read")
+                return [], [(news[0].id, error.issues[0].text)]
+            middle = len(news) // 2
+            parts = [await self._readable(connection, part) for part in (news[:middle], news[middle:])]
+            return [*parts[0][0], *parts[1][0]], [*parts[0][1], *parts[1][1]]
+
     async def _observations(self, connection: asyncpg.Connection, news: Sequence[_News]) -> list[_Told]:
         heard = [one for one in news if _is_heard(one)]
         rows = await connection.fetch(SQL["devices"], sorted({one.device or 0 for one in heard}))
@@ -119,10 +133,11 @@ class Recording:
         persons = {one.holder for one in heard if self._names[one.holder or 0] is not None}
         heard = [one for one in heard if one.holder in persons]
         making = _Making(self._readings, devices, self._names, self._store.zone)
-        episodic = [one for one in heard if one.rule is None and _metric(one).kind == "episodic"]
+        found = [one for one in heard if one.rule is None]
+        episodic = [one for one in found if _metric(one).kind == "episodic"]
         return [
             *await making.measurements(connection, episodic),
-            *await making.summaries(connection, [one for one in heard if one.rule is None and one not in episodic]),
+            *await making.summaries(connection, [one for one in found if _metric(one).kind != "episodic"]),
             *await making.stretches(connection, [one for one in heard if one.rule is not None]),
         ]
 

@@ -153,3 +153,23 @@ async def test_what_is_doubted_is_no_observation(take, recording, observations):
     await take((GLUCOSE, BEGIN, 49.0, DOUBTED))
     await recording.run()
     assert await observations() == []
+
+
+async def test_a_chunk_that_cannot_be_read_keeps_no_other_waiting(
+    take, platform, compaction, recording, observations, readings
+):
+    broken, *_ = await take(*((HEART, BEGIN + place * MINUTE, 60) for place in range(5)))
+    await take((STEPS, BEGIN, 100))
+    await compaction.run(LATER)
+    async with platform.pool.connection() as connection:
+        await connection.execute("UPDATE device_chunk SET body = 'x' || body WHERE series = $1", broken)
+    await take((HEART, BEGIN + HOUR, 61), (STEPS, BEGIN + HOUR, 50))
+    assert await compaction.run(LATER) == 2
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM device_sample WHERE series = $1", broken) == 1
+        assert await connection.fetchval("SELECT count(*) FROM device_sample WHERE series <> $1", broken) == 0
+    await recording.run()
+    (steps,) = await observations()
+    assert components(steps)["sum"] == 150
+    async with platform.pool.connection() as connection:
+        assert await connection.fetchval("SELECT refused FROM device_news") == "base.unreadable"
