@@ -9,9 +9,11 @@ from kangyun.devices.doors.typed import TYPED_OPERATIONS
 from kangyun.devices.register.operations import register_operations
 from kangyun.devices.series.operations import SERIES_OPERATIONS
 from kangyun.devices.series.samples import Samples
+from kangyun.devices.signals.operations import SIGNAL_OPERATIONS
 
 DEVICE_OPERATIONS: tuple[Operation, ...] = (
     *SERIES_OPERATIONS,
+    *SIGNAL_OPERATIONS,
     *TYPED_OPERATIONS,
     *register_operations(lambda record: Samples(Kept(record.store)), formats.names),
     *DESK,
