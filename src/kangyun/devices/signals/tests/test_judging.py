@@ -49,8 +49,8 @@ def test_one_amber_pressure_is_not_told_and_two_of_three_are(judge, samples):
     ("metric", "value", "rule", "minutes"),
     [
         ("heart-rate", 140, "heart-rate-high", 6),
-        ("heart-rate", 33, "heart-rate-low", 6),
-        ("spo2", 86, "spo2-low", 5),
+        ("heart-rate", 33, "heart-rate-low", 9),
+        ("spo2", 86, "spo2-low", 6),
         ("respiratory-rate", 32, "breathing-high", 11),
         ("body-temperature", 41.2, "temperature-high", 11),
     ],
