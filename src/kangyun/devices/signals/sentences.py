@@ -115,7 +115,7 @@ def _figure(value: float | str) -> str:
 
 def _who(names: Names, language: Language) -> str:
     if names.person and names.kinship:
-        return say(f"{_TEXTS}.who-kin", language, {"person": names.person, "kinship": names.kinship})
+        return f"{names.person}（{names.kinship}）" if language == "zh" else f"{names.person} ({names.kinship})"
     return names.person or names.kinship or say(f"{_TEXTS}.who-none", language)
 
 
