@@ -288,6 +288,8 @@ def hourly_rest(trace: Trace, days: int) -> tuple[np.ndarray, np.ndarray]:
     split = int(day[0]) + days - 10
     learnt = rhythm.learn(trace.metric, day[day < split], hour[day < split], value[day < split])
     rest = value - learnt.middle[hour + 24 * ((day + 3) % 7 >= 5)]
+    before = day < split
+    rest[before] = rhythm.deviations(trace.metric, day[before], hour[before], value[before])
     return rest, np.flatnonzero(day >= split)[::24]
 
 

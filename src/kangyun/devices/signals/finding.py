@@ -77,7 +77,8 @@ class Finder:
             return []
         rule = self.rules[event.kind]
         told = self._told(place).get(rule.id)
-        if told is not None and told.at <= event.at and told.still(rule, Level.RED, event.at):
+        # What a second device says of an earlier instant is another event.
+        if told is not None and (told.at == event.at or (told.at < event.at and told.still(rule, Level.RED, event.at))):
             return []
         self._tell(place, rule.id, Told(Level.RED, event.at, calm=True))
         placed = event.latitude is not None and event.longitude is not None

@@ -228,7 +228,7 @@ async def show_forecast(record: Record, call: Call) -> dict[str, Any]:
     learnt = rhythm.learn(metric.name, local // 24, local % 24, values)
     rest = np.full(count, np.nan)
     place = hours - (now // HOUR - count)
-    rest[place] = values - learnt.middle[_slot(local)]
+    rest[place] = rhythm.deviations(metric.name, local // 24, local % 24, values)
     steps = now // HOUR + np.arange(ahead)
     made = forecast(rest, learnt.middle[_slot(steps + offset // HOUR)])
     lines = {"middle": made.middle}

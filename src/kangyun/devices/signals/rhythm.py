@@ -24,6 +24,8 @@ HOURS = 48
 MAD = 1.4826
 KEPT_DAYS = 42
 """Days that a rhythm is learnt of; our choice."""
+FOLDS = 4
+"""Parts of the days of which each is held against the others; our choice."""
 FEWEST_DAYS = 5
 """Before these nobody is said to be out of the own rhythm; our choice."""
 
@@ -77,6 +79,21 @@ def learn(metric: str, day: Ints, hour: Ints, value: Floats) -> Rhythm:
         middle[each] = shape[each] + level + own
         spread[each] = _spread(both - base, whole, len(both), known)
     return Rhythm(middle, spread, count)
+
+
+def deviations(metric: str, day: Ints, hour: Ints, value: Floats) -> Floats:
+    """Returns how far hours lie from the rhythm that was learnt of other days than their own.
+
+    A rhythm fits the days it was learnt of better than those to come: intervals that are made of such deviations would
+    be too narrow.
+    """
+    place = hour + 24 * ((day + 3) % 7 >= 5)
+    found = np.empty(len(value))
+    for fold in range(FOLDS):
+        mine = day % FOLDS == fold
+        if mine.any():
+            found[mine] = value[mine] - learn(metric, day[~mine], hour[~mine], value[~mine]).middle[place[mine]]
+    return found
 
 
 def _drawn(values: Floats, towards: float, weight: float) -> float:

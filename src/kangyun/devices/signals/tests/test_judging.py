@@ -160,6 +160,10 @@ def test_falls_and_sos_come_with_their_place(judge):
     nothing = Group(*(np.array([], np.int64) for _ in range(4)), np.array([]), *(np.array([], np.int64) for _ in "12"))
     (warning,) = judge.judge(nothing, [(7, event)])
     assert (warning.rule, warning.level, warning.position) == ("sos", Level.RED, (38.9, 82.6))
+    assert judge.judge(nothing, [(7, event)]) == []
+    assert (
+        told(judge.judge(nothing, [(7, Event("sos", NOON - 1)), (7, Event("sos", NOON + 1))])) == [("sos", "RED")] * 2
+    )
     assert judge.judge(nothing, [(7, Event("bed-left", NOON))]) == []
 
 

@@ -94,6 +94,7 @@ async def test_an_sos_is_told_once(judging, intake):
     events = [(HOLDER, Event("sos", NOON, 38.9, 82.6))]
     one = judging()
     assert await intake(one, (0, "heart-rate", 80), events=events) == [("sos", "RED")]
+    assert await intake(judging(), (1, "heart-rate", 80), events=events) == []
 
 
 async def test_the_doctors_limits_are_read_and_changes_are_noticed(judging, intake, platform, monkeypatch):
