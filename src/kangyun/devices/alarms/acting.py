@@ -118,8 +118,11 @@ async def _set_timer(connection: asyncpg.Connection, alarms: Alarms, row: Any, a
         return
     handed = asked.step == "hand-over"
     kind, minutes = ("hand-over", alarms.plan.hand_over) if handed else ("promise", asked.minutes)
-    if minutes is not None:
-        due, mark = now + timedelta(minutes=minutes), int(now.timestamp()) & 0x7FFFFFFF
+    # What comes back when; and who has it now is told of it, but not by himself.
+    timers = [] if minutes is None else [(kind, now + timedelta(minutes=minutes))]
+    timers += [("tell-one", now)] if handed and asked.to != asked.by else []
+    mark = int(now.timestamp()) & 0x7FFFFFFF
+    for kind, due in timers:
         await connection.execute(
             SQL["set_timers"], [row["id"]], [row["round"]], [mark], [kind], [asked.to or asked.by], [due]
         )

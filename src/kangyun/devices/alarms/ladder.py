@@ -92,8 +92,9 @@ class Ladder:
 
     async def _fire(self, connection: asyncpg.Connection, row: Any, timer: Any, circle: Circle, now: datetime) -> Any:
         """Does what one timer asks, and crosses it off. Returns the alarm's row as it is then."""
-        tells = timer["kind"] == "tell"
-        stopped = (row["state"] in STOPPED) if tells else row["state"] != "acknowledged"
+        tells = timer["kind"] in ("tell", "tell-one")
+        stopped = row["state"] in STOPPED if timer["kind"] == "tell" else row["state"] != "acknowledged"
+        stopped |= timer["kind"] == "tell-one" and row["owner"] != timer["whom"]
         await connection.execute(SQL["cross_off"], timer["id"], now, stopped)
         if stopped:
             return row
@@ -112,10 +113,12 @@ class Ladder:
         evidence = await self._newest(connection, row)
         desk = await connection.fetchval(SQL["institution"], row["desk"]) or ""
         there, named = await on_duty(connection, plan, row["desk"], desk, now, zone)
+        alone = timer["kind"] == "tell-one"
         told = Telling(
-            row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"], timer["whom"], circle,
+            row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"],
+            "owner" if alone else timer["whom"], circle,
             desk, there if named else (), plan.fallback_of(desk), plan.emergency_of(desk),
-            Said(evidence, circle, now, zone, minutes),
+            Said(evidence, circle, now, zone, minutes), timer["whom"] if alone else "",
         ).notices()  # fmt: skip
         await self.gate.outbox.put(connection, told, now)
         climbs = timer["rung"] != await connection.fetchval(SQL["first_rung"], row["id"], timer["round"])
@@ -145,10 +148,12 @@ class Ladder:
         await note(connection, self.alarms, row, f"notice-{one.what}", "", detail)
         await connection.execute(SQL["touch"], [alarm])
         await connection.execute(SQL["ring"])
-        if row["state"] in STOPPED:
+        if row["state"] in STOPPED and not (row["state"] == "acknowledged" and row["owner"] == one.reader):
             return
         if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):
             by = one.reader.replace("desk/", "Organization/")
             await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
+        elif row["state"] in STOPPED:
+            return
         elif one.what in ("unanswered", "not-reached") and row["level"] == RED and whom_of(one.key) in RESPONSIBLE:
             await climb_on(connection, self.alarms, row, now)

@@ -6,6 +6,7 @@ Each notice has a key of its alarm, round, rung and reader, so that nothing is t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Literal
 
 from kangyun.access.circle import Circle
 from kangyun.access.messages.outbox import Notice, Reader, Urgency
@@ -24,7 +25,7 @@ CALL_120 = "无人响应，请立即呼叫 120。"
 class Telling:
     """A rung to be told. desk: the institution as a reference; on_duty: who is there, () where the roster has nobody.
 
-    fallback, emergency: of the plan.
+    fallback, emergency: of the plan. owner: who it was handed to, where he is told.
     """
 
     alarm: int
@@ -33,13 +34,14 @@ class Telling:
     level: int
     round: int
     rung: int
-    whom: Whom
+    whom: Whom | Literal["owner"]
     circle: Circle
     desk: str
     on_duty: tuple[str, ...]
     fallback: str
     emergency: str
     said: Said
+    owner: str = ""
 
     def notices(self) -> list[Notice]:
         """Returns the notices, none where there is nobody of that kind."""
@@ -59,6 +61,8 @@ class Telling:
                 return self._staff(circle.nurses)
             case "desk":
                 return [self._notice([*map(_staff, self.on_duty), self._desk()])]
+            case "owner":
+                return self._staff([self.owner])
             case "head":
                 named = [_staff(self.fallback)] if self.fallback.startswith("Practitioner/") else []
                 return [self._notice([*named, self._desk()])]

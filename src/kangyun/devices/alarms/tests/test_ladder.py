@@ -152,6 +152,17 @@ async def test_what_was_promised_and_not_done_comes_back(region):
     assert len(await region.told()) == 4
 
 
+async def test_who_it_is_handed_to_is_told_and_takes_it_by_his_answer(region):
+    alarm = await region.raise_()
+    await region.act(alarm, "hand-over", to="Practitioner/zhao")
+    await region.later(0.01)
+    ((key, reader),) = await region.ask("SELECT key, reader FROM outbox_message")
+    assert (key.split("/")[4], reader) == ("owner", "Practitioner/zhao")
+    await region.answer("answered", key, "Practitioner/zhao")
+    await region.later(11)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("acknowledged", "Practitioner/zhao")]
+
+
 async def test_what_was_handed_over_and_not_taken_comes_back(region):
     alarm = await region.raise_()
     await region.act(alarm, "hand-over", to="Practitioner/zhao")
