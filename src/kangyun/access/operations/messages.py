@@ -79,8 +79,10 @@ async def message_read(record: Record, call: Call) -> Resource:
         raise Invalid("fhir.search.value", parameter="id")
     answered = inputs.boolean("answered", False)
     async with record.store.pool.connection() as connection, connection.transaction():
-        done = await read_notes(connection, readers_of(record), ids, clock.now(), answered=answered)
-        await record.leave_row_within(connection, "message-answered" if answered else "message-read", 200)
+        readers = readers_of(record)
+        holders = await table.holders(connection, readers, ids)
+        done = await read_notes(connection, readers, ids, clock.now(), answered=answered)
+        await record.leave_row_within(connection, "message-answered" if answered else "message-read", 200, holders)
     return parameters({"name": "count", "valueInteger": done})
 
 

@@ -25,6 +25,11 @@ async def count_unread(connection: asyncpg.Connection, readers: Sequence[str]) -
     return int(await connection.fetchval(_UNREAD, list(readers)))
 
 
+async def holders(connection: asyncpg.Connection, readers: Sequence[str], notes: Sequence[int]) -> list[int]:
+    """Returns about whom some lines of these readers are, by their numbers."""
+    return [row["holder"] for row in await connection.fetch(_HOLDERS, list(readers), list(notes))]
+
+
 async def held_back(connection: asyncpg.Connection, readers: Sequence[str], since: datetime) -> list[Any]:
     """Returns what was held back of some readers since then, the newest first."""
     rows: list[Any] = await connection.fetch(_HELD, list(readers), since, MOST_HELD)
@@ -52,6 +57,10 @@ SELECT n.id, n.reader, n.message, n.turn, n.times, n.made, n.read, n.answered, m
     m.state, m.sealed
 FROM outbox_note AS n JOIN outbox_message AS m ON m.id = n.message
 WHERE n.reader = ANY ($1::text[]) AND n.id < $2 AND (n.read IS NULL OR NOT $4) ORDER BY n.id DESC LIMIT $3
+"""
+_HOLDERS = """
+SELECT DISTINCT m.holder FROM outbox_note AS n JOIN outbox_message AS m ON m.id = n.message
+WHERE n.reader = ANY ($1::text[]) AND n.id = ANY ($2::int8[]) AND m.holder IS NOT NULL ORDER BY m.holder
 """
 _UNREAD = "SELECT count(*) FROM outbox_note WHERE reader = ANY ($1::text[]) AND read IS NULL"
 _HELD = """

@@ -203,6 +203,8 @@ class Teller:
             state, code = _state_of(error), error.code
             if error.seconds:
                 until = self.now() + timedelta(seconds=error.seconds)
+        except TimeoutError:
+            state, code = "unknown", "no-answer"
         except Exception as error:  # A defect of an adaptor: whether anything left is not known.
             logger.error("outbox: %s: %s", one.channel, type(error).__name__)
             state, code = "unknown", type(error).__name__

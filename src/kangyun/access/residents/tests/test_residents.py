@@ -242,12 +242,15 @@ async def test_nobody_guesses_numbers_by_it(region, prove, database):
     assert (await post(region, "bind", ticket=ticket, name="张三", number=NUMBER)).status_code == 200
 
 
-async def test_wechat(region, prove):
+async def test_wechat(region, prove, database):
     ticket = (await post(region, "wechat", code="code-openid1")).json()["ticket"]
     assert (await post(region, "wechat", code="code-openid1")).status_code == 401
     assert (await post(region, "bind", ticket=ticket, name="张三", number=NUMBER)).status_code == 401
     told = await post(region, "bind", ticket=ticket, name="张三", number=NUMBER, **await prove())
     assert told.json()["factors"] == ["wechat"]
+    # By the same account he is told what is said to him.
+    readers = await database.fetch("SELECT reader FROM outbox_reader WHERE holder IS NOT NULL ORDER BY reader")
+    assert [row["reader"] for row in readers] == ["Patient/a", "Patient/b"]
     assert (await post(region, "wechat", code="code-busy")).status_code == 503
     for code in (None, 1, "x", "code/../..?a=b", "c" * 200):
         assert (await post(region, "wechat", code=code)).status_code == 401
@@ -332,7 +335,7 @@ async def test_the_database_knows_no_telephone_name_or_number(region, prove, dat
     await bound(region, prove)
     await post(region, "bind", ticket=(await post(region, "wechat", code="code-openid1")).json()["ticket"],
                name="张三", number=NUMBER, **await prove())  # fmt: skip
-    tables = ("resident_binding", "resident_try", "one_time_code", "audit")
+    tables = ("resident_binding", "resident_try", "one_time_code", "audit", "outbox_reader")
     for table in tables:
         text = "\n".join(str(dict(row)) for row in await database.fetch(f"SELECT * FROM {table}"))
         assert [secret for secret in (PHONE, NUMBER, "张三", "openid1") if secret in text] == []
