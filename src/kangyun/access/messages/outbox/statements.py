@@ -20,6 +20,12 @@ DELETE FROM outbox_outcome WHERE id IN (
 
 # --- the worker
 
+ANYTHING = """
+SELECT EXISTS (SELECT FROM outbox_message WHERE state = 'climbing' AND urgency = 0 AND due <= $1),
+    EXISTS (SELECT FROM outbox_message WHERE state = 'climbing' AND urgency = 1 AND due <= $1),
+    EXISTS (SELECT FROM outbox_message WHERE state = 'climbing' AND urgency = 2 AND due <= $1),
+    EXISTS (SELECT FROM outbox_message WHERE state = 'waiting' AND due <= $1)
+"""
 DUE = """
 SELECT id, key, urgency, template, reader, holder, asker, sealed, not_after, turn FROM outbox_message
 WHERE state = 'climbing' AND urgency = $3 AND due <= $1 AND id <> ALL ($4::int8[])

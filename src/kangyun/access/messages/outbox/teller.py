@@ -99,10 +99,15 @@ class Teller:
 
     async def _look(self) -> bool:
         """Does what is due, red first, and has it sent. Returns whether there may be more."""
+        async with self.pool.connection() as connection:
+            *climbing, waiting = await connection.fetchrow(sql.ANYTHING, self.now())
         found = 0
-        for urgency in Urgency:
-            found += await self._climb(urgency)
-        return bool(found + await self._gather_lists())
+        for urgency, due in zip(Urgency, climbing, strict=True):
+            if due:
+                found += await self._climb(urgency)
+        if waiting:
+            found += await self._gather_lists()
+        return found > 0
 
     async def _climb(self, urgency: Urgency) -> int:
         now = self.now()
