@@ -1,5 +1,6 @@
 """Who is let in, and what a CONNECT is answered. docs/devices/mqtt.md."""
 
+from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from kangyun.devices.register.model import Admitted
 if TYPE_CHECKING:
     from kangyun.devices.mqtt.listener import Listener
 
+_MINUTE = 60.0  # seconds
+
 
 class Admission:
     """One for a listener."""
@@ -27,6 +30,8 @@ class Admission:
         self._provisioner = provisioner
         self._bounds = listener.bounds
         self._held_off: dict[int, float] = {}
+        self._came: Counter[int] = Counter()
+        self._counted_since = monotonic()
 
     def hold_off(self, device: int) -> None:
         """Lets a device that has sent too much not in again for a while."""
@@ -74,12 +79,23 @@ class Admission:
             return Reason.BAD_USER_NAME_OR_PASSWORD
         return await self._credentials.check(connect.client, secret) or Reason.BAD_USER_NAME_OR_PASSWORD
 
+    def _comes_too_often(self, device: int) -> bool:
+        now = monotonic()
+        if now - self._counted_since > _MINUTE:
+            self._came.clear()
+            self._counted_since = now
+        self._came[device] += 1
+        return self._came[device] > self._bounds.connects
+
     def _fault(self, found: Admitted, connect: Connect) -> Reason | None:
         """Returns why a device that proved who it is may not come in now."""
         if "authentication_method" in connect.properties:
             return Reason.BAD_AUTHENTICATION_METHOD
         if self._held_off.get(found.device, 0.0) > monotonic():
             return Reason.QUOTA_EXCEEDED
+        if self._comes_too_often(found.device):
+            self._listener.note(found.device, text_of(Reason.CONNECTION_RATE_EXCEEDED))
+            return Reason.CONNECTION_RATE_EXCEEDED
         if connect.will is not None and connect.will.topic.encode() not in published(found.region, found.name):
             self._listener.note(found.device, text_of(Reason.NOT_AUTHORIZED), "will")
             return Reason.NOT_AUTHORIZED

@@ -15,8 +15,10 @@ class Bounds:
     receive:      messages on their way that a device of MQTT 5 may have. aliases: of topics.
     slice:        messages that are taken as they come; more than these wait their turn (`Backlog`).
     device_bytes, all_bytes: that wait for the disk, of one device and of all; more is not read from the socket.
-    live, burst:  live messages a second that a device may send for long, and at once. History has no such bound: it
+    live, burst:  live messages a second, and what is refused or said besides, that a device may send for long, and at
+                  once. History has no such bound: it
                   is only slowed down.
+    connects:     times that a device may come within a minute: two that go by one name throw each other out for ever.
     held:         seconds that a device which sent too much is not let in again.
     queue:        messages that wait to be sent to a device.
     sweep:        seconds between two looks at who was silent or slow for too long.
@@ -35,6 +37,7 @@ class Bounds:
     all_bytes: int = 64 * 1024 * 1024
     live: float = 50.0
     burst: int = 5_000
+    connects: int = 30
     held: float = 60.0
     queue: int = 100
     sweep: float = 1.0

@@ -224,7 +224,10 @@ class Listener:
         elif connection.limit and not connection.held and now - connection.heard > connection.limit:
             self.refused(Reason.KEEP_ALIVE_TIMEOUT)
             connection.end(Reason.KEEP_ALIVE_TIMEOUT)
-        elif isinstance(session, Session) and session.admitted.until <= today:
+        elif isinstance(session, Claiming):
+            if session.until <= now:
+                connection.end(Reason.MAXIMUM_CONNECT_TIME)
+        elif session.admitted.until <= today:
             self.refused(Reason.NOT_AUTHORIZED)
             connection.end(Reason.NOT_AUTHORIZED)
 

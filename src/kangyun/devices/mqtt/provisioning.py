@@ -7,6 +7,7 @@ secret once, or why not. It may do nothing else, and connects anew with what it 
 
 import asyncio
 from collections.abc import Awaitable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,8 +39,9 @@ from kangyun.devices.register.keys import Batch, Provisioned
 if TYPE_CHECKING:
     from kangyun.devices.mqtt.listener import Listener
 
-_MOST_REQUESTS = 5
-"""In one connection; wrong ones are counted besides, by whom they come from."""
+_MOST_REQUESTS, _MOST_PACKETS = 5, 100
+"""In one connection; wrong requests are counted besides, by whom they come from."""
+_SECONDS = 120.0
 
 
 class Claiming:
@@ -56,10 +58,16 @@ class Claiming:
         self._by = by
         self._request = topic(PROVISION, connect.client, REQUEST).encode()
         self._asked: list[asyncio.Task[None]] = []
+        self._packets = 0
+        self.until = monotonic() + _SECONDS
+        """When it is over, whatever it does."""
 
     def take(self, data: bytes, frames: list[Frame]) -> None:
         """Takes packets. Raises PacketError."""
         for first, start, stop in frames:
+            self._packets += 1
+            if self._packets > _MOST_PACKETS:
+                raise PacketError(Reason.MESSAGE_RATE_TOO_HIGH, "more packets than it takes")
             self._one(read(first, data, start, stop, self.connection.version))
             if self.connection.ending:
                 return

@@ -5,6 +5,8 @@ import logging
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+import asyncpg
+
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.base.mqtt import Reason
@@ -20,6 +22,7 @@ MOST = 20_000
 TEXTS = {
     Reason.NOT_AUTHORIZED: "devices.mqtt.not-its-own",
     Reason.MESSAGE_RATE_TOO_HIGH: "devices.mqtt.too-many",
+    Reason.CONNECTION_RATE_EXCEEDED: "devices.mqtt.comes-too-often",
     Reason.PACKET_TOO_LARGE: "devices.mqtt.too-large",
     Reason.RECEIVE_MAXIMUM_EXCEEDED: "devices.mqtt.too-many-unanswered",
 }
@@ -46,7 +49,7 @@ class Refusals:
             self._waiting[device, reason, place] = count + 1, clock.now()
 
     async def flush(self) -> None:
-        """Tells what waits. Raises Unavailable; then it waits on."""
+        """Tells what waits. Raises Unavailable; then it waits on. What the database will not have is told no more."""
         waiting, self._waiting = self._waiting, {}
         if not waiting:
             return
@@ -54,7 +57,7 @@ class Refusals:
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 await note_refused(connection, told, _today(self._zone))
-        except BaseException:
+        except PlatformError:
             for place, (count, at) in waiting.items():
                 more, later = self._waiting.get(place, (0, at))
                 self._waiting[place] = count + more, later
@@ -66,8 +69,8 @@ class Refusals:
             await pause(stop, EVERY)
             try:
                 await self.flush()
-            except (PlatformError, *LOST) as error:
-                logger.warning("devices: refusals wait: %s", type(error).__name__)
+            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+                logger.warning("devices: refusals could not be told: %s", type(error).__name__)
 
 
 def _today(zone: str) -> date:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kangyun.devices.mqtt.listener import Listener
 
 _PUBLISH: Final = Kind.PUBLISH << 4
+_PUBREL: Final = Kind.PUBREL << 4 | 2
 _EMPTY: Final = Message()
 _PINGRESP: Final = write(Ping(Kind.PINGRESP), 4)
 
@@ -128,8 +129,10 @@ class Session:
         for first, start, stop in frames:
             if first & 0xF0 == _PUBLISH:
                 self._publish(read_publish(first, data, start, stop, five), received)
-            else:
+            elif first == _PUBREL or self._may():
                 self._other(read(first, data, start, stop, five))
+            else:
+                self._flood()
             if self.connection.ending:
                 return
         if self._parts and self._parts[0].reason is not None:
@@ -166,13 +169,19 @@ class Session:
     def _publish(self, packet: Publish, received: int) -> None:
         name = packet.topic if packet.properties is None else self._aliased(packet)
         if name not in self._own:
-            self._not_its_own(name, packet)
+            if self._may():
+                self._not_its_own(name, packet)
+            else:
+                self._flood()
             return
         if packet.qos == 2 and packet.packet in self._second:
             self._refused(packet, Reason.SUCCESS)  # It is on disk already.
             return
         message, refusals = self._listener.read(self._format, packet.payload, Context(received, self._zone))
         if refusals and message == _EMPTY:
+            if not self._may():
+                self._flood()
+                return
             if self.connection.version == 5 or not packet.qos:
                 self._refuse_payload(packet, refusals[0])
                 return

@@ -41,7 +41,9 @@ def conversation(random: Random) -> bytes:
 async def attacked(log: HeldLog, known: Known, faults: list[str]) -> tuple[object, int]:
     """Attacks a listener; returns what another device is answered, and how many sessions are left."""
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(str(context)))
-    listener = Listener(known, log, read_format, lambda *_: None, Bounds(sweep=0.1, connect=0.5, packet_seconds=0.5))
+    listener = Listener(
+        known, log, read_format, lambda *_: None, Bounds(sweep=0.1, connect=0.5, packet_seconds=0.5, connects=1000)
+    )
     port = await listener.start("127.0.0.1", 0)
     other = Client(*await asyncio.open_connection("127.0.0.1", port), 5)
     await other.connect("d-1")

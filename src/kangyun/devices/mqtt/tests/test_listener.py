@@ -10,6 +10,7 @@ from kangyun.base.mqtt import (
     Connect,
     Disconnect,
     Kind,
+    Packet,
     Ping,
     Publish,
     Reason,
@@ -258,8 +259,8 @@ class TestBounds:
     @pytest.fixture
     def bounds(self) -> Bounds:
         return Bounds(
-            connections=3, connect=0.3, packet=2000, packet_seconds=0.3, receive=10, slice=4, device_bytes=600, live=1,
-            burst=20, held=60, sweep=0.1,
+            connections=6, connect=0.3, packet=2000, packet_seconds=0.3, receive=10, slice=4, device_bytes=600, live=1,
+            burst=20, held=60, sweep=0.1, connects=5,
         )  # fmt: skip
 
     async def test_a_flood_is_cut_off_marked_and_not_let_in_again(
@@ -273,6 +274,30 @@ class TestBounds:
         assert await again.connect() == Connack(Reason.QUOTA_EXCEEDED)
         other.send(publish(pulse(), 1, device="d-2"))
         assert await other.hear() == puback(1)
+
+    @pytest.mark.parametrize("version", BOTH)
+    @pytest.mark.parametrize(
+        "flood",
+        [publish(b"{", qos=0), publish(pulse(), qos=0, kind="other"), Ping(Kind.PINGREQ)],
+        ids=["what cannot be read", "other topics", "pings"],
+    )
+    async def test_a_flood_of_what_is_refused_is_cut_off_too(self, dial: Dial, version: Version, flood: Packet) -> None:
+        client = await dial(version=version)
+        client.send(*[flood] * 500)
+        assert len(await client.hear_all()) < 30
+        again = await dial(None, version)
+        assert (await again.connect()) in (Connack(Reason.QUOTA_EXCEEDED), Connack(3), Connack())
+
+    async def test_two_that_go_by_one_name_do_not_throw_each_other_out_for_ever(
+        self, dial: Dial, noted: list[tuple[int, str, str]]
+    ) -> None:
+        for _ in range(5):
+            client = await dial()
+        again = await dial(None)
+        assert await again.connect() == Connack(Reason.CONNECTION_RATE_EXCEEDED)
+        client.send(publish(pulse(), 1))
+        assert await client.hear() == puback(1)
+        assert noted == [(1, "devices.mqtt.comes-too-often", "")]
 
     async def test_history_is_slowed_and_not_refused(self, dial: Dial) -> None:
         client = await dial(version=4)
@@ -323,7 +348,7 @@ class TestBounds:
         assert await client.hear() == Disconnect(Reason.MALFORMED_PACKET)
 
     async def test_more_connections_than_there_is_room_for(self, dial: Dial) -> None:
-        some = [await dial(f"d-{number}") for number in (1, 2, 3)]
+        some = [await dial(f"d-{number}") for number in (1, 2, 3)] + [await dial(None) for _ in range(3)]
         more = await dial(None)
         assert await more.hear() is None
         some[0].send(Ping(Kind.PINGREQ))

@@ -81,3 +81,10 @@ async def test_a_connected_device_is_given_a_new_secret(dial: Dial) -> None:
     heard = [await client.hear(), await client.hear()]
     assert Ack(Kind.PUBACK, 2) in heard
     assert [msgspec.json.decode(one.payload)["secret"] for one in heard if isinstance(one, Publish)] == ["new"]
+
+
+async def test_who_has_a_batch_key_does_not_go_on_for_ever(dial: Dial) -> None:
+    client = await dial(None)
+    await asked(client, "SN1")
+    client.send(*[Ping(Kind.PINGREQ)] * 500)
+    assert (await client.hear_all())[-1] == Disconnect(Reason.MESSAGE_RATE_TOO_HIGH)

@@ -1,7 +1,7 @@
 -- Which session of a device is its last, whichever process has it: the one before is ended. ADR 39.
 -- number: counts a device's sessions. process: of the listener.
 CREATE TABLE device_session (
-    device bigint PRIMARY KEY REFERENCES device,
+    device bigint PRIMARY KEY,
     number bigint NOT NULL DEFAULT 1,
     process text COLLATE "C" NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp()
