@@ -48,9 +48,12 @@ class Wish(msgspec.Struct):
 
 async def loading(wish: Wish) -> asyncio.subprocess.Process:
     """Starts the load and waits until it is open. It writes one line of JSON when it is done."""
-    command = [sys.executable, "-m", "benchmarks.deviceload", msgspec.json.encode(wish).decode()]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
+    command = [sys.executable, "-m", "benchmarks.deviceload"]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(msgspec.json.encode(wish) + b"\n")
     await process.stdout.readline()
     return process
 
@@ -197,4 +200,4 @@ def _reading(devices: Sequence[int], number: int, at: int) -> tuple[int, bytes]:
 
 
 if __name__ == "__main__":
-    uvloop.run(_load(msgspec.json.decode(sys.argv[1], type=Wish)))
+    uvloop.run(_load(msgspec.json.decode(sys.stdin.buffer.readline(), type=Wish)))

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 TEXTS = "devices.intake."
 DIGEST_BYTES = 16
+EVENT_KNOWN, READING_KNOWN = 5 * 60 * 1_000_000, 3600 * 1_000_000
+"""Microseconds in which the same message without a time of its own is the same one sent again. Our choice: a second cry
+for help must never be taken for the first, and a button that was started anew counts from one again."""
 LATE = int(Mark.LATE)
 
 
@@ -55,8 +58,10 @@ class Found:
     events: list[tuple[int, Record, Event]] = field(default_factory=list)
     """(place of its record, that record, what happened)."""
     waves: list[tuple[int, Record, Wave]] = field(default_factory=list)
-    told: list[tuple[int, int, int, bytes]] = field(default_factory=list)
-    """(place, device, sequence, digest) of messages that have no time of their own."""
+    told: dict[tuple[int, int, bytes], tuple[int, int, int]] = field(default_factory=dict)
+    """Messages without a time of their own: (device, sequence, digest) -> (place, when received, until when known)."""
+    repeated: set[int] = field(default_factory=set)
+    """Places of messages that stand in the group before."""
     health: dict[int, Health] = field(default_factory=dict)
     refusals: list[tuple[int, Refused]] = field(default_factory=list)
     """(place of its record, what)."""
@@ -131,8 +136,12 @@ def _notice(found: Found, place: int, record: Record, sequence: int | None, batt
         if health.reading is None or instant > health.reading:
             health.reading = instant
         timeless = timeless or instant == received
-    if sequence is None:
-        return
-    if timeless or any(one[0] == place and one[2].at == received for one in found.events[-8:]):
-        digest = hashlib.blake2b(record.payload, digest_size=DIGEST_BYTES).digest()
-        found.told.append((place, record.device, sequence, digest))
+    if sequence is not None:
+        event = any(one[0] == place and one[2].at == received for one in found.events[-8:])
+        if timeless or event:
+            digest = hashlib.blake2b(record.payload, digest_size=DIGEST_BYTES).digest()
+            if (record.device, sequence, digest) in found.told:
+                found.repeated.add(place)
+            else:
+                until = received + (EVENT_KNOWN if event else READING_KNOWN)
+                found.told[record.device, sequence, digest] = place, received, until

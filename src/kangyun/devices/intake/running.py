@@ -31,8 +31,6 @@ RETRY, LOOK_FOR_LEASE = 0.5, 1.0  # seconds
 TRIES = 5
 """So often a group is tried that fails though the database answers."""
 FIGURES_EVERY, HOUSEKEEPING_EVERY = 5.0, 600.0  # seconds
-TOLD_HOURS = 7 * 24
-"""A message without a time that is sent again after longer is taken for another; our choice."""
 ASIDE_DAYS = 90
 """As what institutions delivered; our choice."""
 
@@ -219,7 +217,7 @@ class Intake:
                 figures["device_asides"] = await connection.fetchval(SQL["asides"])
                 await tell(connection, figures)
                 if time.monotonic() >= due:
-                    await connection.execute(SQL["forget_told"], TOLD_HOURS)
+                    await connection.execute(SQL["forget_told"])
                     await connection.execute(SQL["forget_asides"], ASIDE_DAYS)
             if time.monotonic() >= due:
                 due = time.monotonic() + HOUSEKEEPING_EVERY

@@ -210,12 +210,15 @@ class Taker:
     async def _leave_out_told(self, connection: asyncpg.Connection, work: _Work, again: list[bool]) -> None:
         """Leaves out messages without a time of their own that were sent before."""
         # A replay reads the record that was told, and not a device that tells it again.
-        told = [one for one in work.found.told if not again[one[0]]]
-        if not told:
-            return
-        places, devices, sequences, digests = (list(column) for column in zip(*told, strict=True))
-        rows = await connection.fetch(SQL["told"], devices, sequences, digests)
-        known = set(places) - {places[row["place"] - 1] for row in rows}
+        told = {key: said for key, said in work.found.told.items() if not again[said[0]]}
+        known = set(work.found.repeated)
+        if told:
+            devices, sequences, digests = zip(*told, strict=True)
+            places, received, until = zip(*told.values(), strict=True)
+            rows = await connection.fetch(
+                SQL["told"], devices, sequences, digests, list(map(instant_of, received)), list(map(instant_of, until))
+            )
+            known |= set(places) - {places[row["place"] - 1] for row in rows}
         if known:
             work.without(known)
 

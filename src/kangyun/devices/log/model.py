@@ -60,7 +60,7 @@ class LogWriter(Protocol):
 
         It is shared by all that go to disk together: add a callback to it, or await it under `asyncio.shield`.
         It fails with Unavailable where they may not be on disk: then nothing was promised.
-        Raises Unavailable at once where nothing is taken: the disk is full, or too much waits for it.
+        Raises Unavailable at once where nothing is taken: the disk is full, or too much waits for it; TooLong.
         """
         ...
 

@@ -12,11 +12,11 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import TooLong, Unavailable
 from kangyun.devices.log.frames import PLACES, Sealers, packed, segment_header
 from kangyun.devices.log.layout import cut_torn, identity_of, lane_folder, newest_segment, segment_file, shard_folder
 from kangyun.devices.log.model import Record
@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64_000_000
 SEGMENT_SECONDS = 6 * 3600
-FRAME_RECORDS = 1000
+FRAME_RECORDS, FRAME_BYTES = 1000, 8_000_000
+"""Of one frame, but that one record is always whole."""
+LARGEST_RECORD = 16_000_000  # bytes of payload
 MOST_WAITING = 64_000_000
 """Bytes of payload that wait for the disk in a lane."""
 RECORD_BYTES = 64
@@ -55,6 +57,8 @@ class DiskWriter:
         # What is urgent may use the reserve: it is there for that.
         if self._closed or (lane != Lane.EVENT and not self._has_room()):
             raise Unavailable("access.disk-full" if not self._closed else "base.unavailable")
+        if any(len(record.payload) > LARGEST_RECORD for record in records):
+            raise TooLong
         return self._lanes[lane].put(records)
 
     async def append(self, lane: Lane, records: Sequence[Record]) -> None:
@@ -138,8 +142,7 @@ class _LaneWriter:
         epoch = int(time.time()) // DAY
         sealer = self._sealers.of(epoch)
         frames, place = [], self._place
-        for start in range(0, len(records), FRAME_RECORDS):
-            part = records[start : start + FRAME_RECORDS]
+        for part in _parts(records):
             frames.append(packed(part, place, epoch, sealer, self._header))
             place += len(part)
         data = b"".join(frames)
@@ -182,6 +185,20 @@ class _LaneWriter:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _parts(records: list[Record]) -> Iterator[list[Record]]:
+    """Gives the records of one frame after another."""
+    part: list[Record] = []
+    size = 0
+    for record in records:
+        if part and (len(part) >= FRAME_RECORDS or size + len(record.payload) > FRAME_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += len(record.payload)
+    if part:
+        yield part
 
 
 def _claimed(folder: Path) -> tuple[int, int]:

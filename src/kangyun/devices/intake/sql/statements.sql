@@ -24,20 +24,23 @@ UPDATE device_log_position AS p SET taken = a.taken
 FROM unnest($1::text[], $2::int8[]) AS a (source, taken) WHERE p.source = a.source AND p.taken > a.taken
 
 -- name: told
--- The places of messages that were not told before.
+-- The places of messages that are not known. None stands here twice.
 WITH fresh AS (
-    INSERT INTO device_told (device, sequence, digest)
-    SELECT device, sequence, digest FROM unnest($1::int8[], $2::int8[], $3::bytea[]) AS a (device, sequence, digest)
+    INSERT INTO device_told AS t (device, sequence, digest, at, until)
+    SELECT device, sequence, digest, at, until
+    FROM unnest($1::int8[], $2::int8[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
+        AS a (device, sequence, digest, at, until)
     ORDER BY device, sequence, digest
-    ON CONFLICT DO NOTHING RETURNING device, sequence, digest
+    ON CONFLICT (device, sequence, digest) DO UPDATE SET at = excluded.at, until = excluded.until
+    WHERE t.until < excluded.at
+    RETURNING device, sequence, digest
 )
-SELECT min(a.place) AS place
-FROM unnest($1::int8[], $2::int8[], $3::bytea[]) WITH ORDINALITY AS a (device, sequence, digest, place)
-JOIN fresh AS f USING (device, sequence, digest) GROUP BY a.device, a.sequence, a.digest
+SELECT a.place FROM unnest($1::int8[], $2::int8[], $3::bytea[]) WITH ORDINALITY AS a (device, sequence, digest, place)
+JOIN fresh AS f USING (device, sequence, digest)
 
 -- name: forget_told
 DELETE FROM device_told WHERE ctid = ANY (ARRAY (
-    SELECT ctid FROM device_told WHERE at < clock_timestamp() - make_interval(hours => $1) LIMIT 10000
+    SELECT ctid FROM device_told WHERE until < clock_timestamp() - interval '1 hour' LIMIT 10000
 ))
 
 -- name: aside

@@ -46,15 +46,33 @@ async def test_the_same_again_is_taken_in_once(world, lane):
     assert len(before[0]) == 1 and [row[3] for row in before[2]] == [1]
 
 
-async def test_without_a_time_the_sequence_tells_what_is_the_same(world):
+@pytest.mark.parametrize(
+    ("message", "after", "count"),
+    [
+        ({"m": "hr", "v": 72, "s": 5}, 1, 1),
+        ({"m": "hr", "v": 72, "s": 5}, 120, 2),
+        ({"m": "hr", "v": 75, "s": 5}, 1, 2),
+        ({"m": "hr", "v": 72, "s": 6}, 1, 2),
+    ],
+)
+async def test_without_a_time_the_sequence_tells_what_is_the_same(world, message, after, count):
     await world.make()
-    once = world.record({"m": "hr", "v": 72, "s": 5})
-    again = world.record({"m": "hr", "v": 72, "s": 5}, received=world.now + 1_000_000)
-    # A device that was started anew counts anew: another message under a number that was used is another message.
-    other = world.record({"m": "hr", "v": 75, "s": 5}, received=world.now + 2_000_000)
-    await world.log.append(Lane.LIVE, [once, again, other])
+    first = world.record({"m": "hr", "v": 72, "s": 5}, received=world.now - 200 * MINUTE)
+    again = world.record(message, received=world.now - (200 - after) * MINUTE)
+    await world.log.append(Lane.LIVE, [first])
     await world.take()
-    assert len(await world.rows(SAMPLES)) == 2
+    await world.log.append(Lane.LIVE, [again, again])
+    await world.take()
+    assert len(await world.rows(SAMPLES)) == count
+
+
+async def test_a_button_that_counts_anew_is_heard_again(world):
+    await world.make()
+    pressed = [world.record({"e": "sos", "s": 1}, received=world.now - ago * MINUTE) for ago in (30, 29, 3)]
+    for record in pressed:
+        await world.log.append(Lane.EVENT, [record])
+        await world.take()
+    assert len(await world.rows("SELECT FROM device_event")) == 2
 
 
 async def test_another_value_at_the_same_instant_is_refused_for_its_owner_to_see(world):

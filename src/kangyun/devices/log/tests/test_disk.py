@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from kangyun.base.errors import Unavailable
+from kangyun.base.errors import TooLong, Unavailable
 from kangyun.devices.log import Record, writing
 from kangyun.devices.log.frames import FRAME, SEGMENT, Sealers
 from kangyun.devices.log.layout import newest_segment, segment_file
@@ -177,6 +177,16 @@ async def test_a_segment_that_is_missing_is_told(written, start, reader, monkeyp
     read = await drained(reader)
     assert numbers(read) == [*range(31), 32]
     assert [damage.reason for batch in read for damage in batch.damage] == ["missing"]
+
+
+async def test_large_records_go_in_frames_that_can_be_read(start, reader):
+    writer = start()
+    sent = [Record(number, number, "plain", bytes(5_000_000)) for number in range(4)]
+    await writer.append(Lane.LIVE, sent)
+    with pytest.raises(TooLong):
+        await writer.append(Lane.LIVE, [Record(9, 9, "plain", bytes(16_000_001))])
+    assert numbers(await drained(reader)) == [0, 1, 2, 3]
+    await writer.close()
 
 
 async def test_a_full_disk_takes_events_only(folder):

@@ -14,15 +14,16 @@ CREATE TABLE device_log_position (
 );
 
 -- Messages that have a sequence and no time of their own: sent again, nothing else would tell that they are the same.
--- digest: of the payload, since a device that was started anew counts anew.
+-- digest: of the payload. Known until then only: a device that was started anew counts anew, and says the same again.
 CREATE TABLE device_told (
     device bigint NOT NULL,
     sequence bigint NOT NULL,
     digest bytea NOT NULL,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at timestamptz NOT NULL,
+    until timestamptz NOT NULL,
     PRIMARY KEY (device, sequence, digest)
 );
-CREATE INDEX device_told_at ON device_told (at);
+CREATE INDEX device_told_until ON device_told (until);
 
 -- Records that could not be taken in, and places of the log that could not be read. digest: of the record, so that it
 -- stands here once. sealed: the record, by a key of the installation; null where there is none.
