@@ -179,7 +179,8 @@ async def _paced(wish: Wish, way: Way) -> tuple[int, float]:
             # Each device at most once a millisecond: a second value at one instant would be refused.
             _put(waiting, way.send(Lane.LIVE, [_reading(usual, number, now) for number in range(sent, due)]))
             sent = due
-        while alarmed < (elapsed - 2) * wish.alarms:
+        # No more than was planned where it is late: there are so many devices that have not alarmed.
+        while alarmed < (min(elapsed, wish.readings / wish.rate) - 2) * wish.alarms:
             alarmed += 1
             _put(waiting, way.send(Lane.LIVE, [(next(others), b'{"m":"glucose","v":2.5,"t":%d}' % now)]))
             _put(waiting, way.send(Lane.EVENT, [(next(others), b'{"e":"sos","t":%d}' % now)]))
