@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 LEASE = "devices.intake"
 RETRY, LOOK_FOR_LEASE = 0.5, 1.0  # seconds
 TRIES = 5
-"""So often a group is tried that fails though the database answers."""
+"""So often a group of one size is tried that fails for something that may pass, though the database answers."""
 FIGURES_EVERY, HOUSEKEEPING_EVERY = 5.0, 600.0  # seconds
 ASIDE_DAYS = 90
 """As what institutions delivered; our choice."""
@@ -188,7 +188,11 @@ class Intake:
             return
         self._failed[lane] += 1
         if self._failed[lane] >= TRIES:
+            self._failed[lane] = 0
             await self._halve(lane, batches, taker, error)
+            return
+        # Two that meet go on at once; what others hold may take longer.
+        await pause(stop, min(0.02 * 4 ** self._failed[lane], RETRY))
 
     async def _halve(self, lane: Lane, batches: Sequence[Batch], taker: Taker, error: BaseException) -> None:
         """Makes the next group of a lane half as large; puts aside what fails alone."""
