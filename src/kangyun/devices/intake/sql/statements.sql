@@ -89,8 +89,8 @@ JOIN device_question AS q ON q.device = n.device AND q.at = n.at AND q.key = n.k
 SELECT
     coalesce(max(told) < clock_timestamp() - interval '1 minute', true) AS silent,
     (SELECT count(*) FROM device_log_position) AS sources,
-    coalesce(sum(value) FILTER (WHERE name ~ '_(event|live)_records$'), 0)::int8 AS records,
-    coalesce(max(value) FILTER (WHERE name ~ '_(event|live)_seconds$'), 0)::float8 AS seconds,
+    coalesce(sum(value) FILTER (WHERE name ~ '_event_records$|_live_records$'), 0)::int8 AS records,
+    coalesce(max(value) FILTER (WHERE name ~ '_event_seconds$|_live_seconds$'), 0)::float8 AS seconds,
     coalesce(sum(value) FILTER (WHERE name ~ '_backfill_records$'), 0)::int8 AS history,
     (SELECT count(*) FROM device_aside) AS asides
 FROM vital WHERE name LIKE 'device\_log\_%'
