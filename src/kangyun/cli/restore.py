@@ -23,6 +23,7 @@ from kangyun.base.crypto import Provider
 from kangyun.base.crypto.opening import cipher_of, open_software
 from kangyun.base.errors import Unavailable
 from kangyun.base.settings import Settings, read_settings
+from kangyun.catalog import catalog as catalog  # All that erases persons: what was erased is erased again, everywhere.
 from kangyun.cli.backup import KEY_TABLES, cipher, medium_folder, open_medium, root_file, shown
 from kangyun.cli.folder import claimed, holder
 from kangyun.cli.recovering import Wish, recovered
