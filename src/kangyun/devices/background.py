@@ -8,6 +8,7 @@ from kangyun.devices.alarms import Alarms
 from kangyun.devices.alarms.flags import keep_flagged
 from kangyun.devices.alarms.watching import keep_climbing
 from kangyun.devices.doors.pushes import keep_forgetting_pushes
+from kangyun.devices.intake import asides as asides  # An erasure of a person reaches what was put aside, too.
 from kangyun.devices.register.sweeping import keep_swept
 from kangyun.devices.series.background import SERIES_BACKGROUND
 from kangyun.devices.signals.nightly import keep_learning
