@@ -9,14 +9,22 @@ from dataclasses import dataclass, field
 from kangyun.devices.signals.model import Level
 from kangyun.devices.signals.rules import MINUTE, Rule, RuleTable
 
+FOLLOWING = 1.08
+"""By how much at most a stretch takes samples to be rarer, with each; our choice."""
+PRESENT = 0.5
+"""Share of the samples of a stretch that must have come; our choice."""
 LEVELS = (Level.YELLOW, Level.AMBER, Level.RED)
 
 
 @dataclass(slots=True)
 class Stretch:
-    """Since when a metric is beyond, of one level. beyond, all: counts of samples since then."""
+    """Since when a metric is beyond, of one level. beyond, all: counts of samples since then.
 
-    since: int = 0
+    every: microseconds between samples when it began; it follows slowly where they come more rarely.
+    """
+
+    since: int
+    every: float
     newest: int = 0
     beyond: int = 0
     all: int = 0
@@ -28,8 +36,11 @@ class Run:
 
     stretches: dict[Level, Stretch] = field(default_factory=dict)
 
-    def take(self, level: Level, at: int, gap: float) -> None:
-        """Takes one sample: beyond up to a level, INFO where it is beyond none."""
+    def take(self, level: Level, at: int, gap: float, pace: float) -> None:
+        """Takes one sample: beyond up to a level, INFO where it is beyond none. gap, pace: microseconds.
+
+        gap: without a sample beyond for so long it is over. pace: between the last samples.
+        """
         for one in LEVELS:
             stretch = self.stretches.get(one)
             if stretch is not None and at - stretch.newest > gap:
@@ -38,8 +49,9 @@ class Run:
             if stretch is None:
                 if level < one:
                     continue
-                stretch = self.stretches[one] = Stretch(at)
+                stretch = self.stretches[one] = Stretch(at, pace)
             stretch.all += 1
+            stretch.every = min(max(stretch.every, pace), stretch.every * FOLLOWING)
             if level >= one:
                 stretch.beyond += 1
                 stretch.newest = at
@@ -51,7 +63,10 @@ class Run:
             if stretch is None or stretch.newest != at:
                 continue
             lasted = at - stretch.since >= rule.needs(level).minutes * MINUTE
-            if lasted and stretch.beyond >= share * stretch.all and stretch.beyond >= rule.needs(level).samples:
+            # A sensor that lies on a table says something now and then: half of what should have come must be there.
+            whole = stretch.all >= PRESENT * ((at - stretch.since) / stretch.every + 1)
+            enough = stretch.beyond >= max(share * stretch.all, rule.needs(level).samples)
+            if lasted and whole and enough:
                 return level, stretch.since
         return None
 

@@ -239,7 +239,8 @@ class Finder:
             if here == Level.INFO:
                 return Level.INFO, one.at
             run = runs[rule.id] = Run()
-        run.take(here, one.at, rules.gap * MINUTE)
+        pace = max(min(one.at - newest, newest - before), 1)
+        run.take(here, one.at, rules.gap * pace + MINUTE, pace)
         if run.over:
             del runs[rule.id]
         limited = [level for level in LEVELS if math.isfinite(reached(row, rule.side, level))]
@@ -310,7 +311,8 @@ class Finder:
         away = metres(latitude, longitude, here[0].value, here[1].value)
         runs = self.runs.setdefault(place, {})
         run = runs.setdefault(rule.id, Run())
-        run.take(Level.AMBER if away > radius else Level.INFO, at, rule.within * MINUTE)
+        pace = max(at - int(self.memory.newest[place, LATITUDE]), 1)
+        run.take(Level.AMBER if away > radius else Level.INFO, at, rule.within * MINUTE, pace)
         if run.over:
             del runs[rule.id]
         level, since = run.found(rule, [Level.AMBER], at, self.rules.share) or (Level.INFO, at)

@@ -218,3 +218,17 @@ def test_neither_order_in_a_group_nor_how_groups_are_cut_changes_what_is_told(ro
     parts = [[row for row in rows if row[0] <= cut], [row for row in rows if row[0] > cut]]
     judge = Judge()
     assert [one for part in parts if part for one in judge.judge(_group(part))] == whole
+
+
+def test_a_sensor_that_lies_on_the_table_is_not_a_person(judge, samples):
+    ghosts = [(30 + minute, "spo2", 70.0) for minute in (4, 9, 14, 17, 22, 27, 33, 36, 38)]
+    assert judge.judge(samples(*minutely("spo2", 97, 30), *ghosts, *minutely("spo2", 97, 20, 70))) == []
+
+
+@pytest.mark.parametrize(("period", "told_after"), [(1, 5), (2, 10), (5, 25), (10, 50)])
+def test_a_device_that_sends_rarely_is_told_of_later(judge, samples, period, told_after):
+    usual = [(minute, "spo2", 97.0) for minute in range(0, 60, period)]
+    low = [(60 + minute, "spo2", 85.0) for minute in range(0, 60, period)]
+    (warning,) = judge.judge(samples(*usual, *low))
+    assert (warning.rule, warning.level) == ("spo2-low", Level.RED)
+    assert warning.at == NOON + (60 + told_after) * MINUTE
