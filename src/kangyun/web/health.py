@@ -17,6 +17,7 @@ from kangyun.access.platform import Platform
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.catalog import catalog
+from kangyun.devices.alarms.vitals import alarm_vitals
 from kangyun.devices.series.vitals import series_vitals
 from kangyun.exchange.federation.nodes import node_vitals
 from kangyun.exchange.feeds.vitals import intake_vitals
@@ -66,6 +67,7 @@ async def figures(metrics: Metrics, platform: Platform | None) -> Response:
                 async with platform.pool.connection() as connection:
                     more += [*await node_vitals(connection), *await intake_vitals(connection)]
                     more += await series_vitals(connection, clock.now(), platform.gate.store.zone)
+                    more += await alarm_vitals(connection)
         except (PlatformError, TimeoutError):
             more.append(("kangyun_database_up", "Whether the database answers.", 0))
         else:

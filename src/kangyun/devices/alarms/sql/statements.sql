@@ -297,3 +297,11 @@ WHERE a.holder = ANY ($1::int8[]);
 -- Desks that have a roster.
 SELECT i.reference, d.desk FROM (SELECT DISTINCT desk FROM duty_shift) AS d JOIN institution AS i ON i.id = d.desk
 ORDER BY d.desk;
+
+-- name: vitals
+SELECT level, count(*)::int8 AS open, count(*) FILTER (WHERE state <> 'acknowledged')::int8 AS unanswered
+FROM alarm WHERE state <> 'closed' GROUP BY level;
+
+-- name: lag
+SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due)), 0)::float8 FROM alarm_timer
+WHERE done IS NULL AND due < clock_timestamp();

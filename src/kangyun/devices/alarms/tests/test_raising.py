@@ -7,6 +7,7 @@ import pytest
 
 from kangyun.access.platform import Platform
 from kangyun.devices.alarms import Alarms, Raised
+from kangyun.devices.alarms.vitals import alarm_vitals
 from kangyun.testing.linking import link
 
 STATE = "SELECT rule, level, state, count, quiet, round FROM alarm ORDER BY id"
@@ -92,6 +93,17 @@ async def test_registrations_of_one_resident_share_an_alarm(platform, alarms, fo
     several = await raised(platform, alarms, found(holder=4096, ago=9), found(holder=8192), found(holder=12288))
     assert len(several) == 2
     assert sorted(await asked(platform, "SELECT person, count FROM alarm")) == [(1, 2), (12288, 1)]
+
+
+async def test_figures_say_what_nobody_has_answered_and_what_is_late(platform, alarms, found):
+    await raised(platform, alarms, found(), found("glucose-low", 2))
+    await asked(platform, "UPDATE alarm SET state = 'acknowledged' WHERE level = 2")
+    await asked(platform, "UPDATE alarm_timer SET due = due - interval '1 minute'")
+    async with platform.pool.connection() as connection:
+        told = {name: value for name, _, value in await alarm_vitals(connection)}
+    assert told['kangyun_alarms_open{level="amber"}'] == told['kangyun_alarms_unanswered{level="red"}'] == 1
+    assert told['kangyun_alarms_unanswered{level="amber"}'] == 0
+    assert 60 <= told["kangyun_alarms_lag_seconds"] < 120
 
 
 async def test_what_it_rests_on_is_sealed(platform, alarms, found):
