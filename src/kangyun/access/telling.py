@@ -30,7 +30,7 @@ async def keep_telling(platform: Platform, stop: asyncio.Event) -> None:
         await record.leave_row_within(connection, ACTION, 200, holders)
 
     channels = installed(platform.settings)
-    contacts = Contacts(gate.store.reader, gate.outbox.letters, channels.desks)
+    contacts = Contacts(gate.store.reader, gate.outbox.letters, channels.desks, platform.people.factors.telephones)
     root = root_of(platform.base)
     teller = Teller(platform.pool, gate.outbox, channels, contacts, audit, root)
     days = gate.outbox.rules.kept.days

@@ -6,10 +6,12 @@ many at once gains nothing. Which part of an answer was wrong is not said.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import asyncpg
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.audit import Auditor
@@ -64,6 +66,10 @@ class Factors:
     async def held(self, identity: int) -> list[Held]:
         """Returns the factors that somebody has."""
         return await self._table.held(identity)
+
+    async def telephones(self, connection: asyncpg.Connection, references: Collection[str]) -> dict[str, str]:
+        """Returns the telephones that people have proven by SMS, by what stands for them in the record."""
+        return await self._table.telephones(connection, references)
 
     # --- proving
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,11 @@ class Table:
         async with self.pool.connection() as connection:
             rows = await connection.fetch(_ROWS, identity, kind)
         return [self._row(row, identity) for row in rows]
+
+    async def telephones(self, connection: asyncpg.Connection, references: Collection[str]) -> dict[str, str]:
+        """Returns the telephones that people have proven by SMS, by what stands for them in the record."""
+        rows = await connection.fetch(_TELEPHONES, list(references))
+        return {row["reference"]: self._row(row, row["identity"]).secret.phone for row in rows}
 
     async def row(self, identity: int, id_: int) -> Row | None:
         """Returns one factor, also one that is not proven yet."""
@@ -166,6 +172,11 @@ def _place(identity: int, kind: str) -> bytes:
 _HELD = "SELECT id, kind, enrolled, used FROM factor WHERE identity = $1 AND active ORDER BY id"
 _ROWS = "SELECT id, kind, counter, sealed FROM factor WHERE identity = $1 AND kind = $2 AND active ORDER BY id"
 _ROW = "SELECT id, kind, counter, sealed FROM factor WHERE id = $1 AND identity = $2"
+_TELEPHONES = """
+SELECT i.reference, f.identity, f.id, f.kind, f.counter, f.sealed
+FROM identity AS i JOIN factor AS f ON f.identity = i.id
+WHERE i.reference = ANY ($1::text[]) AND i.status = 'admitted' AND f.kind = 'sms' AND f.active ORDER BY f.id
+"""
 _NOW = "SELECT reference, clock_timestamp() AS now FROM identity WHERE id = $1"
 _DROP_UNPROVEN = "DELETE FROM factor WHERE identity = $1 AND kind = $2 AND NOT active"
 _DROP_FORMER = "DELETE FROM factor WHERE identity = $1 AND kind = $2 AND active AND id <> $3 RETURNING id"

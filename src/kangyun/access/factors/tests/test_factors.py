@@ -15,6 +15,10 @@ from kangyun.base import clock
 from kangyun.base.errors import Conflict, Forbidden, Invalid, PlatformError, Throttled
 
 LI, WANG = 17, 18
+IDENTITY = """
+INSERT INTO identity (id, kind, handle, reference, institution, personal, vouched_by) OVERRIDING SYSTEM VALUE
+VALUES ($1, 'guardian', 'h', $2, 'Organization/x', 'p', 'x')
+"""
 ABOUT = Circumstances("POST /sign-in", "192.0.2.1", "r1")
 MESSAGES = """
 [template.sign-in]
@@ -201,6 +205,11 @@ async def test_a_code_by_message(factors, messages, database):
         await factors.verify(LI, "sms", proof)
     rows = "\n".join(str(dict(row)) for row in await database.fetch("SELECT * FROM one_time_code"))
     assert "13812345678" not in rows
+    await database.execute(IDENTITY, LI, "RelatedPerson/li")
+    asked = ["RelatedPerson/li", "RelatedPerson/wang"]
+    assert await factors.telephones(database, asked) == {"RelatedPerson/li": "13812345678"}
+    await database.execute("UPDATE identity SET status = 'suspended'")
+    assert await factors.telephones(database, asked) == {}
     assert code not in rows
 
 

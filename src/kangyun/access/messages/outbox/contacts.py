@@ -1,9 +1,10 @@
-"""How a reader is reached: telephone and mailbox by the record, WeChat by what is kept here, a desk by rule.
+"""How a reader is reached: telephone and mailbox by the record, else by the telephone that he has proven when he signs
+in; WeChat by what is kept here, a desk by rule.
 
 A Patient who is not active or has died is reached by nothing. What is found is handed to a channel, shown to nobody.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from kangyun.store.reader import Reader as StoreReader
 
 DESK = "desk/"
 UNCHOSEN = Chosen()
+Proven = Callable[[asyncpg.Connection, Collection[str]], Awaitable[Mapping[str, str]]]
 _TYPES = frozenset({"Patient", "Practitioner", "RelatedPerson", "Organization"})
 
 
@@ -33,11 +35,16 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """Finds contacts. desks: how each duty desk is reached, by its name."""
+    """Finds contacts.
+
+    desks: how each duty desk is reached, by its name. proven: the telephones by which people sign in, for whom the
+    record names none; None where that is not asked.
+    """
 
     store: StoreReader
     letters: Letters
     desks: Mapping[str, Mapping[Channel, str]]
+    proven: Proven | None = None
 
     async def of(self, connection: asyncpg.Connection, readers: Collection[str]) -> dict[str, Contact]:
         """Returns how each of them is reached."""
@@ -50,6 +57,10 @@ class Contacts:
             resource = None if stored is None or stored.deleted else stored.resource
             addresses = self.desks.get(name[1], {}) if one.startswith(DESK) else addresses_of(resource or {})
             found[one] = Contact(addresses)
+        unknown = [one for one, contact in found.items() if not contact.addresses and contact.addresses is not GONE]
+        if unknown and self.proven is not None:
+            for one, phone in (await self.proven(connection, unknown)).items():
+                found[one] = Contact({"sms": phone, "voice": phone})
         for row in await connection.fetch(sql.KNOWN, list(readers)):
             known = self.letters.open_reader(row["reader"], row["sealed"])
             contact = found[row["reader"]]

@@ -1,5 +1,6 @@
 """How readers are reached by the record, and how long what was told is kept."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -46,6 +47,17 @@ async def test_a_patient_is_reached_by_his_record_and_after_his_death_by_nothing
     assert (await contacts.of(world.connection, [reader]))[reader].addresses == BOTH | {"wechat": "openid-1"}
     await client.put(reader, json=made | {"id": id_, "deceasedBoolean": True})
     assert (await contacts.of(world.connection, [reader]))[reader].addresses == {}
+
+
+async def test_whom_the_record_names_no_telephone_is_reached_by_the_one_he_has_proven(world):
+    async def proven(_, readers):
+        return dict.fromkeys(readers, OTHER)
+
+    contacts = replace(world.teller.contacts, proven=proven)
+    await world.reach("Practitioner/li", wechat="openid-1")
+    found = await contacts.of(world.connection, ["Practitioner/li", "desk/county"])
+    assert found["Practitioner/li"].addresses == {"sms": OTHER, "voice": OTHER, "wechat": "openid-1"}
+    assert found["desk/county"].addresses == {"voice": "13800000009"}
 
 
 async def test_who_is_erased_leaves_nothing(world):
