@@ -63,31 +63,34 @@ async def run(
     listener = Listener(register.credentials, log, read, refusals.note, bounds, register.provisioning)
     register.changes.on(listener.changed)
     across = Across(platform.pool, listener)
-    beside = [across.follow(stop), refusals.follow(stop), register.changes.follow(stop)]
     try:
         if tls is not None:
             trust(tls, await register.credentials.anchors())
-            beside.append(_follow_anchors(register, tls, stop))
         async with asyncio.TaskGroup() as group:
-            for one in beside:
-                group.create_task(one)
-            beside = []
-            try:
-                port = await listener.start(settings.device_host, settings.device_port, tls, shared)
-            except OSError as error:
-                raise Unavailable("devices.mqtt.port", reason=type(error).__name__) from None
-            leave_alone_what_is_loaded()
-            ready(port)
+            for follow in (across.follow, refusals.follow, register.changes.follow):
+                group.create_task(follow(stop))
+            if tls is not None:
+                group.create_task(_follow_anchors(register, tls, stop))
+            ready(await _started(listener, settings, tls, shared))
             await stop.wait()
     except* PlatformError as errors:
         raise _first(errors) from None
     finally:
-        for left in beside:
-            left.close()
         await listener.stop()
         await log.close()
         with contextlib.suppress(PlatformError, *LOST):
             await refusals.flush()
+
+
+async def _started(
+    listener: Listener, settings: Settings, tls: ssl.SSLContext | None, shared: socket.socket | None
+) -> int:
+    try:
+        port = await listener.start(settings.device_host, settings.device_port, tls, shared)
+    except OSError as error:
+        raise Unavailable("devices.mqtt.port", reason=type(error).__name__) from None
+    leave_alone_what_is_loaded()
+    return port
 
 
 async def _follow_anchors(register: Register, tls: ssl.SSLContext, stop: asyncio.Event) -> None:

@@ -4,12 +4,15 @@ A device's certificate is trusted because the register knows it or its authority
 proves that the device has its key, and `Credentials.by_certificate` says which device it is, now.
 """
 
+import logging
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
 from kangyun.base.errors import Invalid
 from kangyun.devices.register.credentials import pem_of
+
+logger = logging.getLogger(__name__)
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -30,5 +33,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 def trust(context: ssl.SSLContext, anchors: Sequence[bytes]) -> None:
     """Trusts more certificates (DER). What is trusted no more still proves nothing: the register is asked each time."""
-    if anchors:
-        context.load_verify_locations(cadata=pem_of(anchors))
+    for one in anchors:
+        try:
+            context.load_verify_locations(cadata=pem_of([one]))
+        except (ssl.SSLError, ValueError) as error:
+            # One that cannot be read keeps out its own devices, and nobody else's.
+            logger.warning("mqtt: a certificate is not trusted: %s", type(error).__name__)
