@@ -125,12 +125,12 @@ class Session:
 
     def _handle(self, data: bytes, frames: list[Frame]) -> None:
         received = time_ns() // 1000
-        five = self.connection.version
+        version = self.connection.version
         for first, start, stop in frames:
             if first & 0xF0 == _PUBLISH:
-                self._publish(read_publish(first, data, start, stop, five), received)
+                self._publish(read_publish(first, data, start, stop, version), received)
             elif first == _PUBREL or self._may():
-                self._other(read(first, data, start, stop, five))
+                self._other(read(first, data, start, stop, version))
             else:
                 self._flood()
             if self.connection.ending:
