@@ -295,7 +295,7 @@ class Desk:
 
     def __init__(self, database: str) -> None:
         self._database = database
-        self._since = time.time()
+        self._since = self._began = time.time()
         self._seen: dict[tuple[str, int, int], float] = {}
         self._rung = asyncio.Event()
 
@@ -314,7 +314,11 @@ class Desk:
 
     def waits(self, rule: str) -> list[float]:
         """Returns how long each alarm took, in seconds."""
-        return [seen - key[1] / 1e6 for key, seen in self._seen.items() if key[0].startswith(rule)]
+        return [
+            seen - at / 1e6
+            for (name, at, _), seen in self._seen.items()
+            if name.startswith(rule) and at / 1e6 >= self._began  # What is older belongs to the step before.
+        ]
 
     async def _look(self) -> None:
         while True:
