@@ -90,6 +90,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     zone: int | None = None
     battery: float | None = None
     """Per cent."""
+    offset: int | None = None
+    """What was added to the device's times, microseconds: 0 where its clock is right, None where nothing tells."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it could be taken."""
+        return not (self.readings or self.events or self.waves) and self.battery is None
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):

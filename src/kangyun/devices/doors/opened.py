@@ -36,7 +36,7 @@ class Taken:
     @property
     def is_empty(self) -> bool:
         """Whether nothing of it was taken, so that nothing was stored."""
-        return not self.count and self.message.battery is None
+        return self.message.is_empty
 
 
 @dataclass(slots=True)

@@ -16,7 +16,6 @@ from typing import Annotated, Final
 
 import msgspec
 
-from kangyun.devices.formats.clocks import offset_between
 from kangyun.devices.formats.ieee11073 import float32, sfloat
 from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
 from kangyun.devices.formats.values import Refused
@@ -264,9 +263,9 @@ def read(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]
     if said.b is not None:
         taking.charge(said.b, "$.b")
     if said.clock is not None:
-        taking.clock.offset = offset_between(taking.instant(said.clock)[0], context.received)
+        taking.sent(taking.instant(said.clock)[0])
     elif said.n is not None:
-        taking.clock.offset = offset_between(said.n * MILLISECOND, context.received)
+        taking.sent(said.n * MILLISECOND)
     reader = _Reader(taking)
     for number, one in enumerate(said.r):
         where = f"$.r[{number}]"

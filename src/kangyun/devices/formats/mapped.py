@@ -27,7 +27,6 @@ from typing import Any, Final
 import msgspec
 
 from kangyun.base.errors import Invalid
-from kangyun.devices.formats.clocks import offset_between
 from kangyun.devices.formats.positions import DATUMS
 from kangyun.devices.formats.taking import UNREADABLE, Context, Taking
 from kangyun.devices.formats.values import PLACES, known
@@ -180,7 +179,7 @@ class MappedReader:
         if sent is not _MISSING:
             instant = self._instant(taking, sent, mapping.sent)
             if instant is not None:
-                taking.clock.offset = offset_between(instant[0], taking.context.received)
+                taking.sent(instant[0])
 
     def _instant(self, taking: Taking, said: object, where: str) -> tuple[int, int] | None:
         """A time as microseconds by the device's clock and its mark; None, noted, for what is none."""

@@ -17,7 +17,6 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from kangyun.devices.formats.clocks import offset_between
 from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
 from kangyun.devices.formats.values import PLACES, known
 from kangyun.devices.model import Mark, Message, Refusal, Wave
@@ -125,9 +124,7 @@ def _message(taking: Taking, said: Said) -> None:
         else:
             taking.refuse("devices.formats.zone", "$.z")
     if said.n is not None:
-        sent = said.n * MILLISECOND if isinstance(said.n, int) else taking.instant(said.n)[0]
-        offset = offset_between(sent, taking.context.received)
-        taking.clock.offset = offset
+        taking.sent(said.n * MILLISECOND if isinstance(said.n, int) else taking.instant(said.n)[0])
     if said.b is not None:
         taking.charge(said.b, "$.b")
     if said.v is not None or said.m is not None:

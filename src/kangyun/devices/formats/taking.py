@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from kangyun.devices.formats.clocks import Clock, microseconds
+from kangyun.devices.formats.clocks import Clock, microseconds, offset_between
 from kangyun.devices.formats.positions import DATUMS, Datum, to_wgs84
 from kangyun.devices.formats.values import Known, Refused, known
 from kangyun.devices.metrics import event_kinds
@@ -44,8 +44,8 @@ class Taking:
     """What has been found of one message so far."""
 
     __slots__ = (
-        "battery", "clock", "context", "events", "historic", "names", "readings", "refusals", "sequence", "waves",
-        "zone",
+        "battery", "clock", "context", "events", "historic", "names", "offset", "readings", "refusals", "sequence",
+        "waves", "zone",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -60,6 +60,7 @@ class Taking:
         self.historic = False
         self.zone: int | None = None
         self.battery: float | None = None
+        self.offset: int | None = None
 
     def refuse(self, text: str, where: str) -> None:
         """Notes what was not taken."""
@@ -70,13 +71,18 @@ class Taking:
         """Returns the message and what was refused of it."""
         message = Message(
             tuple(self.readings), tuple(self.events), tuple(self.waves), self.sequence, self.historic, self.zone,
-            self.battery,
+            self.battery, self.offset,
         )  # fmt: skip
         if not (self.readings or self.events or self.waves or self.refusals or self.battery is not None):
             self.refuse("devices.formats.empty", "$")
         return message, tuple(self.refusals)
 
     # --- times
+
+    def sent(self, at: int) -> None:
+        """Takes what the device's clock said as it sent, microseconds: how wrong it is."""
+        self.clock.offset = offset_between(at, self.context.received)
+        self.offset = self.clock.offset or 0
 
     def instant(self, said: datetime) -> tuple[int, int]:
         """Returns a time as microseconds by the device's clock, not yet corrected, and its mark."""

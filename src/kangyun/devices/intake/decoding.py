@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kangyun.devices.intake.parts import Read
 from kangyun.devices.log import Record
-from kangyun.devices.model import BACKFILL_AFTER, Event, Lane, Mark, Wave
+from kangyun.devices.model import BACKFILL_AFTER, Event, Lane, Mark, Message, Wave
 from kangyun.devices.register.health import Refused
 from kangyun.devices.register.model import Known
 
@@ -35,11 +35,13 @@ class Aside:
 
 
 class Health(msgspec.Struct):
-    """What messages said of a device itself. heard, reading: microseconds; battery: per cent."""
+    """What messages said of a device itself. heard, reading, offset: microseconds; battery: per cent."""
 
     heard: int
     reading: int | None = None
     battery: float | None = None
+    offset: int | None = None
+    """As `Message.offset`."""
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ def decode(found: Found, places: Iterable[int], lane: Lane, known: Mapping[int, 
         found.events += [(place, record, event) for event in message.events]
         found.waves += [(place, record, wave) for wave in message.waves]
         if message.readings or message.events or message.waves or message.battery is not None:
-            _notice(found, place, record, message.sequence, message.battery)
+            _notice(found, place, record, message)
 
 
 def marked(found: Found) -> NDArray[np.int16]:
@@ -118,14 +120,16 @@ def marked(found: Found) -> NDArray[np.int16]:
     return mark
 
 
-def _notice(found: Found, place: int, record: Record, sequence: int | None, battery: float | None) -> None:
+def _notice(found: Found, place: int, record: Record, message: Message) -> None:
     health = found.health.get(record.device)
     if health is None:
         health = found.health[record.device] = Health(record.received)
     elif record.received > health.heard:
         health.heard = record.received
-    if battery is not None:
-        health.battery = battery
+    if message.battery is not None:
+        health.battery = message.battery
+    if message.offset is not None:
+        health.offset = message.offset
     # Of a message's readings the last few are at its end.
     at, of, received = found.at, found.of, record.received
     number = len(of)
@@ -136,12 +140,12 @@ def _notice(found: Found, place: int, record: Record, sequence: int | None, batt
         if health.reading is None or instant > health.reading:
             health.reading = instant
         timeless = timeless or instant == received
-    if sequence is not None:
+    if message.sequence is not None:
         event = any(one[0] == place and one[2].at == received for one in found.events[-8:])
         if timeless or event:
             digest = hashlib.blake2b(record.payload, digest_size=DIGEST_BYTES).digest()
-            if (record.device, sequence, digest) in found.told:
+            if (record.device, message.sequence, digest) in found.told:
                 found.repeated.add(place)
             else:
                 until = received + (EVENT_KNOWN if event else READING_KNOWN)
-                found.told[record.device, sequence, digest] = place, received, until
+                found.told[record.device, message.sequence, digest] = place, received, until

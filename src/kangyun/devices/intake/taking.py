@@ -265,7 +265,8 @@ class Taker:
             connection,
             [
                 Heard(
-                    device, instant_of(one.heard), instant_of(one.reading) if one.reading else None, one.battery
+                    device, instant_of(one.heard), instant_of(one.reading) if one.reading else None, one.battery,
+                    None if one.offset is None else -one.offset / 1_000_000,
                 )
                 for device, one in health.items()
             ],
@@ -280,6 +281,7 @@ class Taker:
                 before is None
                 or health.heard - before.heard >= HEALTH_EVERY
                 or (health.battery is not None and health.battery != before.battery)
+                or (health.offset is not None and bool(health.offset) != bool(before.offset))
             ):
                 due[device] = health
         return due

@@ -33,7 +33,7 @@ from kangyun.base.mqtt import (
 from kangyun.devices.formats import Context
 from kangyun.devices.lanes import lane_of
 from kangyun.devices.log import Record
-from kangyun.devices.model import Lane, Message, Refusal
+from kangyun.devices.model import Lane, Refusal
 from kangyun.devices.mqtt.commands import Commands
 from kangyun.devices.mqtt.connection import DISK, TURN, Connection
 from kangyun.devices.mqtt.groups import Group, Part
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 _PUBLISH: Final = Kind.PUBLISH << 4
 _PUBREL: Final = Kind.PUBREL << 4 | 2
-_EMPTY: Final = Message()
 _PINGRESP: Final = write(Ping(Kind.PINGRESP), 4)
 
 
@@ -178,7 +177,7 @@ class Session:
             self._refused(packet, Reason.SUCCESS)  # It is on disk already.
             return
         message, refusals = self._listener.read(self._format, packet.payload, Context(received, self._zone))
-        if refusals and message == _EMPTY:
+        if refusals and message.is_empty:
             if not self._may():
                 self._flood()
                 return

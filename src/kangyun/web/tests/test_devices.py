@@ -231,7 +231,8 @@ async def test_what_came_by_each_door_becomes_samples(door, given, platform, mon
     wang = (await door.post("Patient", json=patient)).json()["id"]
     resident = Actor(f"Patient/{wang}", "w", "Organization/platform", "PATRQT", role="resident", patients=(wang,))
     know(monkeypatch, {"wang": resident})
-    await send(door, "bp-0001", {"m": "spo2", "v": 97, "p": "home"}, secret)
+    ahead = int(time.time() * 1000) + 3_600_000
+    await send(door, "bp-0001", {"m": "spo2", "v": 97, "t": ahead, "n": ahead}, secret)
     await push(door, {"data": [cuff("86001")]})
     line = {"resourceType": "Parameters", "parameter": [{"name": "line", "valueString": "体重 65kg"}]}
     await door.post(f"Patient/{wang}/$add-reading", json=line, headers={"authorization": "Bearer wang"})
@@ -241,6 +242,7 @@ async def test_what_came_by_each_door_becomes_samples(door, given, platform, mon
     async with platform.pool.connection() as connection, asyncio.timeout(20):
         while len(rows := await connection.fetch(SAMPLES)) < 5:
             await asyncio.sleep(0.05)
+        assert await connection.fetchval("SELECT round(max(offset_s) / 60) FROM device_health") == 60
     stop.set()
     await taking
     found = {(metrics_by_number()[row["metric"]].name, bool(row["mark"] & Mark.TYPED), row["held"]) for row in rows}

@@ -194,3 +194,11 @@ def test_a_stored_value_is_a_whole_number_of_steps(value: float, name: str) -> N
         steps = one.value / metric.resolution
         assert abs(steps - round(steps)) < 1e-6 * max(1, abs(steps))
         assert bool(one.mark & Mark.DOUBTED) == (not metric.lowest <= one.value <= metric.highest)
+
+
+@pytest.mark.parametrize(
+    ("sent", "offset"), [(NOW - 2 * MINUTE, 0), (NOW + 60 * MINUTE, -60 * MINUTE * 1000), (None, None)]
+)
+def test_what_is_known_of_the_clock_is_told(sent: int | None, offset: int | None) -> None:
+    message, _ = said({"m": "hr", "v": 70, "n": sent})
+    assert message.offset == offset
