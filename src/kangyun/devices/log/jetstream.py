@@ -36,6 +36,7 @@ from nats.js.errors import APIError, NotFoundError
 from kangyun.base.crypto import Unreadable
 from kangyun.base.errors import Unavailable
 from kangyun.devices.log.frames import FRAME, Sealers, header_at, opened, packed
+from kangyun.devices.log.grouping import Groups
 from kangyun.devices.log.model import Batch, Behind, Damage, Record
 from kangyun.devices.model import Lane
 
@@ -45,8 +46,6 @@ STREAM, SUBJECT = "KANGYUN_DEVICES", "kangyun.devices"
 DAY = 86_400
 PLACES = 16  # bits of a position
 FRAME_RECORDS = 1000
-MOST_WAITING = 64_000_000  # bytes of payload that wait for the stream in a lane
-RECORD_BYTES = 64  # what a record costs besides its payload, about
 TRY, PATIENCE = 2.0, 20.0  # seconds for one publish, and until it is given up
 PAUSE = 0.1  # seconds between two tries
 DUPLICATES = 120.0  # seconds in which a message is known by its id; longer than PATIENCE
@@ -129,7 +128,7 @@ class StreamWriter:
     def put(self, lane: Lane, records: Sequence[Record]) -> asyncio.Future[None]:
         if self._closed:
             raise Unavailable("base.unavailable")
-        return self._lanes[lane].put(records)
+        return self._lanes[lane].groups.put(records)
 
     async def append(self, lane: Lane, records: Sequence[Record]) -> None:
         await asyncio.shield(self.put(lane, records))
@@ -137,57 +136,23 @@ class StreamWriter:
     async def close(self) -> None:
         self._closed = True
         for writer in self._lanes.values():
-            await writer.close()
+            await writer.groups.close()
         await self._cluster.close()
-
-
-class _Group:
-    __slots__ = ("bytes", "done", "records")
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.bytes = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class _LaneWriter:
     def __init__(self, cluster: Cluster, lane: Lane, sealers: Sealers) -> None:
         self._cluster, self._lane, self._sealers = cluster, lane, sealers
-        self._waiting: _Group | None = None
-        self._running: asyncio.Task[None] | None = None
+        self.groups = Groups(self._written)
 
-    def put(self, records: Sequence[Record]) -> asyncio.Future[None]:
-        group = self._waiting
-        if group is None:
-            group = self._waiting = _Group()
-            if self._running is None:
-                self._running = asyncio.get_running_loop().create_task(self._run())
-        if group.bytes > MOST_WAITING:
-            raise Unavailable("base.unavailable")
-        group.records.extend(records)
-        for record in records:
-            group.bytes += len(record.payload) + RECORD_BYTES
-        return group.done
-
-    async def close(self) -> None:
-        while self._running is not None:
-            await self._running
-
-    async def _run(self) -> None:
+    async def _written(self, records: list[Record]) -> None:
+        """Returns when a group is in the stream. Raises Unavailable."""
         try:
-            while (group := self._waiting) is not None:
-                self._waiting = None
-                try:
-                    for start in range(0, len(group.records), FRAME_RECORDS):
-                        await self._publish(group.records[start : start + FRAME_RECORDS])
-                except Unavailable as error:
-                    logger.error("log: lane %s cannot be written", self._lane.name)
-                    group.done.set_exception(error)
-                    group.done.exception()  # Whoever asks is told; nobody need ask.
-                else:
-                    group.done.set_result(None)
-        finally:
-            self._running = None
+            for start in range(0, len(records), FRAME_RECORDS):
+                await self._publish(records[start : start + FRAME_RECORDS])
+        except Unavailable:
+            logger.error("log: lane %s cannot be written", self._lane.name)
+            raise
 
     async def _publish(self, records: Sequence[Record]) -> None:
         """Returns when the stream has a group. Raises Unavailable; it may have it all the same."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kangyun.base.errors import TooLong, Unavailable
 from kangyun.devices.log.frames import PLACES, Sealers, packed, segment_header
+from kangyun.devices.log.grouping import Groups
 from kangyun.devices.log.layout import cut_torn, identity_of, lane_folder, newest_segment, segment_file, shard_folder
 from kangyun.devices.log.model import Record
 from kangyun.devices.model import Lane
@@ -29,10 +30,6 @@ SEGMENT_SECONDS = 6 * 3600
 FRAME_RECORDS, FRAME_BYTES = 1000, 8_000_000
 """Of one frame, but that one record is always whole."""
 LARGEST_RECORD = 16_000_000  # bytes of payload
-MOST_WAITING = 64_000_000
-"""Bytes of payload that wait for the disk in a lane."""
-RECORD_BYTES = 64
-"""What a record costs besides its payload, about."""
 MOST_SHARDS = 1 << 16
 DAY = 86_400
 
@@ -71,17 +68,6 @@ class DiskWriter:
         os.close(self._lock)
 
 
-class _Group:
-    """What goes to disk together."""
-
-    __slots__ = ("bytes", "done", "records")
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.bytes = 0
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-
 class _LaneWriter:
     """One lane of a writer."""
 
@@ -89,8 +75,7 @@ class _LaneWriter:
         self._folder = lane_folder(folder, shard, lane)
         self._identity, self._shard, self._lane, self._sealers = identity, shard, lane, sealers
         self._thread = ThreadPoolExecutor(1, f"log-{lane.name.lower()}")
-        self._waiting: _Group | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._groups = Groups(self._written)
         self._file = -1
         self._header = b""
         self._size = self._place = 0
@@ -100,39 +85,20 @@ class _LaneWriter:
             cut_torn(segment_file(self._folder, self._segment))
 
     def put(self, records: Sequence[Record]) -> asyncio.Future[None]:
-        group = self._waiting
-        if group is None:
-            group = self._waiting = _Group()
-            if self._running is None:
-                self._running = asyncio.get_running_loop().create_task(self._run())
-        if group.bytes > MOST_WAITING:
-            raise Unavailable("base.unavailable")
-        group.records.extend(records)
-        for record in records:
-            group.bytes += len(record.payload) + RECORD_BYTES
-        return group.done
+        return self._groups.put(records)
 
     async def close(self) -> None:
-        while self._running is not None:
-            await self._running
+        await self._groups.close()
         self._thread.shutdown()
         self._leave()
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _written(self, records: list[Record]) -> None:
+        """Returns when a group is on disk. Raises Unavailable."""
         try:
-            while (group := self._waiting) is not None:
-                self._waiting = None
-                try:
-                    await loop.run_in_executor(self._thread, self._write, group.records)
-                except OSError as error:
-                    logger.error("log: lane %s cannot be written: %s", self._lane.name, type(error).__name__)
-                    group.done.set_exception(Unavailable("access.disk-full"))
-                    group.done.exception()  # Whoever asks is told; nobody need ask.
-                else:
-                    group.done.set_result(None)
-        finally:
-            self._running = None
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
+        except OSError as error:
+            logger.error("log: lane %s cannot be written: %s", self._lane.name, type(error).__name__)
+            raise Unavailable("access.disk-full") from None
 
     def _write(self, records: list[Record]) -> None:
         """Writes a group and waits for the disk. Raises OSError; nothing of it is promised then."""

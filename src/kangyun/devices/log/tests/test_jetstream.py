@@ -62,7 +62,7 @@ async def opened():
 async def drained(reader, count, lane=Lane.LIVE, taken=None, most=7):
     """Reads until so many records are there."""
     taken, found = dict(taken or {}), []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while len(numbers(found)) < count:
             await reader.wait([lane], taken, 1.0)
             for batch in await reader.read(lane, taken, most=most, most_bytes=1 << 20):
