@@ -169,7 +169,8 @@ def _line(outbox: Outbox, row: Any, sees: bool, call: Call) -> Resource:
     reader = letter.readers[row["turn"]]
     urgency = Urgency(row["urgency"])
     role = reader.role if sees or urgency is Urgency.RED else "public"
-    said = outbox.templates.sentence(row["template"], role, {**letter.variables, **reader.variables}, call.language)
+    variables = {"time": f"{row['made'].astimezone(outbox.zone):%m-%d %H:%M}", **letter.variables, **reader.variables}
+    said = outbox.templates.sentence(row["template"], role, variables, call.language)
     parts: list[dict[str, Any]] = [
         {"name": "id", "valueInteger": row["id"]},
         {"name": "urgency", "valueCode": urgency.name.lower()},

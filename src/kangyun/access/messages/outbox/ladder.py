@@ -19,6 +19,8 @@ State = Literal["claimed", "handed", "received", "answered", "refused", "failed"
 """Of an attempt. claimed: it may have left. handed: the provider has it. received: a receipt. refused: for good.
 failed, throttled: it did not leave, and may later. unknown: it left, and nothing came back."""
 AGAIN = frozenset({"failed", "throttled"})
+LEFT = frozenset({"claimed", "unknown"})
+"""It may have left: sent again only where one key is taken once."""
 OVER = frozenset({"refused", "no-address"})
 
 
@@ -87,14 +89,12 @@ def _red(rung: Rung, attempt: Attempt | None, rules: Rules, now: datetime) -> St
         return Send(rung, 1)
     patience = rules.channel[rung.channel]
     if attempt.state == "claimed":
-        return _until(attempt.made, rules.tries.claim, now) or _retried(rung, attempt, rules, now)
-    if attempt.state == "unknown":
-        return _retried(rung, attempt, rules, now)
+        return _until(attempt.made, rules.tries.claim, now)
     if attempt.state == "handed":
         return _until(attempt.changed, patience.receipt, now)
     if attempt.state == "received":
         return _until(attempt.changed, patience.answer, now)
-    return _PASSED
+    return _PASSED  # What failed, too: the next rung does not wait for it.
 
 
 def _other(rung: Rung, attempt: Attempt | None, rules: Rules, now: datetime) -> Step | None:
@@ -115,7 +115,7 @@ def _other(rung: Rung, attempt: Attempt | None, rules: Rules, now: datetime) -> 
         )
     if attempt.state == "claimed" and (wait := _until(attempt.made, rules.tries.claim, now)):
         return wait
-    if attempt.state in ("claimed", "unknown") and (step := _retried(rung, attempt, rules, now)):
+    if attempt.state in LEFT and (step := _retried(rung, attempt, rules, now)):
         return step
     # It left, or may have left: sent by another channel too it would be told twice.
     return _until(attempt.changed, rules.channel[rung.channel].receipt, now) or End("unconfirmed")
@@ -125,7 +125,7 @@ def _retried(rung: Rung, attempt: Attempt, rules: Rules, now: datetime) -> Step 
     """What is unknown is sent again where that is no second message, and nowhere else."""
     if not rung.dedupes or attempt.number >= rules.tries.most:
         return _PASSED
-    again = attempt.changed + timedelta(seconds=rules.tries.red_pause)
+    again = _again_at(attempt, rules.tries.pause)
     return Send(rung, attempt.number + 1) if now >= again else Wait(again)
 
 
@@ -137,7 +137,7 @@ def _when_all_passed(
         again = [
             (_again_at(one, rules.tries.red_pause), rung, one.number)
             for rung, one in known
-            if one.state in AGAIN and one.number < rules.tries.most
+            if (one.state in AGAIN or (rung.dedupes and one.state in LEFT)) and one.number < rules.tries.most
         ]
         if again:
             at, rung, number = min(again)

@@ -21,7 +21,7 @@ from kangyun.access.messages.outbox import statements as sql
 from kangyun.access.messages.outbox.box import Outbox
 from kangyun.access.messages.outbox.channels import Installed
 from kangyun.access.messages.outbox.contacts import Contact, Contacts
-from kangyun.access.messages.outbox.deciding import Decided, Going, decide
+from kangyun.access.messages.outbox.deciding import Decided, Decider, Going
 from kangyun.access.messages.outbox.ladder import Attempt
 from kangyun.access.messages.outbox.lists import gather
 from kangyun.access.messages.outbox.model import Urgency
@@ -132,21 +132,8 @@ class Teller:
         letters = {row["id"]: self.outbox.letters.open(row["key"], row["sealed"]) for row in rows}
         readers = {reader.reference for letter in letters.values() for reader in letter.readers}
         contacts: dict[str, Contact] = await self.contacts.of(connection, readers)
-        senders = self.installed.senders
-        return [
-            decide(
-                row,
-                letters[row["id"]],
-                attempts[row["id"]],
-                contacts,
-                senders,
-                self.outbox,
-                self._rates,
-                now,
-                self.root,
-            )
-            for row in rows
-        ]
+        decider = Decider(self.outbox, self.installed.senders, self._rates, self.root)
+        return [decider.decide(row, letters[row["id"]], attempts[row["id"]], contacts, now) for row in rows]
 
     async def _note(self, connection: asyncpg.Connection, decided: Sequence[Decided], now: datetime) -> list[Going]:
         """Writes down what was decided. Returns what is to be sent once that stands."""

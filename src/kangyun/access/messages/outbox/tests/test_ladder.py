@@ -89,6 +89,12 @@ def test_what_may_have_left_is_sent_again_only_where_that_is_no_second_message(u
     assert not isinstance(step(urgency, [twice], attempt(twice, state, 60)), Send)
 
 
+def test_red_does_not_wait_for_a_channel_that_may_take_it_again():
+    once = Rung(0, "webhook", dedupes=True)
+    assert step(RED, [once, SMS], attempt(once, "unknown", 60)) == Send(SMS, 1)
+    assert step(RED, [once, SMS], attempt(once, "unknown", 60), attempt(SMS, "refused")) == Send(once, 2)
+
+
 STATES = ["claimed", "handed", "received", "refused", "failed", "throttled", "unknown", "no-address"]
 
 
