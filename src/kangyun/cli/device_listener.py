@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 from socket import socket
 from ssl import SSLContext
@@ -18,7 +20,10 @@ from kangyun.cli.children import UP, tie_to_up, wait_for_up
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, speak
 from kangyun.devices.mappings import load_mappings
-from kangyun.devices.mqtt import running
+from kangyun.devices.mqtt import Bounds, running
+
+FILES = 256
+"""What is open besides devices' connections, at most: the database, the log, what is loaded."""
 
 
 def listen(data: Path | None = None, host: str | None = None, port: int | None = None) -> int:
@@ -42,6 +47,14 @@ def listen(data: Path | None = None, host: str | None = None, port: int | None =
         )  # fmt: skip
 
 
+def _bounds() -> Bounds:
+    """Lets this process have as many files as it may, and no more connections than that leaves room for."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    usual = Bounds()
+    return usual if most == resource.RLIM_INFINITY else replace(usual, connections=min(usual.connections, most - FILES))
+
+
 async def _listen(settings: Settings, database: str, tls: SSLContext | None, shared: socket | None = None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,7 +62,7 @@ async def _listen(settings: Settings, database: str, tls: SSLContext | None, sha
     load_mappings(settings.data)
     platform = await open_platform(settings, database)
     try:
-        await running.run(platform, stop, tls, shared, ready=lambda port: _tell(settings, port))
+        await running.run(platform, stop, tls, shared, bounds=_bounds(), ready=lambda port: _tell(settings, port))
     finally:
         await platform.close()
 

@@ -8,6 +8,7 @@ class Bounds:
     """Seconds, bytes and counts.
 
     connections:  open at once. Who comes beyond them is told so and closed.
+    unknown:      of these, from one address, of whom nobody knows yet who they are.
     connect:      seconds in which a CONNECT must have come whole, the TLS handshake before it.
     keep_alive:   the longest that is agreed to with MQTT 5; a device that says none has this one.
     packet:       bytes of the largest packet. packet_seconds: in which one must have come whole.
@@ -25,6 +26,7 @@ class Bounds:
     """
 
     connections: int = 20_000
+    unknown: int = 4_000
     connect: float = 15.0
     keep_alive: int = 3600
     packet: int = 256 * 1024

@@ -69,6 +69,7 @@ class Listener:
         self._credentials = credentials
         self._note = note
         self._connections: set[Connection] = set()
+        self._unknown: Counter[str] = Counter()
         self._waiting: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -120,7 +121,9 @@ class Listener:
         """Counts a connection; returns whether there is room for it."""
         self._connections.add(connection)
         self.figures.opened += 1
-        if len(self._connections) <= self.bounds.connections and not self._ending:
+        self._unknown[connection.address] += 1
+        is_full = len(self._connections) > self.bounds.connections
+        if not is_full and self._unknown[connection.address] <= self.bounds.unknown and not self._ending:
             return True
         self.refused(Reason.SERVER_BUSY)
         return False
@@ -130,6 +133,8 @@ class Listener:
         self._connections.discard(connection)
         self._waiting.discard(connection)
         session = connection.session
+        if session is None:
+            self._known(connection)
         if not isinstance(session, Session) or session.over:
             return
         session.over = True
@@ -141,6 +146,7 @@ class Listener:
 
     def entered(self, session: Session | Claiming) -> None:
         """A device is in: the session that it had is over."""
+        self._known(session.connection)
         if not isinstance(session, Session):
             return
         former = self.sessions.get(session.admitted.device)
@@ -149,6 +155,12 @@ class Listener:
             self.take_over(former)
         if self.on_entered is not None:
             self.on_entered(session)
+
+    def _known(self, connection: Connection) -> None:
+        """Counts a connection no more among those of whom nobody knows who they are."""
+        self._unknown[connection.address] -= 1
+        if not self._unknown[connection.address]:
+            del self._unknown[connection.address]
 
     def take_over(self, former: Session) -> None:
         """Ends a session whose device has come anew."""

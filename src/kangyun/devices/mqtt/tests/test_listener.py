@@ -259,8 +259,8 @@ class TestBounds:
     @pytest.fixture
     def bounds(self) -> Bounds:
         return Bounds(
-            connections=6, connect=0.3, packet=2000, packet_seconds=0.3, receive=10, slice=4, device_bytes=600, live=1,
-            burst=20, held=60, sweep=0.1, connects=5,
+            connections=7, connect=0.3, packet=2000, packet_seconds=0.3, receive=10, slice=4, device_bytes=600, live=1,
+            burst=20, held=60, sweep=0.1, connects=5, unknown=4,
         )  # fmt: skip
 
     async def test_a_flood_is_cut_off_marked_and_not_let_in_again(
@@ -348,11 +348,20 @@ class TestBounds:
         assert await client.hear() == Disconnect(Reason.MALFORMED_PACKET)
 
     async def test_more_connections_than_there_is_room_for(self, dial: Dial) -> None:
-        some = [await dial(f"d-{number}") for number in (1, 2, 3)] + [await dial(None) for _ in range(3)]
+        some = [await dial(f"d-{number}") for number in (1, 2, 3)] + [await dial(None) for _ in range(4)]
         more = await dial(None)
         assert await more.hear() is None
         some[0].send(Ping(Kind.PINGREQ))
         assert await some[0].hear() == Ping(Kind.PINGRESP)
+
+    async def test_who_says_nothing_does_not_take_the_room_of_others(self, dial: Dial) -> None:
+        known = await dial("d-1")
+        silent = [await dial(None) for _ in range(6)]
+        assert [await one.hear() for one in silent[4:]] == [None, None]
+        known.send(publish(pulse(), 1))
+        assert await known.hear() == puback(1)
+        assert [await one.hear() for one in silent] == [None] * 6
+        await dial("d-2")
 
     async def test_who_is_silent_for_longer_than_it_said_is_gone(self, dial: Dial) -> None:
         client = await dial(keep_alive=1)
