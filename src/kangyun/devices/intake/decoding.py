@@ -60,10 +60,10 @@ class Found:
     events: list[tuple[int, Record, Event]] = field(default_factory=list)
     """(place of its record, that record, what happened)."""
     waves: list[tuple[int, Record, Wave]] = field(default_factory=list)
-    told: dict[tuple[int, int, bytes], tuple[int, int, int]] = field(default_factory=dict)
+    told: dict[tuple[int, int, bytes], list[tuple[int, int, int]]] = field(default_factory=dict)
     """Messages without a time of their own: (device, sequence, digest) -> (place, when received, until when known)."""
     repeated: set[int] = field(default_factory=set)
-    """Places of messages that stand in the group before."""
+    """Places of such messages that stand in the group before."""
     health: dict[int, Health] = field(default_factory=dict)
     refusals: list[tuple[int, Refused]] = field(default_factory=list)
     """(place of its record, what)."""
@@ -144,8 +144,9 @@ def _notice(found: Found, place: int, record: Record, message: Message) -> None:
         event = any(one[0] == place and one[2].at == received for one in found.events[-8:])
         if timeless or event:
             digest = hashlib.blake2b(record.payload, digest_size=DIGEST_BYTES).digest()
-            if (record.device, message.sequence, digest) in found.told:
+            until = received + (EVENT_KNOWN if event else READING_KNOWN)
+            before = found.told.setdefault((record.device, message.sequence, digest), [])
+            if before and before[-1][1] < received <= before[-1][2]:
                 found.repeated.add(place)
             else:
-                until = received + (EVENT_KNOWN if event else READING_KNOWN)
-                found.told[record.device, message.sequence, digest] = place, received, until
+                before.append((place, received, until))

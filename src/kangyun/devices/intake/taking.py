@@ -123,7 +123,7 @@ class Taker:
                 # What a crash of the server takes back is read from the log again, with the position that it had.
                 await connection.execute("SET LOCAL synchronous_commit = off")
                 await self._advance(connection, batches, taken)
-                await self._leave_out_told(connection, work, again)
+                await self._leave_out_told(connection, work)
                 await self._store(connection, work, result)
                 await self._note(connection, found, health, again)
                 await self._asides.put(connection, found.asides, batches)
@@ -207,18 +207,16 @@ class Taker:
         if due:
             await connection.execute(SQL["audited"], [row["source"] for row in due])
 
-    async def _leave_out_told(self, connection: asyncpg.Connection, work: _Work, again: list[bool]) -> None:
+    async def _leave_out_told(self, connection: asyncpg.Connection, work: _Work) -> None:
         """Leaves out messages without a time of their own that were sent before."""
-        # A replay reads the record that was told, and not a device that tells it again.
-        told = {key: said for key, said in work.found.told.items() if not again[said[0]]}
         known = set(work.found.repeated)
-        if told:
-            devices, sequences, digests = zip(*told, strict=True)
-            places, received, until = zip(*told.values(), strict=True)
-            rows = await connection.fetch(
-                SQL["told"], devices, sequences, digests, list(map(instant_of, received)), list(map(instant_of, until))
-            )
-            known |= set(places) - {places[row["place"] - 1] for row in rows}
+        rows = [
+            (place, *key, instant_of(received), instant_of(until))
+            for key, said in work.found.told.items()
+            for place, received, until in said
+        ]
+        if rows:
+            known |= {row["place"] for row in await connection.fetch(SQL["told"], *map(list, zip(*rows, strict=True)))}
         if known:
             work.without(known)
 

@@ -24,23 +24,25 @@ UPDATE device_log_position AS p SET taken = a.taken
 FROM unnest($1::text[], $2::int8[]) AS a (source, taken) WHERE p.source = a.source AND p.taken > a.taken
 
 -- name: told
--- The places of messages that are not known. None stands here twice.
-WITH fresh AS (
+-- The places of messages that are known: told before by another record, and not long ago. Read again, the record that was
+-- told first is itself, and what came after it is known as it was then.
+WITH asked AS (
+    SELECT * FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::bytea[], $5::timestamptz[], $6::timestamptz[])
+        AS a (place, device, sequence, digest, at, until)
+), kept AS (
     INSERT INTO device_told AS t (device, sequence, digest, at, until)
-    SELECT device, sequence, digest, at, until
-    FROM unnest($1::int8[], $2::int8[], $3::bytea[], $4::timestamptz[], $5::timestamptz[])
-        AS a (device, sequence, digest, at, until)
-    ORDER BY device, sequence, digest
+    SELECT DISTINCT ON (device, sequence, digest) device, sequence, digest, at, until FROM asked
+    ORDER BY device, sequence, digest, at DESC
     ON CONFLICT (device, sequence, digest) DO UPDATE SET at = excluded.at, until = excluded.until
     WHERE t.until < excluded.at
-    RETURNING device, sequence, digest
 )
-SELECT a.place FROM unnest($1::int8[], $2::int8[], $3::bytea[]) WITH ORDINALITY AS a (device, sequence, digest, place)
-JOIN fresh AS f USING (device, sequence, digest)
+SELECT a.place FROM asked AS a JOIN device_told AS t USING (device, sequence, digest)
+WHERE t.at < a.at AND a.at <= t.until
 
 -- name: forget_told
+-- Not before the log has forgotten them, too.
 DELETE FROM device_told WHERE ctid = ANY (ARRAY (
-    SELECT ctid FROM device_told WHERE until < clock_timestamp() - interval '1 hour' LIMIT 10000
+    SELECT ctid FROM device_told WHERE until < clock_timestamp() - interval '7 days' LIMIT 10000
 ))
 
 -- name: aside

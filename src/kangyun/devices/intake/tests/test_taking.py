@@ -64,6 +64,10 @@ async def test_without_a_time_the_sequence_tells_what_is_the_same(world, message
     await world.log.append(Lane.LIVE, [again, again])
     await world.take()
     assert len(await world.rows(SAMPLES)) == count
+    before, intake = await world.table(), world.intake()
+    await intake.begin_again()
+    await world.take(intake)
+    assert await world.table() == before
 
 
 async def test_a_button_that_counts_anew_is_heard_again(world):
