@@ -71,7 +71,6 @@ async def act(
         await _set_timer(connection, alarms, changed, asked, now)
     if asked.step == "escalate":
         await climb_on(connection, alarms, changed, now, anew=anew)
-    await connection.execute(SQL["ring"])
     return following
 
 

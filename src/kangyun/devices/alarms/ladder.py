@@ -62,7 +62,6 @@ class Ladder:
                 row = await self._fire(connection, row, timer, circle, now)
             if timers:
                 await connection.execute(SQL["touch"], [alarm])
-                await connection.execute(SQL["ring"])
         return len(timers)
 
     async def hear(self, now: datetime) -> int:
@@ -147,7 +146,6 @@ class Ladder:
         detail = " ".join(part for part in (whom_of(one.key), one.reader, one.channel) if part)
         await note(connection, self.alarms, row, f"notice-{one.what}", "", detail)
         await connection.execute(SQL["touch"], [alarm])
-        await connection.execute(SQL["ring"])
         if row["state"] in STOPPED and not (row["state"] == "acknowledged" and row["owner"] == one.reader):
             return
         if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):

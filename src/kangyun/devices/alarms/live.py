@@ -1,13 +1,12 @@
 """Alarms as they change, for whoever watches: what a process hears of the database, and gives to its watchers.
 
-A change of an alarm rings in every process (LISTEN); each looks then, and every `LOOK` seconds besides, for what has
-changed behind the number where it stopped. The number of a change is that of its transaction, so that what commits
-late is not missed: read again from the lowest that was still running. A watcher is given alarms as they stand, each
-version once; of an alarm that changes faster than he reads he gets the last. So nothing queues up behind him.
+While somebody watches, a process looks every `LOOK` seconds for what has changed behind the number where it stopped
+(nothing rings it, as the least server has no NOTIFY). The number of a change is that of its transaction, so that what
+commits late is not missed: read again from the lowest that was still running. A watcher is given alarms as they stand,
+each version once; of an alarm that changes faster than he reads he gets the last. So nothing queues up behind him.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,11 +22,11 @@ from kangyun.database.pool import LOST, Pool
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.seeing import watch
 from kangyun.devices.alarms.showing import Shown, shown
-from kangyun.devices.alarms.watching import CHANNEL
 
 logger = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds
+LOOK = 0.05  # seconds
+RETRY = 1.0  # seconds
 AT_ONCE = 1_000  # alarms of one look, and of one page of a snapshot
 MOST_SHOWN = 2_000  # open alarms of a snapshot: red first
 MOST_KNOWN = 50_000  # versions that a watcher remembers
@@ -52,7 +51,7 @@ class Watcher:
 
 
 class Live:
-    """What changes, in one process. It listens while somebody watches."""
+    """What changes, in one process. It looks while somebody watches."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -76,7 +75,7 @@ class Live:
         self._watchers.discard(watcher)
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stops looking."""
         self._stop.set()
         if self._following is not None:
             self._following.cancel()
@@ -85,31 +84,19 @@ class Live:
         while self._watchers and not self._stop.is_set():
             try:
                 async with self._pool.connection() as connection:
-                    await self._listen(connection)
+                    await self._watch(connection)
             except (PlatformError, asyncpg.PostgresError, *LOST) as error:
                 logger.warning("alarms live: %s", type(error).__name__)
-                await pause(self._stop, LOOK)
+                await pause(self._stop, RETRY)
 
-    async def _listen(self, connection: asyncpg.Connection) -> None:
-        rung = asyncio.Event()
-
-        def ring(*_: object) -> None:
-            rung.set()
-
-        await connection.add_listener(CHANNEL, ring)
-        try:
-            if not self._number:
-                self._number = await connection.fetchval(SQL["horizon"])
-            while self._watchers and not self._stop.is_set():
-                rung.clear()
-                await self._look(connection)
-                self._ready.set()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(rung.wait(), LOOK)
-            self._number = 0
-        finally:
-            if not connection.is_closed():
-                await connection.remove_listener(CHANNEL, ring)
+    async def _watch(self, connection: asyncpg.Connection) -> None:
+        if not self._number:
+            self._number = await connection.fetchval(SQL["horizon"])
+        while self._watchers and not self._stop.is_set():
+            await self._look(connection)
+            self._ready.set()
+            await pause(self._stop, LOOK)
+        self._number = 0
 
     async def _look(self, connection: asyncpg.Connection) -> None:
         horizon: int = await connection.fetchval(SQL["horizon"])

@@ -86,7 +86,6 @@ class Alarms:
         desks = await self._desks(connection, set(houses.values()))
         raised = await self._raise(connection, taken, people, houses, desks, now)
         await self.set_ladders(connection, [row for row in raised if row["pages"]], now)
-        await connection.execute(SQL["ring"])
         return [Raised(*(row[name] for name in _RAISED)) for row in raised]
 
     async def _houses(

@@ -59,7 +59,6 @@ async def relink(
         if stays != mine["person"]:
             await _move(connection, alarms, mine, open_, stays, shares[stays], now)
         done += 1
-    await connection.execute(SQL["ring"])
     return done
 
 

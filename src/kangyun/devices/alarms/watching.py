@@ -1,10 +1,9 @@
 """What alarms need done beside requests, by `kangyun work`: of several processes, the one with the lease does it.
 
-It is woken by each change of an alarm, and by the next timer; without either it looks each `LOOK` seconds.
+It looks each `LOOK` seconds, and when the next timer is due: nothing rings it, as the least server has no NOTIFY.
 """
 
 import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -21,8 +20,7 @@ from kangyun.devices.alarms.relinking import relink
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "kangyun_alarm"
-LOOK = 0.5  # seconds
+LOOK = 0.1  # seconds
 PATIENCE = 2.0  # seconds until somebody else may have given the lease up
 RELINK_EVERY = 10.0  # seconds
 GAPS_EVERY = 600.0  # seconds
@@ -44,30 +42,19 @@ async def keep_climbing(platform: Platform, stop: asyncio.Event) -> None:
 
 
 async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
-    rung = asyncio.Event()
-
-    def ring(*_: object) -> None:
-        rung.set()
-
-    await connection.add_listener(CHANNEL, ring)
     failed: dict[int, datetime] = {}
     relinked = looked_ahead = clock.now() - timedelta(days=1)
-    try:
-        while not stop.is_set() and not connection.is_closed():
-            rung.clear()
-            now = clock.now()
-            if (now - relinked).total_seconds() > RELINK_EVERY:
-                async with connection.transaction():
-                    await relink(connection, ladder.alarms, now)
-                relinked = now
-            if (now - looked_ahead).total_seconds() > GAPS_EVERY:
-                await ladder.tell_gaps(now)
-                looked_ahead = now
-            if not await look(ladder, now, failed):
-                await _wait(rung, stop, await ladder.next_due())
-    finally:
-        if not connection.is_closed():
-            await connection.remove_listener(CHANNEL, ring)
+    while not stop.is_set() and not connection.is_closed():
+        now = clock.now()
+        if (now - relinked).total_seconds() > RELINK_EVERY:
+            async with connection.transaction():
+                await relink(connection, ladder.alarms, now)
+            relinked = now
+        if (now - looked_ahead).total_seconds() > GAPS_EVERY:
+            await ladder.tell_gaps(now)
+            looked_ahead = now
+        if not await look(ladder, now, failed):
+            await pause(stop, _until(await ladder.next_due()))
 
 
 async def look(ladder: Ladder, now: datetime, failed: dict[int, datetime]) -> int:
@@ -85,14 +72,6 @@ async def look(ladder: Ladder, now: datetime, failed: dict[int, datetime]) -> in
     return done
 
 
-async def _wait(rung: asyncio.Event, stop: asyncio.Event, due: datetime | None) -> None:
-    """Returns when an alarm has changed, a timer is due, it is time to look, or all is to stop."""
-    seconds = LOOK if due is None else min(LOOK, max((due - clock.now()).total_seconds(), 0.01))
-    waits = [asyncio.ensure_future(rung.wait()), asyncio.ensure_future(stop.wait())]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waits:
-            one.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*waits, return_exceptions=True)
+def _until(due: datetime | None) -> float:
+    """Returns in how many seconds to look again."""
+    return LOOK if due is None else min(LOOK, max((due - clock.now()).total_seconds(), 0.01))

@@ -61,9 +61,6 @@ INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
 SELECT * FROM unnest($1::int8[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])
 ON CONFLICT DO NOTHING;
 
--- name: ring
-SELECT pg_notify('kangyun_alarm', '');
-
 -- name: lock
 SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome
 FROM alarm WHERE id = ANY ($1::int8[]) ORDER BY id FOR UPDATE;
