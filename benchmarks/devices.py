@@ -221,12 +221,13 @@ class Bench:
         assert self.ingest is not None
         self.ingest.send_signal(signal.SIGSTOP)  # So that all of it waits.
         await self._written(Wish(**self._base(devices), lane=1, readings=readings, ago=ago))
-        self.ingest.send_signal(signal.SIGCONT)
-        return await self._drained(connection, name)
+        return await self._drained(connection, name, stopped=True)
 
-    async def _drained(self, connection: asyncpg.Connection, name: str) -> Step:
-        """Waits until nothing is left to take in."""
+    async def _drained(self, connection: asyncpg.Connection, name: str, *, stopped: bool = False) -> Step:
+        """Waits until nothing is left to take in. stopped: the intake is, and goes on now."""
         before, cpu, began = await _taken(connection), self._cpu(), time.monotonic()
+        if stopped and self.ingest is not None:
+            self.ingest.send_signal(signal.SIGCONT)
         while (count := await _taken(connection)) < self.sent:
             if time.monotonic() - began > PATIENCE:
                 raise SystemExit(f"{name}: {count} of {self.sent} records were taken in.")
