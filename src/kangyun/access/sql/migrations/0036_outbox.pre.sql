@@ -1,4 +1,4 @@
--- The platform's one outbox: what people are told, by which channels, and what became of it (ADR 46). What is said, and
+-- The platform's one outbox: what people are told, by which channels, and what became of it (ADR 44). What is said, and
 -- to whom it goes on when nobody answers, is sealed; how far it came is not.
 CREATE TABLE outbox_message (
     id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
