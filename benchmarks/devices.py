@@ -2,7 +2,7 @@
 
 An installation of its own with many devices, each worn by somebody; `kangyun ingest` as it runs in one; a load in a
 process of its own that writes into the log as the listener does, or with --mqtt speaks to `kangyun listen`; and a desk
-that is told by the database and looks.
+that looks as often as the platform's does.
 Steps: *warm* (each device is met for the first time), *steady* (so many readings a second for some time, with readings
 that alarm and SOS among them), *back-fill* (the same while history waits), *drain* (as fast as it can), and *drain
 again* when ten times as much is stored. A message has two readings. Latencies are from the instant that stands in a
@@ -40,6 +40,7 @@ from kangyun.access.platform import open_platform
 from kangyun.base.settings import Settings
 from kangyun.cli.serve import prepare_database
 from kangyun.database.embedded import EmbeddedServer
+from kangyun.devices.alarms.live import LOOK
 from kangyun.devices.register.credentials import digester, draw_secret
 from kangyun.devices.series import days
 
@@ -292,18 +293,16 @@ class Bench:
 
 
 class Desk:
-    """Sees alarms as a duty desk does: it is told that there is something, and looks."""
+    """Sees alarms as a duty desk does: it looks again and again."""
 
     def __init__(self, database: str) -> None:
         self._database = database
         self._since = self._began = time.time()
         self._seen: dict[tuple[str, int, int], float] = {}
-        self._rung = asyncio.Event()
 
     async def open(self) -> None:
         """Begins to look."""
         self._connection = await asyncpg.connect(self._database)
-        await self._connection.add_listener("kangyun_alarm", lambda *_: self._rung.set())
         self._task = asyncio.create_task(self._look())
 
     async def close(self) -> None:
@@ -323,9 +322,7 @@ class Desk:
 
     async def _look(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._rung.wait(), 0.25)
-            self._rung.clear()
+            await asyncio.sleep(LOOK)
             rows = await self._connection.fetch(_SEEN, self._since - 5)
             now = time.time()
             for row in rows:
