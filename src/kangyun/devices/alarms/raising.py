@@ -83,7 +83,7 @@ class Alarms:
         elsewhere = await connection.fetch(SQL["elsewhere"], *map(list, zip(*sorted(names), strict=True)))
         if elsewhere:  # The index has changed its mind, and `relink` has not come by yet.
             await relink(connection, self, now, [row["id"] for row in elsewhere])
-        desks = await self._desks(connection, set(houses.values()))
+        desks = await self.desks_of(connection, set(houses.values()))
         raised = await self._raise(connection, taken, people, houses, desks, now)
         await self.set_ladders(connection, [row for row in raised if row["pages"]], now)
         return [Raised(*(row[name] for name in _RAISED)) for row in raised]
@@ -102,7 +102,7 @@ class Alarms:
             for holder, one in people.items()
         }
 
-    async def _desks(self, connection: asyncpg.Connection, houses: set[int]) -> dict[int, int]:
+    async def desks_of(self, connection: asyncpg.Connection, houses: set[int]) -> dict[int, int]:
         """Returns the institution whose duty desk looks after what each gave out."""
         if not self.plan.desks:
             return {house: house for house in houses}

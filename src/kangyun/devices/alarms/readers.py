@@ -60,14 +60,14 @@ class Telling:
             case "nurse":
                 return self._staff(circle.nurses)
             case "desk":
-                return [self._notice([*map(_staff, self.on_duty), self._desk()])]
+                return [self._notice([*map(staff_reader, self.on_duty), self._desk()])]
             case "owner":
                 return self._staff([self.owner])
             case "head":
-                named = [_staff(self.fallback)] if self.fallback.startswith("Practitioner/") else []
+                named = [staff_reader(self.fallback)] if self.fallback.startswith("Practitioner/") else []
                 return [self._notice([*named, self._desk()])]
             case "emergency":
-                centre = [Reader(_desk_name(self.emergency), "desk")] if self.emergency else [self._desk()]
+                centre = [desk_reader(self.emergency)] if self.emergency else [self._desk()]
                 return [self._notice(centre, asked="" if self.emergency else CALL_120)]
 
     def _kin(self, relation: str) -> dict[str, str]:
@@ -78,10 +78,10 @@ class Telling:
         return {"sentence": self.said.sentence(reader, kin)}
 
     def _staff(self, names: Sequence[str]) -> list[Notice]:
-        return [self._notice(list(map(_staff, names)))] if names else []
+        return [self._notice(list(map(staff_reader, names)))] if names else []
 
     def _desk(self) -> Reader:
-        return Reader(_desk_name(self.desk), "desk")
+        return desk_reader(self.desk)
 
     def _notice(self, readers: list[Reader], more: str = "", asked: str = "") -> Notice:
         key = f"alarm/{self.alarm}/{self.round}/{self.rung}/{self.whom}"
@@ -104,7 +104,7 @@ def gap_notice(desk: str, fallback: str, gap: tuple[datetime, datetime], now: da
     begin, end = (one.astimezone(zone) for one in gap)
     to_come = gap[0] > now
     since = f"{begin:%m-%d %H:%M}" if to_come else "现在"
-    reader = _staff(fallback) if fallback.startswith("Practitioner/") else Reader(_desk_name(desk), "desk")
+    reader = staff_reader(fallback) if fallback.startswith("Practitioner/") else desk_reader(desk)
     return Notice(
         # What has begun begins later with each look: once a day of it.
         key=f"duty-gap/{desk}/{begin:%Y-%m-%dT%H:%M}" if to_come else f"duty-gap/{desk}/{begin:%Y-%m-%d}",
@@ -121,9 +121,16 @@ def whom_of(key: str) -> str:
     return key.split("/")[4]
 
 
-def _staff(name: str) -> Reader:
+def staff_reader(name: str) -> Reader:
+    """Returns somebody of staff as a reader."""
     return Reader(name, "doctor")
 
 
-def _desk_name(institution: str) -> str:
+def desk_reader(institution: str) -> Reader:
+    """Returns the duty desk of an institution as a reader."""
+    return Reader(desk_name(institution), "desk")
+
+
+def desk_name(institution: str) -> str:
+    """Returns how the outbox names the duty desk of an institution."""
     return f"desk/{institution.rpartition('/')[2]}"

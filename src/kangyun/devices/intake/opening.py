@@ -8,6 +8,7 @@ from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base.crypto import Sealer, derived_key
 from kangyun.devices.alarms import Alarms
+from kangyun.devices.alarms.strays import Strays
 from kangyun.devices.formats import Context, read
 from kangyun.devices.intake.asides import Asides
 from kangyun.devices.intake.parts import Judging
@@ -43,6 +44,7 @@ def intake_of(platform: Platform, log: LogReader, register: Register, judging: C
     store = platform.gate.store
     kept = Kept(store)
     limits, _ = read_tables(platform.settings.data)
+    alarms = Alarms.of(platform.gate)
     whose = Whose(platform.pool, register.wearers, Readings(kept), limits)
     parts = Parts(
         read_at,
@@ -51,7 +53,8 @@ def intake_of(platform: Platform, log: LogReader, register: Register, judging: C
         whose,
         Samples(kept),
         Waves(kept),
-        Alarms.of(platform.gate),
+        alarms,
+        Strays(platform.gate, alarms),
         store.zone,
     )
     return Intake(platform.pool, log, parts, judging, asides_of(platform))

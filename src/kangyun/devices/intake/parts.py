@@ -7,6 +7,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from kangyun.devices.alarms.strays import Cry
 from kangyun.devices.model import Event, Message, Refusal, Wave
 from kangyun.devices.register.model import Known
 from kangyun.devices.register.wearers import Use
@@ -60,6 +61,13 @@ class Judging(Protocol):
 
     def forget(self, holders: list[int]) -> None:
         """Drops what is remembered of persons."""
+
+
+class Strays(Protocol):
+    """`alarms.strays.Strays`."""
+
+    async def tell(self, connection: asyncpg.Connection, cries: Sequence[Cry]) -> object:
+        """Has the desk told of devices that cry for help and are nobody's, within the transaction."""
 
 
 class Alarms(Protocol):

@@ -18,9 +18,10 @@ from kangyun.access.audit import Auditor, Row
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
 from kangyun.database.pool import Pool
+from kangyun.devices.alarms.strays import Cry
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decode, instant_of, marked
-from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Waves, Wearers
+from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Strays, Waves, Wearers
 from kangyun.devices.intake.whose import Whose
 from kangyun.devices.log import Batch
 from kangyun.devices.model import Event, Lane, Wave
@@ -54,6 +55,7 @@ class Parts:
     samples: Samples
     waves: Waves
     alarms: Alarms
+    strays: Strays
     zone: tzinfo
 
 
@@ -73,7 +75,7 @@ class Taken:
 class _Work:
     """A group on its way. of: the place of each reading's record.
 
-    owners: (holder, place of its record, event). waves: (series, place of its record, wave).
+    owners: (holder, place of its record, event). waves: (series, place of its record, wave). cries: of nobody.
     """
 
     found: Found
@@ -82,6 +84,7 @@ class _Work:
     asked: list[questions.Asked]
     owners: list[tuple[int, int, Event]]
     waves: list[tuple[int, int, Wave]]
+    cries: list[Cry]
 
     def without(self, places: set[int]) -> None:
         """Leaves records out."""
@@ -127,6 +130,7 @@ class Taker:
                 await self._store(connection, work, result)
                 await self._note(connection, found, health, again)
                 await self._asides.put(connection, found.asides, batches)
+                await self._parts.strays.tell(connection, work.cries)
                 # The last: it locks alarms.
                 await self._parts.alarms.raise_(connection, result.warnings)
         except BaseException:
@@ -149,14 +153,13 @@ class Taker:
         series = await self._parts.samples.series_of(
             found.device, found.metric, [one or None for one in holder.tolist()]
         )
+        owners, cries = await self._owners(found)
         samples = Group(
             np.where(holder == 0, NOBODY, holder), series, np.array(found.metric, np.int64),
             np.array(found.at, np.int64), np.array(found.value, np.float64), mark.astype(np.int64),
             np.ones(len(found.device), bool),
         )  # fmt: skip
-        return _Work(
-            found, samples, np.array(found.of, np.int64), asked, await self._owners(found), await self._waves(found)
-        )
+        return _Work(found, samples, np.array(found.of, np.int64), asked, owners, await self._waves(found), cries)
 
     async def _waves(self, found: Found) -> list[tuple[int, int, Wave]]:
         if not found.waves:
@@ -169,22 +172,24 @@ class Taker:
         )
         return [(number, place, wave) for number, (place, _, wave) in zip(series.tolist(), found.waves, strict=True)]
 
-    async def _owners(self, found: Found) -> list[tuple[int, int, Event]]:
-        """Returns whom events are about: (holder, place, event).
+    async def _owners(self, found: Found) -> tuple[list[tuple[int, int, Event]], list[Cry]]:
+        """Returns whom events are about: (holder, place, event); and those of devices that nobody has.
 
-        Of several who share a device, who got it last: help is sent to where it is. Of nobody: its owner sees it.
+        Of several who share a device, who got it last: help is sent to where it is. Of nobody: its owner sees it, and
+        where it cries for help the duty desk is told.
         """
         if not found.events:
-            return []
+            return [], []
         uses = await self._parts.wearers.uses({record.device for _, record, _ in found.events})
-        owners = []
+        owners, cries = [], []
         for place, record, event in found.events:
             now = [use for use in uses[record.device] if use.since <= event.at < use.until]
             if now:
                 owners.append((max(now, key=lambda use: use.since).holder, place, event))
             else:
                 found.refuse(place, record, f"{TEXTS}event-of-nobody", event.kind)
-        return owners
+                cries.append(Cry(record.device, event.kind, event.at, _position_of(event)))
+        return owners, cries
 
     async def _advance(
         self, connection: asyncpg.Connection, batches: Sequence[Batch], taken: Mapping[str, int]
@@ -283,3 +288,7 @@ class Taker:
             ):
                 due[device] = health
         return due
+
+
+def _position_of(event: Event) -> tuple[float, float] | None:
+    return None if event.latitude is None or event.longitude is None else (event.latitude, event.longitude)

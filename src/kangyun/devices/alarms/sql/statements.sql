@@ -192,6 +192,9 @@ SELECT min(rung) FROM alarm_timer WHERE alarm = $1 AND round = $2 AND kind = 'te
 -- name: newest_evidence
 SELECT holder, rule, at, level, key, sealed FROM alarm_evidence WHERE alarm = $1 ORDER BY level DESC, at DESC LIMIT 1;
 
+-- name: strays
+SELECT id, name, institution FROM device WHERE id = ANY ($1::int8[]);
+
 -- name: institution
 SELECT reference FROM institution WHERE id = $1;
 

@@ -199,12 +199,21 @@ async def test_a_cry_for_help_from_a_shared_device_is_heard(world):
     assert [row[0] for row in await world.rows(ALARMS)] == ["sos"]
 
 
-async def test_an_event_of_nobody_is_told_to_the_owner(world):
+async def test_an_event_of_nobody_is_told_to_the_owner_and_a_cry_to_the_desk(world):
     await world.make(users=0)
-    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000})])
+    old = world.now - 3600 * 1_000_000
+    for event, at in (("sos", world.now), ("worn", world.now), ("sos", world.now), ("fall", old)):
+        await world.log.append(Lane.EVENT, [world.record({"e": event, "t": at // 1000})])
     await world.take()
     assert await world.rows(ALARMS) == []
-    assert await world.rows("SELECT reason, place FROM device_refusal") == [("devices.intake.event-of-nobody", "sos")]
+    ((template, reader),) = await world.rows("SELECT template, reader FROM outbox_message")
+    assert template == "stray"
+    assert reader == "desk/county"
+    await (intake := world.intake()).begin_again()
+    await world.take(intake)
+    assert await world.rows("SELECT count(*) FROM outbox_message") == [(1,)]
+    told = await world.rows("SELECT DISTINCT reason, place FROM device_refusal ORDER BY place")
+    assert told == [("devices.intake.event-of-nobody", kind) for kind in ("fall", "sos", "worn")]
 
 
 async def test_what_nobody_can_take_in_is_put_aside_and_stops_nobody(world, monkeypatch):
