@@ -37,10 +37,11 @@ INSERT INTO signal_change (holder) SELECT unnest($1::int8[]);
 DELETE FROM signal_change WHERE at < clock_timestamp() - make_interval(secs => $1::int4);
 
 -- name: silent
-SELECT u.holder, u.device, d.kind, d.model, greatest(h.heard, u.since) AS heard
+-- Who has ever measured is silent by the time of the last reading: that it still says how full it is is no reading.
+SELECT u.holder, u.device, d.kind, d.model, greatest(coalesce(h.reading, h.heard), u.since) AS heard
 FROM device_user AS u JOIN device AS d ON d.id = u.device AND d.state = 'claimed'
 LEFT JOIN device_health AS h ON h.device = u.device
-WHERE u.until IS NULL AND coalesce(greatest(h.heard, u.since), u.since) < $1;
+WHERE u.until IS NULL AND greatest(coalesce(h.reading, h.heard), u.since) < $1;
 
 -- name: gone
 -- Since when a sensor has seen nobody, of those sensors that were heard of. metrics: any of them counts.

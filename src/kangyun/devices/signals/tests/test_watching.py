@@ -83,12 +83,12 @@ async def device(platform):
             "INSERT INTO device_series (device, metric, holder) VALUES ($1, 40, $2), ($1, 41, $2)", number, HOLDER
         )
 
-    async def heard(at):
+    async def heard(at, reading=None):
         async with platform.pool.connection() as connection:
             await connection.execute(
-                "INSERT INTO device_health (device, heard) VALUES ($1, $2)"
-                " ON CONFLICT (device) DO UPDATE SET heard = excluded.heard",
-                number, at,
+                "INSERT INTO device_health (device, heard, reading) VALUES ($1, $2, $3)"
+                " ON CONFLICT (device) DO UPDATE SET heard = excluded.heard, reading = excluded.reading",
+                number, at, reading,
             )  # fmt: skip
 
     heard.number = number
@@ -128,6 +128,12 @@ async def test_a_silent_device_is_told_once_with_its_days(watch, device, told):
     )  # fmt: skip
     assert await watch.look_for_silence(NOON + timedelta(hours=1)) == []
     assert rules(told) == ["device-silent"]
+
+
+async def test_a_device_that_says_only_how_full_it_is_is_silent(watch, device):
+    await device(NOON, reading=NOON - timedelta(days=4))
+    (warning,) = await watch.look_for_silence(NOON)
+    assert (warning.rule, warning.figures["days"]) == ("device-silent", 4)
 
 
 async def test_an_empty_bed_by_night(watch, device, sensed):
