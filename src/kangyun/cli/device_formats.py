@@ -12,7 +12,7 @@ from kangyun.cli.opened import on_platform
 from kangyun.cli.speech import announce, complain, language, speak
 from kangyun.devices import formats
 from kangyun.devices.doors.opened import open_doors
-from kangyun.devices.doors.pushes import Pushes
+from kangyun.devices.doors.pushes import Pushes, Replayed
 from kangyun.devices.formats import Context, Message
 from kangyun.devices.formats.clocks import microseconds
 from kangyun.devices.formats.mapped import parts_of
@@ -78,19 +78,22 @@ def replay(data: Path | None, vendor: str, since: str, until: str | None) -> int
     try:
         begins, ends = _instant(since), clock.now() if until is None else _instant(until)
 
-        async def act(platform: Platform) -> tuple[int, int]:
+        async def act(platform: Platform) -> Replayed:
             doors = open_doors(platform)
             try:
                 return await Pushes.of(doors).replay(doors.vendors.get(vendor), begins, ends)
             finally:
                 await doors.close()
 
-        pushes, taken = on_platform(data, act)
+        found = on_platform(data, act)
     except PlatformError as error:
         complain(f"{say(error.issues[0].text, language(), error.issues[0].parameters)} {error.at or ''}".strip())
         return 1
-    announce(speak("cli.device-replayed", pushes=pushes, taken=taken))
-    return 0
+    announce(speak("cli.device-replayed", pushes=found.pushes, taken=found.taken))
+    for number, wrong in found.wrong:
+        said = say(wrong.issues[0].text, language(), wrong.issues[0].parameters)
+        complain(speak("cli.device-push-wrong", number=number, why=said, at=wrong.at or "$"))
+    return 1 if found.wrong else 0
 
 
 def _instant(text: str) -> datetime:

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 MOST_TOLD = 50  # refusals in a receipt
 _FORGET_EVERY = 3600.0  # seconds
+_UNKNOWN, _NAMELESS = "devices.doors.unknown-device", "devices.formats.no-device"
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -42,6 +43,14 @@ class Receipt(msgspec.Struct, frozen=True):
     refused: int
     again: bool
     refusals: list[dict[str, str]]
+
+
+class Replayed(msgspec.Struct):
+    """What became of pushes that were taken in again. taken: readings, events. wrong: their numbers, and why."""
+
+    pushes: int = 0
+    taken: int = 0
+    wrong: list[tuple[int, Invalid]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,9 @@ class Pushes:
             await connection.execute(_DONE, number, len(parts), taken, len(refusals))
         return Receipt(number, len(parts), taken, len(refusals), False, refusals[:MOST_TOLD])
 
-    async def replay(self, vendor: Vendor, since: datetime, until: datetime) -> tuple[int, int]:
-        """Takes what was kept of a while in again; returns how many pushes, and how many readings and events.
-
-        Raises Invalid at one that cannot be taken apart; those before it were taken in.
-        """
-        pushes = taken = after = 0
+    async def replay(self, vendor: Vendor, since: datetime, until: datetime) -> Replayed:
+        """Takes what was kept of a while in again; one that cannot be taken apart stops none behind it."""
+        found, after = Replayed(), 0
         while True:
             async with self.doors.platform.pool.connection() as connection:
                 rows = await connection.fetch(_KEPT, vendor.name, since, until, after)
@@ -102,12 +108,17 @@ class Pushes:
                     for row in rows
                 ]
             if not rows:
-                return pushes, taken
+                return found
             for row, body in zip(rows, bodies, strict=True):
-                parts = parts_of(body, _push_of(vendor))
-                received = microseconds(row["received"])
-                found = await self._taken_in(vendor, row["institution"], parts, received)
-                pushes, taken, after = pushes + 1, taken + sum(one.count for one, _ in found), row["id"]
+                after = row["id"]
+                try:
+                    parts = parts_of(body, _push_of(vendor))
+                except Invalid as error:
+                    found.wrong.append((row["id"], error))
+                    continue
+                stored = await self._taken_in(vendor, row["institution"], parts, microseconds(row["received"]))
+                found.pushes += 1
+                found.taken += sum(one.count for one, _ in stored)
 
     async def _taken_in(
         self, vendor: Vendor, institution: int, parts: Sequence[tuple[str, bytes]], received: int
@@ -122,8 +133,12 @@ class Pushes:
             *(keep(row["id"], vendor.format, row["zone"], payload, received) for row, payload, _ in known if row)
         )
         stored = list(zip(found, [number for row, _, number in known if row], strict=True))
-        unknown = Taken(formats.Message(), (Refusal("devices.doors.unknown-device", "$"),))
-        return sorted([*stored, *((unknown, number) for row, _, number in known if not row)], key=lambda one: one[1])
+        others = [
+            (Taken(formats.Message(), (Refusal(_UNKNOWN if parts[number][0] else _NAMELESS, "$"),)), number)
+            for row, _, number in known
+            if not row
+        ]
+        return sorted([*stored, *others], key=lambda one: one[1])
 
     async def _institution(self, vendor: Vendor) -> int:
         async with self.doors.platform.pool.connection() as connection:

@@ -11,6 +11,7 @@ person's own that nobody can connect as.
 """
 
 from datetime import datetime, timedelta
+from math import isfinite
 
 import asyncpg
 import msgspec
@@ -98,6 +99,8 @@ def _named(metric: str, inputs: Inputs) -> Value:
         (number,) = (float(str(one)) for one in given)
     except ValueError:
         raise Invalid("devices.formats.not-a-number", at="value") from None
+    if not isfinite(number):
+        raise Invalid("devices.formats.not-a-number", at="value")
     return Value(metric, number, inputs.text("unit") or "")
 
 

@@ -271,20 +271,21 @@ class MappedReader:
 
 
 def parts_of(payload: bytes, push: Push) -> list[tuple[str, bytes]]:
-    """Returns the messages of a vendor's push: the name of the device, and the message by itself.
+    """Returns the messages of a vendor's push: the device's name, '' where it says none, and the message by itself.
 
-    Raises Invalid for what is no JSON, or where a message names no device.
+    Raises Invalid for what is no JSON, or where no message names a device.
     """
     try:
         root = msgspec.json.decode(payload)
     except UNREADABLE:
         raise Invalid("devices.formats.unreadable", at="$") from None
-    found = []
+    found, nameless = [], ""
     for item, where in _items(root, push.messages):
         name = _word(_found(item, root, push.device))
-        if not name:
-            raise Invalid("devices.formats.no-device", at=where)
+        nameless = nameless if name else nameless or where
         found.append((name, payload if item is root else msgspec.json.encode(item)))
+    if nameless and not any(name for name, _ in found):
+        raise Invalid("devices.formats.no-device", at=nameless)
     return found
 
 

@@ -23,10 +23,12 @@ from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decode, instant_of, marked
 from kangyun.devices.intake.parts import Alarms, Devices, Judging, Read, Samples, Strays, Waves, Wearers
 from kangyun.devices.intake.whose import Whose
-from kangyun.devices.log import Batch
+from kangyun.devices.log import Batch, Record
+from kangyun.devices.metrics import event_kinds
 from kangyun.devices.model import Event, Lane, Wave
 from kangyun.devices.register import questions
 from kangyun.devices.register.health import Heard, note_heard, note_refused
+from kangyun.devices.register.model import Known
 from kangyun.devices.series.batch import Batch as SampleBatch
 from kangyun.devices.series.recording import tell_of
 from kangyun.devices.signals.model import NOBODY, Group, Warning
@@ -113,8 +115,9 @@ class Taker:
         again = [batch.until <= furthest.get(batch.source, 0) for batch in batches for _ in batch.records]
         known = await self._parts.devices.known({record.device for record in records})
         found = Found(records)
-        for start in range(0, len(records), SLICE):
-            decode(found, range(start, min(start + SLICE, len(records))), lane, known, self._parts.read)
+        places = _wanted(records, again, known)
+        for start in range(0, len(places), SLICE):
+            decode(found, places[start : start + SLICE], lane, known, self._parts.read)
             await asyncio.sleep(0)  # An event may be under way.
         work = await self._worked(found)
         oldest = min((batch.records[0].received for batch in batches if batch.records), default=0)
@@ -184,6 +187,9 @@ class Taker:
         owners, cries = [], []
         for place, record, event in found.events:
             now = [use for use in uses[record.device] if use.since <= event.at < use.until]
+            if not now and event_kinds()[event.kind].urgent:
+                # Its clock may be behind, or it was handed over meanwhile: help goes to who has it.
+                now = [use for use in uses[record.device] if use.since <= record.received < use.until]
             if now:
                 owners.append((max(now, key=lambda use: use.since).holder, place, event))
             else:
@@ -288,6 +294,17 @@ class Taker:
             ):
                 due[device] = health
         return due
+
+
+def _wanted(records: Sequence[Record], again: Sequence[bool], known: Mapping[int, Known]) -> Sequence[int]:
+    """Returns the places of the records that are taken in: in a replay none from before a user was erased."""
+    if not any(again):
+        return range(len(records))
+    return [
+        place
+        for place, (record, repeated) in enumerate(zip(records, again, strict=True))
+        if not (repeated and record.device in known and record.received < known[record.device].erased)
+    ]
 
 
 def _position_of(event: Event) -> tuple[float, float] | None:

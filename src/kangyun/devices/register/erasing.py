@@ -13,6 +13,7 @@ async def forget(connection: asyncpg.Connection, patients: Sequence[int], resour
     rows = await connection.fetch(_FORGET_USERS, list(patients))
     devices = sorted({row["device"] for row in rows})
     await connection.execute(_FORGET_QUESTIONS, list(patients), devices)
+    await connection.execute("UPDATE device SET erased = clock_timestamp() WHERE id = ANY ($1::int8[])", devices)
     await connection.execute(_FREE, devices)
     await tell(connection, devices)
 

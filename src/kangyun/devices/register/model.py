@@ -18,7 +18,8 @@ Changed: TypeAlias = frozenset[int] | None
 class Known(msgspec.Struct, frozen=True):
     """A device as the intake knows it. house: `Organization/…`, of the number `institution`. zone: minutes east of UTC.
 
-    resource: the number of its Device in the record, 0 for none. admitted: whether it may send at all.
+    resource: the number of its Device in the record, 0 for none. admitted: whether it may send at all. erased: when
+    one of its users was, microseconds, 0 for never.
     """
 
     device: int
@@ -32,6 +33,7 @@ class Known(msgspec.Struct, frozen=True):
     model: str = ""
     resource: int = 0
     admitted: bool = True
+    erased: int = 0
 
 
 class Admitted(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ class Devices:
             row["id"]: Known(
                 row["id"], row["name"], row["region"], row["institution"], row["house"], row["format"], row["zone"],
                 row["kind"], row["model"], row["resource"] or 0, row["state"] in ADMITTED_STATES,
+                int(row["erased"].timestamp() * 1e6) if row["erased"] is not None else 0,
             )
             for row in rows
         }  # fmt: skip
@@ -76,6 +77,6 @@ def open_register(platform: Platform) -> Register:
 
 _KNOWN = """
 SELECT d.id, d.name, d.region, d.institution, d.format, d.zone, d.kind, d.model, d.resource, d.state,
-    i.reference AS house
+    d.erased, i.reference AS house
 FROM device AS d JOIN institution AS i ON i.id = d.institution WHERE d.id = ANY ($1::int8[])
 """

@@ -212,8 +212,24 @@ async def test_what_was_kept_is_taken_in_again(door, given, platform, logged):
     await given("cuff-0001", "86001", "mapped/example-cuff")
     doors = doors_of(platform.gate)
     (row,) = await _pushes(platform)
-    assert await Pushes.of(doors).replay(doors.vendors.get("cuffs"), row["received"], row["until"]) == (1, 3)
+    again = await Pushes.of(doors).replay(doors.vendors.get("cuffs"), row["received"], row["until"])
+    assert (again.pushes, again.taken, again.wrong) == (1, 3, [])
     assert await logged(Lane.BACKFILL) == [("mapped/example-cuff", cuff("86001"))]
+
+
+async def test_what_names_no_device_harms_neither_what_stands_beside_it_nor_a_replay(door, given, platform, logged):
+    await given("cuff-0001", "86001", "mapped/example-cuff")
+    status, told = await push(door, {"data": [cuff("86001"), 5, None]})
+    assert (status, told["messages"], told["taken"], told["refused"]) == (200, 3, 3, 2)
+    assert {one["text"] for one in told["refusals"]} == {"devices.formats.no-device"}
+    assert await logged(Lane.BACKFILL) == [("mapped/example-cuff", cuff("86001"))]
+    await push(door, {"data": [5]}, nonce="nonce-0002")
+    await push(door, {"data": [cuff("86001", 2)]}, nonce="nonce-0003")
+    doors = doors_of(platform.gate)
+    rows = await _pushes(platform)
+    begins, ends = min(row["received"] for row in rows), max(row["until"] for row in rows)
+    again = await Pushes.of(doors).replay(doors.vendors.get("cuffs"), begins, ends)
+    assert (again.pushes, len(again.wrong)) == (2, 1)
 
 
 async def test_two_of_the_same_at_once_are_one(door, given):

@@ -8,7 +8,8 @@ from kangyun.devices.intake.opening import asides_of
 from kangyun.devices.intake.state import state_of
 from kangyun.devices.intake.taking import Elsewhere
 from kangyun.devices.model import Lane, Mark
-from kangyun.devices.register import questions
+from kangyun.devices.register import erasing, questions
+from kangyun.devices.register.register import open_register
 
 MINUTE = 60_000_000  # microseconds
 SAMPLES = "SELECT s.metric, v.value, v.mark FROM device_sample AS v JOIN device_series AS s ON s.id = v.series"
@@ -214,6 +215,37 @@ async def test_an_event_of_nobody_is_told_to_the_owner_and_a_cry_to_the_desk(wor
     assert await world.rows("SELECT count(*) FROM outbox_message") == [(1,)]
     told = await world.rows("SELECT DISTINCT reason, place FROM device_refusal ORDER BY place")
     assert told == [("devices.intake.event-of-nobody", kind) for kind in ("fall", "sos", "worn")]
+
+
+async def test_a_cry_from_before_the_hand_over_is_about_who_has_it(world):
+    await world.make()
+    await world.rows("UPDATE device_user SET since = clock_timestamp() - interval '10 seconds'")
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000 - 120_000})])
+    await world.take()
+    assert [row[0] for row in await world.rows(ALARMS)] == ["sos"]
+
+
+async def test_a_replay_gives_nobody_what_was_an_erased_persons(world):
+    await world.make(users=2)
+    stays, goes = sorted(row[0] for row in await world.rows("SELECT holder FROM device_user"))
+    records = [press(world, 120 + key, 80, 60_000_000 * key, str(key)) for key in (0, 1)]
+    await world.log.append(Lane.LIVE, records)
+    await world.take()
+    async with world.platform.pool.connection() as connection, connection.transaction():
+        await erasing.forget(connection, [goes], [])
+        await connection.execute("DELETE FROM device_sample WHERE series IN (SELECT id FROM device_series"
+            " WHERE holder = $1)", goes)  # fmt: skip
+        await connection.execute("DELETE FROM device_series WHERE holder = $1", goes)
+    kept = await world.rows(SAMPLES)
+    world.register = open_register(world.platform)
+    await (intake := world.intake()).begin_again()
+    await world.take(intake)
+    assert await world.rows(SAMPLES) == kept
+    later = world.record({"v": {"sys": 130, "dia": 84}, "t": world.now // 1000 + 1000}, received=world.now + 60_000_000)
+    await world.log.append(Lane.LIVE, [later])
+    await world.take()
+    assert len(await world.rows(SAMPLES)) == len(kept) + 2
+    assert {row[0] for row in await world.rows("SELECT holder FROM device_series")} == {stays}
 
 
 async def test_what_nobody_can_take_in_is_put_aside_and_stops_nobody(world, monkeypatch):
