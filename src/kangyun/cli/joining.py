@@ -48,7 +48,7 @@ def write(wish: Wish, data: Path | None = None) -> int:
         raise Invalid("cli.feed-no-table", tables="、".join(sorted(unknown)), dialect=joining.dialect)
     chosen = [set_ for set_ in sets if not wanted or set_.table in wanted]
     write_new(wish.file, package(joining, chosen, language()))
-    announce(speak("cli.feed-packaged", file=str(wish.file), count=len(chosen)))
+    announce(speak("cli.feed-packaged", file=str(wish.file), count=len(chosen), address=joining.address or "-"))
     return 0
 
 

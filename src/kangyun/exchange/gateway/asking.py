@@ -87,7 +87,11 @@ class Asking:
                 (self.folder / CA).write_text(told.ca, "ascii")
             ca = CA if told.ca else ""
             self._feeds = told.feeds or None
-            return Centre(url=told.url, client=told.client, audience=told.audience, ca=ca), Diode()
+            # Where the centre cannot be reached by the address that it knows of itself.
+            url = self.ask(self.say("init-url-told", url=told.url)).rstrip("/") or told.url
+            return Centre(
+                url=url if "://" in url else f"https://{url}", client=told.client, audience=told.audience, ca=ca
+            ), Diode()
         url = self.ask(self.say("init-url")).rstrip("/")
         if not url:
             return Centre(client=self._must("init-client")), Diode(folder=self._must("init-diode"))

@@ -57,11 +57,19 @@ def test_from_nothing_to_a_row_at_the_centre_without_a_file_edited(hospital, cen
 def test_a_pairing_file_saves_typing(hospital, centre, fresh, answer, tmp_path):
     pairing = tmp_path / "pairing.json"
     pairing.write_text(json.dumps({"url": centre.url, "client": "gw", "ca": "", "feeds": ["lis"]}))
-    assert answer("2", str(tmp_path / "drop")) == ["2", str(tmp_path / "drop")]
+    assert answer("", "2", str(tmp_path / "drop")) == ["", "2", str(tmp_path / "drop")]
     assert gateway(fresh, "init", "--pairing", str(pairing)) == 0
     made = told.read(fresh)
     assert (made.centre.url, made.centre.client) == (centre.url, "gw")
     assert [one.feed for one in made.folders] == ["lis"]
+
+
+def test_an_address_that_the_centre_does_not_have_here_is_put_right(hospital, centre, fresh, answer, tmp_path):
+    pairing = tmp_path / "pairing.json"
+    pairing.write_text(json.dumps({"url": "http://127.0.0.1:1", "client": "gw", "ca": "", "feeds": ["lis"]}))
+    answer(centre.url, "2", str(tmp_path / "drop"))
+    assert gateway(fresh, "init", "--pairing", str(pairing)) == 0
+    assert told.read(fresh).centre.url == centre.url
 
 
 def test_what_is_secret_is_the_owner_s_alone(hospital, centre, fresh, answer, tmp_path):
