@@ -8,7 +8,8 @@ export function themeOf(dark: boolean): ThemeConfig {
     cssVar: { key: "kangyun" },
     algorithm: dark ? [theme.darkAlgorithm, theme.compactAlgorithm] : [theme.defaultAlgorithm, theme.compactAlgorithm],
     token: {
-      colorPrimary: dark ? "#3fa796" : "#0b6b5d",
+      colorPrimary: dark ? "#1f7a6c" : "#0b6b5d",
+      colorLink: dark ? "#8fe0d1" : "#0b6b5d",
       colorInfo: dark ? "#5aa9e6" : "#0f5fa8",
       colorError: dark ? "#ff7b72" : "#b42318",
       colorWarning: dark ? "#e3a008" : "#9a5b00",
@@ -20,7 +21,6 @@ export function themeOf(dark: boolean): ThemeConfig {
       fontSize: 14,
     },
     components: {
-      Button: { primaryColor: dark ? "#04211c" : "#ffffff" },
       Layout: { siderBg: dark ? "#141414" : "#ffffff" },
       Menu: {
         itemSelectedBg: dark ? "#123d36" : "#e3f2ef",
