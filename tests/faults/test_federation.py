@@ -106,6 +106,7 @@ async def test_nothing_is_lost_and_nothing_twice_while_the_middle_one_is_away(re
     await until_has(province, 340)
     assert set((await there(city)).values()) == {"1"}
     assert set((await there(province)).values()) == {"1"}
+    await asyncio.to_thread(county.until, lambda: county.is_ready)  # Its database comes back in its own time.
     connection = await asyncpg.connect(county.database)
     told = await connection.fetchval("SELECT count(*) FROM node_told WHERE digest IS NOT NULL")
     await connection.close()
