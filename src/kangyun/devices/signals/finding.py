@@ -153,18 +153,29 @@ class Finder:
                 continue
             if one.level > Level.INFO and (former is None or not former.still(rule, one.level, at)):
                 ringing[id_] = one
-        warnings = [
-            self._warning(holder, at, id_, one, ()) for id_, one in ringing.items() if self.rules[id_].apart
-        ]  # fmt: skip
+        said = [id_ for id_ in ringing if self.rules[id_].apart]
         shared = sorted(
             (id_ for id_ in ringing if not self.rules[id_].apart),
             key=lambda id_: (-ringing[id_].level, self.rules.rank(id_)),
         )
-        if shared and not together(told, self.rules, ringing[shared[0]].level, at):
-            warnings.append(self._warning(holder, at, shared[0], ringing[shared[0]], tuple(shared[1:])))
+        reds = {id_ for id_ in shared if ringing[id_].level == Level.RED}
+        alone = [id_ for id_ in shared if not self._explained(id_, ringing[id_].level, reds, told, at)]
+        # Each red is told by itself; of what is less, the worst, and only beside no red.
+        telling = [id_ for id_ in alone if id_ in reds] or alone[:1]
+        also = tuple(id_ for id_ in shared if id_ not in telling)
+        warnings = [self._warning(holder, at, id_, ringing[id_], ()) for id_ in said]
+        warnings += [self._warning(holder, at, id_, ringing[id_], () if n else also) for n, id_ in enumerate(telling)]
         for id_, one in ringing.items():
             self._tell(place, id_, Told(one.level, at))
         return warnings
+
+    def _explained(self, id_: str, level: Level, reds: set[str], told: dict[str, Told], at: int) -> bool:
+        """Whether something that is told says this, too: now by the rules of `reds`, or shortly before."""
+        if level < Level.RED:
+            return together(told, self.rules, level, at)
+        makers = self.rules.makers(id_)
+        before = {other: one for other, one in told.items() if other in makers}
+        return not makers.isdisjoint(reds) or together(before, self.rules, level, at)
 
     def _warning(self, holder: int, at: int, rule: str, found: Found, also: tuple[str, ...]) -> Warning:
         return Warning(

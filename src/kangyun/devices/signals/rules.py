@@ -14,6 +14,9 @@ from kangyun.devices.signals.model import Level
 NAME = "signal-rules.toml"
 MINUTE = 60_000_000  # microseconds
 
+MADE_OF = ("systolic-home", "spo2", "heart-rate", "respiratory-rate", "body-temperature")
+"""Metrics of which the score is made."""
+
 
 class Persistence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of it there must be. minutes, samples: beyond on and on. score: of a score.
@@ -67,6 +70,13 @@ class RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __getitem__(self, id_: str) -> Rule:
         return next(one for one in self.rule if one.id == id_)
+
+    def makers(self, id_: str) -> frozenset[str]:
+        """Returns the rules that say the same of the figures that a score is made of; none for what is no score."""
+        if self[id_].kind != "score":
+            return frozenset()
+        made = set(MADE_OF)
+        return frozenset(one.id for one in self.rule if one.kind == "limit" and made & set(one.metrics))
 
     def judged(self, id_: str) -> bool:
         """Whether it is a rule that looks at readings as they come."""

@@ -232,3 +232,36 @@ def test_a_device_that_sends_rarely_is_told_of_later(judge, samples, period, tol
     (warning,) = judge.judge(samples(*usual, *low))
     assert (warning.rule, warning.level) == ("spo2-low", Level.RED)
     assert warning.at == NOON + (60 + told_after) * MINUTE
+
+
+SECONDS = 3 / 60
+
+
+@pytest.mark.parametrize("mark", [Mark.NONE, Mark.TYPED])
+@pytest.mark.parametrize("apart", [0, SECONDS, 9])
+@pytest.mark.parametrize("first", ["systolic-home", "glucose"])
+def test_a_red_of_another_rule_is_always_told(judge, samples, first, apart, mark):
+    second = {"systolic-home": "glucose", "glucose": "systolic-home"}[first]
+    red = {"systolic-home": 191, "glucose": 2.4}
+    rows = [(0, first, red[first]), (apart, second, red[second])]
+    warnings = judge.judge(samples(*rows, mark=int(mark)))
+    assert sorted(told(warnings)) == [("blood-pressure-high", "RED"), ("glucose-low", "RED")]
+
+
+def test_after_a_red_what_is_less_adds_nothing(judge, samples):
+    warnings = judge.judge(samples((0, "glucose", 2.4), (1, "systolic-home", 165), (2, "systolic-home", 166)))
+    assert told(warnings) == [("glucose-low", "RED")]
+
+
+VITALS = [(0, "respiratory-rate", 22), (0, "heart-rate", 100), (0, "body-temperature", 38.3)]
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_score_adds_nothing_to_the_reds_that_make_it(judge, samples, before):
+    warnings = judge.judge(samples(*VITALS, (5 - before, "spo2", 80), (5, "systolic-home", 98)))
+    assert told(warnings) == [("spo2-low", "RED")]
+
+
+def test_a_score_is_told_beside_a_red_that_is_not_of_it(judge, samples):
+    warnings = judge.judge(samples(*VITALS, (0, "spo2", 94), (4, "glucose", 2.4), (5, "systolic-home", 98)))
+    assert told(warnings) == [("glucose-low", "RED"), ("news2", "RED")]
