@@ -56,6 +56,11 @@ class Finder:
         self.changed: set[tuple[int, str]] = set()
         self.silent = False
         self._again = again
+        # Somebody measured once more: each red of these is told, so that both figures can be said.
+        self._pressed = {
+            rule.id for rule in rules.rule
+            if rule.kind == "limit" and any(BY_HAND[JUDGED.index(name)] for name in rule.metrics)
+        }  # fmt: skip
         self._by_column: dict[int, list[Rule]] = {
             column: [
                 rule for rule in rules.rule if name in rule.metrics and rule.kind in ("limit", "band", "gain", "score")
@@ -151,7 +156,8 @@ class Finder:
                 self.changed.add((place, id_))
             if self.silent:
                 continue
-            if one.level > Level.INFO and (former is None or not former.still(rule, one.level, at)):
+            further = one.level == Level.RED and id_ in self._pressed and former is not None and at > former.at
+            if further or (one.level > Level.INFO and (former is None or not former.still(rule, one.level, at))):
                 ringing[id_] = one
         said = [id_ for id_ in ringing if self.rules[id_].apart]
         shared = sorted(

@@ -79,15 +79,39 @@ def test_a_walk_explains_a_fast_heart(judge, samples):
 
 
 def test_what_was_told_is_not_told_again_until_it_was_calm(judge, samples):
-    high, low = ("systolic-home", 186), ("systolic-home", 120)
-    assert told(judge.judge(samples((0, *high)))) == [("blood-pressure-high", "RED")]
-    assert judge.judge(samples((20, *high))) == []
-    assert judge.judge(samples((40, *low), (60, *high))) == []  # Within the two hours of its silence.
-    assert told(judge.judge(samples((200, *high)))) == [("blood-pressure-high", "RED")]
+    high, low = minutely("spo2", 86, 10), minutely("spo2", 97, 20, 10)
+    assert told(judge.judge(samples(*high, *low))) == [("spo2-low", "RED")]
+    assert judge.judge(samples(*minutely("spo2", 86, 10, 30))) == []  # Within the two hours of its silence.
+    assert judge.judge(samples(*minutely("spo2", 97, 120, 40))) == []
+    assert told(judge.judge(samples(*minutely("spo2", 86, 10, 160)))) == [("spo2-low", "RED")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [
+        ([(0, 186, 112), (2, 184, 110)], ["186/112", "184/110"]),
+        ([(0, 190, 112), (14, 236, 128)], ["190/112", "236/128"]),
+        ([(0, 186, 112), (40, 120, 80), (60, 186, 112)], ["186/112"] * 2),
+    ],
+)
+def test_each_red_by_hand_is_told_at_its_own_instant(judge, samples, rows, values):
+    warnings = [
+        warning for minute, upper, lower in rows
+        for warning in judge.judge(samples((minute, "systolic-home", upper), (minute, "diastolic-home", lower)))
+    ]  # fmt: skip
+    assert told(warnings) == [("blood-pressure-high", "RED")] * 2
+    assert [one.figures["value"] for one in warnings] == values
+    assert len({one.key for one in warnings}) == 2
+
+
+def test_a_further_red_says_the_one_before_as_well(judge, samples):
+    rows = [(minute, name, value) for minute, *pair in ((0, 186, 112), (5, 184, 110)) for name, value in zip(
+        ("systolic-home", "diastolic-home"), pair, strict=True)]  # fmt: skip
+    assert [one.value for one in judge.judge(samples(*rows))[1].rests] == [186, 112, 184, 110]
 
 
 def test_a_value_at_the_line_does_not_ring_all_day(judge, samples):
-    rows = [(minute * 30, "systolic-home", 179 + 2 * (minute % 2)) for minute in range(40)]
+    rows = [(minute * 30, "systolic-home", 159 + 2 * (minute % 2)) for minute in range(40)]
     assert len(judge.judge(samples(*rows))) == 1
 
 

@@ -57,7 +57,8 @@ HIGH = (0, "systolic-home", 186), (0, "diastolic-home", 112)
 async def test_a_replay_after_a_crash_tells_nothing_again(judging, intake):
     assert await intake(judging(), *HIGH) == [("blood-pressure-high", "RED")]
     assert await intake(judging(), *HIGH) == []
-    assert await intake(judging(), (30, "systolic-home", 188)) == []
+    assert await intake(judging(), (30, "systolic-home", 165)) == []
+    assert await intake(judging(), (40, "systolic-home", 188)) == [("blood-pressure-high", "RED")]
 
 
 async def test_what_was_not_committed_is_told_when_it_comes_again(judging, intake):
