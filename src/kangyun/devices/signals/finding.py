@@ -354,7 +354,7 @@ class Finder:
         self, rule: Rule, place: int, at: int, mine: list[Sample], level: Level, since: int
     ) -> tuple[tuple[Rest, ...], dict[str, float | str]]:
         memory = self.memory
-        limits = [reached(memory.thresholds[place, one.column], rule.side, level) for one in mine]
+        limits = [memory.stated(place, one.column, rule.side, level) for one in mine]
         own = {(one.metric, one.side, one.level) for one in memory.facts[place].own}
         figures: dict[str, float | str] = {
             "limit": joined(limits, mine), "value": joined([one.value for one in mine], mine),
@@ -365,15 +365,18 @@ class Finder:
             figures["limit"] = joined([float(self._row(rule, place, one)[3]) for one in mine], mine)
         rests = {(one.column, one.at): rest(one) for one in mine}
         if BY_HAND[mine[0].column]:
-            means = []
+            means, several = [], True
             back = max(TOLD_WITH, int(rule.needs(level).within * MINUTE))
             for one in mine:
                 ats, values = memory.ring(place, one.column, at)
-                means.append(float(values[ats > at - WEEK].mean()))
+                recent = values[ats > at - WEEK]
+                means.append(float(recent.mean()))
+                several = several and len(recent) > 1
                 for when, value in zip(ats[-3:].tolist(), values[-3:].tolist(), strict=True):
                     if when > at - back:
                         rests.setdefault((one.column, when), Rest(0, int(NUMBERS[one.column]), when, round(value, 2)))
-            figures["mean"] = joined(means, mine)
+            if several:  # Of a single reading there is no mean.
+                figures["mean"] = joined(means, mine)
         return tuple(sorted(rests.values(), key=lambda one: (one.at, one.metric))), figures
 
     def settle_activity(self, place: int) -> None:

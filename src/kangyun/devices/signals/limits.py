@@ -131,6 +131,16 @@ class LimitTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     row[place] = math.inf if own.side == "high" else -math.inf
         return found
 
+    def stated(self, facts: Facts, metric: str, side: Side, level: Level, first: float) -> float:
+        """Returns a limit as it is written, 3.0 where it is `below 3.0`. first: the first value beyond it."""
+        if any((one.metric, one.side, one.level) == (metric, side, level) for one in facts.own):
+            return first
+        written = [
+            one.value for one in self.of(facts, "告警")
+            if (one.metric, one.side, LEVELS[one.level]) == (metric, side, level) and one.gain_days is None
+        ]  # fmt: skip
+        return written[-1] if written and math.isfinite(first) else first
+
 
 def _column(side: Side, level: Level) -> int:
     return int(level) - 1 + (3 if side == "high" else 0)

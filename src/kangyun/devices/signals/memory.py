@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kangyun.devices.metrics import metrics
-from kangyun.devices.signals.limits import JUDGED, SIX, Facts, Limit, LimitTable
-from kangyun.devices.signals.model import Floats, Group, Ints
+from kangyun.devices.signals.limits import JUDGED, SIX, Facts, Limit, LimitTable, Side, reached
+from kangyun.devices.signals.model import Floats, Group, Ints, Level
 
 RINGED = tuple(
     name for name in JUDGED if metrics()[name].kind == "episodic"
@@ -153,6 +153,11 @@ class Memory:
     def gain_limit(self, facts: Facts) -> Limit | None:
         """Returns by how much a person's weight may rise."""
         return self._limits.gain(facts)
+
+    def stated(self, place: int, column: int, side: Side, level: Level) -> float:
+        """Returns a person's limit as it is written; infinite where there is none."""
+        first = reached(self.thresholds[place, column], side, level)
+        return self._limits.stated(self.facts[place], JUDGED[column], side, level, first)
 
     def ring(self, place: int, column: int, until: int) -> tuple[Ints, Floats]:
         """Returns the last readings by hand of a metric up to an instant, oldest first."""

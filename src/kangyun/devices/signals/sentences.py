@@ -68,7 +68,7 @@ def _places(
     limit_text = ("own-limit" if figures.get("own") == "1" else "limit") + ("-low" if text in LOW else "")
     placed: dict[str, str | int] = {
         "value": last.text, "values": "、".join(one.text for one in readings) if language == "zh"
-        else ", ".join(one.text for one in readings), "mean": "-",
+        else ", ".join(one.text for one in readings),
     }  # fmt: skip
     placed |= figures
     if text in ("pressure-high", "pressure-measured", "pressure-low") or text.startswith("glucose"):
@@ -77,7 +77,7 @@ def _places(
         "who": _who(names, language), "person": names.kinship or names.person or say(f"{_TEXTS}.who-none", language),
         "about": _about(names, language), "when": _when(first.at, language, zone, now), "first": first.text,
         "again": _again(readings, language), "received": _received(names, language),
-        "medicine": names.medicine or say(f"{_TEXTS}.medicine-none", language),
+        **_where_known(figures, language), "medicine": names.medicine or say(f"{_TEXTS}.medicine-none", language),
         "within": say(f"{_TEXTS}.within-{int(warning.level)}", language),
         "position": _position(warning, language), "device": kinds().of(str(figures.get("device", ""))).name(language),
         "what": _word("what", figures.get("what"), language), "place": _word("place", figures.get("place"), language),
@@ -139,6 +139,15 @@ def _again(readings: list[Reading], language: Language) -> str:
         return ""
     minutes = round((readings[-1].at - readings[0].at) / 60_000_000)
     return say(f"{_TEXTS}.kin-again", language, {"minutes": minutes, "value": readings[-1].text})
+
+
+def _where_known(figures: Mapping[str, str | int], language: Language) -> dict[str, str]:
+    """Returns what is left out where it says nothing: how long it has lasted, and the mean of a week."""
+    lasted, mean = figures.get("minutes", "0") != "0", "mean" in figures
+    return {
+        name: say(f"{_TEXTS}.{name}", language, figures) if known else ""
+        for name, known in (("lasting", lasted), ("lasted", lasted), ("week", mean))
+    }
 
 
 def _received(names: Names, language: Language) -> str:

@@ -289,3 +289,9 @@ def test_a_score_adds_nothing_to_the_reds_that_make_it(judge, samples, before):
 def test_a_score_is_told_beside_a_red_that_is_not_of_it(judge, samples):
     warnings = judge.judge(samples(*VITALS, (0, "spo2", 94), (4, "glucose", 2.4), (5, "systolic-home", 98)))
     assert told(warnings) == [("glucose-low", "RED"), ("news2", "RED")]
+
+
+def test_a_limit_is_said_as_it_is_written_and_no_mean_of_a_single_reading(judge, samples):
+    first, second = judge.judge(samples((0, "glucose", 2.8), (20, "glucose", 2.6)))
+    assert (first.figures["limit"], "mean" in first.figures) == ("3.0", False)
+    assert second.figures["mean"] == "2.7"

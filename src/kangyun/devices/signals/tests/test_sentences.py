@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from kangyun.base.texts import say
@@ -118,3 +119,25 @@ def test_a_silent_device_is_never_called_normal():
             assert "正常" not in said
             assert "normal" not in said.lower()
     assert "正常" not in say("devices.signals.device-silent-family", "zh", {"person": "", "device": "", "days": 1})
+
+
+CLIP = Warning(
+    rule="spo2-low", level=Level.RED, holder=7, at=AT, since=AT, rests=(Rest(1, 40, AT, 84),),
+    figures={"value": "84", "limit": "85", "own": 0, "minutes": 0},
+)  # fmt: skip
+ALONE = msgspec.structs.replace(FIRST, figures={"value": "186/112", "limit": "180/110", "own": 0, "minutes": 0})
+
+
+@pytest.mark.parametrize(
+    ("warning", "unsaid"), [(CLIP, "持续"), (CLIP, "已有"), (ALONE, "均值"), (CLIP, "for 0"), (ALONE, "mean of")]
+)
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("reader", ["family", "doctor"])
+def test_what_is_not_known_is_not_said(warning, unsaid, language, reader):
+    assert unsaid not in sentence(warning, reader, NAMES, language, ZONE, MORNING)
+
+
+def test_what_lasts_is_said():
+    lasting = msgspec.structs.replace(CLIP, figures=CLIP.figures | {"minutes": 6})
+    assert "持续 6 分钟" in sentence(lasting, "doctor", NAMES, "zh", ZONE, MORNING)
+    assert "已有 6 分钟" in sentence(lasting, "family", NAMES, "zh", ZONE, MORNING)
