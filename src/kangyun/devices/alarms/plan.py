@@ -56,6 +56,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     emergency: dict[str, str] = {}
     gap_hours: float = 24
     ageless: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset({"sos", "fall"})
+    again_after: float = 1
     unverified: bool = False
 
     def ladder(self, rule: str, level: int, now: datetime, zone: tzinfo) -> list[Due]:
@@ -117,7 +119,8 @@ def checked(rules: Mapping[str, object]) -> Plan:
         begin, end = (datetime.strptime(one, _CLOCK) for one in plan.day)  # noqa: DTZ007
     except (msgspec.ValidationError, ValueError) as error:
         raise Invalid("devices.alarms.plan", place=str(error)) from None
-    if begin >= end or min(plan.old_after, plan.hand_over, plan.late_after, *(one.after for one in plan.rungs)) < 0:
+    times = (plan.old_after, plan.hand_over, plan.late_after, plan.again_after, *(one.after for one in plan.rungs))
+    if begin >= end or min(times) < 0:
         raise Invalid("devices.alarms.plan", place="day, after")
     if not plan.fallback_of(""):
         raise Invalid("devices.alarms.plan", place="fallback")

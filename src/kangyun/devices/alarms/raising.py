@@ -155,12 +155,20 @@ class Alarms:
             rows.append(
                 (person, holder, rule, level, house, desks[house], len(mine), not fresh, mine[0].at, mine[-1].at)
             )
-        raised = await connection.fetch(SQL["raise"], now, *map(list, zip(*rows, strict=True)))
+        raised = await connection.fetch(
+            SQL["raise"], now, *map(list, zip(*rows, strict=True)),
+            list(self.plan.again), timedelta(minutes=self.plan.again_after),
+        )  # fmt: skip
         alarms = {(row["person"], row["rule"]): row["id"] for row in raised}
         given = [(one.holder, one.rule, one.at, alarms[person_and_rule(one)]) for one in taken]
         await connection.execute(SQL["give_evidence"], *map(list, zip(*given, strict=True)))
         events = [
-            (row["id"], "raised" if row["new"] else "rise", "", str(row["level"]))
+            (
+                row["id"],
+                "raised" if row["new"] else "again" if row["rule"] in self.plan.again else "rise",
+                "",
+                str(row["level"]),
+            )
             for row in raised
             if row["new"] or row["pages"]
         ]

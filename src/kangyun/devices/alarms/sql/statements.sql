@@ -14,7 +14,8 @@ SELECT * FROM unnest($1::int8[], $2::text[], $3::timestamptz[], $4::int2[], $5::
 ON CONFLICT DO NOTHING RETURNING holder, rule, at;
 
 -- name: raise
--- A row a person and rule, sorted by the caller. It pages where it is new, higher than before, or was quiet so far.
+-- A row a person and rule, sorted by the caller. It pages where it is new, higher than before, or was quiet so far; and
+-- of the rules of $12 where it paged longer ago than $13.
 INSERT INTO alarm AS a (
     person, holder, rule, level, state, institution, desk, count, quiet, round, since, newest, paged
 )
@@ -34,9 +35,15 @@ ON CONFLICT (person, rule) WHERE state <> 'closed' DO UPDATE SET
     holder = CASE WHEN excluded.newest >= a.newest THEN excluded.holder ELSE a.holder END,
     newest = greatest(a.newest, excluded.newest),
     since = least(a.since, excluded.since),
-    state = CASE WHEN NOT excluded.quiet AND (a.quiet OR excluded.level > a.level) THEN 'raised' ELSE a.state END,
-    round = a.round + CASE WHEN NOT excluded.quiet AND (a.quiet OR excluded.level > a.level) THEN 1 ELSE 0 END,
-    paged = CASE WHEN NOT excluded.quiet AND (a.quiet OR excluded.level > a.level) THEN $1 ELSE a.paged END,
+    state = CASE WHEN NOT excluded.quiet AND (
+        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+    ) THEN 'raised' ELSE a.state END,
+    round = a.round + CASE WHEN NOT excluded.quiet AND (
+        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+    ) THEN 1 ELSE 0 END,
+    paged = CASE WHEN NOT excluded.quiet AND (
+        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+    ) THEN $1 ELSE a.paged END,
     quiet = a.quiet AND excluded.quiet,
     version = a.version + 1,
     number = pg_current_xact_id()::text::int8 + moved_by()

@@ -56,6 +56,32 @@ async def test_the_same_warnings_again_come_to_nothing_also_when_it_is_closed(pl
     assert one.new
 
 
+PAGED_AGO = "UPDATE alarm SET paged = now() - interval '{} seconds'"
+
+
+@pytest.mark.parametrize("rule", ["sos", "fall"])
+@pytest.mark.parametrize(("seconds", "pages", "state"), [(50, False, "acknowledged"), (70, True, "raised")])
+async def test_a_further_cry_pages_again_after_a_minute_also_when_answered(
+    platform, alarms, found, rule, seconds, pages, state
+):
+    first, further = found(rule, ago=70), found(rule)
+    await raised(platform, alarms, first)
+    await asked(platform, "UPDATE alarm SET state = 'acknowledged'")
+    await asked(platform, PAGED_AGO.format(seconds))
+    (one,) = await raised(platform, alarms, further)
+    assert (one.new, one.pages) == (False, pages)
+    assert await asked(platform, STATE) == [(rule, 3, state, 2, False, 1 + pages)]
+    await asked(platform, PAGED_AGO.format(300))
+    assert await raised(platform, alarms, first, further) == []
+
+
+async def test_other_rules_do_not_page_again_however_long_ago_they_paged(platform, alarms, found):
+    await raised(platform, alarms, found("glucose-low", ago=600))
+    await asked(platform, PAGED_AGO.format(600))
+    (one,) = await raised(platform, alarms, found("glucose-low"))
+    assert not one.pages
+
+
 async def test_a_repetition_pages_nobody_and_a_rise_pages_again(platform, alarms, found):
     await raised(platform, alarms, found("glucose-low", 2, ago=30))
     await asked(platform, "UPDATE alarm SET state = 'acknowledged', owner = 'Practitioner/li'")
