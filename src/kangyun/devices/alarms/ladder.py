@@ -16,6 +16,7 @@ from kangyun.access.circle import Circle, circle_of
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
+from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
 from kangyun.devices.alarms.roster import on_duty, roster_of
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 RED = 3
+REPEATED: tuple[Whom, ...] = ("desk", "head")
 WHY = "alarm: who is to be told"
 _EMPTY = Circle((), (), "", "", None, (), "", (), (), ())
 
@@ -61,6 +63,7 @@ class Ladder:
             for timer in timers:
                 row = await self._fire(connection, row, timer, circle, now)
             if timers:
+                await self._go_on(connection, row, now)
                 await connection.execute(SQL["touch"], [alarm])
         return len(timers)
 
@@ -91,8 +94,8 @@ class Ladder:
 
     async def _fire(self, connection: asyncpg.Connection, row: Any, timer: Any, circle: Circle, now: datetime) -> Any:
         """Does what one timer asks, and crosses it off. Returns the alarm's row as it is then."""
-        tells = timer["kind"] in ("tell", "tell-one")
-        stopped = row["state"] in STOPPED if timer["kind"] == "tell" else row["state"] != "acknowledged"
+        tells = timer["kind"] in ("tell", "repeat", "tell-one")
+        stopped = row["state"] in STOPPED if timer["kind"] in ("tell", "repeat") else row["state"] != "acknowledged"
         stopped |= timer["kind"] == "tell-one" and row["owner"] != timer["whom"]
         await connection.execute(SQL["cross_off"], timer["id"], now, stopped)
         if stopped:
@@ -130,6 +133,13 @@ class Ladder:
         if not told and timer["whom"] in RESPONSIBLE and row["level"] == RED:
             await climb_on(connection, self.alarms, row, now)
         return (await connection.fetch(SQL["lock"], [row["id"]]))[0]
+
+    async def _go_on(self, connection: asyncpg.Connection, row: Any, now: datetime) -> None:
+        """Has the desk and the head told again where a red alarm's ladder is at its end and nobody has answered."""
+        if row["level"] != RED or row["state"] in STOPPED:
+            return
+        due = now + timedelta(minutes=self.alarms.plan.repeat_every)
+        await connection.execute(SQL["set_repeats"], row["id"], row["round"], list(REPEATED), due)
 
     async def _newest(self, connection: asyncpg.Connection, row: Any) -> Warning:
         """Returns what the alarm rests on: of its level, the newest."""

@@ -58,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ageless: frozenset[str] = frozenset()
     again: frozenset[str] = frozenset({"sos", "fall"})
     again_after: float = 1
+    repeat_every: float = 10
     unverified: bool = False
 
     def ladder(self, rule: str, level: int, now: datetime, zone: tzinfo) -> list[Due]:
@@ -120,7 +121,7 @@ def checked(rules: Mapping[str, object]) -> Plan:
     except (msgspec.ValidationError, ValueError) as error:
         raise Invalid("devices.alarms.plan", place=str(error)) from None
     times = (plan.old_after, plan.hand_over, plan.late_after, plan.again_after, *(one.after for one in plan.rungs))
-    if begin >= end or min(times) < 0:
+    if begin >= end or min(times) < 0 or plan.repeat_every <= 0:
         raise Invalid("devices.alarms.plan", place="day, after")
     if not plan.fallback_of(""):
         raise Invalid("devices.alarms.plan", place="fallback")

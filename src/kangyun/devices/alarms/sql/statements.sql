@@ -68,6 +68,15 @@ INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
 SELECT * FROM unnest($1::int8[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])
 ON CONFLICT DO NOTHING;
 
+-- name: set_repeats
+-- Where nothing more of the ladder is to be told: as a further rung, so that each time it is another notice.
+INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
+SELECT $1, $2, 1 + coalesce((
+    SELECT max(rung) FROM alarm_timer WHERE alarm = $1 AND round = $2 AND kind IN ('tell', 'repeat')
+), 0), 'repeat', n.whom, $4
+FROM unnest($3::text[]) AS n(whom)
+WHERE NOT EXISTS (SELECT FROM alarm_timer WHERE alarm = $1 AND done IS NULL AND kind IN ('tell', 'repeat'));
+
 -- name: lock
 SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome
 FROM alarm WHERE id = ANY ($1::int8[]) ORDER BY id FOR UPDATE;

@@ -99,7 +99,6 @@ async def test_the_ladder_of_an_sos_is_climbed_in_order_and_once(region):
     await region.later(2)
     assert await region.told() == ["0/desk", "0/family/0", "1/nurse", "1/head", "2/family-doctor"]
     await region.later(3)
-    await region.later(60)
     assert (await region.told())[5:] == ["3/emergency"]
     assert await region.ask("SELECT state FROM alarm") == [("escalated",)]
 
@@ -138,6 +137,42 @@ async def test_where_nobody_is_reached_the_next_is_told_at_once(region):
     await region.later(0.01)
     await region.later(0.01)
     assert (await region.told())[2:] == ["1/nurse", "1/head"]
+
+
+async def test_a_red_alarm_that_nobody_answers_is_told_again_and_again(region):
+    alarm = await region.raise_()
+    for minutes in (0.01, 3, 2, 3):
+        await region.later(minutes)
+    await region.later(9)
+    assert len(await region.told()) == 6
+    await region.later(1)
+    await region.later(10)
+    assert (await region.told())[6:] == ["4/desk", "4/head", "5/desk", "5/head"]
+    await region.act(alarm, "acknowledge")
+    await region.later(60)
+    assert len(await region.told()) == 10
+
+
+async def test_where_nobody_at_all_is_reached_it_is_told_again_and_not_at_once(region):
+    alarm = await region.raise_()
+    for _ in range(8):
+        await region.later(0.01)
+        for key in await region.told():
+            await region.answer("not-reached", f"alarm/{alarm}/1/{key}", "desk/platform")
+    assert (await region.told())[-1] == "3/emergency"
+    assert await region.ask("SELECT kind, whom FROM alarm_timer WHERE done IS NULL ORDER BY id") == [
+        ("repeat", "desk"), ("repeat", "head"),
+    ]  # fmt: skip
+    await region.later(10)
+    assert (await region.told())[-2:] == ["4/desk", "4/head"]
+
+
+async def test_only_red_alarms_are_told_again(region):
+    await region.raise_("glucose-low", 2)
+    await region.later(24 * 60)
+    told = await region.told()
+    await region.later(60)
+    assert told and await region.told() == told
 
 
 async def test_what_was_promised_and_not_done_comes_back(region):
