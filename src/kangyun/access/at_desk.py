@@ -7,7 +7,10 @@ alarm, in his role, for so many hours.
 from collections.abc import Collection
 from datetime import timedelta
 
+import asyncpg
+
 from kangyun.access.events.rows import standing
+from kangyun.access.gate import Gate
 from kangyun.access.opened import open_person
 from kangyun.access.record import Record
 from kangyun.access.relations import rows
@@ -54,6 +57,14 @@ async def open_by_alarm(record: Record, patient: int, alarm: int, reason: str) -
             await rows.disclose(connection, patient, [party], ground, opens, now, ends, f"alarm/{alarm}")
         await open_person(connection, record.store.keys, record.actor, patient, reason)
         await record.leave_row_within(connection, "open-alarm", 200, [patient], GROUND)
+
+
+async def close_by_alarm(connection: asyncpg.Connection, gate: Gate, alarm: int, reference: str) -> None:
+    """Ends what an alarm opened to somebody who has it no more, within the caller's transaction."""
+    ground = gate.sights.policy.grounds.get(GROUND)
+    if ground is not None:
+        parties = [gate.sights.party(f"{reference}#{role}") for role in sorted(ground.roles)]
+        await rows.conceal(connection, parties, f"alarm/{alarm}")
 
 
 _SEEN = "SELECT r.res FROM resource AS r WHERE r.res = ANY ($1::int8[]) AND {visible:r}"

@@ -35,6 +35,17 @@ async def disclose(
         await connection.execute("SELECT spread_rules($1)", [patient])
 
 
+async def conceal(connection: asyncpg.Connection, parties: Sequence[int], source: str) -> None:
+    """Ends what was opened to parties by a source, for every registration of the resident."""
+    async with connection.transaction():
+        about = [row["about"] for row in await connection.fetch(_OPENED, list(parties), source)]
+        if not about:
+            return
+        await connection.execute(TAKE_LOCKS, sorted({bucket_of(one) for one in about}))
+        await connection.execute(_CONCEAL, list(parties), source)
+        await connection.execute("SELECT spread_rules($1)", sorted(about))
+
+
 async def replace(connection: asyncpg.Connection, followed: Mapping[str, Follows]) -> dict[str, list[Ended]]:
     """Puts what follows from resources now, by source, in place of what followed from them.
 
@@ -89,6 +100,8 @@ FROM unnest(
 _TAKE = """
 DELETE FROM disclosure WHERE source = ANY ($1::text[]) RETURNING source, patient = about AS own, party, low, high
 """
+_OPENED = "SELECT DISTINCT about FROM disclosure WHERE party = ANY ($1::int8[]) AND source = $2"
+_CONCEAL = "DELETE FROM disclosure WHERE party = ANY ($1::int8[]) AND source = $2"
 _ABOUT = """
 SELECT source, array_agg(DISTINCT about) AS about FROM disclosure WHERE source = ANY ($1::text[]) GROUP BY source
 """

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from kangyun.access.at_desk import close_by_alarm
 from kangyun.base.errors import Invalid, NotFound
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.states import State, after, known_outcome
@@ -64,6 +65,8 @@ async def act(
     changed = await connection.fetchrow(
         SQL["change"], id_, following, outcome, 1 if anew else 0, now, owner, asked.by if outcome else None
     )
+    if row["owner"] and changed["owner"] != row["owner"]:
+        await close_by_alarm(connection, alarms.gate, id_, row["owner"])
     await note(connection, alarms, row, asked.step, asked.by, outcome or asked.to, asked.words)
     if following in STOPPED and asked.step != "note":
         await connection.execute(SQL["stop_timers"], [id_])

@@ -13,6 +13,8 @@ from datetime import tzinfo
 from functools import partial
 from typing import Any
 
+import asyncpg
+
 from kangyun.access.at_desk import open_by_alarm
 from kangyun.access.circle import Circle, circle_of, team_of
 from kangyun.access.linked import linked
@@ -20,11 +22,13 @@ from kangyun.access.operations import Call, Input, Operation
 from kangyun.access.operations.model import Level, parameters
 from kangyun.access.record import Record
 from kangyun.access.staff import workbook
+from kangyun.access.staff.posts import Staff
 from kangyun.base import clock
-from kangyun.base.errors import Invalid, NotFound
+from kangyun.base.errors import Invalid, NotFound, RuleBroken
 from kangyun.devices.alarms.acting import Act, act, words_of
 from kangyun.devices.alarms.plan import LEVELS
 from kangyun.devices.alarms.raising import SQL, Alarms, instant_of
+from kangyun.devices.alarms.roster import ROLES
 from kangyun.devices.alarms.seeing import Watch, watch
 from kangyun.devices.alarms.showing import HEADER, as_parts, evidence_of, row_of, shown
 from kangyun.devices.alarms.states import State, table
@@ -199,10 +203,19 @@ async def _act(step: str, record: Record, call: Call) -> Resource:
     minutes = inputs.count("minutes") if step == "acknowledge" else None
     asked = Act(step, record.actor.reference, words, outcome, to, minutes)
     async with record.store.pool.connection() as connection, connection.transaction():
+        if to:
+            await _check_staff(connection, record, row["desk"], to)
         state = await act(connection, part, record.gate.outbox, row["id"], asked, clock.now())
         await record.leave_row_within(connection, f"alarm-{step}", 200, [row["holder"]])
     shown_as = table().states[state].zh
     return parameters(as_parts("alarm", {"id": row["id"], "state": state, "state-text": shown_as}))
+
+
+async def _check_staff(connection: asyncpg.Connection, record: Record, desk: int, to: str) -> None:
+    """Raises RuleBroken where somebody is not on the staff of a desk's institution now."""
+    name = await connection.fetchval(SQL["institution"], desk) or ""
+    if await Staff.of(record.gate, name, ROLES).named(connection, to) != to:
+        raise RuleBroken("devices.alarms.not-on-staff")
 
 
 _SAID = ("words", "outcome", "to")

@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from kangyun.access.at_desk import close_by_alarm
 from kangyun.access.circle import Circle, circle_of
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
@@ -104,6 +105,8 @@ class Ladder:
             return await self._tell(connection, row, timer, circle, now)
         state = after(row["state"], "lapse")
         changed = await connection.fetchrow(SQL["change"], row["id"], state, None, 1, now, None, None)
+        if row["owner"]:
+            await close_by_alarm(connection, self.gate, row["id"], row["owner"])
         await note(connection, self.alarms, row, "lapse", "", f"{timer['kind']} {timer['whom']}")
         await climb_on(connection, self.alarms, changed, now, anew=True)
         return (await connection.fetch(SQL["lock"], [row["id"]]))[0]

@@ -55,6 +55,7 @@ class _Taken(NamedTuple):
 class Alarms:
     """Raises alarms. One for a process."""
 
+    gate: Gate
     kept: Kept
     plan: Plan
     zone: tzinfo
@@ -63,7 +64,7 @@ class Alarms:
     def of(cls, gate: Gate) -> "Alarms":
         """Opens the part. Raises Invalid for a region's own rules or places that cannot be read."""
         load_places(gate.settings.data)
-        return cls(Kept(gate.store), read_plan(gate.settings.data), gate.store.zone)
+        return cls(gate, Kept(gate.store), read_plan(gate.settings.data), gate.store.zone)
 
     async def raise_(self, connection: asyncpg.Connection, warnings: Iterable[Warning]) -> list[Raised]:
         """Raises alarms for warnings, or adds these to the open ones, within the caller's transaction.

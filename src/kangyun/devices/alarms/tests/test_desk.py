@@ -27,6 +27,7 @@ ACTORS = {
     "off-duty": Actor("Practitioner/off", "关", CENTRE, role="duty-officer"),
     "elsewhere": Actor("Practitioner/far", "远", "Organization/other", role="duty-officer"),
     "doctor": Actor("Practitioner/li", "李", CLINIC, role="family-doctor"),
+    "nurse": Actor("Practitioner/zhao", "赵", CENTRE, role="nurse"),
     "stranger": Actor("Practitioner/chen", "陈", "Organization/other", role="doctor"),
     "clerk": Actor("Practitioner/ma", "马", CENTRE, "PATADMIN", role="registrar"),
 }
@@ -77,6 +78,11 @@ class Region:
         async with self.platform.pool.connection() as connection, connection.transaction():
             (one,) = await self.alarms.raise_(connection, [self.found(rule, level, self.holder, **given)])
         return one.alarm
+
+    async def admit(self, name: str, *roles: str, house: str = CENTRE) -> int:
+        return await self.platform.sign_in.identities.admit(
+            "staff", f"Practitioner/{name}", house, name, roles=roles, vouched_by="Device/t", evidence="x", handle=name,
+        )  # fmt: skip
 
     async def get(self, who: str, path: str) -> httpx.Response:
         return await self.clients[who].get(path)
@@ -138,8 +144,9 @@ async def test_from_the_alarm_to_its_outcome(region):
     assert (await region.post("officer", "$note", of(id_, words="电话占线"))).status_code == 200
     assert (await region.post("officer", "$close", of(id_))).status_code == 400
     assert (await region.post("officer", "$close", of(id_, outcome="没事"))).status_code == 400
+    await region.admit("li", "family-doctor")
     handed = await region.post("officer", "$hand-over", of(id_, to="Practitioner/li"))
-    assert handed.status_code == 200
+    assert handed.status_code == 200, handed.text
     (mine,) = parts(await region.get("doctor", "$alarms?whose=mine"), "alarm")
     assert mine["owner"] == {"reference": "Practitioner/li"}
     closed = await region.post("doctor", "$close", of(id_, outcome="已联系", words="老人按错了"))
@@ -154,6 +161,42 @@ async def test_from_the_alarm_to_its_outcome(region):
     async with region.platform.pool.connection() as connection:
         sealed = await connection.fetch("SELECT words FROM alarm_event WHERE words IS NOT NULL")
     assert all("电话".encode() not in row["words"] for row in sealed)
+
+
+async def test_it_is_handed_to_staff_of_the_desk_only(region):
+    id_ = await region.raise_()
+    identities = region.platform.sign_in.identities
+    await region.admit("chen", "doctor", house="Organization/other")
+    await region.admit("ma", "registrar")
+    away = await region.admit("zhao", "nurse")
+    await identities.suspend(away, "Device/t", "x")
+    for who in ("chen", "ma", "zhao", "nobody"):
+        answer = await region.post("officer", "$hand-over", of(id_, to=f"Practitioner/{who}"))
+        assert answer.status_code == 422 and "本值守台所在机构" in answer.text, who
+    assert (await region.post("stranger", "$alarm", of(id_))).status_code == 404
+    await identities.resume(away, "Device/t", "x")
+    assert (await region.post("officer", "$hand-over", of(id_, to="Practitioner/zhao"))).status_code == 200
+
+
+async def test_who_does_not_take_it_sees_the_person_no_more(region):
+    await region.admit("zhao", "nurse")
+    ladder = Ladder(region.platform.gate, region.alarms)
+
+    async def opens(rule: str) -> int:
+        id_ = await region.raise_(rule)
+        assert (await region.post("officer", "$hand-over", of(id_, to="Practitioner/zhao"))).status_code == 200
+        assert (await region.post("nurse", "$alarm", of(id_))).status_code == 200
+        assert (await region.get("nurse", "Patient/clinic-p")).status_code == 200
+        return id_
+
+    id_ = await opens("sos")
+    assert (await region.post("officer", "$acknowledge", of(id_))).status_code == 200
+    assert (await region.get("nurse", "Patient/clinic-p")).status_code == 404
+    assert (await region.post("nurse", "$alarm", of(id_))).status_code == 404
+    assert (await region.post("officer", "$close", of(id_, outcome="误报"))).status_code == 200
+    id_ = await opens("fall")
+    await ladder.climb(id_, clock.now() + timedelta(minutes=11))
+    assert (await region.get("nurse", "Patient/clinic-p")).status_code == 404
 
 
 async def test_the_list_is_paged_red_first_and_exported(region):
