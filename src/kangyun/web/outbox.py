@@ -19,7 +19,15 @@ from starlette.routing import Route
 from kangyun.access.actor import Circumstances
 from kangyun.access.messages.outbox.channels import installed
 from kangyun.access.messages.outbox.deciding import LINKS
-from kangyun.access.messages.outbox.hearing import answer_by_link, channel_of, find, find_by_phone, hear, is_good
+from kangyun.access.messages.outbox.hearing import (
+    answer_by_link,
+    channel_of,
+    find,
+    find_by_phone,
+    hear,
+    is_good,
+    is_news,
+)
 from kangyun.access.messages.outbox.receipts import LARGEST, check_wechat, read_signed, read_wechat
 from kangyun.access.platform import Platform
 from kangyun.base import clock
@@ -93,12 +101,15 @@ async def _receipts(platform: Platform, request: Request, key: bytes) -> Respons
         signature = request.headers.get("x-kangyun-signature", "").rpartition("=")[2]
         told = read_signed(key, stamp, signature, body, time.time())
     heard = 0
-    for one in told:
+    letters = platform.gate.outbox.letters
+    for place, one in enumerate(told):
         async with platform.pool.connection() as connection, connection.transaction():
             if one.name:
                 attempts = await find(connection, channel, one.name)
+            elif await is_news(connection, letters, body, place, now):
+                attempts = await find_by_phone(connection, letters, channel, one.phone, one.what, now)
             else:
-                attempts = await find_by_phone(connection, platform.gate.outbox.letters, channel, one.phone, now)
+                attempts = []
             heard += await hear(connection, attempts, one.what, now, one.code)
     if channel == "wechat":
         return PlainTextResponse("success")

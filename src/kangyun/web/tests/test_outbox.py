@@ -202,6 +202,34 @@ async def test_an_answer_by_telephone_is_to_what_was_sent_there(desk):
         assert (await desk.client.post(f"{ROOT}/outbox/receipts/sms", **call)).json() == {"heard": heard}
 
 
+async def test_what_names_a_telephone_only_answers_one_message_and_is_heard_once(desk):
+    answer = signed([{"phone": "13800000001", "state": "answered"}])
+
+    async def heard(call):
+        return (await desk.client.post(f"{ROOT}/outbox/receipts/sms", **call)).json()["heard"]
+
+    desk.wechat.send = None
+    await desk.tell("alarm/1")
+    assert [await heard(answer), await heard(answer)] == [1, 0]
+    await desk.tell("alarm/2")
+    assert await heard(answer) == 0
+    assert await heard(signed([{"phone": "13800000001", "state": "answered"}], time.time() + 1)) == 0
+    await desk.tell("alarm/3")
+    several = [{"phone": "13800000001", "state": "answered", "code": str(number)} for number in range(3)]
+    assert await heard(signed(several)) == 0
+    assert await heard(signed([{"phone": "13800000001", "state": "received"}])) == 0
+    states = await desk.connection.fetch("SELECT key FROM outbox_message WHERE state = 'answered'")
+    assert [row["key"] for row in states] == ["alarm/1"]
+
+
+async def test_a_telephone_s_receipt_that_comes_twice_at_once_is_heard_once(desk):
+    await climb_to_sms(desk)
+    call = signed([{"phone": "13800000001", "state": "received"}])
+    answers = await asyncio.gather(*(desk.client.post(f"{ROOT}/outbox/receipts/sms", **call) for _ in range(4)))
+    assert sorted(answer.json()["heard"] for answer in answers) == [0, 0, 0, 1]
+    assert await desk.told() == ["received"]
+
+
 FORGED = {
     "another key": lambda: signed([{"reference": "ref-1", "state": "answered"}], key=b"guess"),
     "no key": lambda: signed([{"reference": "ref-1", "state": "answered"}], key=b" "),

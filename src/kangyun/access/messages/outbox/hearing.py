@@ -17,6 +17,8 @@ from kangyun.access.messages.telephones import checked_phone
 from kangyun.base.errors import Invalid
 
 REPLY_HOURS = 12  # our choice
+ONCE_FOR = timedelta(seconds=600)
+"""A signature is good from 300 seconds before its time to 300 after: longer than that nothing can be replayed."""
 Heard = Literal["received", "answered", "refused"]
 """refused: the provider says that it did not arrive, for good."""
 _OPEN = ("claimed", "handed", "unknown")
@@ -41,15 +43,30 @@ async def find(connection: asyncpg.Connection, channel: Channel, name: str) -> l
 
 
 async def find_by_phone(
-    connection: asyncpg.Connection, letters: Letters, channel: Channel, phone: str, now: datetime
+    connection: asyncpg.Connection, letters: Letters, channel: Channel, phone: str, what: Heard, now: datetime
 ) -> list[int]:
-    """Returns what somebody answers who sends a word back by his telephone: the most urgent, then the newest."""
+    """Returns the one attempt that can be meant by who names a telephone only; none where it could be several.
+
+    received, refused: what is on its way there. answered: what is red and waits for an answer from there.
+    """
     try:
         digest = letters.digester.of("address", checked_phone(phone))
     except Invalid:
         return []
     since = now - timedelta(hours=REPLY_HOURS)
-    return [row["id"] for row in await connection.fetch(sql.BY_ADDRESS, digest, channel, since)]
+    statement = sql.AWAITED if what == "answered" else sql.ON_ITS_WAY
+    rows = await connection.fetch(statement, digest, channel, since)
+    return [row["id"] for row in rows] if len(rows) == 1 else []
+
+
+async def is_news(connection: asyncpg.Connection, letters: Letters, body: bytes, place: int, now: datetime) -> bool:
+    """Whether the receipt at a place of a body is heard for the first time, whatever process heard it before.
+
+    Noted within the caller's transaction: of two that come at once, the second waits for the first. The same body
+    with a new time is the same: a provider that tries again does not mean another message.
+    """
+    digest = letters.digester.of("receipt", str(place), body)
+    return await connection.fetchval(sql.HEAR_ONCE, digest, now, now - ONCE_FOR) is not None
 
 
 async def hear(

@@ -26,13 +26,14 @@ async def forget(connection: asyncpg.Connection, patients: Sequence[int], resour
 
 
 async def sweep(connection: asyncpg.Connection, days: int) -> int:
-    """Removes messages that ended so many days ago, outcomes that nobody took, and the counts of former days."""
+    """Removes messages that ended so many days ago, outcomes that nobody took, counts and receipts of former days."""
     gone = done = AT_ONCE
     while done == AT_ONCE:
         done = int((await connection.execute(_SWEEP, days, AT_ONCE)).rpartition(" ")[2])
         gone += done
     await connection.execute(_SWEEP_OUTCOMES, UNTAKEN_DAYS)
     await connection.execute(_SWEEP_DAYS, days)
+    await connection.execute(_SWEEP_RECEIPTS)
     return gone - AT_ONCE
 
 
@@ -68,6 +69,7 @@ DELETE FROM outbox_message WHERE id IN (
 """
 _SWEEP_OUTCOMES = "DELETE FROM outbox_outcome WHERE at < clock_timestamp() - make_interval(days => $1::int4)"
 _SWEEP_DAYS = "DELETE FROM outbox_day WHERE day < current_date - $1::int4"
+_SWEEP_RECEIPTS = "DELETE FROM outbox_receipt WHERE heard < clock_timestamp() - interval '1 day'"
 _VITALS = """
 SELECT
     (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due)), 0)::float8 FROM outbox_message

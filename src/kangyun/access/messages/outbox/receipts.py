@@ -1,8 +1,8 @@
 """What providers say later: whether a message arrived, and what was answered. Signed, or it was not said. Pure.
 
 SMS, voice, e-mail, webhook:   POST, JSON, {"receipts": [{"key" | "reference" | "phone", "state", "code"}, …]}
-    state: received, failed (for good), answered (a key was pressed, or a message sent back; by `phone` where the
-    operator does not know to what)
+    state: received, failed (for good), answered (a key was pressed, or a message sent back)
+    by `phone` where the operator does not know to what: heard once a body, and only where one message can be meant
     X-Kangyun-Timestamp: seconds since 1970. X-Kangyun-Signature: HMAC-SM3 of timestamp, a dot, and the body
 
 WeChat:   POST, XML, the event TEMPLATESENDJOBFINISH; ?timestamp, nonce, signature: SHA-1 of them sorted with the token

@@ -113,10 +113,18 @@ BY_REFERENCE = "SELECT id FROM outbox_attempt WHERE channel = $1 AND reference =
 BY_KEY = """
 SELECT id FROM outbox_attempt WHERE message = $1 AND turn = $2 AND channel = $3 ORDER BY number DESC LIMIT 1
 """
-BY_ADDRESS = """
-SELECT a.id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
+ON_ITS_WAY = """
+SELECT message, max(id) AS id FROM outbox_attempt
+WHERE address = $1 AND channel = $2 AND made > $3 AND state IN ('claimed', 'handed', 'unknown') GROUP BY message LIMIT 2
+"""
+AWAITED = """
+SELECT a.message, max(a.id) AS id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
 WHERE a.address = $1 AND a.channel = $2 AND a.made > $3 AND a.state IN ('claimed', 'handed', 'received', 'unknown')
-ORDER BY m.state = 'climbing' DESC, m.urgency, a.made DESC LIMIT 1
+    AND m.urgency = 0 AND m.state IN ('climbing', 'unanswered', 'not-reached') GROUP BY a.message LIMIT 2
+"""
+HEAR_ONCE = """
+INSERT INTO outbox_receipt AS r (digest, heard) VALUES ($1, $2)
+ON CONFLICT (digest) DO UPDATE SET heard = $2 WHERE r.heard < $3 RETURNING digest
 """
 BY_TOKEN = "SELECT id, message, reader, channel FROM outbox_attempt WHERE token = $1"
 USE_TOKEN = "UPDATE outbox_attempt SET token = NULL WHERE token = $1 RETURNING id"
