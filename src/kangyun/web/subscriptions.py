@@ -162,7 +162,7 @@ class _Socket:
             record = await self._platform.gate.open(actor, Circumstances("BIND /$messages", source, uuid4().hex))
             record.in_person()
             await record.leave_row("bind", 200, [])
-            await self._notes.listen(readers_of(record), self.ring)
+            await self._notes.listen(await readers_of(record), self.ring)
             self._bound.add(id_)
             await self._send({"type": "websocket.send", "text": f"bound {id_}"})
             return

@@ -11,6 +11,7 @@ What stands in a line was said to this reader by a rule that chose him. Where he
 line that is not red says no more than that there was something.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import time, timedelta
 from typing import Any
 
@@ -33,20 +34,31 @@ COUNT, LARGEST = 50, 200
 MOST_READ = 500
 MOST_DAYS = 31
 AT_A_DESK = frozenset({"duty-officer"})
-"""Roles whose list has what is said to their institution's duty desk, too."""
+"""Roles whose list has what is said to their institution's duty desk, too, where nobody keeps a roster."""
+DeskRule = Callable[[Record], Awaitable[bool]]
+"""Says whether an actor is on duty now at the desk of his institution. It must answer for any role."""
 _NEWEST = (1 << 63) - 1
 
+_desk_rules: list[DeskRule] = []
 
-def readers_of(record: Record) -> list[str]:
-    """Returns the references under which somebody is told: his own; of a resident, all registrations; of who is on
-    duty, the desk."""
+
+def register_desk_rule(rule: DeskRule) -> None:
+    """Lets this rule, in place of the role alone, say from now on who has the lines of a desk."""
+    _desk_rules[:] = [rule]
+
+
+def own_readers(record: Record) -> list[str]:
+    """Returns the references under which somebody himself is told: of a resident, all registrations."""
     actor = record.actor
-    found = [actor.reference]
-    if actor.role == "resident":
-        found += [f"Patient/{id_}" for id_ in actor.patients]
-    if actor.role in AT_A_DESK:
-        found.append(f"desk/{actor.institution.rpartition('/')[2]}")
-    return list(dict.fromkeys(found))
+    more = [f"Patient/{id_}" for id_ in actor.patients] if actor.role == "resident" else []
+    return list(dict.fromkeys([actor.reference, *more]))
+
+
+async def readers_of(record: Record) -> list[str]:
+    """Returns the references under which somebody is told: his own and, while he is on duty, the desk."""
+    actor = record.actor
+    at_desk = await _desk_rules[0](record) if _desk_rules else actor.role in AT_A_DESK
+    return [*own_readers(record), *([f"desk/{actor.institution.rpartition('/')[2]}"] if at_desk else [])]
 
 
 async def messages(record: Record, call: Call) -> Resource:
@@ -55,7 +67,7 @@ async def messages(record: Record, call: Call) -> Resource:
     inputs = Inputs.of(call.parameters, frozenset({"unread", "_count"}))
     count = inputs.count("_count")
     most = COUNT if count is None else max(min(count, LARGEST), 1)
-    readers, cursors, before = readers_of(record), record.store.searcher.cursors, _NEWEST
+    readers, cursors, before = await readers_of(record), record.store.searcher.cursors, _NEWEST
     if call.cursor is not None:
         (before,) = cursors.read(call.cursor, record.actor.reference, list(call.bound))
     async with record.store.pool.connection() as connection:
@@ -78,10 +90,10 @@ async def message_read(record: Record, call: Call) -> Resource:
     if not ids or len(ids) > MOST_READ:
         raise Invalid("fhir.search.value", parameter="id")
     answered = inputs.boolean("answered", False)
+    readers, person = await readers_of(record), record.actor.reference
     async with record.store.pool.connection() as connection, connection.transaction():
-        readers = readers_of(record)
         holders = await table.holders(connection, readers, ids)
-        done = await read_notes(connection, readers, ids, clock.now(), answered=answered)
+        done = await read_notes(connection, readers, ids, clock.now(), answered=answered, person=person)
         await record.leave_row_within(connection, "message-answered" if answered else "message-read", 200, holders)
     return parameters({"name": "count", "valueInteger": done})
 
@@ -91,8 +103,9 @@ async def held_back(record: Record, call: Call) -> Resource:
     record.in_person()
     days = Inputs.of(call.parameters, frozenset({"days"})).count("days")
     since = clock.now() - timedelta(days=1 if days is None else max(min(days, MOST_DAYS), 1))
+    readers = await readers_of(record)
     async with record.store.pool.connection() as connection:
-        rows = await table.held_back(connection, readers_of(record), since)
+        rows = await table.held_back(connection, readers, since)
         lines = await _lines(connection, record, rows, call)
     await record.leave_row("held-back", 200, _holders(rows))
     return parameters({"name": "count", "valueInteger": len(rows)}, *lines)
@@ -122,12 +135,9 @@ async def prefer_messages(record: Record, call: Call) -> Resource:
     actor = record.actor
     holders = await record.gate.numbers(actor.patients) if actor.role == "resident" else ()
     async with record.store.pool.connection() as connection, connection.transaction():
-        for reader in readers_of(record):
-            if not reader.startswith("desk/"):
-                holder = holders[0] if holders else None
-                await keep(
-                    connection, record.gate.outbox.letters, reader, clock.now(), holder=holder, chosen=chosen
-                )  # fmt: skip
+        for reader in own_readers(record):
+            holder = holders[0] if holders else None
+            await keep(connection, record.gate.outbox.letters, reader, clock.now(), holder=holder, chosen=chosen)
         await record.leave_row_within(connection, "prefer-messages", 200)
     return await _preferences(record)
 
@@ -145,7 +155,7 @@ async def outbox(record: Record, call: Call) -> Resource:
 async def _preferences(record: Record) -> Resource:
     outbox: Outbox = record.gate.outbox
     contacts = Contacts(record.store.reader, outbox.letters, {})
-    reader = readers_of(record)[0]
+    reader = own_readers(record)[0]
     async with record.store.pool.connection() as connection:
         contact = (await contacts.of(connection, [reader]))[reader]
     begins, ends = night_of(outbox.rules, contact.chosen)

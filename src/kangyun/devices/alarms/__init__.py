@@ -5,7 +5,11 @@ promises: one open alarm a person and rule, whatever races or is replayed; a tim
 whoever answers stops the ladder. docs/devices/alarms.md says why it is so.
 """
 
+from kangyun.access.operations.messages import register_desk_rule
 from kangyun.devices.alarms import erasing
 from kangyun.devices.alarms.raising import Alarms, Raised
+from kangyun.devices.alarms.seeing import at_desk
 
 __all__ = ["Alarms", "Raised", "erasing"]
+
+register_desk_rule(at_desk)

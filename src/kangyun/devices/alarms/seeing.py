@@ -11,6 +11,7 @@ from typing import Any
 
 from kangyun.access.at_desk import seen_of
 from kangyun.access.record import Record
+from kangyun.base import clock
 from kangyun.base.errors import Forbidden
 from kangyun.devices.alarms.raising import Alarms
 from kangyun.devices.alarms.roster import on_duty
@@ -44,6 +45,14 @@ def may_watch(record: Record) -> None:
     actor = record.actor
     if not (actor.administrator or actor.role in CLINICAL or actor.role == DUTY) or actor.client:
         raise Forbidden("devices.alarms.not-yours")
+
+
+async def at_desk(record: Record) -> bool:
+    """Whether an actor is on duty now: who has the lines that the outbox says to his institution's desk."""
+    actor = record.actor
+    if actor.client or not (actor.role in CLINICAL or actor.role == DUTY):
+        return False
+    return (await watch(record, Alarms.of(record.gate), clock.now())).desk is not None
 
 
 async def watch(record: Record, alarms: Alarms, now: datetime) -> Watch:

@@ -46,6 +46,16 @@ token = "token"
 """
 
 
+ON_DUTY = """
+WITH desk AS (
+    INSERT INTO institution (reference) VALUES ('Organization/county')
+    ON CONFLICT (reference) DO UPDATE SET reference = excluded.reference RETURNING id
+)
+INSERT INTO duty_shift (desk, day, starts, ends, who, given_by)
+SELECT id, 'daily', '00:00', '00:00', $1, 'test' FROM desk
+"""
+
+
 class Noting:
     """A channel that notes."""
 
@@ -151,8 +161,24 @@ async def test_a_reader_s_list_is_his_own(desk):
 
 async def test_who_is_on_duty_has_the_desk_s_list(desk):
     await desk.tell(reader="desk/county", role="desk")
-    assert len(values((await desk.ask("duty", "GET", "$messages")).json(), "message")) == 1
+    (line,) = values((await desk.ask("duty", "GET", "$messages")).json(), "message")
     assert values((await desk.ask("li", "GET", "$messages")).json(), "message") == []
+    answer = posted(id={"valueInteger": line["id"]}, answered={"valueBoolean": True})
+    await desk.ask("duty", "POST", "$message-read", json=answer)
+    (told,) = await desk.outbox.take(desk.connection, "alarm", 10)
+    assert (told.what, told.reader, told.person) == ("answered", "desk/county", "Practitioner/duty")
+
+
+@pytest.mark.parametrize(("who", "seen"), [("duty", 0), ("li", 1), ("wang", 0)])
+async def test_where_a_roster_names_somebody_nobody_else_has_the_desk_s_list(desk, who, seen):
+    await desk.tell(reader="desk/county", role="desk")
+    await desk.connection.execute(ON_DUTY, "Practitioner/li")
+    id_ = await desk.connection.fetchval("SELECT id FROM outbox_note")
+    assert len(values((await desk.ask(who, "GET", "$messages")).json(), "message")) == seen
+    answer = posted(id={"valueInteger": id_}, answered={"valueBoolean": True})
+    done = (await desk.ask(who, "POST", "$message-read", json=answer)).json()
+    assert done["parameter"][0]["valueInteger"] == seen
+    assert [one.person for one in await desk.outbox.take(desk.connection, "alarm", 10)] == ["Practitioner/li"] * seen
 
 
 async def test_preferences_are_kept_within_bounds(desk):

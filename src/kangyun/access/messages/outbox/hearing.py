@@ -70,9 +70,13 @@ async def is_news(connection: asyncpg.Connection, letters: Letters, body: bytes,
 
 
 async def hear(
-    connection: asyncpg.Connection, attempts: Sequence[int], what: Heard, now: datetime, code: str = ""
-) -> int:
-    """Notes what became of attempts, within a transaction. Returns how many of them that was news of."""
+    connection: asyncpg.Connection, attempts: Sequence[int], what: Heard, now: datetime, code: str = "",
+    person: str = "",
+) -> int:  # fmt: skip
+    """Notes what became of attempts, within a transaction. Returns how many of them that was news of.
+
+    person: who says so, where he is signed in.
+    """
     news = 0
     for attempt in sorted(attempts):
         row = await connection.fetchrow(sql.HEARD, attempt, what, code[:40], now, list(_BEFORE[what]))
@@ -80,11 +84,11 @@ async def hear(
             continue
         news += 1
         if what == "answered":
-            await _answered(connection, row["message"], row["reader"], row["channel"], now)
+            await _answered(connection, row["message"], row["reader"], row["channel"], now, person)
             continue
         message = await connection.fetchrow(sql.LOOK_AGAIN, row["message"], now, what == "received")
         if what == "received":
-            told = Told(message["asker"], message["key"], "received", row["reader"], row["channel"])
+            told = Told(message["asker"], message["key"], "received", row["reader"], row["channel"], person)
             await tell(connection, [told], now)
     return news
 
@@ -104,26 +108,33 @@ async def is_good(connection: asyncpg.Connection, letters: Letters, token: str) 
 
 
 async def read_notes(
-    connection: asyncpg.Connection, readers: Sequence[str], notes: Sequence[int], now: datetime, *, answered: bool
-) -> int:
-    """Notes that lines of the list in the app were read, or answered, by who they are for. Returns how many anew."""
+    connection: asyncpg.Connection, readers: Sequence[str], notes: Sequence[int], now: datetime, *, answered: bool,
+    person: str = "",
+) -> int:  # fmt: skip
+    """Notes that lines of the list in the app were read, or answered, by who they are for. Returns how many anew.
+
+    person: who it is; a desk's lines are several people's.
+    """
     rows = await connection.fetch(sql.READ_NOTES, list(readers), list(notes), now, answered)
     for row in sorted(rows, key=lambda row: row["message"]):
         attempts = [one["id"] for one in await connection.fetch(sql.IN_APP, row["message"], row["turn"])]
         if attempts:
-            await hear(connection, attempts, "answered" if answered else "received", now)
+            await hear(connection, attempts, "answered" if answered else "received", now, person=person)
         elif answered:  # A line of a list has no attempt of its own.
-            await _answered(connection, row["message"], row["reader"], "in-app", now)
+            await _answered(connection, row["message"], row["reader"], "in-app", now, person)
         else:
             message = await connection.fetchrow(sql.LOOK_AGAIN, row["message"], now, True)
-            await tell(connection, [Told(message["asker"], message["key"], "received", row["reader"], "in-app")], now)
+            told = Told(message["asker"], message["key"], "received", row["reader"], "in-app", person)
+            await tell(connection, [told], now)
     return len(rows)
 
 
-async def _answered(connection: asyncpg.Connection, message: int, reader: str, channel: str, now: datetime) -> None:
+async def _answered(
+    connection: asyncpg.Connection, message: int, reader: str, channel: str, now: datetime, person: str
+) -> None:
     row = await connection.fetchrow(sql.ANSWERED, message, now)
     if row is not None:
-        await tell(connection, [Told(row["asker"], row["key"], "answered", reader, channel)], now)
+        await tell(connection, [Told(row["asker"], row["key"], "answered", reader, channel, person)], now)
 
 
 def channel_of(name: str) -> Channel | None:

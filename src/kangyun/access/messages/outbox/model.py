@@ -78,7 +78,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a notice, for who asked for it. reader, channel: whom and by what it concerns; empty for none."""
+    """What became of a notice, for who asked for it. reader, channel: whom and by what it concerns; empty for none.
+
+    person: who did it, as a reference, where he was signed in: of a desk's line, who answered at the desk.
+    """
 
     asker: str
     key: str
@@ -86,3 +89,4 @@ class Outcome(msgspec.Struct, frozen=True):
     reader: str
     channel: str
     at: datetime
+    person: str = ""

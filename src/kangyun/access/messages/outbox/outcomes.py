@@ -18,6 +18,7 @@ class Told(NamedTuple):
     what: What
     reader: str
     channel: str = ""
+    person: str = ""
 
 
 async def end(connection: asyncpg.Connection, ends: Mapping[int, What], now: datetime) -> None:

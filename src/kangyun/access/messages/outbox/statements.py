@@ -72,9 +72,10 @@ WHERE (m.id = e.id AND m.state IN ('waiting', 'climbing')) OR (m.list = e.id AND
 RETURNING m.asker, m.key, e.what, m.reader
 """
 TELL = """
-INSERT INTO outbox_outcome (asker, key, what, reader, channel, at)
-SELECT o.asker, o.key, o.what, o.reader, o.channel, $1
-FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS o(asker, key, what, reader, channel)
+INSERT INTO outbox_outcome (asker, key, what, reader, channel, person, at)
+SELECT o.asker, o.key, o.what, o.reader, o.channel, o.person, $1
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+    AS o(asker, key, what, reader, channel, person)
 WHERE o.asker <> ''
 """
 
