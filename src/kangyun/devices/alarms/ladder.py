@@ -162,7 +162,7 @@ class Ladder:
         if row["state"] in STOPPED and not (row["state"] == "acknowledged" and row["owner"] == one.reader):
             return
         if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):
-            by = one.reader.replace("desk/", "Organization/")
+            by = one.person or one.reader.replace("desk/", "Organization/")
             await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
         elif row["state"] in STOPPED:
             return
