@@ -28,7 +28,7 @@ import msgspec
 
 from kangyun.base.errors import Invalid
 from kangyun.devices.formats.positions import DATUMS
-from kangyun.devices.formats.taking import UNREADABLE, Context, Taking
+from kangyun.devices.formats.taking import UNREADABLE, Context, Taking, is_urgent
 from kangyun.devices.formats.values import PLACES, known
 from kangyun.devices.metrics import event_kinds
 from kangyun.devices.model import Message, Refusal
@@ -155,7 +155,7 @@ class MappedReader:
         self._head(taking, root)
         for rule in self.mapping.event:
             for item, where in _items(root, rule.each):
-                if _fits(item, root, rule.when):
+                if _fits(item, root, rule.when, exact=False):
                     self._event(taking, rule, item, root, where)
         for reading in self.mapping.reading:
             for item, where in _items(root, reading.each):
@@ -261,10 +261,13 @@ class MappedReader:
             code = _found(item, root, rule.code)
             if code is _MISSING:
                 return
-            kind = rule.kinds.get(_word(code), rule.kind)
+            kind = _kind(rule, _word(code))
         said = _found(item, root, rule.at)
         instant = None if said is _MISSING or said is None else self._instant(taking, said, where)
-        latitude, longitude = (_number(_found(item, root, path)) for path in (rule.latitude, rule.longitude))
+        places = [_found(item, root, path) for path in (rule.latitude, rule.longitude)]
+        latitude, longitude = map(_number, places)
+        if (latitude is None or longitude is None) and any(one is not _MISSING and one is not None for one in places):
+            taking.refuse("devices.formats.half-a-position", where)
         spot = None if latitude is None or longitude is None else (latitude, longitude, self.mapping.datum)
         text = _word(_found(item, root, rule.text))[:200]
         taking.event(kind, None if instant is None else instant[0], where, spot, text)
@@ -315,12 +318,20 @@ def _found(item: object, root: object, path: str) -> Any:
     return item
 
 
-def _fits(item: object, root: object, when: dict[str, Any]) -> bool:
+def _fits(item: object, root: object, when: dict[str, Any], *, exact: bool = True) -> bool:
+    """Whether an item is meant. exact: False for events: a cry for help is one in capitals and as a text, too."""
     for path, wanted in when.items():
-        found = _found(item, root, path)
-        if found is _MISSING or found not in (wanted if isinstance(wanted, list) else [wanted]):
+        found, several = _found(item, root, path), wanted if isinstance(wanted, list) else [wanted]
+        loose = not exact and _word(found).lower() in {_word(one).lower() for one in several} - {""}
+        if found is _MISSING or not (found in several or loose):
             return False
     return True
+
+
+def _kind(rule: EventRule, code: str) -> str:
+    """Returns our kind of a vendor's code; a cry for help is heard in capitals, and by our own word for it, too."""
+    kinds = {one.lower(): kind for one, kind in rule.kinds.items()}
+    return rule.kinds.get(code) or kinds.get(code.lower()) or (code if is_urgent(code) else rule.kind)
 
 
 def _number(said: object) -> float | None:

@@ -11,18 +11,19 @@ sequence, n what the device's clock says as it sends, z minutes east of UTC, h h
 r readings, e events, w waves. What else it may say is refused, so that a misspelt name is not lost in silence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
+from kangyun.devices.formats.taking import LONGEST_TEXT, MILLISECOND, UNREADABLE, ZONES, Context, Taking, is_urgent
 from kangyun.devices.formats.values import PLACES, known
 from kangyun.devices.model import Mark, Message, Refusal, Wave
 
 Key = Annotated[str, msgspec.Meta(max_length=32)]
 Words = Annotated[str, msgspec.Meta(max_length=200)]
+Sequence = Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)]
 Time = int | datetime | None
 """Milliseconds since 1970, or ISO 8601."""
 
@@ -64,7 +65,7 @@ class Waves(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class Said(Item, forbid_unknown_fields=True, gc=False):
     """A whole message."""
 
-    s: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] | None = None
+    s: Sequence | None = None
     n: int | datetime | None = None
     z: int | None = None
     h: bool = False
@@ -224,7 +225,8 @@ def _in_parts(payload: bytes, taking: Taking) -> None:
         head = {name: getattr(loose, name) for name in ("s", "n", "z", "h", "b")}
         said = msgspec.convert(head, Said)
     except UNREADABLE:
-        taking.refuse("devices.formats.unreadable", "$")
+        if not _cried(payload, taking):
+            taking.refuse("devices.formats.unreadable", "$")
         return
     said.e = loose.e if isinstance(loose.e, str) else None
     _message(taking, said)
@@ -245,6 +247,61 @@ def _each(
         try:
             part = msgspec.json.decode(raw, type=type_)
         except UNREADABLE:
-            taking.refuse("devices.formats.unreadable", place)
+            if not _cry(taking, _any(raw), place):
+                taking.refuse("devices.formats.unreadable", place)
             continue
         take(taking, part, place)
+
+
+_HEAD: Final = {"s": Sequence, "n": int | datetime, "z": int, "h": bool, "b": float}
+_OF_EVENT: Final = {"t": int | datetime, "lat": float, "lon": float, "d": str, "text": str}
+
+
+def _any(payload: bytes | msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except UNREADABLE:
+        return None
+
+
+def _cried(payload: bytes, taking: Taking) -> bool:
+    """Takes the cries for help of a message that cannot be read otherwise. Whether there is one."""
+    said = _any(payload)
+    if not isinstance(said, dict):
+        return False
+    listed = said.get("e")
+    events: list[Any] = listed if isinstance(listed, list) else [said]
+    if not any(isinstance(one, dict) and is_urgent(one.get("e")) for one in events):
+        return False
+    _message(taking, Said(**_readable(taking, said, _HEAD, "$")))
+    if events[0] is said:
+        return _cry(taking, {name: value for name, value in said.items() if name not in _HEAD}, "$")
+    if said.keys() - _HEAD.keys() != {"e"}:
+        taking.refuse("devices.formats.unreadable", "$")
+    _each([msgspec.Raw(msgspec.json.encode(one)) for one in events], Happened, _event, "$.e", taking)
+    return True
+
+
+def _cry(taking: Taking, said: object, where: str) -> bool:
+    """Takes a cry for help without what of it cannot be read, which is noted. Whether it is one."""
+    if not isinstance(said, dict) or not is_urgent(said.get("e")):
+        return False
+    if said.keys() - _OF_EVENT.keys() != {"e"}:
+        taking.refuse("devices.formats.unreadable", where)
+    if isinstance(said.get("text"), str):
+        said["text"] = said["text"][:LONGEST_TEXT]
+    _event(taking, Happened(said["e"], **_readable(taking, said, _OF_EVENT, where)), where)
+    return True
+
+
+def _readable(taking: Taking, said: dict[str, Any], fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Returns the fields that are what they should be; the others are noted."""
+    found = {}
+    for name in fields.keys() & said.keys():
+        if said[name] is None:
+            continue
+        try:
+            found[name] = msgspec.convert(said[name], fields[name])
+        except UNREADABLE:
+            taking.refuse("devices.formats.unreadable", f"{where}.{name}")
+    return found

@@ -12,7 +12,7 @@ from kangyun.devices.formats.clocks import Clock, microseconds, offset_between
 from kangyun.devices.formats.positions import DATUMS, Datum, to_wgs84
 from kangyun.devices.formats.values import Known, Refused, known
 from kangyun.devices.metrics import event_kinds
-from kangyun.devices.model import Event, Mark, Message, Reading, Refusal, Wave
+from kangyun.devices.model import BACKFILL_AFTER, Event, Mark, Message, Reading, Refusal, Wave
 
 MILLISECOND: Final = 1000  # microseconds
 MOST_READINGS: Final = 10_000
@@ -24,6 +24,8 @@ ZONES: Final = range(-14 * 60, 14 * 60 + 1)
 LONGEST_TEXT: Final = 200
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding raises for bytes that are not what they should be."""
+HEARD_AS_NOW: Final = 86400 * 1_000_000
+"""A cry for help that is so old by its own clock, microseconds, is of now unless its message says otherwise."""
 _ZONE: Final = int(Mark.ZONE)
 
 
@@ -44,8 +46,8 @@ class Taking:
     """What has been found of one message so far."""
 
     __slots__ = (
-        "battery", "clock", "context", "events", "historic", "names", "offset", "readings", "refusals", "sequence",
-        "waves", "zone",
+        "battery", "behind", "clock", "context", "events", "historic", "names", "offset", "readings", "refusals",
+        "sequence", "waves", "zone",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -61,6 +63,7 @@ class Taking:
         self.zone: int | None = None
         self.battery: float | None = None
         self.offset: int | None = None
+        self.behind: int | None = None
 
     def refuse(self, text: str, where: str) -> None:
         """Notes what was not taken."""
@@ -81,6 +84,7 @@ class Taking:
 
     def sent(self, at: int) -> None:
         """Takes what the device's clock said as it sent, microseconds: how wrong it is."""
+        self.behind = self.context.received - at
         self.clock.offset = offset_between(at, self.context.received)
         self.offset = self.clock.offset or 0
 
@@ -143,6 +147,7 @@ class Taking:
 
         A cry for help is never refused for its clock or its position: it is of now, and of nowhere.
         """
+        kind = kind_of(kind)
         if kind not in event_kinds():
             self.refuse("devices.formats.unknown-event", where)
             return
@@ -152,6 +157,8 @@ class Taking:
             if not when:
                 self.refuse(self.clock.why_not(at), where)
                 when = self.context.received
+            elif event_kinds()[kind].urgent:
+                when, text = self._heard(when, text)
         latitude = longitude = None
         if spot is not None:
             try:
@@ -159,6 +166,22 @@ class Taking:
             except Refused as why:
                 self.refuse(why.text, where)
         self.events.append(Event(kind, when, latitude, longitude, text))
+
+    def _heard(self, at: int, text: str) -> tuple[int, str]:
+        """Returns when a cry for help is taken to be, and its text with its own time where that is left.
+
+        A slow clock must not make it history: a send time shows how slow; without one, help comes rather too often.
+        """
+        received = self.context.received
+        if self.historic or received - at <= BACKFILL_AFTER:
+            return at, text
+        if self.behind is not None:
+            slow = self.behind if self.clock.offset is None else 0
+            return min(at + max(slow, 0), received), text
+        if received - at > HEARD_AS_NOW:
+            return at, text
+        own = datetime.fromtimestamp(at // 1_000_000, UTC)
+        return received, f"t={own:%Y-%m-%dT%H:%M:%SZ} {text}".strip()[:LONGEST_TEXT]
 
     def note(self, kind: str, at: int, text: str) -> None:
         """Takes an event without a place, at an instant that is corrected already."""
@@ -177,6 +200,17 @@ class Taking:
             self.refuse("devices.formats.too-many" if wave.samples else "devices.formats.empty", where)
             return
         self.waves.append(wave)
+
+
+def kind_of(said: str) -> str:
+    """Returns the kind of an event as ours are written, whatever the case of its letters."""
+    return said if said in event_kinds() else said.strip().lower()
+
+
+def is_urgent(said: object) -> bool:
+    """Whether what stands for a kind is a cry for help."""
+    known = event_kinds().get(kind_of(said)) if isinstance(said, str) else None
+    return known is not None and known.urgent
 
 
 def placed(latitude: float, longitude: float, datum: str) -> tuple[float, float]:

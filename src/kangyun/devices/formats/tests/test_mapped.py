@@ -97,3 +97,41 @@ def test_a_push_is_taken_apart_by_device() -> None:
 def test_a_push_that_names_no_device_is_refused(payload: bytes) -> None:
     with pytest.raises(Invalid):
         parts_of(payload, Push("sn", "data"))
+
+
+CRY = """
+title = "t"
+historic = "old"
+sent = "now"
+[[event]]
+when = { alarm = [1, "SOS"] }
+kind = "sos"
+at = "t"
+latitude = "lat"
+longitude = "lng"
+[[event]]
+code = "code"
+kinds = { HELP = "sos" }
+at = "t"
+"""
+SLOW = NOW - 990_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "at", "refused"),
+    [
+        ({"alarm": "1", "x": 1}, NOW, []),
+        ({"alarm": "sos"}, NOW, []),
+        ({"code": "help"}, NOW, []),
+        ({"code": "SOS"}, NOW, []),
+        ({"alarm": 1, "t": "yesterday"}, NOW, ["time"]),
+        ({"alarm": 1, "t": NOW, "lat": "north", "lng": 121.4}, NOW, ["half-a-position"]),
+        ({"alarm": 1, "t": SLOW, "now": SLOW}, NOW, []),
+        ({"alarm": 1, "t": SLOW}, NOW, []),
+        ({"alarm": 1, "t": SLOW, "old": True}, SLOW, []),
+    ],
+)  # fmt: skip
+def test_a_cry_for_help_is_heard_by_a_mapping_too(sent: dict[str, Any], at: int, refused: list[str]) -> None:
+    message, refusals = MappedReader(mapping_of(CRY))(json.dumps(sent).encode(), CONTEXT)
+    assert [(one.kind, one.at) for one in message.events] == [("sos", at * 1000)]
+    assert [one.text for one in refusals] == [f"devices.formats.{one}" for one in refused]

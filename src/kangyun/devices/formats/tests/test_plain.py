@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kangyun.devices.formats import Context, names, read
+from kangyun.devices.lanes import lane_of
 from kangyun.devices.metrics import metrics
-from kangyun.devices.model import Mark, Message, Refusal
+from kangyun.devices.model import Lane, Mark, Message, Refusal
 
 NOW = 1_795_000_000_000  # milliseconds: 2026-11-18
 CONTEXT = Context(received=NOW * 1000)
@@ -202,3 +203,63 @@ def test_a_stored_value_is_a_whole_number_of_steps(value: float, name: str) -> N
 def test_what_is_known_of_the_clock_is_told(sent: int | None, offset: int | None) -> None:
     message, _ = said({"m": "hr", "v": 70, "n": sent})
     assert message.offset == offset
+
+
+# --- cries for help
+
+
+@pytest.mark.parametrize(
+    ("sent", "refused"),
+    [
+        ({"e": "SOS"}, []),
+        ({"e": "sos", "x": 1}, [("unreadable", "$")]),
+        ({"e": "sos", "lat": "30.1", "lon": 121.4}, [("unreadable", "$.lat")]),
+        ({"e": "sos", "t": "yesterday"}, [("unreadable", "$.t")]),
+        ({"e": "sos", "t": {}, "n": "soon"}, [("unreadable", "$.n"), ("unreadable", "$.t")]),
+        ({"e": "sos", "h": 7, "s": -1.5, "text": "x" * 300}, [("unreadable", "$.h"), ("unreadable", "$.s")]),
+        ({"e": [{"e": "Sos", "x": 1}]}, [("unreadable", "$.e[0]")]),
+        ({"e": [{"e": "sos", "t": []}], "q": 1}, [("unreadable", "$"), ("unreadable", "$.e[0].t")]),
+        ({"r": [{"m": "hr", "v": "x"}], "e": "sos"}, [("unreadable", "$.r[0]")]),
+        ([{"e": "sos"}], []),
+    ],
+)  # fmt: skip
+def test_a_cry_for_help_is_heard_whatever_else_the_message_says(sent: Any, refused: list[tuple[str, str]]) -> None:
+    message, refusals = said(sent)
+    assert [(one.kind, one.at, one.latitude) for one in message.events] == [("sos", NOW * 1000, None)]
+    assert sorted(why(refusals)) == refused
+    assert lane_of(message, NOW * 1000) == Lane.EVENT
+
+
+SLOW = NOW - 16 * MINUTE - 30_000
+
+
+@pytest.mark.parametrize(
+    ("sent", "at", "lane"),
+    [
+        ({"n": SLOW, "t": SLOW}, NOW, Lane.EVENT),
+        ({"n": SLOW, "t": SLOW, "x": 1}, NOW, Lane.EVENT),
+        ({"n": SLOW, "t": SLOW - MINUTE}, NOW - MINUTE, Lane.EVENT),
+        ({"n": NOW, "t": SLOW}, SLOW, Lane.BACKFILL),
+        ({"t": SLOW}, NOW, Lane.EVENT),
+        ({"t": NOW - 23 * 60 * MINUTE}, NOW, Lane.EVENT),
+        ({"t": NOW - 25 * 60 * MINUTE}, NOW - 25 * 60 * MINUTE, Lane.BACKFILL),
+        ({"t": NOW - 5 * MINUTE}, NOW - 5 * MINUTE, Lane.EVENT),
+        ({"t": SLOW, "h": True}, SLOW, Lane.BACKFILL),
+        ({"t": SLOW, "h": True, "x": 1}, SLOW, Lane.BACKFILL),
+        ({"n": SLOW, "t": SLOW, "h": True}, SLOW, Lane.BACKFILL),
+    ],
+)  # fmt: skip
+def test_a_slow_clock_makes_no_history_of_a_cry_for_help(sent: Any, at: int, lane: Lane) -> None:
+    message, _ = said({"e": "sos", **sent})
+    assert [one.at for one in message.events] == [at * 1000]
+    assert lane_of(message, NOW * 1000) == lane
+
+
+def test_the_own_time_of_a_cry_for_help_is_kept() -> None:
+    message, _ = said({"e": "sos", "t": 1_794_998_800_000, "text": "SOS-1"})
+    assert message.events[0].text == "t=2026-11-18T10:46:40Z SOS-1"
+
+
+def test_what_is_no_cry_for_help_keeps_its_time() -> None:
+    message, _ = said({"e": "worn", "t": SLOW})
+    assert [one.at for one in message.events] == [SLOW * 1000]
