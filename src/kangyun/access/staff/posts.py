@@ -1,4 +1,4 @@
-"""Who of an institution's staff is meant by a sign-in name or a reference, for lists that others keep of them."""
+"""Who of an institution's staff is meant by a sign-in name or a reference, and who is there now, for others' lists."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,8 +32,35 @@ class Staff:
         return found
 
 
+async def active(
+    connection: asyncpg.Connection, references: Collection[str], institution: str, roles: Collection[str]
+) -> set[str]:
+    """Returns who of some references is let in now and holds one of some roles at an institution."""
+    rows = await connection.fetch(_ACTIVE, list(references), institution, list(roles))
+    return {row["reference"] for row in rows}
+
+
+async def holders(connection: asyncpg.Connection, institution: str, role: str) -> tuple[str, ...]:
+    """Returns everybody who is let in now and holds a role at an institution, in order of their references."""
+    rows = await connection.fetch(_ACTIVE, None, institution, [role])
+    return tuple(sorted(row["reference"] for row in rows))
+
+
+async def let_in(connection: asyncpg.Connection, reference: str) -> bool:
+    """Whether somebody is let in now, wherever he works."""
+    found: bool = await connection.fetchval(_LET_IN, reference)
+    return found
+
+
 _NAMED = """
 SELECT i.reference FROM identity AS i JOIN identity_role AS r ON r.identity = i.id
 WHERE (i.reference = $1 OR i.handle = $2) AND i.status = 'admitted' AND r.institution = $3 AND r.role = ANY ($4::text[])
     AND r.taken IS NULL AND r.starts <= clock_timestamp() AND (r.ends IS NULL OR r.ends > clock_timestamp()) LIMIT 1
 """
+_ACTIVE = """
+SELECT DISTINCT i.reference FROM identity AS i JOIN identity_role AS r ON r.identity = i.id
+WHERE ($1::text[] IS NULL OR i.reference = ANY ($1)) AND i.status = 'admitted' AND r.institution = $2
+    AND r.role = ANY ($3::text[]) AND r.taken IS NULL AND r.starts <= clock_timestamp()
+    AND (r.ends IS NULL OR r.ends > clock_timestamp())
+"""
+_LET_IN = "SELECT EXISTS (SELECT FROM identity WHERE reference = $1 AND status = 'admitted')"

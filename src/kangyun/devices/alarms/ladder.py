@@ -16,6 +16,7 @@ from kangyun.access.at_desk import close_by_alarm
 from kangyun.access.circle import Circle, circle_of
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
+from kangyun.access.staff.posts import let_in
 from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
@@ -163,8 +164,12 @@ class Ladder:
             return
         if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):
             by = one.person or one.reader.replace("desk/", "Organization/")
+        takes = one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/"))
+        gone = takes and one.reader.startswith("Practitioner/") and not await let_in(connection, one.reader)
+        if takes and not gone:
+            by = one.reader.replace("desk/", "Organization/")
             await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
-        elif row["state"] in STOPPED:
             return
-        elif one.what in ("unanswered", "not-reached") and row["level"] == RED and whom_of(one.key) in RESPONSIBLE:
+        silent = (gone or one.what in ("unanswered", "not-reached")) and whom_of(one.key) in RESPONSIBLE
+        if silent and row["level"] == RED and row["state"] not in STOPPED:
             await climb_on(connection, self.alarms, row, now)

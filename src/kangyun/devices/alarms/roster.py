@@ -10,7 +10,7 @@ from datetime import date, datetime, time, tzinfo
 import asyncpg
 
 from kangyun.access.staff import read_sheet, workbook
-from kangyun.access.staff.posts import Staff
+from kangyun.access.staff.posts import Staff, active
 from kangyun.devices.alarms.duty import KINDS, Roster, Shift, StandIn
 from kangyun.devices.alarms.plan import Plan
 from kangyun.devices.alarms.raising import SQL
@@ -63,9 +63,11 @@ async def on_duty(
 ) -> tuple[tuple[str, ...], bool]:
     """Returns who is on duty, and whether they stand in the roster; else it is the fallback, `role:…` for all in it.
 
-    name: the desk's institution as a reference.
+    name: the desk's institution as a reference. Who stands in the roster and is not on its staff now is not on duty.
     """
-    found = (await roster_of(connection, desk, zone)).on_duty(at)
+    listed = (await roster_of(connection, desk, zone)).on_duty(at)
+    there = await active(connection, listed, name, ROLES) if listed else set()
+    found = tuple(one for one in listed if one in there)
     return (found, True) if found else ((plan.fallback_of(name),), False)
 
 

@@ -66,6 +66,10 @@ async def region(platform, open_client, monkeypatch):
     made = Region(platform, client._transport.app)
     async with platform.pool.connection() as connection:
         await connection.execute(SETTLE, [n << 12 for n in range(1, 60)])
+    for name in ("wang", "off"):
+        await platform.sign_in.identities.admit(
+            "staff", f"Practitioner/{name}", CENTRE, name, roles=["duty-officer"], vouched_by="Device/t", evidence="x"
+        )
     yield made
     for desk in made.desks:
         await desk.leave()

@@ -37,6 +37,9 @@ async def test_an_sos_is_told_and_answered(platform, open_client, start_backgrou
     person = {"resourceType": "Patient", "id": "centre-p", "name": [{"text": "王建国"}]}
     assert (await doctor.put("Patient/centre-p", json=person)).status_code == 201
     holder = (await by_id(platform.gate.store, "centre-p")).patient
+    await platform.sign_in.identities.admit(
+        "staff", "Practitioner/wang", CENTRE, "王", roles=["duty-officer"], vouched_by="Device/t", evidence="x"
+    )
     start_background()
     stop = asyncio.Event()
     climbing = asyncio.ensure_future(keep_climbing(platform, stop))

@@ -64,6 +64,7 @@ class Region:
         self.holder = (await by_id(self.platform.gate.store, "clinic-p")).patient
         for name in ("officer", "elsewhere", "stranger"):  # The number of each house is made at its first visit.
             await self.clients[name].get("$alarms")
+        self.wang = await self.admit("wang", "duty-officer")
         sql = """
         WITH centre AS (SELECT id FROM institution WHERE reference = 'Organization/centre'),
         given AS (INSERT INTO device (name, institution, format) SELECT 'd1', id, 'plain' FROM centre RETURNING id),
@@ -256,11 +257,7 @@ def roster(file: str, *, dry: bool):
 
 
 async def test_a_roster_is_tried_told_of_its_gaps_taken_in_and_given_out(region):
-    for name in ("wang", "zhao"):
-        await region.platform.sign_in.identities.admit(
-            "staff", f"Practitioner/{name}", CENTRE, name, roles=["duty-officer"], vouched_by="Device/t", evidence="x",
-            handle=name,
-        )  # fmt: skip
+    await region.admit("zhao", "duty-officer")
     tomorrow = clock.now() + timedelta(days=1)
     good = [
         ["班次", "每天", "08:00", "20:00", "wang", "", ""], ["班次", "工作日", "20:00", "08:00", "zhao", "", ""],
@@ -309,3 +306,14 @@ async def test_an_hour_that_is_nobodys_is_the_fallbacks(region):
     assert len(parts(await region.get("off-duty", "$alarms"), "alarm")) == 1
     answer = (await region.get("off-duty", "$duty")).json()["parameter"]
     assert {"name": "on-duty", "valueString": "role:duty-officer"} in answer
+
+
+async def test_who_was_suspended_or_has_left_is_not_on_duty(region):
+    await region.raise_()
+    identities = region.platform.sign_in.identities
+    for gone in (identities.suspend, identities.leave):
+        await gone(region.wang, "Device/t", "x")
+        assert len(parts(await region.get("off-duty", "$alarms"), "alarm")) == 1
+        answer = (await region.get("off-duty", "$duty")).json()["parameter"]
+        assert {"name": "on-duty", "valueString": "role:duty-officer"} in answer
+        assert {"name": "in-roster", "valueBoolean": False} in answer

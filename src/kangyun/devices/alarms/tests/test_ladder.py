@@ -54,6 +54,12 @@ class Region:
         )  # fmt: skip
         self.holder = (await by_id(self.platform.gate.store, "p")).patient
 
+    async def admit(self, name: str) -> int:
+        return await self.platform.sign_in.identities.admit(
+            "staff", f"Practitioner/{name}", "Organization/platform", name, roles=["duty-officer"],
+            vouched_by="Device/t", evidence="x",
+        )  # fmt: skip
+
     async def raise_(self, rule: str = "sos", level: int = 3, **given) -> int:
         async with self.platform.pool.connection() as connection, connection.transaction():
             (one,) = await self.alarms.raise_(connection, [self.found(rule, level, self.holder, **given)])
@@ -119,7 +125,19 @@ async def test_an_answer_stops_it(region):
     assert await region.ask("SELECT state, outcome FROM alarm") == [("closed", "contacted")]
 
 
+async def test_an_answer_by_a_message_of_somebody_who_was_suspended_is_none(region):
+    alarm = await region.raise_()
+    await region.platform.sign_in.identities.suspend(await region.admit("wang"), "Device/t", "x")
+    await region.later(0.01)
+    await region.answer("answered", f"alarm/{alarm}/1/0/desk", "Practitioner/wang")
+    await region.later(0.01)
+    await region.later(0.01)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("escalated", None)]
+    assert (await region.told())[2:] == ["1/nurse", "1/head"]
+
+
 async def test_an_answer_by_a_message_is_one(region):
+    await region.admit("wang")
     alarm = await region.raise_()
     await region.later(0.01)
     await region.answer("answered", f"alarm/{alarm}/1/0/family/0", "RelatedPerson/son")
@@ -188,6 +206,7 @@ async def test_what_was_promised_and_not_done_comes_back(region):
 
 
 async def test_who_it_is_handed_to_is_told_and_takes_it_by_his_answer(region):
+    await region.admit("zhao")
     alarm = await region.raise_()
     await region.act(alarm, "hand-over", to="Practitioner/zhao")
     await region.later(0.01)
