@@ -21,7 +21,7 @@ from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
-from kangyun.devices.alarms.roster import on_duty, roster_of
+from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of
 from kangyun.devices.alarms.states import after
 from kangyun.devices.alarms.words import Said, read_evidence
 from kangyun.devices.signals import Warning
@@ -119,11 +119,12 @@ class Ladder:
         evidence = await self._newest(connection, row)
         desk = await connection.fetchval(SQL["institution"], row["desk"]) or ""
         there, named = await on_duty(connection, plan, row["desk"], desk, now, zone)
+        heads = await looks_after(connection, plan, desk)
         alone = timer["kind"] == "tell-one"
         told = Telling(
             row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"],
             "owner" if alone else timer["whom"], circle,
-            desk, there if named else (), plan.fallback_of(desk), plan.emergency_of(desk),
+            desk, there if named else heads, heads, plan.emergency_of(desk),
             Said(evidence, circle, now, zone, minutes), timer["whom"] if alone else "",
         ).notices()  # fmt: skip
         await self.gate.outbox.put(connection, told, now)

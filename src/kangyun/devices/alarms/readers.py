@@ -23,9 +23,10 @@ CALL_120 = "无人响应，请立即呼叫 120。"
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A rung to be told. desk: the institution as a reference; on_duty: who is there, () where the roster has nobody.
+    """A rung to be told. desk: the institution as a reference; on_duty: who is there, or looks after it where the
+    roster has nobody.
 
-    fallback, emergency: of the plan. owner: who it was handed to, where he is told.
+    heads: who looks after it then, in any case. emergency: of the plan. owner: who it was handed to, where he is told.
     """
 
     alarm: int
@@ -38,7 +39,7 @@ class Telling:
     circle: Circle
     desk: str
     on_duty: tuple[str, ...]
-    fallback: str
+    heads: tuple[str, ...]
     emergency: str
     said: Said
     owner: str = ""
@@ -64,8 +65,7 @@ class Telling:
             case "owner":
                 return self._staff([self.owner])
             case "head":
-                named = [staff_reader(self.fallback)] if self.fallback.startswith("Practitioner/") else []
-                return [self._notice([*named, self._desk()])]
+                return [self._notice([*map(staff_reader, self.heads), self._desk()])]
             case "emergency":
                 centre = [desk_reader(self.emergency)] if self.emergency else [self._desk()]
                 return [self._notice(centre, asked="" if self.emergency else CALL_120)]

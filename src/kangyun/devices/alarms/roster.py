@@ -10,7 +10,7 @@ from datetime import date, datetime, time, tzinfo
 import asyncpg
 
 from kangyun.access.staff import read_sheet, workbook
-from kangyun.access.staff.posts import Staff, active
+from kangyun.access.staff.posts import Staff, active, holders
 from kangyun.devices.alarms.duty import KINDS, Roster, Shift, StandIn
 from kangyun.devices.alarms.plan import Plan
 from kangyun.devices.alarms.raising import SQL
@@ -23,6 +23,7 @@ DAYS = {
     "工作日": "workday", "休息日": "holiday", "节假日": "holiday", "每天": "daily",
 }  # fmt: skip
 _SHOWN = {kind: word for word, kind in reversed(DAYS.items())}
+_ROLE = "role:"
 _OFF = {"休": True, "班": False}
 
 
@@ -69,6 +70,17 @@ async def on_duty(
     there = await active(connection, listed, name, ROLES) if listed else set()
     found = tuple(one for one in listed if one in there)
     return (found, True) if found else ((plan.fallback_of(name),), False)
+
+
+async def looks_after(connection: asyncpg.Connection, plan: Plan, name: str) -> tuple[str, ...]:
+    """Returns who looks after a desk's alarms while nobody stands in its roster: all who hold the role, if it is one.
+
+    name: the desk's institution as a reference. () where nobody holds it.
+    """
+    fallback = plan.fallback_of(name)
+    if fallback.startswith(_ROLE):
+        return await holders(connection, name, fallback.removeprefix(_ROLE))
+    return (fallback,) if fallback.startswith("Practitioner/") else ()
 
 
 async def read_roster(connection: asyncpg.Connection, file: bytes, staff: Staff, zone: tzinfo) -> Read:

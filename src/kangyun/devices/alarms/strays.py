@@ -11,11 +11,11 @@ from typing import NamedTuple
 import asyncpg
 
 from kangyun.access.gate import Gate
-from kangyun.access.messages.outbox import Notice, Reader, Urgency
+from kangyun.access.messages.outbox import Notice, Urgency
 from kangyun.base import clock
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.readers import desk_reader, staff_reader
-from kangyun.devices.alarms.roster import on_duty
+from kangyun.devices.alarms.roster import looks_after, on_duty
 from kangyun.devices.metrics import event_kinds
 from kangyun.devices.model import BACKFILL_AFTER
 from kangyun.devices.places import in_words
@@ -64,13 +64,13 @@ class Strays:
         zone, plan = self._alarms.zone, self._alarms.plan
         name = await connection.fetchval(SQL["institution"], desk) or ""
         there, named = await on_duty(connection, plan, desk, name, now, zone)
-        readers: list[Reader] = [staff_reader(one) for one in there] if named else []
+        called = there if named else await looks_after(connection, plan, name)
         at = datetime.fromtimestamp(cry.at / 1e6, zone)
         place = in_words(cry.position) if cry.position is not None else ""
         return Notice(
             key=f"stray/{cry.device}/{cry.kind}/{cry.at // ONCE_IN}",
             urgency=Urgency.RED,
             template="stray",
-            readers=(*readers, desk_reader(name)),
+            readers=(*map(staff_reader, called), desk_reader(name)),
             variables={"device": device["name"], "time": f"{at:%H:%M}", "place": place or "未知"},
         )

@@ -185,6 +185,21 @@ async def test_where_nobody_at_all_is_reached_it_is_told_again_and_not_at_once(r
     assert (await region.told())[-2:] == ["4/desk", "4/head"]
 
 
+async def test_with_nobody_in_the_roster_all_who_hold_the_role_are_rung(region):
+    gone = await region.admit("gone")
+    for name in ("b", "a"):
+        await region.admit(name)
+    await region.platform.sign_in.identities.suspend(gone, "Device/t", "x")
+    await region.raise_()
+    await region.later(0.01)
+    await region.later(3)
+    rung = await region.ask(EVENTS)
+    called = "Practitioner/a Practitioner/b desk/platform"
+    assert [detail for _, _, detail in rung if detail.startswith(("desk", "head"))] == [
+        f"desk {called}", f"head {called}",
+    ]  # fmt: skip
+
+
 async def test_only_red_alarms_are_told_again(region):
     await region.raise_("glucose-low", 2)
     await region.later(24 * 60)

@@ -32,7 +32,7 @@ def telling(whom, warning=PRESSURE, **given) -> Telling:
     said = Said(warning, WHO, NOW, ZONE, given.pop("late", 0))
     made = Telling(
         17, 4096, warning.rule, int(warning.level), 1, 2, whom, WHO, "Organization/centre", ("Practitioner/wang",),
-        "role:duty-officer", "", said,
+        ("Practitioner/head",), "", said,
     )  # fmt: skip
     return replace(made, **given)
 
@@ -62,6 +62,11 @@ def test_the_desk_is_told_through_who_is_on_duty_and_then_as_a_desk():
     assert [reader.reference for reader in one.readers] == ["Practitioner/wang", "desk/centre"]
     assert one.template == "sos"
     assert "住址：测试路 1 号" in one.variables["place"] and "30.10000, 104.20000" in one.variables["place"]
+
+
+def test_the_head_is_told_as_who_looks_after_it_and_then_as_a_desk():
+    (one,) = telling("head", heads=("Practitioner/a", "Practitioner/b")).notices()
+    assert [reader.reference for reader in one.readers] == ["Practitioner/a", "Practitioner/b", "desk/centre"]
 
 
 @pytest.mark.parametrize(
