@@ -69,7 +69,9 @@ async def act(
         await close_by_alarm(connection, alarms.gate, id_, row["owner"])
     await note(connection, alarms, row, asked.step, asked.by, outcome or asked.to, asked.words)
     if following in STOPPED and asked.step != "note":
-        await connection.execute(SQL["stop_timers"], [id_])
+        # Who answers once more and promises nothing takes nothing back.
+        promised = asked.step == "acknowledge" and asked.minutes is None
+        await connection.execute(SQL["stop_all_but_promises" if promised else "stop_timers"], [id_])
         await outbox.withdraw(connection, [f"alarm/{id_}"])
         await _set_timer(connection, alarms, changed, asked, now)
     if asked.step == "escalate":

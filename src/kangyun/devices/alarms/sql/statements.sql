@@ -63,6 +63,10 @@ INSERT INTO alarm_event (alarm, what, by, detail, key, words) VALUES ($1, $2, $3
 -- name: stop_timers
 UPDATE alarm_timer SET done = clock_timestamp(), stopped = true WHERE alarm = ANY ($1::int8[]) AND done IS NULL;
 
+-- name: stop_all_but_promises
+UPDATE alarm_timer SET done = clock_timestamp(), stopped = true
+WHERE alarm = ANY ($1::int8[]) AND done IS NULL AND kind <> 'promise';
+
 -- name: set_timers
 INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
 SELECT * FROM unnest($1::int8[], $2::int4[], $3::int4[], $4::text[], $5::text[], $6::timestamptz[])

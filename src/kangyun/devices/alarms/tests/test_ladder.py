@@ -220,6 +220,15 @@ async def test_what_was_promised_and_not_done_comes_back(region):
     assert len(await region.told()) == 4
 
 
+async def test_a_second_answer_does_not_stop_a_promise_that_stands(region):
+    alarm = await region.raise_()
+    await region.act(alarm, "acknowledge", minutes=10)
+    await region.act(alarm, "acknowledge", words="在路上")
+    await region.act(alarm, "acknowledge", by="Practitioner/zhao")
+    await region.later(11)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("escalated", None)]
+
+
 async def test_who_it_is_handed_to_is_told_and_takes_it_by_his_answer(region):
     await region.admit("zhao")
     alarm = await region.raise_()
