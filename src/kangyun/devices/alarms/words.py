@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 import msgspec
 
 from kangyun.access.circle import Circle
+from kangyun.base.texts import say
 from kangyun.devices.alarms.raising import instant_of
 from kangyun.devices.places import in_words
 from kangyun.devices.signals import Names, Reader, Warning
@@ -15,6 +16,7 @@ from kangyun.devices.signals.sentences import sentence
 
 OWN_TEMPLATES = frozenset({"sos", "fall"})
 """Rules whose template says all of it."""
+AT_ONCE = "请立即联系。"
 MEDICATED = "有用药记录"
 _KIN = {
     "CHILD": {"male": "父亲", "female": "母亲"}, "PRN": {"male": "儿子", "female": "女儿"}, "SPS": {"": "配偶"},
@@ -45,10 +47,13 @@ def sentence_of(
 ) -> str:
     """Returns what was found, with its figures; without names, of nobody by name."""
     try:
-        return sentence(evidence, reader, names or Names(medicine="—"), "zh", zone, now)
+        said = sentence(evidence, reader, names or Names(medicine="—"), "zh", zone, now)
     except KeyError:  # A region's own rule: nobody may be left untold because nothing is written of it.
         figures = "，".join(f"{name} {value}" for name, value in evidence.figures.items())
         return f"规则 {evidence.rule}：{figures or '无数值'}"
+    if evidence.rule in OWN_TEMPLATES:  # A cry for help waits for nobody, whatever its level says of readings.
+        said = said.replace(say(f"devices.signals.within-{int(evidence.level)}", "zh"), AT_ONCE)
+    return said
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -72,7 +77,9 @@ class Said(msgspec.Struct, frozen=True):
         return {
             "name": self.circle.name, "age": "" if age is None else str(age),
             "time": f"{happened:%H:%M}" if today else f"{happened:%m-%d %H:%M}",
-            "place": place_in_words(self.evidence, self.circle.address) or "未知",
+            # Templates of their own say no sentence; `time` is a field of its own in messages of providers.
+            "place": (place_in_words(self.evidence, self.circle.address) or "未知")
+            + (self._lateness() if self.evidence.rule in OWN_TEMPLATES else ""),
             "minutes": str(max(int(past.total_seconds() // 60), 0)),
         }  # fmt: skip
 
@@ -85,4 +92,7 @@ class Said(msgspec.Struct, frozen=True):
             age = circle.age(self.now.astimezone(self.zone).date())
             names = Names(person=circle.name, kinship=kin, age=age, medicine=medicine)
         said = sentence_of(self.evidence, self.zone, self.now, reader, names)
-        return f"（系统中断，迟发 {self.late} 分钟）{said}" if self.late else said
+        return self._lateness() + said
+
+    def _lateness(self) -> str:
+        return f"（系统中断，迟发 {self.late} 分钟）" if self.late else ""

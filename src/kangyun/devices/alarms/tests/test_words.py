@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from kangyun.access.circle import Circle
@@ -26,6 +27,11 @@ PRESSURE = Warning(
     rests=(Rest(1, 1, AT, 186.0), Rest(2, 2, AT, 112.0)), figures={"limit": 180.0, "mean": "158/92"},
 )  # fmt: skip
 SOS = Warning(rule="sos", level=Level.RED, holder=4096, at=AT, since=AT, position=(30.1, 104.2))
+
+
+def cry(rule: str) -> Warning:
+    """A cry for help, of a rule."""
+    return msgspec.structs.replace(SOS, rule=rule)
 
 
 def telling(whom, warning=PRESSURE, **given) -> Telling:
@@ -81,6 +87,21 @@ def test_without_a_way_to_the_emergency_centre_the_desk_is_told_to_call(emergenc
 def test_what_is_told_late_says_so():
     (one,) = telling("family-doctor", late=20).notices()
     assert one.variables["sentence"].startswith("（系统中断，迟发 20 分钟）")
+
+
+@pytest.mark.parametrize("rule", ["sos", "fall"])
+def test_a_cry_for_help_is_to_be_answered_at_once(rule):
+    said = sentence_of(cry(rule), ZONE, NOW)
+    assert said.endswith("请立即联系。") and "30 分钟" not in said
+    assert sentence_of(PRESSURE, ZONE, NOW).endswith("建议 30 分钟内联系。")
+
+
+@pytest.mark.parametrize("rule", ["sos", "fall"])
+def test_a_cry_for_help_that_is_told_late_says_so_to_everybody(rule):
+    for whom in ("desk", "family"):
+        (late,), (prompt,) = telling(whom, cry(rule), late=20).notices(), telling(whom, SOS).notices()
+        assert late.variables["place"].endswith("（系统中断，迟发 20 分钟）")
+        assert "迟发" not in prompt.variables["place"]
 
 
 def test_nobody_of_a_kind_is_no_notice():
