@@ -45,6 +45,7 @@ async def duty(record: Record, call: Call) -> Resource:
     async with record.store.pool.connection() as connection:
         there, named = await roster.on_duty(connection, part.plan, desk, name, now, part.zone)
         plan = await roster.roster_of(connection, desk, part.zone)
+        filled = await roster.staffed(connection, plan, name)
         people = [*there, *(one.who for one in plan.shifts), *(one.who for one in plan.stand_ins)]
         names = (await called(connection, record.store, people)).names
         book = await roster.written(connection, desk, part.zone, names) if inputs.text("as") == "xlsx" else None
@@ -55,7 +56,7 @@ async def duty(record: Record, call: Call) -> Resource:
         {"name": "desk", "valueReference": {"reference": name}},
         *(_on_duty(one, names.get(one)) for one in there),
         {"name": "in-roster", "valueBoolean": named},
-        *_gaps(plan.gaps(now, now + LOOK_AHEAD)),
+        *_gaps(filled.gaps(now, now + LOOK_AHEAD)),
     )
 
 

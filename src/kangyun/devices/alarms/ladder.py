@@ -21,7 +21,7 @@ from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
-from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of
+from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of, staffed
 from kangyun.devices.alarms.states import after
 from kangyun.devices.alarms.words import Said, read_evidence
 from kangyun.devices.signals import Warning
@@ -86,7 +86,9 @@ class Ladder:
         async with self.gate.store.pool.connection() as connection, connection.transaction():
             notices = []
             for row in await connection.fetch(SQL["desks"]):
-                gaps = (await roster_of(connection, row["desk"], zone)).gaps(now, now + timedelta(hours=plan.gap_hours))
+                roster = await roster_of(connection, row["desk"], zone)
+                there = await staffed(connection, roster, row["reference"])
+                gaps = there.gaps(now, now + timedelta(hours=plan.gap_hours))
                 fallback = plan.fallback_of(row["reference"])
                 notices += [gap_notice(row["reference"], fallback, one, now, zone) for one in gaps]
             return len(await self.gate.outbox.put(connection, notices, now))

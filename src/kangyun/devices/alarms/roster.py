@@ -4,7 +4,7 @@ A workbook replaces what its desk had, as a whole. Its columns are COLUMNS; ç±»å
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, tzinfo
 
 import asyncpg
@@ -70,6 +70,13 @@ async def on_duty(
     there = await active(connection, listed, name, ROLES) if listed else set()
     found = tuple(one for one in listed if one in there)
     return (found, True) if found else ((plan.fallback_of(name),), False)
+
+
+async def staffed(connection: asyncpg.Connection, roster: Roster, name: str) -> Roster:
+    """Returns a roster without the shifts of who is not on the staff of an institution now and has no stand-in."""
+    there = await active(connection, {shift.who for shift in roster.shifts}, name, ROLES)
+    there |= {one.instead_of for one in roster.stand_ins}
+    return replace(roster, shifts=tuple(shift for shift in roster.shifts if shift.who in there))
 
 
 async def looks_after(connection: asyncpg.Connection, plan: Plan, name: str) -> tuple[str, ...]:

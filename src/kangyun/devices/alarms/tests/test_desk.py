@@ -317,3 +317,5 @@ async def test_who_was_suspended_or_has_left_is_not_on_duty(region):
         answer = (await region.get("off-duty", "$duty")).json()["parameter"]
         assert {"name": "on-duty", "valueString": "role:duty-officer"} in answer
         assert {"name": "in-roster", "valueBoolean": False} in answer
+        assert [one for one in answer if one["name"] == "gap"]
+    assert await Ladder(region.platform.gate, region.alarms).tell_gaps(clock.now()) == 1
