@@ -22,6 +22,7 @@ FILE = "templates.toml"
 ROLES: tuple[Role, ...] = ("resident", "family", "doctor", "desk")
 UNSAID = "—"
 """Stands where a variable was not given: a sentence with a gap is better than none."""
+URGENT = "urgent"
 _PUBLIC = "public"
 
 
@@ -40,12 +41,16 @@ class WeChat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sentence in both languages, and of the public one how it is called by others."""
+    """A sentence in both languages, and of the public one how it is called by others.
+
+    red: the public one says enough of what is red; else that of `urgent` leaves in its place.
+    """
 
     zh: str
     en: str
     sms: Sms | None = None
     wechat: WeChat | None = None
+    red: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,10 @@ class Templates:
         words = self.all[template][role]
         return filled(words.zh if language == "zh" else words.en, variables)
 
-    def public(self, template: str) -> Words:
-        """Returns what leaves by other hands."""
-        return self.all[template][_PUBLIC]
+    def public(self, template: str, *, red: bool = False) -> Words:
+        """Returns what leaves by other hands; of what is red that it is urgent, whatever it is about."""
+        words = self.all[template][_PUBLIC]
+        return self.all[URGENT][_PUBLIC] if red and not words.red and URGENT in self.all else words
 
 
 def filled(sentence: str, variables: Mapping[str, str]) -> str:

@@ -24,9 +24,29 @@ async def test_red_goes_at_once_to_the_app_and_the_first_channel(world):
     await world.put(holder=1)
     await world.run()
     assert world.sent() == [("sms", PHONE)]
-    assert world.channels["sms"].got[0].template == "KY-NOTICE"
+    assert world.channels["sms"].got[0].template == "KY-URGENT"
     assert world.audited == [[1]]
     assert await world.connection.fetchval("SELECT count(*) FROM outbox_note WHERE reader = $1", LI) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "urgency", "said"),
+    [
+        ("warning", Urgency.RED, "KY-URGENT"),
+        ("warning", Urgency.AMBER, "KY-NOTICE"),
+        ("silent", Urgency.RED, "KY-URGENT"),
+        ("sos", Urgency.RED, "KY-SOS"),
+        ("fall", Urgency.RED, "KY-URGENT-AT"),
+        ("escalated", Urgency.RED, "KY-ESCALATED"),
+    ],
+)
+async def test_what_is_red_says_so_by_every_channel(world, words, urgency, said):
+    await world.reach(LI)
+    await world.put(template=words, urgency=urgency, variables={"minutes": "5"})
+    await world.until_over(60)
+    sms, voice = world.channels["sms"].got[0], world.channels["voice"].got
+    assert sms.template == said and {parcel.template for parcel in voice} <= {said}
+    assert ("120" in sms.sentence) == (said == "KY-URGENT")
 
 
 async def test_red_climbs_to_the_next_channel_and_the_next_person(world):
@@ -149,11 +169,11 @@ async def test_a_night_ends_with_one_list(world):
     await world.put("again", urgency=Urgency.PLAIN, holder=2)
     await world.put("red", holder=9)
     await world.run()
-    assert [parcel.template for parcel in world.channels["sms"].got] == ["KY-NOTICE"]
+    assert [parcel.template for parcel in world.channels["sms"].got] == ["KY-URGENT"]
     world.clock[0] = MORNING - timedelta(seconds=1)
     await world.run()
     templates = [parcel.template for parcel in world.channels["sms"].got]
-    assert templates == ["KY-NOTICE"]
+    assert templates == ["KY-URGENT"]
     world.clock[0] = MORNING
     await world.run()
     last = world.channels["sms"].got[-1]
@@ -188,7 +208,7 @@ async def test_no_more_than_the_day_s_number_and_the_rest_is_held_back_and_told(
     counted = await world.connection.fetchrow("SELECT told, held FROM outbox_day")
     assert tuple(counted) == (most, 3)
     assert len([what for what, _, _ in await world.told() if what == "held-back"]) == 3
-    assert sorted(parcel.template for parcel in world.channels["sms"].got) == ["KY-LIST", "KY-NOTICE"]
+    assert sorted(parcel.template for parcel in world.channels["sms"].got) == ["KY-LIST", "KY-URGENT"]
 
 
 async def test_what_is_over_before_it_is_told_is_told_to_nobody(world):
