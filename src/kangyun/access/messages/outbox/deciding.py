@@ -132,7 +132,7 @@ class Decider:
 
     def _parcel(self, row: Any, rung: Rung, reader: Reader, contact: Contact, said: Mapping[str, str]) -> Parcel:
         """Returns what a channel is given: public words, and nothing else that is anybody's."""
-        public = self.outbox.templates.public(row["template"], red=Urgency(row["urgency"]) is Urgency.RED)
+        public = self.outbox.templates.public(row["template"], said, red=Urgency(row["urgency"]) is Urgency.RED)
         allowed = {name: value for name, value in said.items() if name in self.outbox.rules.public.variables}
         sms, wechat = public.sms, public.wechat
         template = {"sms": sms and sms.id, "voice": sms and sms.id, "wechat": wechat and wechat.id}

@@ -24,6 +24,8 @@ UNSAID = "—"
 """Stands where a variable was not given: a sentence with a gap is better than none."""
 URGENT = "urgent"
 _PUBLIC = "public"
+_NOW = "-now"
+"""Ends the name of what is said in place of another template whose minutes are none."""
 
 
 class Sms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,13 +67,18 @@ class Templates:
 
     def sentence(self, template: str, role: str, variables: Mapping[str, str], language: Language = "zh") -> str:
         """Returns what is said to a reader; `role` may be `public`."""
-        words = self.all[template][role]
+        words = self.all[self._now(template, role, variables)][role]
         return filled(words.zh if language == "zh" else words.en, variables)
 
-    def public(self, template: str, *, red: bool = False) -> Words:
+    def public(self, template: str, variables: Mapping[str, str] | None = None, *, red: bool = False) -> Words:
         """Returns what leaves by other hands; of what is red that it is urgent, whatever it is about."""
-        words = self.all[template][_PUBLIC]
+        words = self.all[self._now(template, _PUBLIC, variables or {})][_PUBLIC]
         return self.all[URGENT][_PUBLIC] if red and not words.red and URGENT in self.all else words
+
+    def _now(self, template: str, role: str, variables: Mapping[str, str]) -> str:
+        """Returns the template that is said in place of one below its first minute, where there is one."""
+        now = f"{template}{_NOW}"
+        return now if variables.get("minutes") == "0" and role in self.all.get(now, {}) else template
 
 
 def filled(sentence: str, variables: Mapping[str, str]) -> str:

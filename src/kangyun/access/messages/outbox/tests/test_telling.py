@@ -49,6 +49,16 @@ async def test_what_is_red_says_so_by_every_channel(world, words, urgency, said)
     assert ("120" in sms.sentence) == (said == "KY-URGENT")
 
 
+@pytest.mark.parametrize("urgency", [Urgency.RED, Urgency.AMBER])
+async def test_nobody_is_told_of_no_minutes(world, urgency):
+    await world.reach(LI)
+    await world.put(template="escalated", urgency=urgency, variables={"minutes": "0"})
+    await world.run()
+    (sms,) = world.channels["sms"].got
+    assert sms.template == "KY-URGENT" and [name for name, _ in sms.variables] == ["link"]
+    assert "0 分钟" not in sms.sentence
+
+
 async def test_red_climbs_to_the_next_channel_and_the_next_person(world):
     await world.reach(LI)
     await world.reach(WANG, sms=OTHER)

@@ -54,6 +54,14 @@ ALLOWED = {"code", "count", "days", "institution", "link", "minutes", "time"}
             "fall", "family", {"name": "王建国", "kinship": "父亲", "time": "08:12", "place": "住址"},
             "王建国（父亲）08:12 可能跌倒，位置：住址。已通知值班人员，请您也立即联系本人。",
         ),
+        (
+            "escalated", "desk", {"name": "王建国", "age": "70", "minutes": "0", "sentence": "收缩压 186"},
+            "王建国 70岁的提醒刚刚无人应答：收缩压 186",
+        ),
+        (
+            "escalated", "desk", {"name": "王建国", "age": "70", "minutes": "1", "sentence": "收缩压 186"},
+            "王建国 70岁的提醒 1 分钟无人应答：收缩压 186",
+        ),
         ("hidden", "doctor", {"count": "2"}, "有 2 份记录因居民设置未显示。需要时可请居民当面授权。"),
     ],
 )  # fmt: skip
