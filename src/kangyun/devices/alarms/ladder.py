@@ -165,12 +165,10 @@ class Ladder:
         await connection.execute(SQL["touch"], [alarm])
         if row["state"] in STOPPED and not (row["state"] == "acknowledged" and row["owner"] == one.reader):
             return
-        if one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/")):
-            by = one.person or one.reader.replace("desk/", "Organization/")
+        by = one.person or one.reader.replace("desk/", "Organization/")
         takes = one.what == "answered" and one.reader.startswith(("Practitioner/", "desk/"))
-        gone = takes and one.reader.startswith("Practitioner/") and not await let_in(connection, one.reader)
+        gone = takes and by.startswith("Practitioner/") and not await let_in(connection, by)
         if takes and not gone:
-            by = one.reader.replace("desk/", "Organization/")
             await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
             return
         silent = (gone or one.what in ("unanswered", "not-reached")) and whom_of(one.key) in RESPONSIBLE

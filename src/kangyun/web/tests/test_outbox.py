@@ -170,7 +170,11 @@ async def test_who_is_on_duty_has_the_desk_s_list(desk):
 
 
 @pytest.mark.parametrize(("who", "seen"), [("duty", 0), ("li", 1), ("wang", 0)])
-async def test_where_a_roster_names_somebody_nobody_else_has_the_desk_s_list(desk, who, seen):
+async def test_where_a_roster_names_somebody_nobody_else_has_the_desk_s_list(desk, platform, who, seen):
+    await platform.sign_in.identities.admit(
+        "staff", "Practitioner/li", "Organization/county", "li", roles=["doctor"], vouched_by="Device/t", evidence="x",
+        handle="li",
+    )  # fmt: skip
     await desk.tell(reader="desk/county", role="desk")
     await desk.connection.execute(ON_DUTY, "Practitioner/li")
     id_ = await desk.connection.fetchval("SELECT id FROM outbox_note")
