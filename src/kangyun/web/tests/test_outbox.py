@@ -175,8 +175,6 @@ async def test_where_a_roster_names_somebody_nobody_else_has_the_desk_s_list(des
         "staff", "Practitioner/li", "Organization/county", "li", roles=["doctor"], vouched_by="Device/t", evidence="x",
         handle="li",
     )  # fmt: skip
-        "staff", "Practitioner/li", HOME, "李", roles=["doctor"], vouched_by="Device/t", evidence="x"
-    )
     await desk.tell(reader="desk/county", role="desk")
     await desk.connection.execute(ON_DUTY, "Practitioner/li")
     id_ = await desk.connection.fetchval("SELECT id FROM outbox_note")
