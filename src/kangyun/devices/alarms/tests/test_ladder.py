@@ -76,10 +76,13 @@ class Region:
                 connection, self.alarms, self.platform.gate.outbox, alarm, Act(step, by, **given), self.now
             )
 
-    async def answer(self, what: str, key: str, reader: str) -> None:
-        sql = "INSERT INTO outbox_outcome (asker, key, what, reader, channel, at) VALUES ($1, $2, $3, $4, 'sms', now())"
+    async def answer(self, what: str, key: str, reader: str, person: str = "") -> None:
+        sql = (
+            "INSERT INTO outbox_outcome (asker, key, what, reader, channel, person, at) "
+            "VALUES ($1, $2, $3, $4, 'sms', $5, now())"
+        )
         async with self.platform.pool.connection() as connection:
-            await connection.execute(sql, "/".join(key.split("/")[:2]), key, what, reader)
+            await connection.execute(sql, "/".join(key.split("/")[:2]), key, what, reader, person)
 
     async def ask(self, sql: str) -> list[tuple]:
         async with self.platform.pool.connection() as connection:
@@ -134,6 +137,17 @@ async def test_an_answer_by_a_message_of_somebody_who_was_suspended_is_none(regi
     await region.later(0.01)
     assert await region.ask("SELECT state, owner FROM alarm") == [("escalated", None)]
     assert (await region.told())[2:] == ["1/nurse", "1/head"]
+
+
+@pytest.mark.parametrize(("who", "owner"), [("wang", "Practitioner/wang"), ("gone", None)])
+async def test_who_answers_for_the_desk_has_it_by_name_if_he_is_let_in(region, who, owner):
+    await region.admit("wang")
+    await region.platform.sign_in.identities.suspend(await region.admit("gone"), "Device/t", "x")
+    alarm = await region.raise_()
+    await region.later(0.01)
+    await region.answer("answered", f"alarm/{alarm}/1/0/desk", "desk/platform", f"Practitioner/{who}")
+    await region.later(0.01)
+    assert await region.ask("SELECT owner FROM alarm") == [(owner,)]
 
 
 async def test_an_answer_by_a_message_is_one(region):
