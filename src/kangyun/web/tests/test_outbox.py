@@ -89,9 +89,9 @@ class Desk:
     wechat: Noting = field(default_factory=Noting)
     teller: Teller | None = None
 
-    async def tell(self, key="alarm/1", reader="Practitioner/li", role="doctor"):
+    async def tell(self, key="alarm/1", reader="Practitioner/li", role="doctor", asker=None):
         notice = Notice(
-            key=key, urgency=Urgency.RED, template="warning", readers=(Reader(reader, role),), asker=key,
+            key=key, urgency=Urgency.RED, template="warning", readers=(Reader(reader, role),), asker=asker or key,
             variables={"name": "王建国", "age": "70", "sentence": "收缩压 186"},
         )  # fmt: skip
         await self.outbox.put(self.connection, [notice])
@@ -250,6 +250,19 @@ async def test_what_names_a_telephone_only_answers_one_message_and_is_heard_once
     assert await heard(signed([{"phone": "13800000001", "state": "received"}])) == 0
     states = await desk.connection.fetch("SELECT key FROM outbox_message WHERE state = 'answered'")
     assert [row["key"] for row in states] == ["alarm/1"]
+
+
+async def test_a_word_by_telephone_answers_what_was_told_twice_and_nothing_that_is_over(desk):
+    desk.wechat.send = None
+    await desk.tell("alarm/1/1", asker="alarm/1")
+    await desk.connection.execute("UPDATE outbox_message SET state = 'unanswered'")
+    await desk.outbox.withdraw(desk.connection, ["alarm/1"])
+    for round_ in ("alarm/2/1", "alarm/2/2"):
+        await desk.tell(round_, asker="alarm/2")
+    call = signed([{"phone": "13800000001", "state": "answered"}])
+    assert (await desk.client.post(f"{ROOT}/outbox/receipts/sms", **call)).json() == {"heard": 1}
+    (told,) = await desk.outbox.take(desk.connection, "alarm", 10)
+    assert (told.key, told.what) == ("alarm/2/2", "answered")
 
 
 async def test_a_telephone_s_receipt_that_comes_twice_at_once_is_heard_once(desk):

@@ -53,7 +53,10 @@ class Outbox:
 
     async def withdraw(self, connection: asyncpg.Connection, askers: Sequence[str]) -> int:
         """Tells no more of what these have asked for, and returns how many messages that stopped."""
-        return len(await connection.fetch(sql.WITHDRAW, list(askers), clock.now()))
+        stopped = await connection.fetch(sql.WITHDRAW, list(askers), clock.now())
+        # What ended before waits no longer for a word by telephone: that would be said of something else.
+        await connection.execute(sql.AWAIT_NO_MORE, list(askers))
+        return len(stopped)
 
     async def take(self, connection: asyncpg.Connection, kind: str, most: int) -> list[Outcome]:
         """Takes out what became of notices whose askers are `kind/…`, the oldest first. Within the transaction that

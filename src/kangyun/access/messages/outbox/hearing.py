@@ -47,7 +47,8 @@ async def find_by_phone(
 ) -> list[int]:
     """Returns the one attempt that can be meant by who names a telephone only; none where it could be several.
 
-    received, refused: what is on its way there. answered: what is red and waits for an answer from there.
+    received, refused: what is on its way there. answered: what is red and waits for an answer from there; of several
+    of one asker the newest.
     """
     try:
         digest = letters.digester.of("address", checked_phone(phone))

@@ -12,6 +12,12 @@ WITHDRAW = """
 UPDATE outbox_message SET state = 'withdrawn', ended = $2
 WHERE asker = ANY ($1::text[]) AND state IN ('waiting', 'climbing') RETURNING id
 """
+AWAIT_NO_MORE = """
+UPDATE outbox_attempt SET address = NULL WHERE address IS NOT NULL AND message IN (
+    SELECT id FROM outbox_message
+    WHERE asker = ANY ($1::text[]) AND urgency = 0 AND state IN ('unanswered', 'not-reached')
+)
+"""
 TAKE = """
 DELETE FROM outbox_outcome WHERE id IN (
     SELECT id FROM outbox_outcome WHERE asker >= $1 AND asker < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
@@ -119,9 +125,10 @@ SELECT message, max(id) AS id FROM outbox_attempt
 WHERE address = $1 AND channel = $2 AND made > $3 AND state IN ('claimed', 'handed', 'unknown') GROUP BY message LIMIT 2
 """
 AWAITED = """
-SELECT a.message, max(a.id) AS id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
+SELECT max(a.id) AS id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
 WHERE a.address = $1 AND a.channel = $2 AND a.made > $3 AND a.state IN ('claimed', 'handed', 'received', 'unknown')
-    AND m.urgency = 0 AND m.state IN ('climbing', 'unanswered', 'not-reached') GROUP BY a.message LIMIT 2
+    AND m.urgency = 0 AND m.state IN ('climbing', 'unanswered', 'not-reached')
+GROUP BY CASE m.asker WHEN '' THEN m.key ELSE m.asker END LIMIT 2
 """
 HEAR_ONCE = """
 INSERT INTO outbox_receipt AS r (digest, heard) VALUES ($1, $2)
