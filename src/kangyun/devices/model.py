@@ -21,6 +21,8 @@ class Lane(IntEnum):
 
 
 BACKFILL_AFTER = 15 * 60 * 1_000_000  # microseconds; our choice
+TYPED_LATE_AFTER = 24 * 60 * 60 * 1_000_000
+"""The same of what a person typed, which is often some hours after the measurement. Microseconds; our choice."""
 
 
 class Mark(IntFlag):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kangyun.devices.intake.parts import Read
 from kangyun.devices.log import Record
-from kangyun.devices.model import BACKFILL_AFTER, Event, Lane, Mark, Message, Wave
+from kangyun.devices.model import BACKFILL_AFTER, TYPED_LATE_AFTER, Event, Lane, Mark, Message, Wave
 from kangyun.devices.register.health import Refused
 from kangyun.devices.register.model import Known
 
@@ -115,7 +115,8 @@ def decode(found: Found, places: Iterable[int], lane: Lane, known: Mapping[int, 
 def marked(found: Found) -> NDArray[np.int16]:
     """Returns the marks of readings; those that were old when they came are late, whatever lane they came by."""
     mark = np.array(found.mark, np.int16)
-    old = np.array(found.received, np.int64) - np.array(found.at, np.int64) > BACKFILL_AFTER
+    allowed = np.where(mark & int(Mark.TYPED), TYPED_LATE_AFTER, BACKFILL_AFTER)
+    old = np.array(found.received, np.int64) - np.array(found.at, np.int64) > allowed
     mark[old] |= LATE
     return mark
 

@@ -202,7 +202,7 @@ async def test_a_cry_for_help_from_a_shared_device_is_heard(world):
 
 async def test_an_event_of_nobody_is_told_to_the_owner_and_a_cry_to_the_desk(world):
     await world.make(users=0)
-    old = world.now - 3600 * 1_000_000
+    old = world.now - 25 * 3600 * 1_000_000  # Older than a cry for help without a send time is taken for of now.
     for event, at in (("sos", world.now), ("worn", world.now), ("sos", world.now), ("fall", old)):
         await world.log.append(Lane.EVENT, [world.record({"e": event, "t": at // 1000})])
     await world.take()
