@@ -156,7 +156,7 @@ class Finder:
                 self.changed.add((place, id_))
             if self.silent:
                 continue
-            further = one.level == Level.RED and id_ in self._pressed and former is not None and at > former.at
+            further = one.level == Level.RED and id_ in self._pressed and former is not None and at != former.at
             if further or (one.level > Level.INFO and (former is None or not former.still(rule, one.level, at))):
                 ringing[id_] = one
         said = [id_ for id_ in ringing if self.rules[id_].apart]
@@ -172,7 +172,8 @@ class Finder:
         warnings = [self._warning(holder, at, id_, ringing[id_], ()) for id_ in said]
         warnings += [self._warning(holder, at, id_, ringing[id_], () if n else also) for n, id_ in enumerate(telling)]
         for id_, one in ringing.items():
-            self._tell(place, id_, Told(one.level, at))
+            former = told.get(id_)
+            self._tell(place, id_, Told(one.level, at if former is None else max(at, former.at)))
         return warnings
 
     def _explained(self, id_: str, level: Level, reds: set[str], told: dict[str, Told], at: int) -> bool:

@@ -295,3 +295,10 @@ def test_a_limit_is_said_as_it_is_written_and_no_mean_of_a_single_reading(judge,
     first, second = judge.judge(samples((0, "glucose", 2.8), (20, "glucose", 2.6)))
     assert (first.figures["limit"], "mean" in first.figures) == ("3.0", False)
     assert second.figures["mean"] == "2.7"
+
+
+def test_a_red_that_comes_after_a_later_one_is_told_too(judge, samples):
+    assert told(judge.judge(samples((2, "systolic-home", 184)))) == [("blood-pressure-high", "RED")]
+    (earlier,) = judge.judge(samples((0, "systolic-home", 186)))
+    assert earlier.at == NOON
+    assert judge.judge(samples((2, "systolic-home", 184))) == []
