@@ -43,7 +43,8 @@ async def main():
 asyncio.run(main())
 """
 TIMERS = (
-    "SELECT count(*) FILTER (WHERE done IS NULL AND due <= now()), count(*) FILTER (WHERE NOT stopped) FROM alarm_timer"
+    "SELECT count(*) FILTER (WHERE done IS NULL AND due <= now()),"
+    " count(*) FILTER (WHERE NOT stopped AND kind <> 'repeat') FROM alarm_timer"
 )
 
 
