@@ -66,6 +66,11 @@ def audit(
     try:
         settings = read_settings(data=data)
         sys.exit(run(settings, report or _usual(settings), ask=not dry_run, cores=cores))
+    except SystemExit as ending:
+        if isinstance(ending.code, int) and ending.code > BY_SIGNAL:
+            # What was in clear is removed by now. Python's own end may meet a library in C that is still at work.
+            os._exit(ending.code)
+        raise
     except PlatformError as error:
         for issue in error.issues:
             complain(speak(issue.text, **issue.parameters))
@@ -139,6 +144,10 @@ async def _leave_row(platform: "Platform") -> None:
     await record.leave_row(ACTION, 200, [])
 
 
+BY_SIGNAL = 128
+"""An exit status above it says by which signal."""
+
+
 class _Ending:
     """Ends the run as Ctrl-C does, so that what is written in clear is removed.
 
@@ -155,7 +164,7 @@ class _Ending:
     def look(self) -> None:
         """Raises SystemExit where somebody asked for it."""
         if self._number:
-            sys.exit(128 + self._number)
+            sys.exit(BY_SIGNAL + self._number)
 
 
 async def _told(platform: "Platform", found: "Audited") -> dict[str, Any]:
