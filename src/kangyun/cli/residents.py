@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -66,11 +67,6 @@ def audit(
     try:
         settings = read_settings(data=data)
         sys.exit(run(settings, report or _usual(settings), ask=not dry_run, cores=cores))
-    except SystemExit as ending:
-        if isinstance(ending.code, int) and ending.code > BY_SIGNAL:
-            # What was in clear is removed by now. Python's own end may meet a library in C that is still at work.
-            os._exit(ending.code)
-        raise
     except PlatformError as error:
         for issue in error.issues:
             complain(speak(issue.text, **issue.parameters))
@@ -85,12 +81,11 @@ def run(settings: Settings, report: Path, *, ask: bool, cores: int) -> int:
         raise Unavailable("cli.residents-needs-batch", package=missing.name or "splink") from None
     if report.exists():
         raise Conflict("cli.residents-report-exists", file=str(report))
-    ending = _Ending()
+    ending = _Ending(settings.data)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ending.end)
     with reached_database(settings) as database:
-        found, told = asyncio.run(_audit(settings, database, ask, cores, ending))
-    ending.look()
+        found, told = asyncio.run(_audit(settings, database, ask, cores))
     _write(report, told)
     figures: dict[str, str | int] = {
         "registrations": f"{found.registrations:,}", "residents": f"{found.residents:,}",
@@ -105,9 +100,7 @@ def _usual(settings: Settings) -> Path:
     return settings.data / FOLDER / f"audit-{clock.now():%Y%m%d-%H%M%S}.json"
 
 
-async def _audit(
-    settings: Settings, database: str, ask: bool, cores: int, ending: "_Ending"
-) -> tuple["Audited", dict[str, Any]]:
+async def _audit(settings: Settings, database: str, ask: bool, cores: int) -> tuple["Audited", dict[str, Any]]:
     from kangyun.access.platform import open_platform
     from kangyun.identity.batch.auditing import audit as audit_
 
@@ -123,7 +116,6 @@ async def _audit(
                 task = bar.add_task("", total=None)
 
                 def tell(step: str) -> None:
-                    ending.look()
                     bar.update(task, description=speak(f"cli.residents-{step}"))
 
                 found = await audit_(
@@ -144,27 +136,21 @@ async def _leave_row(platform: "Platform") -> None:
     await record.leave_row(ACTION, 200, [])
 
 
-BY_SIGNAL = 128
-"""An exit status above it says by which signal."""
-
-
 class _Ending:
-    """Ends the run as Ctrl-C does, so that what is written in clear is removed.
+    """Ends the run, and removes what is written in clear before that.
 
-    What is raised while a library in C calls back is lost there: so it is looked at again at each step.
+    Nothing is raised: a library in C that is at work may lose it, or crash when Python ends around it.
     """
 
-    def __init__(self) -> None:
-        self._number = 0
+    def __init__(self, data: Path) -> None:
+        self._data = data
 
     def end(self, number: int, _: object) -> None:
-        self._number = number
-        self.look()
+        from kangyun.identity.batch.auditing import PRIVATE
 
-    def look(self) -> None:
-        """Raises SystemExit where somebody asked for it."""
-        if self._number:
-            sys.exit(BY_SIGNAL + self._number)
+        for folder in self._data.glob(f"{PRIVATE}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(128 + number)
 
 
 async def _told(platform: "Platform", found: "Audited") -> dict[str, Any]:
