@@ -1,36 +1,34 @@
 """What a process that hears of devices opens once: their credentials, users and health, told of what changes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kangyun.access.platform import Platform
 from kangyun.database.pool import Pool
 from kangyun.devices.register.changes import Changes
 from kangyun.devices.register.credentials import Credentials, digester
 from kangyun.devices.register.keys import Provisioning
-from kangyun.devices.register.model import ADMITTED_STATES, Changed, Known
+from kangyun.devices.register.mind import Mind
+from kangyun.devices.register.model import ADMITTED_STATES, Known
 from kangyun.devices.register.wearers import Wearers
 
 
-@dataclass(slots=True)
 class Devices:
     """Devices by their numbers, as the log's records name them."""
 
-    pool: Pool
-    _kept: dict[int, Known] = field(default_factory=dict)
-    _forgotten: int = 0
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._mind = Mind(self._read)
+        self.forget = self._mind.forget
 
     async def known(self, devices: Iterable[int]) -> dict[int, Known]:
         """Returns those of these that there are, in whatever state. Raises Unavailable."""
-        asked = set(devices)
-        found = {device: self._kept[device] for device in asked if device in self._kept}
-        missing = sorted(asked - found.keys())
-        if not missing:
-            return found
-        forgotten = self._forgotten
-        async with self.pool.connection() as connection:
-            rows = await connection.fetch(_KNOWN, missing)
-        fresh = {
+        return await self._mind.of(devices)
+
+    async def _read(self, devices: list[int]) -> dict[int, Known]:
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_KNOWN, devices)
+        return {
             row["id"]: Known(
                 row["id"], row["name"], row["region"], row["institution"], row["house"], row["format"], row["zone"],
                 row["kind"], row["model"], row["resource"] or 0, row["state"] in ADMITTED_STATES,
@@ -38,19 +36,6 @@ class Devices:
             )
             for row in rows
         }  # fmt: skip
-        # What was read may be older than what was to be forgotten meanwhile: then it is not kept.
-        if forgotten == self._forgotten:
-            self._kept.update(fresh)
-        return found | fresh
-
-    def forget(self, changed: Changed) -> None:
-        """Forgets what is kept of these devices."""
-        self._forgotten += 1
-        if changed is None:
-            self._kept.clear()
-            return
-        for device in changed:
-            self._kept.pop(device, None)
 
 
 @dataclass(frozen=True, slots=True)

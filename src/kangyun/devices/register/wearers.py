@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kangyun.database.pool import Pool
-from kangyun.devices.register.model import Changed
+from kangyun.devices.register.mind import Mind
 
 NOBODY = 0
 """In place of a holder's number in arrays."""
-MOST_KEPT = 200_000  # devices whose users are kept in mind
 _NEVER = (1 << 63) - 1
 
 
@@ -72,16 +71,16 @@ class Wearers:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._kept: dict[int, _History] = {}
-        self._forgotten = 0
+        self._mind = Mind(self._read)
+        self.forget = self._mind.forget
 
     async def at(self, device: int, key: str, at: int) -> int | None:
         """Returns who uses a device at an instant (microseconds), None where that is not certain."""
-        return (await self._histories([device]))[device].holder(key, at) or None
+        return (await self._mind.of([device]))[device].holder(key, at) or None
 
     async def of(self, devices: Sequence[int], keys: Sequence[str], at: Sequence[int]) -> npt.NDArray[np.int64]:
         """Returns the holders of a group of readings, NOBODY where that is not certain. Two statements at most."""
-        histories = await self._histories(devices)
+        histories = await self._mind.of(devices)
         holders = (
             histories[device].holder(key, instant) for device, key, instant in zip(devices, keys, at, strict=True)
         )
@@ -89,40 +88,20 @@ class Wearers:
 
     async def uses(self, devices: Iterable[int]) -> dict[int, tuple[Use, ...]]:
         """Returns all users that these devices have had, by device. Raises Unavailable."""
-        return {device: one.uses for device, one in (await self._histories(devices)).items()}
+        return {device: one.uses for device, one in (await self._mind.of(devices)).items()}
 
-    async def _histories(self, devices: Iterable[int]) -> dict[int, _History]:
-        asked = set(devices)
-        found = {device: self._kept[device] for device in asked if device in self._kept}
-        missing = sorted(asked - found.keys())
-        if not missing:
-            return found
-        forgotten = self._forgotten
+    async def _read(self, devices: list[int]) -> dict[int, _History]:
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_USES, missing)
-            answers = await connection.fetch(_ANSWERS, missing)
-        read: dict[int, list[Use]] = {device: [] for device in missing}
+            rows = await connection.fetch(_USES, devices)
+            answers = await connection.fetch(_ANSWERS, devices)
+        read: dict[int, list[Use]] = {device: [] for device in devices}
         for row in rows:
             until = row["until"] if row["until"] is not None else _NEVER
             read[row["device"]].append(Use(row["key"], row["holder"], row["since"], until))
-        fresh = {device: _History(tuple(uses), {}) for device, uses in read.items()}
+        found = {device: _History(tuple(uses), {}) for device, uses in read.items()}
         for row in answers:
-            fresh[row["device"]].answers[row["key"], row["at"]] = row["holder"] or NOBODY
-        # What was read may be older than what was to be forgotten meanwhile: then it is not kept.
-        if forgotten == self._forgotten:
-            if len(self._kept) + len(fresh) > MOST_KEPT:
-                self._kept.clear()
-            self._kept.update(fresh)
-        return found | fresh
-
-    def forget(self, changed: Changed) -> None:
-        """Forgets what is kept of these devices."""
-        self._forgotten += 1
-        if changed is None:
-            self._kept.clear()
-            return
-        for device in changed:
-            self._kept.pop(device, None)
+            found[row["device"]].answers[row["key"], row["at"]] = row["holder"] or NOBODY
+        return found
 
 
 _USES = """
