@@ -39,10 +39,6 @@ export class Client {
     return (await this.renewed()) !== null;
   }
 
-  use(session: Session): void {
-    this.session = session;
-  }
-
   async get<T = fhir4.Resource>(path: string, search: Search = {}): Promise<T> {
     return (await this.call("GET", withSearch(path, search))).json() as Promise<T>;
   }

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from kangyun.devices.formats.ieee11073 import float32, sfloat
-from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, ZONES, Context, Taking
+from kangyun.devices.formats.taking import MILLISECOND, UNREADABLE, Context, Taking
 from kangyun.devices.formats.values import Refused
 from kangyun.devices.model import Mark, Message, Refusal
 
@@ -255,11 +255,7 @@ def read(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal, ...]
         taking.refuse("devices.formats.unreadable", "$")
         return taking.result()
     taking.sequence, taking.historic = said.s, said.h
-    if said.z is not None:
-        if said.z in ZONES:
-            taking.zone = said.z
-        else:
-            taking.refuse("devices.formats.zone", "$.z")
+    taking.zoned(said.z, "$.z")
     if said.b is not None:
         taking.charge(said.b, "$.b")
     if said.clock is not None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from kangyun.devices.formats.taking import LONGEST_TEXT, MILLISECOND, UNREADABLE, ZONES, Context, Taking, is_urgent
+from kangyun.devices.formats.taking import LONGEST_TEXT, MILLISECOND, UNREADABLE, Context, Taking, is_urgent
 from kangyun.devices.formats.values import PLACES, known
 from kangyun.devices.model import Mark, Message, Refusal, Wave
 
@@ -119,11 +119,7 @@ def read_typed(payload: bytes, context: Context) -> tuple[Message, tuple[Refusal
 
 def _message(taking: Taking, said: Said) -> None:
     taking.sequence, taking.historic = said.s, said.h
-    if said.z is not None:
-        if said.z in ZONES:
-            taking.zone = said.z
-        else:
-            taking.refuse("devices.formats.zone", "$.z")
+    taking.zoned(said.z, "$.z")
     if said.n is not None:
         taking.sent(said.n * MILLISECOND if isinstance(said.n, int) else taking.instant(said.n)[0])
     if said.b is not None:

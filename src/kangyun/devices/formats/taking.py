@@ -140,6 +140,15 @@ class Taking:
         for name, value in (("latitude", latitude), ("longitude", longitude), ("datum", DATUMS.index(datum))):
             self.known_reading(self.names[name], value, None, at, mark, key, where)
 
+    def zoned(self, zone: int | None, where: str) -> None:
+        """Takes the zone that a message says, minutes east of UTC; None: it says none."""
+        if zone is None:
+            return
+        if zone in ZONES:
+            self.zone = zone
+        else:
+            self.refuse("devices.formats.zone", where)
+
     def event(
         self, kind: str, at: int | None, where: str, spot: tuple[float, float, str] | None = None, text: str = ""
     ) -> None:
