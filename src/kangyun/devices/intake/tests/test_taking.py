@@ -284,9 +284,9 @@ async def test_it_says_how_far_behind_it_is(world):
         await world.log.append(lane, records)
     await world.log.append(Lane.LIVE, [world.record(reading(world), device=77)])
     intake, stop = world.intake(), asyncio.Event()
-    house = asyncio.create_task(intake.keep_house(stop))
     async with world.platform.pool.connection() as connection:
         assert (await state_of(connection)).silent
+        house = asyncio.create_task(intake.keep_house(stop))
         while (found := await state_of(connection)).silent:
             await asyncio.sleep(0.01)
     stop.set()
