@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from kangyun.access.staff.sheets import LONGEST_CELL, Row
+from kangyun.access.staff.sheets import LONGEST_CELL, Columns, Row
 from kangyun.base.errors import Issue, Severity
 from kangyun.fhir.china.codes import code_system
 from kangyun.fhir.china.divisions import is_demonstration, lookup
@@ -23,27 +23,13 @@ LOCAL = re.compile(r"[A-Za-z0-9._\-]{1,64}", re.ASCII)
 """A code that an institution gives itself. No sign that a search gives a meaning."""
 
 
-class List(msgspec.Struct, frozen=True):
-    """A list, as `registers.toml` writes it."""
-
-    title: str
-    required: list[str]
-    column: dict[str, str]
-    note: dict[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """The columns that must be there, as the list names them."""
-        return [self.column[name] for name in self.required]
-
-
 @cache
-def _lists() -> Mapping[str, List]:
+def _lists() -> Mapping[str, Columns]:
     found = tomllib.loads(files(__package__).joinpath("data", "registers.toml").read_text("utf-8"))
-    return {kind: msgspec.convert(found[kind], List) for kind in KINDS}
+    return {kind: msgspec.convert(found[kind], Columns) for kind in KINDS}
 
 
-def the_list(kind: Kind) -> List:
+def the_list(kind: Kind) -> Columns:
     """Returns how a list looks."""
     return _lists()[kind]
 

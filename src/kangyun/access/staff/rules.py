@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import msgspec
 
-from kangyun.access.staff.sheets import LONGEST_CELL, Row
+from kangyun.access.staff.sheets import LONGEST_CELL, Columns, Row
 from kangyun.base.errors import Issue
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -19,18 +19,10 @@ _BETWEEN = re.compile(r"[、,，;；/\s]+")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 
 
-class List(msgspec.Struct, frozen=True):
-    """`data/staff.toml`."""
+class List(Columns, frozen=True, kw_only=True):
+    """`data/staff.toml`. role: how a list names a role, and the role of the policy."""
 
-    column: dict[str, str]
-    required: dict[str, list[str]]
-    note: dict[str, str]
     role: dict[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """The columns that must be there, as the list names them."""
-        return [self.column[name] for name in self.required["columns"]]
 
 
 @cache
@@ -94,7 +86,7 @@ class _Reading:
                 self.wrong("too-long", name, most=LONGEST_CELL)
             if self._columns[name] in self._row.inexact:
                 self.wrong("as-number", name)
-        for name in the_list().required["columns"]:
+        for name in the_list().required:
             if not cells[name]:
                 self.wrong("missing", name)
         for name, form in (("number", _NUMBER), ("licence", _LICENCE)):

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kangyun.base.errors import Invalid, TooLong
 
 if TYPE_CHECKING:  # It takes a third of a second to load, and no process needs it before the first list comes.
@@ -38,6 +40,20 @@ _CUT = re.compile(r"[1-9]\d{14}0{3,}")
 """What Excel saves of a number of 18 digits and more: the first 15."""
 _ZIP = b"PK\x03\x04"
 _HEADER_WITHIN = 10  # rows: above the header stands a title, sometimes two
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """How a list looks, as its TOML file says: the title of each column by its name, in their order."""
+
+    required: list[str]
+    column: dict[str, str]
+    note: dict[str, str]
+    title: str = ""
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that must be there, as the list names them."""
+        return [self.column[name] for name in self.required]
 
 
 @dataclass(frozen=True, slots=True)

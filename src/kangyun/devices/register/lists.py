@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import msgspec
 
-from kangyun.access.staff.sheets import LONGEST_CELL, Row, Sheet
+from kangyun.access.staff.sheets import LONGEST_CELL, Columns, Row, Sheet
 from kangyun.base.errors import Issue
 from kangyun.devices.register.keys import BATCH_USER
 from kangyun.devices.register.kinds import kinds
@@ -25,26 +25,11 @@ _ZONE = re.compile(r"([+-])(\d\d):([0-5]\d)", re.ASCII)
 _MOST_ZONE = 14 * 60
 
 
-class List(msgspec.Struct, frozen=True):
-    """How the list looks."""
-
-    edition: str
-    title: str
-    required: list[str]
-    column: dict[str, str]
-    note: dict[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """The columns that must be there, as the list names them."""
-        return [self.column[name] for name in self.required]
-
-
 @cache
-def the_list() -> List:
+def the_list() -> Columns:
     """Returns how the list of devices looks."""
     return msgspec.convert(
-        tomllib.loads(files(__package__).joinpath("data", "devices.toml").read_text("utf-8")), List
+        tomllib.loads(files(__package__).joinpath("data", "devices.toml").read_text("utf-8")), Columns
     )  # fmt: skip
 
 
