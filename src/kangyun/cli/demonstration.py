@@ -22,6 +22,7 @@ from kangyun.cli.speech import announce, console, speak
 MARK = "demonstration.json"
 HOSPITAL = "Organization/demo-hospital"
 SEED, RESIDENTS = 1, 200
+OFFICES = (("demo-admin", "演示管理员"), ("demo-security", "演示安全管理员"), ("demo-audit", "演示审计管理员"))
 Bundle = dict[str, Any]
 
 
@@ -121,7 +122,14 @@ def accounts_bundle() -> Bundle:
         {"resourceType": "Organization", "id": HOSPITAL.partition("/")[2], "name": "演示医院", "active": True},
         {"resourceType": "Practitioner", "id": "demo-doctor", "name": name, "active": True},
         {"resourceType": "Patient", "id": "demo-resident", "name": [{"text": "演示居民"}], "active": True},
-        {"resourceType": "Device", "id": "demo-admin", "deviceName": [{"name": "演示管理员", "type": "other"}]},
+        *(
+            {"resourceType": "Device", "id": id_, "deviceName": [{"name": text, "type": "other"}]}
+            for id_, text in (
+                ("demo-admin", "演示管理员"),
+                ("demo-security", "演示安全管理员"),
+                ("demo-audit", "演示审计管理员"),
+            )
+        ),
     ]
     entries = [{"fullUrl": f"urn:uuid:{uuid4()}", "resource": {**resource, "meta": META}} for resource in resources]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}

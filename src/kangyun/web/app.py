@@ -21,8 +21,6 @@ from kangyun.access.identities.model import is_staff
 from kangyun.access.platform import Platform, open_platform
 from kangyun.access.record import Record
 from kangyun.access.signing.demonstration import ready_certificates
-from kangyun.access.watermark import watermark
-from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Issue, PlatformError, SignInNeeded, TooCostly, Unavailable
 from kangyun.base.logging import Lines, current
 from kangyun.base.settings import Settings
@@ -51,6 +49,7 @@ from kangyun.web.headers import guarded
 from kangyun.web.health import figures, is_watch, live, ready
 from kangyun.web.limits import LONGEST, Kind, Limits, in_time
 from kangyun.web.look import frames_of, look_routes
+from kangyun.web.marks import Marks
 from kangyun.web.metadata import Metadata
 from kangyun.web.metrics import (
     AUDIT_GROUP,
@@ -73,6 +72,7 @@ from kangyun.web.proxies import Proxies
 from kangyun.web.residents import ResidentDesk, resident_routes
 from kangyun.web.rest import Rest
 from kangyun.web.shape import interaction, shape
+from kangyun.web.sheet import SheetDesk
 from kangyun.web.staff import StaffDesk
 from kangyun.web.subscriptions import PATH as WEBSOCKET
 from kangyun.web.subscriptions import Sockets
@@ -112,6 +112,8 @@ class FhirEndpoint:
         self._factors = FactorDesk(platform)
         self._feeds = Feeds(platform)
         self._codes = CodeDesk()
+        self._marks = Marks(platform)
+        self._sheets = SheetDesk(platform, self._marks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -195,7 +197,7 @@ class FhirEndpoint:
                 await record.leave_row(interaction(request), answer.status, [])
         if record.has_shown_persons and is_staff(record.actor.role):
             # In ASCII, as a header must be; the console writes it across its pages.
-            answer.headers["x-watermark"] = quote(watermark(record.actor, "", clock.now(), self._rest.zone), safe=" ")
+            answer.headers["x-watermark"] = quote(await self._marks.of(record.actor), safe=" ")
         return answer
 
     async def _within(self, request: HttpRequest, record: Record, request_id: str) -> Answer:
@@ -204,6 +206,8 @@ class FhirEndpoint:
             return await self._staff.answer(request, record)
         if self._codes.takes(request):
             return await self._codes.answer(request, record)
+        if self._sheets.takes(request):
+            return await self._sheets.answer(request, record)
         if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         if apps.takes(request):

@@ -55,6 +55,7 @@ BULK = (
     ("codes-decide", None, "urn:kangyun:operation:codes-decide"),
     ("codes-import", None, "urn:kangyun:operation:codes-import"),
     ("codes-suggest", None, "urn:kangyun:operation:codes-suggest"),
+    ("sheet", None, "urn:kangyun:operation:sheet"),
     ("staff-import", None, "urn:kangyun:operation:staff-import"),
     ("staff-template", None, "urn:kangyun:operation:staff-template"),
     *(("document-cn", type_, "urn:kangyun:operation:document-cn") for type_ in documents.TYPES),

@@ -16,7 +16,7 @@ from kangyun.base.texts import Language, say
 
 REFUSED = 400  # and above
 _VERBS = {"R": "viewed", "C": "changed", "U": "changed", "D": "changed", "E": "used"}
-_OF_ALL = frozenset({"everything", "export", "export-file"})
+_OF_ALL = frozenset({"everything", "export", "export-file", "sheet"})
 _SENT = "notify"
 
 
@@ -97,7 +97,7 @@ def when(instant: datetime, language: Language, zone: ZoneInfo) -> str:
 def _verb(row: Seen) -> str:
     if row.action == _SENT:
         return "sent"
-    if row.action in ("export", "export-file"):
+    if row.action in ("export", "export-file", "sheet"):
         return "exported"
     return _VERBS[kind_of(row.action).letter]
 

@@ -34,6 +34,7 @@ KINDS = {
     "who-looked": Kind("R", "operation"),
     "export": Kind("R", "operation"),
     "export-file": Kind("R", "operation"),
+    "sheet": Kind("R", "operation"),
     "notify": Kind("R", "operation"),
     "node-report": Kind("R", "operation"),
     "node-look": Kind("R", "operation"),

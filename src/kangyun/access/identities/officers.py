@@ -40,6 +40,8 @@ class Account(msgspec.Struct, frozen=True):
 
 DEMO_ROLES = (
     ("admin", "演示管理员", "Device/demo-admin", PLATFORM, "system-administrator"),
+    ("security", "演示安全管理员", "Device/demo-security", PLATFORM, "security-administrator"),
+    ("audit", "演示审计管理员", "Device/demo-audit", PLATFORM, "audit-administrator"),
     ("doctor", "演示医生", "Practitioner/demo-doctor", "Organization/demo-hospital", "doctor"),
     ("resident", "演示居民", "Patient/demo-resident", PLATFORM, "resident"),
 )

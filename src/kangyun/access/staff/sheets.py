@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -33,6 +33,10 @@ MOST_PARTS = 1000
 LONGEST_CELL = 200  # characters
 EXACT = 10**15
 """From here on a number of Excel is not what was typed."""
+_NOT_IN_NAMES = frozenset("[]:*?/\\'")
+"""Signs that the name of a sheet must not have."""
+Value = str | int | float | None
+"""What a cell of a list holds."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 REASON = "原因"
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+[Ee]\+?|[Ee]\+)\d{1,3}")
@@ -214,6 +218,20 @@ def workbook_of(sheets: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str
     return _saved(book)
 
 
+def listing(title: str, mark: str, header: Sequence[str], rows: Iterable[Sequence[Value]]) -> bytes:
+    """Returns a workbook of one list below its watermark: texts are text and numbers are numbers.
+
+    The header is the second row: who imports it again need not take the first away.
+    """
+    book = _book()
+    sheet = book.create_sheet("".join(sign for sign in title if sign not in _NOT_IN_NAMES)[:31] or "Sheet")
+    sheet.freeze_panes = "A3"
+    _below(sheet, [_cell(sheet, f"{title}　{mark}")], header, rows)
+    # The library writes `&` of a footer as a command; a name may have one.
+    sheet.oddFooter.center.text = mark.replace("&", "&&")
+    return _saved(book)
+
+
 def report(header: Sequence[str], refused: Sequence[tuple[Row, str]], sign_ins: Sequence[Sequence[str]]) -> bytes:
     """Returns the rows that were refused, as they were, each with the reasons, to be mended and sent again.
 
@@ -239,14 +257,22 @@ def _book() -> "Workbook":
 
 
 def _fill(book: "Workbook", title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    _below(book.create_sheet(title), [], header, rows)
+
+
+def _below(
+    sheet: Any, above: Sequence["WriteOnlyCell"], header: Sequence[str], rows: Iterable[Sequence[Value]]
+) -> None:
+    """Writes header and rows below a row that stands above."""
     from openpyxl.utils import get_column_letter
 
-    sheet = book.create_sheet(title)
     for place in range(1, len(header) + 1):
         sheet.column_dimensions[get_column_letter(place)].width = 24
+    if above:
+        sheet.append(above)
     sheet.append([_cell(sheet, text, bold=True) for text in header])
     for row in rows:
-        sheet.append([_cell(sheet, text) for text in row])
+        sheet.append([_cell(sheet, value) if isinstance(value, str) else value for value in row])
 
 
 def _cell(sheet: object, text: str, *, bold: bool = False) -> "WriteOnlyCell":

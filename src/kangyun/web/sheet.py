@@ -1,0 +1,137 @@
+"""A list that somebody has before him, as a workbook.
+
+    POST /fhir/$sheet        {title, columns, rows, about}: the rows as the page received them
+
+What is text stays text, so that no identifier loses its digits; what is a number is one. about: for each row the
+resource that it is about, such as "Patient/7". The persons are counted together with those of `$export`, a row that
+names nobody as one person where the actor's role sees persons; above the limit a second officer confirms (`_reason`,
+then `_approval`). The workbook begins with the watermark; one row of the audit trail says how many rows left.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from kangyun.access.keyed import Digester
+from kangyun.access.platform import Platform
+from kangyun.access.record import Record
+from kangyun.access.staff.sheets import XLSX, Value, listing
+from kangyun.base.crypto import derived_key
+from kangyun.base.errors import Forbidden, Invalid, Malformed
+from kangyun.store.ids import is_resident
+from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
+from kangyun.web.export_approval import APPROVAL, KIND, REASON
+from kangyun.web.marks import Marks
+from kangyun.web.shape import shape
+from kangyun.web.staff import NO_STORE
+
+NAME = "$sheet"
+MOST_ROWS, MOST_COLUMNS = 20_000, 60
+Cell = Annotated[str, msgspec.Meta(max_length=32_767)] | int | float | None  # what Excel holds in a cell
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+    columns: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(min_length=1, max_length=MOST_COLUMNS)
+    ]
+    rows: Annotated[list[list[Cell]], msgspec.Meta(max_length=MOST_ROWS)]
+    about: list[str] = []
+
+
+class SheetDesk:
+    """Makes workbooks of lists. One for a process."""
+
+    def __init__(self, platform: Platform, marks: Marks) -> None:
+        self._approvals = platform.people.approvals
+        self._digester = Digester(derived_key(platform.gate.store.keys.index_key, "sheet-rows", 32))
+        self._marks = marks
+
+    @staticmethod
+    def takes(request: HttpRequest) -> bool:
+        """Whether an address is this one."""
+        return request.segments == [NAME]
+
+    async def answer(self, request: HttpRequest, record: Record) -> Answer:
+        """Answers a request. Raises Forbidden for applications, and for too many persons without a second officer."""
+        record.in_person()
+        if request.method != "POST":
+            raise NotAllowed(request.method, "POST")
+        asked = _read(await request.body())
+        persons = await self._persons(asked, record)
+        counted = persons | self._nameless(asked, persons, record)
+        await self._check(asked, counted, request, record)
+        book = listing(asked.title, await self._marks.of(record.actor), asked.columns, asked.rows)
+        record.asks(f"{shape(request)} [{len(asked.rows)}]")
+        await record.leave_row("sheet", 200, await _registrations(set(persons.values()), record))
+        headers = {"content-disposition": 'attachment; filename="list.xlsx"', **NO_STORE}
+        return Answer(200, book, headers, resource=False, media_type=XLSX)
+
+    async def _persons(self, asked: _Asked, record: Record) -> dict[int, int]:
+        """Returns by the place of a row whom it is about, as far as the actor sees what it names."""
+        named = {
+            place: (type_, id_) for place, text in enumerate(asked.about) for type_, _, id_ in [text.partition("/")]
+        }
+        found = await record.store.finder.locate(set(named.values()), record.sight) if named else {}
+        persons = {}
+        for place, (type_, id_) in named.items():
+            resident, current = record.resident_of(type_, id_), found.get((type_, id_))
+            if resident is not None:
+                persons[place] = resident
+            elif current is not None:
+                persons[place] = current.patient or current.res
+        return persons
+
+    def _nameless(self, asked: _Asked, persons: dict[int, int], record: Record) -> dict[int, int]:
+        """Returns for the rows that name nobody, and may be about somebody, a number of their own, below zero."""
+        if not record.reads("Patient"):
+            return {}
+        rest = (place for place in range(len(asked.rows)) if place not in persons)
+        return {place: self._number(asked.rows[place]) for place in rest}
+
+    def _number(self, row: Sequence[Value]) -> int:
+        return -1 - int.from_bytes(self._digester.of(msgspec.json.encode(row))[:7], "big")
+
+    async def _check(self, asked: _Asked, counted: dict[int, int], request: HttpRequest, record: Record) -> None:
+        """Passes a list of few, and one that was confirmed. Raises Forbidden with the number of the request."""
+        approvals, of = self._approvals, sorted(set(counted.values()))
+        detail: dict[str, Any] = {
+            "sheet": asked.title, "columns": asked.columns, "rows": len(asked.rows),
+            "of": self._digester.of(msgspec.json.encode(of)).hex(),
+        }  # fmt: skip
+        number = request.option(APPROVAL)
+        if number is not None:
+            if not (number.isascii() and number.isdecimal() and len(number) < 19):
+                raise Invalid("access.approvals.number", at=APPROVAL)
+            await approvals.granted(KIND, int(number), record.actor, detail)
+            await record.leave_row("approval-use", 200, [])
+        elif not await approvals.few(KIND, record.actor, of):
+            waiting = await approvals.ask(KIND, record.actor, request.option(REASON), detail, persons=len(of))
+            await record.leave_row("approval-ask", 202, [])
+            raise Forbidden("access.approvals.second-officer", limit=approvals.rules[KIND].above, id=waiting)
+
+
+async def _registrations(persons: set[int], record: Record) -> list[int]:
+    """Returns the patients for the row of the trail: a resident stands for his registrations that are seen."""
+    residents = sorted(number for number in persons if is_resident(number))
+    if not residents:
+        return sorted(persons)
+    async with record.store.pool.connection() as connection:
+        located = await record.store.reader.of_residents(connection, residents, record.sight)
+    own = {one.stored.res for seen in located.values() for one in seen if one.stored is not None}
+    return sorted(persons.difference(residents) | own)
+
+
+def _read(body: bytes) -> _Asked:
+    try:
+        asked = msgspec.json.decode(body, type=_Asked)
+    except msgspec.ValidationError as error:
+        raise Invalid("web.json-member", member=str(error).rpartition(" - at ")[2]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed("web.json-object") from None
+    if any(len(row) != len(asked.columns) for row in asked.rows):
+        raise Invalid("web.json-member", member="rows")
+    if len(asked.about) > len(asked.rows):
+        raise Invalid("web.json-member", member="about")
+    return asked
