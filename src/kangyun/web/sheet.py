@@ -4,12 +4,12 @@
 
 What is text stays text, so that no identifier loses its digits; what is a number is one. about: for each row the
 resource that it is about, such as "Patient/7". The persons are counted together with those of `$export`, a row that
-names nobody as one person where the actor's role sees persons; above the limit a second officer confirms (`_reason`,
-then `_approval`). The workbook begins with the watermark; one row of the audit trail says how many rows left.
+names nobody as one person where the actor's role sees persons; above the limit it is asked for with `_reason`, and
+given once, to the same list of the same persons, when a second officer has confirmed. The workbook begins with the watermark; one row of the audit trail says how many rows left.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -21,7 +21,7 @@ from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Forbidden, Invalid, Malformed
 from kangyun.store.ids import is_resident
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
-from kangyun.web.export_approval import APPROVAL, KIND, REASON
+from kangyun.web.export_approval import KIND, REASON
 from kangyun.web.marks import Marks
 from kangyun.web.shape import shape
 from kangyun.web.staff import NO_STORE
@@ -94,22 +94,30 @@ class SheetDesk:
         return -1 - int.from_bytes(self._digester.of(msgspec.json.encode(row))[:7], "big")
 
     async def _check(self, asked: _Asked, counted: dict[int, int], request: HttpRequest, record: Record) -> None:
-        """Passes a list of few, and one that was confirmed. Raises Forbidden with the number of the request."""
+        """Passes a list of few, and once one that was confirmed. Raises Forbidden for what has to be confirmed."""
         approvals, of = self._approvals, sorted(set(counted.values()))
-        detail: dict[str, Any] = {
+        if await approvals.few(KIND, record.actor, of):
+            return
+        detail = {
             "sheet": asked.title, "columns": asked.columns, "rows": len(asked.rows),
             "of": self._digester.of(msgspec.json.encode(of)).hex(),
         }  # fmt: skip
-        number = request.option(APPROVAL)
-        if number is not None:
-            if not (number.isascii() and number.isdecimal() and len(number) < 19):
-                raise Invalid("access.approvals.number", at=APPROVAL)
-            await approvals.granted(KIND, int(number), record.actor, detail)
+        own = {
+            one.state: one.id for one in await approvals.listed(record.actor)
+            if (one.asker, one.kind, one.detail) == (record.actor.reference, KIND, detail)
+        }  # fmt: skip
+        limit, reason = approvals.rules[KIND].above, request.option(REASON)
+        if "confirmed" in own:
+            await approvals.granted(KIND, own["confirmed"], record.actor, detail)
             await record.leave_row("approval-use", 200, [])
-        elif not await approvals.few(KIND, record.actor, of):
-            waiting = await approvals.ask(KIND, record.actor, request.option(REASON), detail, persons=len(of))
-            await record.leave_row("approval-ask", 202, [])
-            raise Forbidden("access.approvals.second-officer", limit=approvals.rules[KIND].above, id=waiting)
+            return
+        if "open" in own:
+            raise Forbidden("web.sheet-waits", limit=limit, id=own["open"])
+        if reason is None:
+            raise Forbidden("web.sheet-reason", limit=limit, at=REASON)
+        waiting = await approvals.ask(KIND, record.actor, reason, detail, persons=len(of))
+        await record.leave_row("approval-ask", 202, [])
+        raise Forbidden("web.sheet-waits", limit=limit, id=waiting)
 
 
 async def _registrations(persons: set[int], record: Record) -> list[int]:
