@@ -5,7 +5,9 @@ Also of the way in: what begins a resident's session, once it is proven who they
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
+
+from kangyun.access.identities.sessions import Session
 
 Kind = Literal["institution", "staff", "resident", "guardian", "device", "application"]
 
@@ -66,10 +68,10 @@ class Register(Protocol):
 class Entry(Protocol):
     """Begins sessions of residents."""
 
-    async def enter(
+    async def begin(
         self, patients: Sequence[str], name: str, vouched_by: str, factors: Sequence[str], source: str, request: str
-    ) -> dict[str, Any]:
-        """Lets a resident in, as somebody new where they never were, and returns what is told to their application.
+    ) -> tuple[Session, str]:
+        """Lets a resident in, as somebody new where they never were, and returns the session with its cookie.
 
         patients: ids of their registrations, of which the first stands for them. vouched_by: who saw that it is them.
         """

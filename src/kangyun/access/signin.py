@@ -25,7 +25,7 @@ from kangyun.access.identities.model import ROLES, Identity, is_staff
 from kangyun.access.identities.passwords import Hashing
 from kangyun.access.identities.register import Identities
 from kangyun.access.identities.revocations import Watch
-from kangyun.access.identities.sessions import Sessions
+from kangyun.access.identities.sessions import Session, Sessions
 from kangyun.access.identities.vault import Vault
 from kangyun.access.ledger import Ledger
 from kangyun.access.oidc import tokens
@@ -121,13 +121,19 @@ class SignIn:
     async def admit_without_password(
         self, identity: Identity, proof: str, role: str = "", *, source: str = "", request: str = ""
     ) -> str:
-        """Returns a bearer token for somebody who was proven by something else, which `proof` names.
+        """Returns a bearer token for somebody who was proven by something else. Raises as `begin_without_password`."""
+        session, _ = await self.begin_without_password(identity, proof, role, source=source, request=request)
+        return (await self.provider.issuing.of_session(session))[0]
+
+    async def begin_without_password(
+        self, identity: Identity, proof: str, role: str = "", *, source: str = "", request: str = ""
+    ) -> tuple[Session, str]:
+        """Begins the session of somebody who was proven by something else, which `proof` names; with its cookie.
 
         Raises SignInNeeded for who may not sign in, Forbidden where a role must be chosen or a second factor passed.
         """
         step = self.entrance.recognised(self.entrance.first(), identity, proof)
-        session = await self.entrance.straight_on(step, role, source, request)
-        return (await self.provider.issuing.of_session(session))[0]
+        return await self.entrance.straight_on(step, role, source, request)
 
     async def actor(self, token: str) -> Actor:
         """Returns who a bearer token is of.

@@ -118,6 +118,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     wechat_url: Annotated[str, "微信接口地址 | Address of WeChat's API"] = "https://api.weixin.qq.com"
     wechat_app: Annotated[str, "微信小程序 AppID，空则停用微信登录 | WeChat AppID; empty: no sign-in by WeChat"] = ""
     wechat_secret: Annotated[str, "微信小程序 AppSecret | WeChat AppSecret"] = ""
+    help_phone: Annotated[
+        str,
+        "居民端每页的求助电话，默认卫生热线 | Whom residents can call from every page; default: the health hotline",
+    ] = "12320"
     look_frames: Annotated[
         str,
         "可在框架中嵌入诊间调阅页的来源（如 https://his.example），逗号分隔，空则都不可 | "

@@ -323,7 +323,7 @@ class Application:
                 *outbox_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
-                *page_routes(demonstration=settings.demo),
+                *page_routes(demonstration=settings.demo, help_phone=settings.help_phone),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )

@@ -5,6 +5,10 @@
     POST /residents/wechat    {"code"}                                                    -> signed in, or {"ticket"}
     POST /residents/bind      {"ticket", "name", "number"}, by WeChat {"challenge", "code"} too    -> signed in
     POST /residents/desk      {"desk", "desk_code", "challenge", "code"}                         -> signed in
+    POST /residents/leave     {}                                                          -> signed out
+
+Signed in is {"access_token", …}; with `"browser": true` nothing but {"signed_in": true}, and the browser has the cookie
+of a session, of which the portal asks for a token (`/account/token`). A demonstration's /residents/code shows the code.
 
 With a sign-in, below the FHIR base:
 
@@ -14,6 +18,7 @@ With a sign-in, below the FHIR base:
 Who is refused, for whatever reason, leaves a row at the door; who comes in leaves one in their own name.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -23,6 +28,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kangyun.access.actor import Circumstances
+from kangyun.access.identities.sessions import Session
+from kangyun.access.messages import checked_phone
+from kangyun.access.messages.outbox.channels.recorder import FILE as RECORD
+from kangyun.access.messages.outbox.channels.recorder import Recorder
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.residents import Arrived, Unbound
@@ -30,11 +39,13 @@ from kangyun.access.residents.entrance import DESK_MINUTES, SERVICE
 from kangyun.base.errors import Invalid, Malformed, NotSupported, PlatformError, TooLong, Unavailable
 from kangyun.base.statuses import status_of
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
-from kangyun.web.openid.visit import FHIR_ID
+from kangyun.web.openid.journey import SESSION_COOKIE
+from kangyun.web.openid.visit import FHIR_ID, SESSION, Visit
 from kangyun.web.shape import shape
 from kangyun.web.trace import trace_of
 
 LARGEST = 10_000  # bytes
+NO_STORE = {"cache-control": "no-store"}
 DESK, UNBIND = "$resident-desk", "$resident-unbind"
 NAMES = (DESK, UNBIND)
 Step = Callable[[Platform, Mapping[str, Any], Circumstances], Awaitable[Arrived | Unbound | dict[str, Any]]]
@@ -52,16 +63,31 @@ def resident_routes(platform: Callable[[], Platform | None]) -> list[Route]:
 
         return Route(path, answer, methods=["POST"])
 
-    return [route(f"/residents/{name}", step) for name, step in _STEPS.items()]
+    async def leave(request: Request) -> Response:
+        return await _leave(Visit.of(request, platform(), "POST /residents/leave"))
+
+    steps = [route(f"/residents/{name}", step) for name, step in _STEPS.items()]
+    return [*steps, Route("/residents/leave", leave, methods=["POST"])]
 
 
 async def _answered(platform: Platform, request: Request, path: str, step: Step) -> Response:
     sent = HttpRequest(request.scope, request.receive, 0)
     about = Circumstances(f"POST {path}", sent.source, trace_of(sent).request)
     try:
-        done = await step(platform, _read(await _body(request)), about)
+        given = _read(await _body(request))
+        browser = given.get("browser") is True
+        if browser:
+            _of_our_own_page(request)
+        done = await step(platform, given, about)
         if isinstance(done, Arrived):
-            done = await _let_in(platform, done, about)
+            session, cookie = await _let_in(platform, done, about)
+            if browser:
+                response = JSONResponse({"signed_in": True}, headers=NO_STORE)
+                visit = Visit(request, platform, about.shape, about.request)
+                visit.set_cookie(response, SESSION, cookie, SESSION_COOKIE)
+                return response
+            token, seconds = await platform.sign_in.provider.issuing.of_session(session)
+            done = {"access_token": token, "token_type": "Bearer", "expires_in": seconds}
     except PlatformError as error:
         await platform.door.turn_away(about, status_of(error))
         raise
@@ -69,16 +95,35 @@ async def _answered(platform: Platform, request: Request, path: str, step: Step)
         if done.former and platform.people.entry is not None:
             await platform.people.entry.end(done.former, SERVICE.reference)
         done = {"ticket": done.ticket}
-    return JSONResponse(done, headers={"cache-control": "no-store"})
+    return JSONResponse(done, headers=NO_STORE)
 
 
-async def _let_in(platform: Platform, arrived: Arrived, about: Circumstances) -> dict[str, Any]:
+async def _leave(visit: Visit) -> Response:
+    """Ends the session that the browser is in."""
+    _of_our_own_page(visit.http)
+    sign_in = visit.platform.sign_in
+    session = await sign_in.sessions.by_cookie(visit.cookie(SESSION))
+    identity = await sign_in.identities.get(session.identity) if session is not None else None
+    if session is not None and identity is not None:
+        await sign_in.sessions.end(identity, [session.id], visit.source, visit.id)
+    response = JSONResponse({"signed_in": False}, headers=NO_STORE)
+    visit.set_cookie(response, SESSION, "", 0)
+    return response
+
+
+def _of_our_own_page(request: Request) -> None:
+    """Raises NotSupported for what a form of another site could send: it cannot say that it is JSON."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise NotSupported("web.media-type")
+
+
+async def _let_in(platform: Platform, arrived: Arrived, about: Circumstances) -> tuple[Session, str]:
     entry = platform.people.entry
     if entry is None:
         raise NotSupported("access.residents.no-entry")
     if arrived.former:
         await entry.end(arrived.former, arrived.vouched_by)
-    return await entry.enter(
+    return await entry.begin(
         arrived.patients, arrived.name, arrived.vouched_by, arrived.factors, about.source, about.request
     )
 
@@ -86,7 +131,11 @@ async def _let_in(platform: Platform, arrived: Arrived, about: Circumstances) ->
 async def _send(platform: Platform, given: Mapping[str, Any], about: Circumstances) -> dict[str, Any]:
     people = platform.people
     challenge = await people.residents.send(given.get("phone"), given.get("channel", "sms"), about.source)
-    return {"challenge": challenge, "minutes": people.codes.limits.minutes}
+    told: dict[str, Any] = {"challenge": challenge, "minutes": people.codes.limits.minutes}
+    if platform.settings.demo:  # Nobody's telephone rings: whoever tries it out reads the code on the page.
+        recorder = Recorder(platform.settings.data / RECORD)
+        told["demonstration"] = await asyncio.to_thread(recorder.newest_code, checked_phone(given.get("phone")))
+    return told
 
 
 async def _by_code(platform: Platform, given: Mapping[str, Any], about: Circumstances) -> Arrived | Unbound:
@@ -143,9 +192,6 @@ class ResidentDesk:
             told = {"ended": count}
             await record.leave_row("resident-unbind", 200, sorted(one.res for one in located.values()))
         return Answer(200, msgspec.json.encode(told), NO_STORE, resource=False, media_type="application/json")
-
-
-NO_STORE = {"cache-control": "no-store"}
 
 
 async def _body(request: Request) -> bytes:

@@ -217,10 +217,13 @@ class Entrance:
     async def straight(self, handle: str, password: str, role: str, source: str, request: str) -> Session:
         """Lets in who needs no further page: with a password, a role where there are several, no second factor."""
         step = await self.prove(self.first(), handle, password, source)
-        return await self.straight_on(step, role, source, request)
+        return (await self.straight_on(step, role, source, request))[0]
 
-    async def straight_on(self, step: Step, role: str, source: str, request: str) -> Session:
-        """Lets in whose first step was taken and who needs no further page. Raises Forbidden for whoever does."""
+    async def straight_on(self, step: Step, role: str, source: str, request: str) -> tuple[Session, str]:
+        """Lets in whose first step was taken and who needs no further page; returns the session and its cookie.
+
+        Raises Forbidden for whoever needs one.
+        """
         found = await self.of(step)
         posts = [post for post in found.posts if not role or post.role == role]
         if not posts:
@@ -228,7 +231,7 @@ class Entrance:
         if len(posts) > 1 and not step.change:
             raise Forbidden("access.identities.choose-role", roles=", ".join(sorted({one.role for one in posts})))
         step = self.choose(step, found, posts[0].role, posts[0].institution)
-        return (await self.enter(step, source, request))[0]
+        return await self.enter(step, source, request)
 
 
 def _post(identity: Identity, role: str, institution: str) -> Post:

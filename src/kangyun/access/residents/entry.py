@@ -5,9 +5,9 @@ act for. Whose identity was ended is admitted again only by saying anew who they
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from kangyun.access.identities.model import PLATFORM, Identity, Proxy
+from kangyun.access.identities.sessions import Session
 from kangyun.access.signin import SignIn
 from kangyun.base.errors import SignInNeeded
 
@@ -21,10 +21,10 @@ class ResidentEntry:
         self._sign_in = sign_in
         self._identities = sign_in.identities
 
-    async def enter(
+    async def begin(
         self, patients: Sequence[str], name: str, vouched_by: str, factors: Sequence[str], source: str, request: str
-    ) -> dict[str, Any]:
-        """Lets a resident in and returns what their application is told. Raises SignInNeeded for who was shut out.
+    ) -> tuple[Session, str]:
+        """Lets a resident in and returns the session with its cookie. Raises SignInNeeded for who was shut out.
 
         Forbidden where the region's rules ask residents for a second factor too: that takes the pages.
         """
@@ -40,8 +40,7 @@ class ResidentEntry:
         if known is None or not self._identities.admits(known):
             raise SignInNeeded("access.residents.shut-out")
         proof = "+".join(factors)
-        token = await self._sign_in.admit_without_password(known, proof, ROLE, source=source, request=request)
-        return {"access_token": token, "token_type": "Bearer"}
+        return await self._sign_in.begin_without_password(known, proof, ROLE, source=source, request=request)
 
     async def end(self, patients: Sequence[str], by: str) -> None:
         """Ends the identities of residents, their sessions and grants with them: they say anew who they are.

@@ -18,8 +18,16 @@ from starlette.routing import Route
 from kangyun.base.texts import say
 from kangyun.web.openid.visit import SESSION
 
-PAGES = {"/console": "console.html"}
+PAGES = {"/console": "console.html", "/my": "my.html"}
 """Below which address which page is; a page has addresses of its own below it."""
+FILES = {
+    "/my-worker.js": "text/javascript",
+    "/my.webmanifest": "application/manifest+json",
+    "/my-icon.svg": "image/svg+xml",
+    "/my-icon-192.png": "image/png",
+    "/my-icon-512.png": "image/png",
+}
+"""What a browser that keeps the portal beside its pages asks for, by names that stay."""
 NONCE, SIGNED_IN = "__NONCE__", "__SIGNED_IN__"
 _MEDIA_TYPES = {
     "js": "text/javascript",
@@ -55,10 +63,21 @@ def console_routes() -> list[Route]:
         return found.answer(request.headers.get("accept-encoding", "")) if found else Response(status_code=404)
 
     routes = [Route("/assets/{name}", asset)]
+    routes += [_kept(path, built.joinpath(path[1:]), media_type) for path, media_type in FILES.items()]
     for path, name in PAGES.items():
         answer = _page(built.joinpath(name))
         routes += [Route(path, answer), Route(f"{path}/{{rest:path}}", answer)]
     return routes
+
+
+def _kept(path: str, file: Traversable, media_type: str) -> Route:
+    body = file.read_bytes() if file.is_file() else b""
+
+    async def answer(request: Request) -> Response:
+        headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        return Response(body, media_type=media_type, headers=headers) if body else Response(status_code=404)
+
+    return Route(path, answer)
 
 
 def _page(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
@@ -75,6 +94,7 @@ def _page(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
             "content-security-policy": (
                 f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
                 "style-src-attr 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+                "manifest-src 'self'; worker-src 'self'; "
                 "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             ),
             "referrer-policy": "no-referrer",

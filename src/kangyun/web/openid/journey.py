@@ -28,7 +28,7 @@ from kangyun.web.outcome import retry_after
 SEE_OTHER = 303
 SESSION_COOKIE = 48 * 3600  # seconds; the session itself ends before
 Pairs = list[tuple[str, str]]
-PAGES = {"console": "/console/"}
+PAGES = {"console": "/console/", "my": "/my/"}
 """Our own pages that send somebody here to sign in, and where they are."""
 
 

@@ -117,9 +117,10 @@ async def test_who_proves_less_than_an_identity_opens_is_not_let_in_as_it(region
     token = (await entered(region[1], platform, tmp_path)).json()["access_token"]
     entry, first = platform.people.entry, (await platform.sign_in.actor(token)).patients[0]
     with pytest.raises(SignInNeeded):
-        await entry.enter((first,), "", f"Patient/{first}", ("sms",), "", "")
+        await entry.begin((first,), "", f"Patient/{first}", ("sms",), "", "")
     assert await platform.sign_in.is_good(token)
-    less = (await entry.enter((first,), "张三", "Practitioner/zhao", ("desk", "sms"), "", ""))["access_token"]
+    session, _ = await entry.begin((first,), "张三", "Practitioner/zhao", ("desk", "sms"), "", "")
+    less, _ = await platform.sign_in.provider.issuing.of_session(session)
     assert (await platform.sign_in.actor(less)).patients == (first,)
     assert not await platform.sign_in.is_good(token)
 
@@ -209,3 +210,40 @@ async def test_who_was_shut_out_leaves_a_row(region, platform, tmp_path):
     await platform.sign_in.identities.suspend(known.id, "Practitioner/security", "phone was stolen")
     assert (await post(region[1], "sign-in", **await proof(region[1], platform, tmp_path))).status_code == 401
     assert await trail(platform) == [(401, "POST /residents/sign-in")]
+
+
+async def test_the_portals_browser_gets_a_cookie_and_no_token(region, platform, tmp_path):
+    await entered(region[1], platform, tmp_path)
+    _, browser = region
+    told = await post(browser, "sign-in", browser=True, **await proof(browser, platform, tmp_path))
+    assert told.json() == {"signed_in": True}
+    assert "httponly" in told.headers["set-cookie"].lower()
+    token = await browser.post("http://127.0.0.1:8080/account/token", json={})
+    assert (await platform.sign_in.actor(token.json()["access_token"])).role == "resident"
+    assert (await post(browser, "leave")).json() == {"signed_in": False}
+    assert (await browser.post("http://127.0.0.1:8080/account/token", json={})).status_code == 401
+    assert not await platform.sign_in.is_good(token.json()["access_token"])
+
+
+async def test_no_other_sites_form_signs_a_browser_in_or_out(region, platform, tmp_path):
+    await entered(region[1], platform, tmp_path)
+    body = json.dumps({"browser": True, **await proof(region[1], platform, tmp_path)})
+    for step in ("sign-in", "leave"):
+        answer = await region[1].post(
+            f"http://127.0.0.1:8080/residents/{step}", content=body, headers={"content-type": "text/plain"}
+        )
+        assert answer.status_code == 415
+        assert "set-cookie" not in answer.headers
+
+
+async def test_a_demonstration_shows_the_code_it_would_have_sent(region, platform, tmp_path):
+    shown = (await post(region[1], "code", phone=PHONE)).json()
+    line = (tmp_path / "messages.ndjson").read_text().splitlines()[-1]
+    assert shown["demonstration"] == json.loads(line)["variables"]["code"]
+
+
+async def test_who_is_no_demonstration_shows_no_code(open_client, tmp_path):
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "providers.toml").write_text('[sms]\nkind = "record"\n')
+    shown = await post(await open_client(token=None, demo=False), "code", phone=PHONE)
+    assert set(shown.json()) == {"challenge", "minutes"}
