@@ -15,7 +15,7 @@ export default defineConfig({
     sourcemap: false,
     chunkSizeWarningLimit: 900,
     modulePreload: { polyfill: false },
-    rollupOptions: { input: { console: here("console.html") } },
+    rollupOptions: { input: { console: here("console.html"), my: here("my.html") } },
   },
   server: { proxy: { "^/(fhir|oauth|account|residents|devices|alarms|feeds)": "http://127.0.0.1:8080" } },
 });

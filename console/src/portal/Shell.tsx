@@ -1,0 +1,60 @@
+// What stands around every screen: where one is, the way back, a person to call.
+import { Suspense, lazy, useEffect, type ComponentType } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, Route, Routes, matchPath, useLocation, useNavigate } from "react-router";
+import { Glyph } from "~/ui/plain/Glyph";
+import { Empty, Waiting } from "~/ui/plain/parts";
+import { Demonstration } from "./Demonstration";
+import { Home } from "./Home";
+import { screens } from "./screen";
+import { useMe } from "./session";
+
+interface Page {
+  title: string;
+  path: string;
+  Page: ComponentType;
+}
+
+const pages: Page[] = screens.flatMap((screen) => [
+  { title: `${screen.name}.title`, path: screen.path, Page: lazy(screen.load) },
+  ...(screen.pages ?? []).map((one) => ({ title: `${screen.name}.pages.${one.key}`, path: one.path, Page: lazy(one.load) })),
+]);
+
+export function Shell() {
+  const { t } = useTranslation();
+  const { about } = useMe();
+  const { pathname } = useLocation();
+  const navigate = useNavigate();
+  const here = pages.find((one) => matchPath(one.path, pathname));
+  const title = here ? t(here.title) : t("app.name");
+  useEffect(() => {
+    document.title = here ? `${title} - ${t("app.name")}` : title;
+    window.scrollTo(0, 0);
+  }, [here, title, t]);
+  const isHome = pathname === "/" || pathname === "";
+  return (
+    <div className="page">
+      <a className="skip" href="#main">{t("app.skip")}</a>
+      <Demonstration about={about} />
+      <header className="bar">
+        {isHome ? null : (
+          <button type="button" className="back" onClick={() => void navigate(-1)}><Glyph name="back" />{t("app.back")}</button>
+        )}
+        <h1>{title}</h1>
+      </header>
+      <main id="main">
+        <Suspense fallback={<Waiting />}>
+          <Routes>
+            <Route path="/" element={<Home />} />
+            {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Page />} />)}
+            <Route path="*" element={<Empty say={t("ui.status.404")} />} />
+          </Routes>
+        </Suspense>
+      </main>
+      <footer className="foot">
+        {isHome ? null : <Link className="button" to="/"><Glyph name="home" />{t("app.home")}</Link>}
+        <Link className="button call" to="/call"><Glyph name="call" />{t("app.call")}</Link>
+      </footer>
+    </div>
+  );
+}
