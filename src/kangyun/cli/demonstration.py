@@ -80,12 +80,16 @@ async def _load(settings: Settings, mark: Mark) -> None:
     from kangyun.access.identities.officers import DEMO_SIGN_INS, demo_accounts
     from kangyun.access.platform import open_platform
     from kangyun.simulate import district, error_model
+    from kangyun.simulate.team import with_team
 
     first = demo_accounts(settings.data / DEMO_SIGN_INS)[0]
     administrator = Actor(first.reference, first.name, first.institution, "SYSADMIN", True, first.role)
     platform = await open_platform(settings, settings.database)
     # Each institution has registered its residents in its own way: the index has to find out who is who.
-    bundles = [accounts_bundle(), *district(mark.seed, mark.residents, mark.until, error_model("judging"))]
+    institutions, *residents = district(mark.seed, mark.residents, mark.until, error_model("judging"))
+    team = ("Practitioner/demo-family-doctor", "Practitioner/demo-doctor")
+    residents = [with_team(one, place, team, mark.until) for place, one in enumerate(residents)]
+    bundles = [accounts_bundle(), institutions, *residents]
     try:
         with _progress() as progress:
             task = progress.add_task(speak("cli.loading-demonstration"), total=mark.bundles, completed=mark.loaded)
@@ -115,12 +119,15 @@ def _operation(record: Any, entry: dict[str, Any]) -> Any:
 
 def accounts_bundle() -> Bundle:
     """Returns the resources that the demo's sign-ins act as."""
+    from kangyun.access.identities.officers import DEMO_ROLES
     from kangyun.simulate.bundle import META
 
-    name = [{"text": "演示医生"}]
+    staff = [
+        (name, reference.partition("/")[2]) for _, name, reference, *_ in DEMO_ROLES if "Practitioner" in reference
+    ]
     resources: list[dict[str, Any]] = [
         {"resourceType": "Organization", "id": HOSPITAL.partition("/")[2], "name": "演示医院", "active": True},
-        {"resourceType": "Practitioner", "id": "demo-doctor", "name": name, "active": True},
+        *({"resourceType": "Practitioner", "id": id_, "name": [{"text": name}], "active": True} for name, id_ in staff),
         {"resourceType": "Patient", "id": "demo-resident", "name": [{"text": "演示居民"}], "active": True},
         *(
             {"resourceType": "Device", "id": id_, "deviceName": [{"name": text, "type": "other"}]}

@@ -43,6 +43,10 @@ DEMO_ROLES = (
     ("security", "演示安全管理员", "Device/demo-security", PLATFORM, "security-administrator"),
     ("audit", "演示审计管理员", "Device/demo-audit", PLATFORM, "audit-administrator"),
     ("doctor", "演示医生", "Practitioner/demo-doctor", "Organization/demo-hospital", "doctor"),
+    ("family-doctor", "演示家庭医生", "Practitioner/demo-family-doctor", "Organization/demo-hospital", "family-doctor"),
+    ("duty", "演示值守员", "Practitioner/demo-duty", "Organization/demo-hospital", "duty-officer"),
+    ("devices", "演示设备管理员", "Practitioner/demo-devices", "Organization/demo-hospital", "device-officer"),
+    ("registrar", "演示登记员", "Practitioner/demo-registrar", "Organization/demo-hospital", "registrar"),
     ("resident", "演示居民", "Patient/demo-resident", PLATFORM, "resident"),
 )
 
