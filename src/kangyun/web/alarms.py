@@ -6,8 +6,9 @@
 
 When somebody's duty begins or ends, he is told a snapshot of what is his then.
 A client that comes back says `?since=` the last number and is told all that changed meanwhile; an alarm may be told
-again, in its last version. Where the number is not known any more a snapshot comes. The bearer token comes in the
-header, or as `token` in the query. What the client says is passed over.
+again, in its last version. Where the number is not known any more a snapshot comes. `lang=en` has the
+sentences in English. The bearer token comes in the header, as the protocol `bearer.<token>` beside `kangyun`, or as
+`token` in the query. What the client says is passed over.
 
 Close codes: 4401 no or no valid sign-in, 4403 not one who looks after alarms, 4408 does not read.
 """
@@ -15,6 +16,7 @@ Close codes: 4401 no or no valid sign-in, 4403 not one who looks after alarms, 4
 import asyncio
 import contextlib
 import logging
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -24,10 +26,11 @@ import msgspec
 from kangyun.access.actor import Circumstances
 from kangyun.access.platform import Platform
 from kangyun.base.errors import Forbidden, PlatformError, SignInNeeded
+from kangyun.base.texts import language_of
 from kangyun.devices.alarms.live import Live, View, Watcher
 from kangyun.devices.alarms.raising import Alarms
 from kangyun.web.exchange import Receive, Scope, Send
-from kangyun.web.subscriptions import SIGNED_IN_EVERY, token_of
+from kangyun.web.subscriptions import SIGNED_IN_EVERY, accepted, token_of
 
 logger = logging.getLogger(__name__)
 
@@ -87,13 +90,14 @@ class _Socket:
     async def serve(self) -> None:
         """Tells the client until it goes or must."""
         # The handshake first: a browser is told a close code only of a socket that was open.
-        await self._send({"type": "websocket.accept"})
+        await self._send(accepted(self._scope))
         tasks: list[asyncio.Task[None]] = []
         try:
             token = token_of(self._scope)
             actor = await self._platform.sign_in.actor(token)
             gate = self._platform.gate
-            view = View(self._platform.pool, await gate.open(actor, _about(self._scope)), Alarms.of(gate))
+            record = await gate.open(actor, _about(self._scope))
+            view = View(self._platform.pool, record, Alarms.of(gate), language_of(self._given("lang")))
             parts = (self._tell(view), self._listen(), self._stay_signed_in(token))
             tasks = [asyncio.ensure_future(part) for part in parts]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -120,11 +124,14 @@ class _Socket:
         # Changes are gathered from before the snapshot on: what is in both is told once.
         await self._live.join(self._watcher)
         number = await self._begin(view)
+        looked = monotonic()
         while True:
-            try:
-                await asyncio.wait_for(self._watcher.rung.wait(), BEAT)
-            except TimeoutError:
-                number = await self._beat(view, max(number, self._watcher.number))
+            # Where something changes all the time, it is looked as often whose duty it is.
+            left = looked + BEAT - monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._watcher.rung.wait(), max(left, 0))
+            if monotonic() - looked >= BEAT:
+                number, looked = await self._beat(view, max(number, self._watcher.number)), monotonic()
                 continue
             self._watcher.rung.clear()
             rows, self._watcher.changed = list(self._watcher.changed.values()), {}
@@ -142,7 +149,7 @@ class _Socket:
         return number
 
     async def _begin(self, view: View) -> int:
-        given = parse_qs(self._scope.get("query_string", b"").decode("latin-1")).get("since", [""])[0]
+        given = self._given("since")
         missed = await view.since(int(given)) if given.isascii() and given.isdigit() and len(given) < 19 else None
         if missed is not None:
             await self._say("changes", missed[1], missed[0])
@@ -150,6 +157,10 @@ class _Socket:
         alarms, number = await view.snapshot()
         await self._say("snapshot", number, alarms)
         return number
+
+    def _given(self, name: str) -> str:
+        query: bytes = self._scope.get("query_string", b"")
+        return parse_qs(query.decode("latin-1")).get(name, [""])[0]
 
     async def _say(self, type_: str, number: int, alarms: list[dict[str, Any]] | None = None) -> None:
         told: dict[str, Any] = {"type": type_, "number": number}

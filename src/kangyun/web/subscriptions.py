@@ -36,6 +36,7 @@ MOST_BOUND = 100  # subscriptions of a socket
 LONGEST_MESSAGE = 200
 BIND_WITHIN = 60.0  # seconds
 SIGNED_IN_EVERY = 0.5  # seconds between two looks whether the sign-in still holds: a sign-out ends all within one
+PROTOCOL, TOKEN_PROTOCOL = "kangyun", "bearer."
 _BIND = re.compile(r"bind[ :]+([A-Za-z0-9\-.]{1,64})\s*")
 
 
@@ -75,12 +76,25 @@ def about_of(scope: Scope) -> Circumstances:
     return Circumstances("WEBSOCKET /websocket", (scope.get("client") or ("",))[0], uuid4().hex)
 
 
+def accepted(scope: Scope) -> dict[str, Any]:
+    """Returns the answer to a handshake: in our protocol, where it is offered."""
+    ours = {"subprotocol": PROTOCOL} if PROTOCOL in scope.get("subprotocols", ()) else {}
+    return {"type": "websocket.accept", **ours}
+
+
 def token_of(scope: Scope) -> str:
-    """Returns the bearer token of a websocket that comes. Raises SignInNeeded."""
+    """Returns the bearer token of a websocket that comes. Raises SignInNeeded.
+
+    A page of ours, which can send no header, names it among its protocols: `kangyun`, `bearer.<token>`. So it stands in
+    no address, which proxies write down.
+    """
     headers: dict[bytes, bytes] = dict(scope["headers"])
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
+    offered = [one for one in scope.get("subprotocols", ()) if one.startswith(TOKEN_PROTOCOL)]
+    if offered:
+        return str(offered[0]).removeprefix(TOKEN_PROTOCOL)
     query: bytes = scope.get("query_string", b"")
     given = parse_qs(query.decode("latin-1")).get("token")
     if not given:

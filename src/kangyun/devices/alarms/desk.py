@@ -17,6 +17,7 @@ import asyncpg
 
 from kangyun.access.at_desk import open_by_alarm
 from kangyun.access.circle import Circle, circle_of, team_of
+from kangyun.access.events.people import called
 from kangyun.access.linked import linked
 from kangyun.access.operations import Call, Input, Operation
 from kangyun.access.operations.model import Level, parameters
@@ -25,7 +26,9 @@ from kangyun.access.staff import workbook
 from kangyun.access.staff.posts import Staff
 from kangyun.base import clock
 from kangyun.base.errors import Invalid, NotFound, RuleBroken
+from kangyun.base.texts import Language
 from kangyun.devices.alarms.acting import Act, act, words_of
+from kangyun.devices.alarms.course import parts_of, read_event
 from kangyun.devices.alarms.plan import LEVELS
 from kangyun.devices.alarms.raising import SQL, Alarms, instant_of
 from kangyun.devices.alarms.roster import ROLES
@@ -33,6 +36,7 @@ from kangyun.devices.alarms.seeing import Watch, watch
 from kangyun.devices.alarms.showing import HEADER, as_parts, evidence_of, row_of, shown
 from kangyun.devices.alarms.states import State, table
 from kangyun.devices.alarms.words import place_in_words, sentence_of
+from kangyun.devices.metrics import metrics_by_number
 from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
@@ -70,7 +74,7 @@ async def alarms(record: Record, call: Call) -> Resource:
     if call.cursor is not None:
         place = record.store.searcher.cursors.read(call.cursor, record.actor.reference, list(call.bound))
     rows, further = await _page(record, watching, await _asked(record, inputs), place, most)
-    found = await shown(record, part, rows)
+    found = await shown(record, part, rows, call.language)
     await record.leave_row("alarms", 200, sorted({row["holder"] for row in rows}))
     if as_book:
         book = workbook("告警", HEADER, [row_of(one, part.zone) for one in found])
@@ -128,21 +132,18 @@ async def alarm(record: Record, call: Call) -> Resource:
     reason = (inputs.text("reason") or "").strip()[:LONGEST] or f"处理告警 {row['id']}"
     await open_by_alarm(record, row["holder"], row["id"], reason)
     circle = await circle_of(record.gate, row["person"], row["holder"], WHY)
-    (one,) = await shown(record, part, [row])
+    (one,) = await shown(record, part, [row], call.language)
     async with record.store.pool.connection() as connection:
         evidence = await evidence_of(connection, part, row["id"], MOST_EVIDENCE)
-        events = [
-            await _event(connection, part, row["id"], event)
-            for event in await connection.fetch(SQL["events"], row["id"])
-        ]
+        events = await _events(connection, record, part, row["id"])
     newest = evidence[0] if evidence else None
     place = place_in_words(newest, circle.address) if newest else circle.address
     answer = as_parts("alarm", one | ({"place": place} if place else {}))
     return parameters(
         answer,
         _person(circle),
-        *(_rests(one, part.zone) for one in evidence),
-        *(as_parts("event", event) for event in events),
+        *(_rests(one, part.zone, call.language) for one in evidence),
+        *events,
     )
 
 
@@ -160,12 +161,20 @@ async def _seen(record: Record, part: Alarms, inputs: Inputs) -> Any:
     return row
 
 
-async def _event(connection: Any, part: Alarms, id_: int, event: Any) -> dict[str, Any]:
-    words = None
-    if event["words"] is not None:
-        words = (await part.kept.open(connection, event["key"], event["words"], words_of(id_))).decode()
-    told = {"at": clock.instant(event["at"]), "what": event["what"], "by": event["by"], "detail": event["detail"]}
-    return {name: value for name, value in (told | {"words": words}).items() if value}
+async def _events(connection: asyncpg.Connection, record: Record, part: Alarms, id_: int) -> list[Resource]:
+    """Returns what has happened to an alarm, in order, with the names of staff and institutions."""
+    rows = await connection.fetch(SQL["events"], id_)
+    events = [read_event(row["what"], row["by"], row["detail"]) for row in rows]
+    named = {one for event in events for one in event.references() if not one.startswith("Patient/")}
+    names = (await called(connection, record.store, named)).names
+    made = []
+    for row, event in zip(rows, events, strict=True):
+        parts: list[Resource] = [{"name": "at", "valueInstant": clock.instant(row["at"])}, *parts_of(event, names)]
+        if row["words"] is not None:
+            words = (await part.kept.open(connection, row["key"], row["words"], words_of(id_))).decode()
+            parts.append({"name": "words", "valueString": words})
+        made.append({"name": "event", "part": parts})
+    return made
 
 
 def _person(circle: Circle) -> Resource:
@@ -184,11 +193,17 @@ def _person(circle: Circle) -> Resource:
     return made
 
 
-def _rests(one: Warning, zone: tzinfo) -> Resource:
-    told: dict[str, Any] = {"at": clock.instant(instant_of(one.at)), "text": sentence_of(one, zone, clock.now())}
+def _rests(one: Warning, zone: tzinfo, language: Language) -> Resource:
+    said = sentence_of(one, zone, clock.now(), language=language)
+    metrics = dict.fromkeys(
+        metrics_by_number()[rest.metric].name for rest in one.rests if rest.metric in metrics_by_number()
+    )
+    told: dict[str, Any] = {"at": clock.instant(instant_of(one.at)), "text": said}
     if one.position is not None:
         told |= {"latitude": f"{one.position[0]:.6f}", "longitude": f"{one.position[1]:.6f}", "datum": "WGS-84"}
-    return as_parts("evidence", told)
+    made = as_parts("evidence", told)
+    made["part"] += [{"name": "metric", "valueCode": name} for name in metrics]
+    return made
 
 
 async def _act(step: str, record: Record, call: Call) -> Resource:

@@ -17,6 +17,7 @@ import asyncpg
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
+from kangyun.base.texts import Language
 from kangyun.database.leases import pause
 from kangyun.database.pool import LOST, Pool
 from kangyun.devices.alarms.raising import SQL, Alarms
@@ -111,8 +112,9 @@ class Live:
 class View:
     """Alarms as one actor is shown them, and which versions he has."""
 
-    def __init__(self, pool: Pool, record: Record, alarms: Alarms) -> None:
+    def __init__(self, pool: Pool, record: Record, alarms: Alarms, language: Language = "zh") -> None:
         self._pool = pool
+        self._language = language
         self._record = record
         self._alarms = alarms
         self._known: dict[int, int] = {}
@@ -163,4 +165,4 @@ class View:
             self._known.clear()
         self._known.update({row["id"]: row["version"] for row in rows})
         await self._record.leave_row("alarms-live", 200, sorted({row["holder"] for row in rows}))
-        return await shown(self._record, self._alarms, rows)
+        return await shown(self._record, self._alarms, rows, self._language)

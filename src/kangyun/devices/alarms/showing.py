@@ -8,8 +8,10 @@ import asyncpg
 
 from kangyun.access.at_desk import faces
 from kangyun.access.circle import address_of, name_of
+from kangyun.access.events.people import called
 from kangyun.access.record import Record
 from kangyun.base import clock
+from kangyun.base.texts import Language
 from kangyun.devices.alarms.plan import LEVELS, SHOWN
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.states import table
@@ -22,7 +24,7 @@ Shown = dict[str, Any]
 _LEVELS = {number: name for name, number in LEVELS.items()}
 
 
-async def shown(record: Record, alarms: Alarms, rows: Sequence[Any]) -> list[Shown]:
+async def shown(record: Record, alarms: Alarms, rows: Sequence[Any], language: Language = "zh") -> list[Shown]:
     """Returns alarms as this actor is shown them. The caller has found out that he sees them, and leaves the row."""
     if not rows:
         return []
@@ -31,10 +33,30 @@ async def shown(record: Record, alarms: Alarms, rows: Sequence[Any]) -> list[Sho
         newest = await connection.fetch(SQL["newest_of_each"], [row["id"] for row in rows])
         known = {row["alarm"]: one for row, one in zip(newest, await opened(connection, alarms, newest), strict=True)}
         houses = await connection.fetch(SQL["institutions"], sorted({row["desk"] for row in rows}))
-    desks = {row["id"]: row["reference"] for row in houses}
+        coming = {row["alarm"]: row for row in await connection.fetch(SQL["next_of_each"], [row["id"] for row in rows])}
+        desks = {row["id"]: row["reference"] for row in houses}
+        named = {*desks.values(), *(row["owner"] for row in rows if row["owner"])}
+        names = (await called(connection, record.store, named)).names
     return [
-        _one(row, people.get(row["holder"]), known.get(row["id"]), desks.get(row["desk"]), alarms.zone) for row in rows
+        _one(row, people.get(row["holder"]), known.get(row["id"]), desks.get(row["desk"]), alarms.zone, language)
+        | _who(row, desks.get(row["desk"], ""), names)
+        | _next(coming.get(row["id"]))
+        for row in rows
     ]
+
+
+def _who(row: Any, desk: str, names: Mapping[str, str]) -> Shown:
+    """Returns how the desk, and who has it in hand, are called."""
+    pairs = (("desk-name", names.get(desk)), ("owner-name", names.get(row["owner"] or "")))
+    return {name: value for name, value in pairs if value}
+
+
+def _next(timer: Any) -> Shown:
+    """Returns what the clock does next: whom it tells (`tell`, `repeat`), or whose word is over, and when."""
+    if timer is None:
+        return {}
+    of_plan = {"whom": timer["whom"]} if timer["kind"] in ("tell", "repeat") else {}
+    return {"next": timer["kind"], "due": clock.instant(timer["due"]), **of_plan}
 
 
 async def opened(connection: asyncpg.Connection, alarms: Alarms, rows: Sequence[Any]) -> list[Warning]:
@@ -54,7 +76,9 @@ async def evidence_of(connection: asyncpg.Connection, alarms: Alarms, alarm: int
     return await opened(connection, alarms, await connection.fetch(SQL["evidence"], alarm, most))
 
 
-def _one(row: Any, patient: Resource | None, evidence: Warning | None, desk: str | None, zone: tzinfo) -> Shown:
+def _one(
+    row: Any, patient: Resource | None, evidence: Warning | None, desk: str | None, zone: tzinfo, language: Language
+) -> Shown:
     state = table().states[row["state"]]
     outcome = table().outcomes.get(row["outcome"] or "")
     found: dict[str, Any] = {
@@ -62,7 +86,7 @@ def _one(row: Any, patient: Resource | None, evidence: Warning | None, desk: str
         "level": _LEVELS[row["level"]], "level-text": SHOWN[row["level"]],
         "state": row["state"], "state-text": state.zh,
         "outcome": row["outcome"], "outcome-text": outcome.zh if outcome else None,
-        "text": sentence_of(evidence, zone, clock.now()) if evidence else None,
+        "text": sentence_of(evidence, zone, clock.now(), language=language) if evidence else None,
         "count": row["count"], "quiet": row["quiet"], "desk": desk, "owner": row["owner"],
         "since": row["since"], "newest": row["newest"], "raised": row["raised"],
         "acknowledged": row["acknowledged"], "closed": row["closed"],
@@ -82,7 +106,7 @@ def as_parts(name: str, one: Mapping[str, Any]) -> Resource:
     return {"name": name, "part": [_part(part, value) for part, value in one.items()]}
 
 
-_TYPES = {"since", "newest", "raised", "acknowledged", "closed", "at"}
+_TYPES = {"since", "newest", "raised", "acknowledged", "closed", "at", "due"}
 
 
 def _part(name: str, value: Any) -> Resource:

@@ -3,12 +3,13 @@
 The sentences with their figures are the rules' own (`devices.signals.sentences`); the templates are the outbox's.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
 import msgspec
 
 from kangyun.access.circle import Circle
-from kangyun.base.texts import say
+from kangyun.base.texts import Language, say
 from kangyun.devices.alarms.raising import instant_of
 from kangyun.devices.places import in_words
 from kangyun.devices.signals import Names, Reader, Warning
@@ -16,7 +17,7 @@ from kangyun.devices.signals.sentences import sentence
 
 OWN_TEMPLATES = frozenset({"sos", "fall"})
 """Rules whose template says all of it."""
-AT_ONCE = "请立即联系。"
+AT_ONCE: Mapping[Language, str] = {"zh": "请立即联系。", "en": "Get in touch at once."}
 MEDICATED = "有用药记录"
 _KIN = {
     "CHILD": {"male": "父亲", "female": "母亲"}, "PRN": {"male": "儿子", "female": "女儿"}, "SPS": {"": "配偶"},
@@ -43,16 +44,17 @@ def place_in_words(evidence: Warning, address: str) -> str:
 
 
 def sentence_of(
-    evidence: Warning, zone: tzinfo, now: datetime, reader: Reader = "doctor", names: Names | None = None
-) -> str:
+    evidence: Warning, zone: tzinfo, now: datetime, reader: Reader = "doctor", names: Names | None = None,
+    language: Language = "zh",
+) -> str:  # fmt: skip
     """Returns what was found, with its figures; without names, of nobody by name."""
     try:
-        said = sentence(evidence, reader, names or Names(medicine="—"), "zh", zone, now)
+        said = sentence(evidence, reader, names or Names(medicine="—"), language, zone, now)
     except KeyError:  # A region's own rule: nobody may be left untold because nothing is written of it.
         figures = "，".join(f"{name} {value}" for name, value in evidence.figures.items())
         return f"规则 {evidence.rule}：{figures or '无数值'}"
     if evidence.rule in OWN_TEMPLATES:  # A cry for help waits for nobody, whatever its level says of readings.
-        said = said.replace(say(f"devices.signals.within-{int(evidence.level)}", "zh"), AT_ONCE)
+        said = said.replace(say(f"devices.signals.within-{int(evidence.level)}", language), AT_ONCE[language])
     return said
 
 

@@ -166,3 +166,17 @@ async def test_a_beat_while_nothing_changes_and_a_snapshot_when_duty_changes(reg
         await connection.execute("UPDATE duty_shift SET who = 'Practitioner/off'")
     assert (await desk.until("snapshot"))["alarms"] == []
     assert told(await region.desk("off-duty").until("snapshot")) == [(id_, "raised")]
+
+
+async def test_a_page_signs_in_by_a_protocol_and_hears_sentences_in_its_language(region):
+    await region.raise_(4096)
+    by_protocol = region.desk("", protocols=("kangyun", "bearer.officer"), language="en")
+    (one,) = (await by_protocol.until("snapshot"))["alarms"]
+    assert "in touch at once" in one["text"]
+    assert by_protocol.protocol == "kangyun"
+
+
+async def test_what_comes_next_is_told_with_its_time(region):
+    await region.raise_(4096)
+    (one,) = (await region.desk().until("snapshot"))["alarms"]
+    assert (one["next"], one["whom"], one["due"][:16]) == ("tell", "desk", one["since"][:16])

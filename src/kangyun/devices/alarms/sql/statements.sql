@@ -325,3 +325,8 @@ FROM alarm WHERE state <> 'closed' GROUP BY level;
 -- name: lag
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(due)), 0)::float8 FROM alarm_timer
 WHERE done IS NULL AND due < clock_timestamp();
+
+-- name: next_of_each
+-- What happens next of each alarm by the clock: whom its ladder tells, or whose promise is over.
+SELECT DISTINCT ON (alarm) alarm, kind, whom, due FROM alarm_timer
+WHERE alarm = ANY ($1::int8[]) AND done IS NULL ORDER BY alarm, due, id;

@@ -155,7 +155,7 @@ async def test_from_the_alarm_to_its_outcome(region):
     assert (await region.post("doctor", "$close", of(id_, outcome="误报"))).status_code == 422
     events = parts(await region.post("doctor", "$alarm", of(id_)), "event")
     assert [one["what"] for one in events] == ["raised", "acknowledge", "note", "hand-over", "close"]
-    assert (events[2]["words"], events[4]["detail"], events[4]["words"]) == ("电话占线", "contacted", "老人按错了")
+    assert (events[2]["words"], events[4]["outcome"], events[4]["words"]) == ("电话占线", "contacted", "老人按错了")
     assert parts(await region.get("officer", "$alarms"), "alarm") == []
     (one,) = parts(await region.get("officer", "$alarms?state=closed"), "alarm")
     assert one["outcome-text"] == "已联系"
