@@ -1,6 +1,6 @@
 // The staff's console: begins languages, session and routes. What is in it stands below `apps/`.
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { ConfigProvider, Flex, Spin } from "antd";
+import { App, ConfigProvider, Flex, Spin } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { StrictMode, useState } from "react";
@@ -38,9 +38,11 @@ function Console() {
     <ConfigProvider locale={i18n.language === "en" ? enUS : zhCN} theme={themeOf(dark)}>
       <QueryClientProvider client={queries}>
         <Session page="console" waiting={waiting}>
-          <BrowserRouter basename="/console">
-            <Shell dark={dark} onDark={darken} waiting={waiting} />
-          </BrowserRouter>
+          <App component={false}>
+            <BrowserRouter basename="/console">
+              <Shell dark={dark} onDark={darken} waiting={waiting} />
+            </BrowserRouter>
+          </App>
         </Session>
       </QueryClientProvider>
     </ConfigProvider>

@@ -1,7 +1,11 @@
 // Who is signed in, and the client that speaks in their name. Signing in is the platform's own page; we only go there.
 import { createContext, use, useEffect, useState, type ReactNode } from "react";
 import { Client } from "~/fhir/client";
+import { ClientContext } from "~/fhir/context";
 import { language } from "~/ui/language";
+import { keepZone } from "~/ui/time";
+
+export { useClient } from "~/fhir/context";
 
 export interface Who {
   name: string;
@@ -13,6 +17,8 @@ export interface Who {
 export interface About {
   name: string;
   demonstration: boolean;
+  /** Of the region, as in "Asia/Shanghai". */
+  zone: string;
   version?: string;
 }
 
@@ -33,14 +39,12 @@ export function useHere(): Here {
   return here;
 }
 
-export const useClient = (): Client => useHere().client;
-
 export function Session({ page, waiting, children }: { page: string; waiting: ReactNode; children: ReactNode }) {
   const [here, setHere] = useState<Here | null>(null);
   useEffect(() => {
     void begun(page).then(setHere);
   }, [page]);
-  return here ? <Context value={here}>{children}</Context> : waiting;
+  return here ? <Context value={here}><ClientContext value={here.client}>{children}</ClientContext></Context> : waiting;
 }
 
 async function begun(page: string): Promise<Here | null> {
@@ -55,6 +59,7 @@ async function begun(page: string): Promise<Here | null> {
     client.call("GET", "/oauth/self", undefined, { accept: "application/json" }).then((said) => said.json() as Promise<Who>),
     fetch("/about").then((said) => said.json() as Promise<About>),
   ]);
+  keepZone(about.zone);
   const back = sessionStorage.getItem(BACK);
   sessionStorage.removeItem(BACK);
   if (back?.startsWith(`/${page}/`)) history.replaceState(null, "", back);

@@ -1,11 +1,12 @@
 // What stands around every screen: the menu, who is signed in, language, dark, the watermark, and that it is a demonstration.
 import { LogoutOutlined, MenuOutlined, MoonOutlined, SunOutlined } from "@ant-design/icons";
-import { Alert, Button, Flex, Layout, Menu, Space, Tooltip, Typography, theme } from "antd";
-import { Suspense, lazy, useMemo, useState, type ComponentType, type ReactNode } from "react";
+import { Alert, Button, Flex, Layout, Menu, Space, Tooltip, Typography, Watermark, theme } from "antd";
+import { Suspense, lazy, useMemo, useState, useSyncExternalStore, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
 import { Nothing } from "~/ui/Nothing";
 import { choose, language } from "~/ui/language";
+import { Keys } from "./Keys";
 import { mayOpen, screens, type Screen } from "./screen";
 import { useHere } from "./session";
 
@@ -18,7 +19,8 @@ function loaded(page: { path: string; load: () => Promise<{ default: ComponentTy
 
 export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: boolean) => void; waiting: ReactNode }) {
   const { t } = useTranslation();
-  const { who, about, leave } = useHere();
+  const { client, who, about, leave } = useHere();
+  const mark = useSyncExternalStore(client.onWatermark, client.watermark);
   const { pathname } = useLocation();
   const { token } = theme.useToken();
   const [narrow, setNarrow] = useState(false);
@@ -71,13 +73,16 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
           </nav>
         </Layout.Sider>
         <Layout.Content id="main" role="main" style={{ padding: 16 }}>
-          <Suspense fallback={waiting}>
-            <Routes>
-              {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Page />} />)}
-              <Route path="/" element={mine[0] ? <Navigate to={mine[0].path} replace /> : <Nothing say={t("app.nothing")} />} />
-              <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
-            </Routes>
-          </Suspense>
+          <Watermark content={mark ? mark.split(" · ") : ""} font={{ color: token.colorFill, fontSize: 13 }} gap={[120, 96]}>
+            <Suspense fallback={waiting}>
+              <Routes>
+                {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Page />} />)}
+                <Route path="/" element={mine[0] ? <Navigate to={mine[0].path} replace /> : <Nothing say={t("app.nothing")} />} />
+                <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
+              </Routes>
+            </Suspense>
+          </Watermark>
+          <Keys />
         </Layout.Content>
       </Layout>
     </Layout>

@@ -25,8 +25,8 @@ const EARLY = 60_000; // A token is renewed so long before it is over.
 export class Client {
   private session: Session | null = null;
   private renewing: Promise<Session | null> | null = null;
-  /** What must stand across a page that shows persons; as the platform said it last. */
-  watermark = "";
+  private mark = "";
+  private readonly listeners = new Set<() => void>();
 
   constructor(
     readonly base: string,
@@ -38,6 +38,15 @@ export class Client {
   async begin(): Promise<boolean> {
     return (await this.renewed()) !== null;
   }
+
+  /** What must stand across a page that shows persons; as the platform said it last. */
+  readonly watermark = (): string => this.mark;
+
+  /** Calls when the watermark is another, until what is returned is called. */
+  readonly onWatermark = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
 
   async get<T = fhir4.Resource>(path: string, search: Search = {}): Promise<T> {
     return (await this.call("GET", withSearch(path, search))).json() as Promise<T>;
@@ -67,8 +76,14 @@ export class Client {
     if (answer.status === 401) this.onSignedOut();
     if (!answer.ok) throw await problem(answer);
     const mark = answer.headers.get("x-watermark");
-    if (mark) this.watermark = decodeURIComponent(mark);
+    if (mark) this.marked(decodeURIComponent(mark));
     return answer;
+  }
+
+  private marked(by: string): void {
+    if (by === this.mark) return;
+    this.mark = by;
+    for (const listener of this.listeners) listener();
   }
 
   private async fetched(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {

@@ -324,6 +324,7 @@ class Application:
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
                 *page_routes(demonstration=settings.demo, help_phone=settings.help_phone),
+                *page_routes(demonstration=settings.demo, zone=settings.time_zone),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )

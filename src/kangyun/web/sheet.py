@@ -4,8 +4,9 @@
 
 What is text stays text, so that no identifier loses its digits; what is a number is one. about: for each row the
 resource that it is about, such as "Patient/7". The persons are counted together with those of `$export`, a row that
-names nobody as one person where the actor's role sees persons; above the limit it is asked for with `_reason`, and
-given once, to the same list of the same persons, when a second officer has confirmed. The workbook begins with the watermark; one row of the audit trail says how many rows left.
+names nobody as one person where the actor's role sees persons. Above the limit a list is asked for with `_reason`, and
+is given once, the same list of the same persons, when a second officer has confirmed it. The workbook begins with the
+watermark; one row of the audit trail says how many rows left.
 """
 
 from collections.abc import Sequence

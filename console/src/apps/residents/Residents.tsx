@@ -1,11 +1,12 @@
 // Looking for a resident: by name, number or telephone.
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Button, Flex, Input, Typography } from "antd";
+import { Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/app/session";
 import { ageOf, entries, link, nameOf } from "~/fhir/reading";
 import { Nothing } from "~/ui/Nothing";
+import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 
@@ -25,8 +26,7 @@ export default function Residents() {
   });
   const rows = found.data?.pages.flatMap((page) => entries<fhir4.Patient>(page)) ?? [];
   return (
-    <Flex vertical gap={12}>
-      <Typography.Title level={1} style={{ fontSize: 20, margin: 0 }}>{t("title")}</Typography.Title>
+    <Page title={t("title")}>
       <Input.Search
         autoFocus allowClear enterButton={all("ui.search")} placeholder={t("placeholder")} aria-label={t("placeholder")}
         loading={found.isFetching} onSearch={(text) => setAsked(text.trim())} style={{ maxWidth: 560 }}
@@ -35,17 +35,18 @@ export default function Residents() {
       <Rows
         dataSource={rows}
         locale={{ emptyText: <Nothing say={asked && found.isSuccess ? t("none") : t("ask")} /> }}
+        exported={{ title: t("title"), about: (one) => `Patient/${one.id ?? ""}` }}
+        more={{ has: found.hasNextPage, fetching: found.isFetchingNextPage, fetch: () => void found.fetchNextPage() }}
         columns={[
-          { title: t("name"), render: (_, one) => nameOf(one) },
-          { title: t("sex"), dataIndex: "gender", render: (sex: string | undefined) => (sex ? t(`sexes.${sex}`) : "") },
-          { title: t("age"), dataIndex: "birthDate", render: (born: string | undefined) => ageOf(born) ?? "" },
+          { title: t("name"), text: nameOf },
+          { title: t("sex"), text: (one) => (one.gender ? t(`sexes.${one.gender}`) : "") },
+          { title: t("age"), text: (one) => ageOf(one.birthDate) },
           { title: t("born"), dataIndex: "birthDate" },
-          { title: t("number"), render: (_, one) => one.identifier?.[0]?.value ?? "" },
-          { title: t("institution"), render: (_, one) => one.managingOrganization?.display ?? one.managingOrganization?.reference ?? "" },
+          { title: t("number"), text: (one) => one.identifier?.[0]?.value ?? "" },
+          { title: t("institution"), text: (one) => one.managingOrganization?.display ?? one.managingOrganization?.reference ?? "" },
         ]}
       />
-      {found.hasNextPage ? <Button onClick={() => void found.fetchNextPage()} loading={found.isFetchingNextPage}>{all("ui.more")}</Button> : null}
-    </Flex>
+    </Page>
   );
 }
 
