@@ -42,6 +42,7 @@ from kangyun.database.vitals import Vitals, is_current, vitals
 from kangyun.identity.index import ResidentIndex, forget
 from kangyun.identity.rules import resident_rules
 from kangyun.identity.stewarding import Steward
+from kangyun.store.growth import Day, growth
 from kangyun.store.rows import register
 from kangyun.store.store import Store
 from kangyun.store.vitals import feed_vitals, is_sequenced
@@ -95,6 +96,11 @@ class Platform:
                 *(*await delivery_vitals(connection), *await trail_vitals(connection), *await alert_vitals(connection)),
                 *(*await replication_vitals(connection), *await outbox_vitals(connection)),
             ]
+
+    async def growth(self, days: int, seconds: float) -> list[Day] | None:
+        """Returns what came into the record in the last days; None where counting takes longer than `seconds`."""
+        async with self.pool.connection() as connection:
+            return await growth(connection, self.gate.store.zone, days, seconds)
 
     async def close(self) -> None:
         """Closes the database connections."""

@@ -249,6 +249,15 @@ def describe() -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def origin(name: str, settings: Settings, environment: Mapping[str, str] = os.environ) -> str:
+    """Returns where a setting in force comes from: environment, file, start (the command line), or default."""
+    if PREFIX + name.upper() in environment:
+        return "environment"
+    if name in _file(settings.data / FILE):
+        return "file"
+    return "default" if getattr(settings, name) == getattr(Settings(), name) else "start"
+
+
 def _file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))

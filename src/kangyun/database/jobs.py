@@ -122,6 +122,16 @@ async def failed(connection: asyncpg.Connection) -> list[Job]:
     return await _jobs(connection, "state = 'failed'")
 
 
+async def newest(connection: asyncpg.Connection, most: int) -> list[Job]:
+    """Returns the jobs that are kept, those that wait or run first, then the newest; without what they keep or made."""
+    columns = _COLUMNS.replace("asked,", "''::bytea AS asked,").replace("kept,", "NULL::bytea AS kept,")
+    columns = columns.replace("result,", "CASE state WHEN 'failed' THEN result END AS result,")
+    rows = await connection.fetch(
+        f"SELECT {columns} FROM job ORDER BY ended DESC NULLS FIRST, made DESC LIMIT $1", most
+    )
+    return [Job(*row) for row in rows]
+
+
 async def _jobs(connection: asyncpg.Connection, condition: str, *values: object) -> list[Job]:
     rows = await connection.fetch(f"SELECT {_COLUMNS} FROM job WHERE {condition} ORDER BY ended DESC", *values)
     return [Job(*row) for row in rows]

@@ -30,6 +30,7 @@ from kangyun.catalog import catalog
 from kangyun.devices.doors.opened import Doors, open_doors
 from kangyun.fhir.json import encode
 from kangyun.web import apps, documents, exam, soap
+from kangyun.web.administration import AdministrationDesk
 from kangyun.web.alarms import PATH as ALARMS
 from kangyun.web.alarms import AlarmSockets
 from kangyun.web.approvals import ApprovalDesk
@@ -114,6 +115,7 @@ class FhirEndpoint:
         self._codes = CodeDesk()
         self._marks = Marks(platform)
         self._sheets = SheetDesk(platform, self._marks)
+        self._administration = AdministrationDesk(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -208,6 +210,8 @@ class FhirEndpoint:
             return await self._codes.answer(request, record)
         if self._sheets.takes(request):
             return await self._sheets.answer(request, record)
+        if self._administration.takes(request):
+            return await self._administration.answer(request, record)
         if request.segments == ["openapi.json"] and request.method in ("GET", "HEAD"):
             return Answer(200, await self.metadata.description(), resource=False, media_type="application/json")
         if apps.takes(request):

@@ -17,6 +17,7 @@ from kangyun.access.platform import Platform
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.catalog import catalog
+from kangyun.database.vitals import Vitals
 from kangyun.devices.alarms.vitals import alarm_vitals
 from kangyun.devices.series.vitals import series_vitals
 from kangyun.exchange.federation.nodes import node_vitals
@@ -25,6 +26,7 @@ from kangyun.web.metrics import CONTENT_TYPE, Metrics
 from kangyun.web.outcome import RETRY_AFTER
 
 WITHIN = 2.0  # seconds that the database may take to answer
+NOTHING_WELL = {"database": False, "schema": False, "root_key": False, "work": False, "disk": False}
 NEEDED = ("database", "schema", "root_key", "disk")
 
 
@@ -35,19 +37,33 @@ async def live(request: Request) -> Response:
 
 async def ready(platform: Platform | None) -> Response:
     """Answers which parts are well; `platform` is None as long as the process could not open it."""
-    parts = {"database": False, "schema": False, "root_key": False, "work": False, "disk": False}
-    if platform is not None:
-        settings = platform.settings
-        key = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
-        parts |= {"root_key": key.is_file(), "disk": platform.disk.has_room}
-        try:
-            async with asyncio.timeout(WITHIN):
-                parts |= await platform.condition(catalog().schemas)
-        except (PlatformError, TimeoutError):
-            pass  # The answer says it: the parts that were not asked are not well.
+    parts = dict(NOTHING_WELL) if platform is None else await parts_of(platform)
     well = all(parts[name] for name in NEEDED)
     headers = {"cache-control": "no-store"} | ({} if well else {"retry-after": str(RETRY_AFTER)})
     return JSONResponse({"ready": well, **parts}, 200 if well else 503, headers)
+
+
+async def parts_of(platform: Platform) -> dict[str, bool]:
+    """Returns which parts are well; those that could not be asked are not."""
+    settings = platform.settings
+    key = Path(settings.root_key) if settings.root_key else settings.data / "root.key"
+    parts = NOTHING_WELL | {"root_key": key.is_file(), "disk": platform.disk.has_room}
+    try:
+        async with asyncio.timeout(WITHIN):
+            return parts | await platform.condition(catalog().schemas)
+    except (PlatformError, TimeoutError):
+        return parts
+
+
+async def vitals_of(platform: Platform) -> Vitals:
+    """Returns the figures of the database. Raises Unavailable and TimeoutError where it cannot be asked."""
+    async with asyncio.timeout(WITHIN):
+        told = [*await platform.vitals()]
+        async with platform.pool.connection() as connection:
+            told += [*await node_vitals(connection), *await intake_vitals(connection)]
+            told += await series_vitals(connection, clock.now(), platform.gate.store.zone)
+            told += await alarm_vitals(connection)
+    return told
 
 
 def is_watch(request: Request, token: str) -> bool:
@@ -62,12 +78,7 @@ async def figures(metrics: Metrics, platform: Platform | None) -> Response:
     if platform is not None:
         more.append(("kangyun_disk_free_bytes", "Free on the disk of the data folder.", platform.disk.free))
         try:
-            async with asyncio.timeout(WITHIN):
-                more += await platform.vitals()
-                async with platform.pool.connection() as connection:
-                    more += [*await node_vitals(connection), *await intake_vitals(connection)]
-                    more += await series_vitals(connection, clock.now(), platform.gate.store.zone)
-                    more += await alarm_vitals(connection)
+            more += await vitals_of(platform)
         except (PlatformError, TimeoutError):
             more.append(("kangyun_database_up", "Whether the database answers.", 0))
         else:

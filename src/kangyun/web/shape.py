@@ -39,6 +39,8 @@ _PATH_WORDS = frozenset(
             "fields",
             "resume",
             "wait",
+            *("people", "applications", "registers", "institutions", "departments", "maps", "policy", "settings"),
+            *("jobs", "storage", "health", "trail", "verify", "suspend", "leave", "review", "cancel"),
         ),
     }
 )

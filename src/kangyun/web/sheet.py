@@ -15,12 +15,12 @@ from typing import Annotated
 import msgspec
 
 from kangyun.access.keyed import Digester
+from kangyun.access.named import persons_named, registrations_of
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.staff.sheets import XLSX, Value, listing
 from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Forbidden, Invalid, Malformed
-from kangyun.store.ids import is_resident
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
 from kangyun.web.export_approval import KIND, REASON
 from kangyun.web.marks import Marks
@@ -60,29 +60,14 @@ class SheetDesk:
         if request.method != "POST":
             raise NotAllowed(request.method, "POST")
         asked = _read(await request.body())
-        persons = await self._persons(asked, record)
+        persons = await persons_named(record, asked.about)
         counted = persons | self._nameless(asked, persons, record)
         await self._check(asked, counted, request, record)
         book = listing(asked.title, await self._marks.of(record.actor), asked.columns, asked.rows)
         record.asks(f"{shape(request)} [{len(asked.rows)}]")
-        await record.leave_row("sheet", 200, await _registrations(set(persons.values()), record))
+        await record.leave_row("sheet", 200, await registrations_of(record, persons.values()))
         headers = {"content-disposition": 'attachment; filename="list.xlsx"', **NO_STORE}
         return Answer(200, book, headers, resource=False, media_type=XLSX)
-
-    async def _persons(self, asked: _Asked, record: Record) -> dict[int, int]:
-        """Returns by the place of a row whom it is about, as far as the actor sees what it names."""
-        named = {
-            place: (type_, id_) for place, text in enumerate(asked.about) for type_, _, id_ in [text.partition("/")]
-        }
-        found = await record.store.finder.locate(set(named.values()), record.sight) if named else {}
-        persons = {}
-        for place, (type_, id_) in named.items():
-            resident, current = record.resident_of(type_, id_), found.get((type_, id_))
-            if resident is not None:
-                persons[place] = resident
-            elif current is not None:
-                persons[place] = current.patient or current.res
-        return persons
 
     def _nameless(self, asked: _Asked, persons: dict[int, int], record: Record) -> dict[int, int]:
         """Returns for the rows that name nobody, and may be about somebody, a number of their own, below zero."""
@@ -119,17 +104,6 @@ class SheetDesk:
         waiting = await approvals.ask(KIND, record.actor, reason, detail, persons=len(of))
         await record.leave_row("approval-ask", 202, [])
         raise Forbidden("web.sheet-waits", limit=limit, id=waiting)
-
-
-async def _registrations(persons: set[int], record: Record) -> list[int]:
-    """Returns the patients for the row of the trail: a resident stands for his registrations that are seen."""
-    residents = sorted(number for number in persons if is_resident(number))
-    if not residents:
-        return sorted(persons)
-    async with record.store.pool.connection() as connection:
-        located = await record.store.reader.of_residents(connection, residents, record.sight)
-    own = {one.stored.res for seen in located.values() for one in seen if one.stored is not None}
-    return sorted(persons.difference(residents) | own)
 
 
 def _read(body: bytes) -> _Asked:

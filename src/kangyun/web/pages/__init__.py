@@ -40,7 +40,7 @@ def page_routes(*, demonstration: bool, help_phone: str) -> list[Route]:
     """Returns the routes of the page. `demonstration`: it says 演示数据 on top. help_phone: whom residents can call."""
     about = {"name": "Kangyun 康云", "demonstration": demonstration, "help": help_phone}
 def page_routes(*, demonstration: bool, zone: str) -> list[Route]:
-    """Returns the routes of the page. `demonstration`: it says 演示数据 on top, and what this is. zone: of the region."""
+    """Returns the routes of the page. `demonstration`: it says 演示数据 on top and what this is. zone: the region's."""
     about: dict[str, str | bool] = {"name": "Kangyun 康云", "demonstration": demonstration, "zone": zone}
     if demonstration:
         about |= {"version": version("kangyun"), "fhir": "/fhir"}

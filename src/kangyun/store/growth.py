@@ -1,0 +1,33 @@
+"""How fast the record grows: commits and versions a day. Counted by the index of instants."""
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the region: commits, and versions that they wrote."""
+
+    day: date
+    commits: int
+    versions: int
+
+
+async def growth(connection: asyncpg.Connection, zone: ZoneInfo, days: int, seconds: float) -> list[Day] | None:
+    """Returns the last days, the newest last; None where counting takes longer than `seconds`."""
+    try:
+        rows = await connection.fetch(_DAYS, str(zone), days, timeout=seconds)
+    except TimeoutError:
+        return None
+    return [Day(*row) for row in rows]
+
+
+_DAYS = """
+SELECT (c.instant AT TIME ZONE $1)::date AS day, count(*)::int8, sum(cardinality(c.res))::int8
+FROM commit AS c
+WHERE c.instant >= ((clock_timestamp() AT TIME ZONE $1)::date - $2::int4 + 1)::timestamp AT TIME ZONE $1
+GROUP BY 1 ORDER BY 1
+"""
