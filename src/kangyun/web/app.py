@@ -31,6 +31,7 @@ from kangyun.devices.doors.opened import Doors, open_doors
 from kangyun.fhir.json import encode
 from kangyun.web import apps, documents, exam, soap
 from kangyun.web.administration import AdministrationDesk
+from kangyun.web import apps, documents, exam, resident_view, soap
 from kangyun.web.alarms import PATH as ALARMS
 from kangyun.web.alarms import AlarmSockets
 from kangyun.web.approvals import ApprovalDesk
@@ -220,6 +221,8 @@ class FhirEndpoint:
             return await self._feeds.answer(request, record)
         if exam.takes(request):
             return await exam.answer(request, record, self._platform.settings.data)
+        if resident_view.takes(request):
+            return await resident_view.answer(request, record)
         if soap.takes(request):
             return await self._soap.answer(request, record, request_id)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.

@@ -269,6 +269,7 @@ ELSEWHERE = frozenset(
         "factors", "enrol", "permit", "remove", "closure", "match", "lastn", "stats", "graphql", "document",
         "document-cn", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches",
         "feeds", "soap", "exam", "sheet", "administration",
+        "feeds", "soap", "exam", "sheet", "residents", "view",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""
