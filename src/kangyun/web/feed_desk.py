@@ -18,7 +18,7 @@ GET  /feeds/{feed}/returned[?table=]        how many rows are kept aside; of a t
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -27,20 +27,21 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.staff.sheets import XLSX
 from kangyun.base.errors import Forbidden, Invalid, Malformed, NotFound
+from kangyun.base.texts import Language, say
 from kangyun.exchange.feeds.overseeing import Oversight
 from kangyun.exchange.feeds.reconciling import Line, Reconciliation, bounds
 from kangyun.exchange.feeds.register import CHANGEABLE, Register, Source
 from kangyun.exchange.feeds.reporting import report
 from kangyun.exchange.feeds.rework import Rework
-from kangyun.exchange.feeds.states import Side
+from kangyun.exchange.feeds.states import TEXTS, Side
 from kangyun.exchange.joining import gathered, package
 from kangyun.exchange.protocol import State
 from kangyun.web.exchange import Answer, HttpRequest
+from kangyun.web.feed_watch import FeedWatch
+from kangyun.web.plain import file_answer, json_answer, numbered, read_json
 
-JSON, ZIP = "application/json", "application/zip"
-_DIGITS = 18
+ZIP = "application/zip"
 _TYPES = get_type_hints(Source)
-T = TypeVar("T")
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,19 +83,28 @@ class FeedDesk:
         self._reconciliation = Reconciliation(platform.pool, kept)
         self._oversight = Oversight(platform.pool)
         self._rework = Rework(platform.pool, kept)
+        self._watch = FeedWatch(platform, kept)
 
     async def answer(self, request: HttpRequest, record: Record, feed: Source, side: Side, rest: list[str]) -> Answer:
         """Answers a request of somebody who may see the feed. Raises NotFound for an address that is none of these."""
+        if (watched := await self._watch.answer(request, record, feed, side, rest)) is not None:
+            return watched
         if request.method in ("GET", "HEAD"):
             return await self._shown(request, record, feed, side, rest)
         answer = await self._done(request, record, feed, side, rest)
         await record.leave_row(f"feed-{rest[0] if rest else 'change'}", answer.status, [])
         return answer
 
+    async def figures(self, feeds: Sequence[Source]) -> dict[str, dict[str, Any]]:
+        """Returns how feeds go, by their names."""
+        return await self._watch.watch.figures(feeds)
+
     async def _shown(self, request: HttpRequest, record: Record, feed: Source, side: Side, rest: list[str]) -> Answer:
         match rest:
             case []:
-                return json_answer(shown(feed) | {"tables": await self._oversight.tables(feed)})
+                tables = await self._oversight.tables(feed, request.language)
+                figures = await self.figures([feed])
+                return json_answer(shown(feed, request.language) | {"tables": tables} | figures[feed.name])
             case ["history"]:
                 return json_answer(await self._register.history(feed.name))
             case ["deliveries"]:
@@ -119,7 +129,7 @@ class FeedDesk:
                 return await self._returned(request, record, feed, side)
             case ["package"]:
                 made = package(*await gathered(self._platform, record, feed), request.language)
-                return _file(made, "package", "zip", ZIP)
+                return file_answer(made, "feed-package.zip", ZIP)
         raise NotFound("web.no-such-route")
 
     async def _done(self, request: HttpRequest, record: Record, feed: Source, side: Side, rest: list[str]) -> Answer:
@@ -162,7 +172,7 @@ class FeedDesk:
             raise Forbidden("exchange.feeds.own-people-only")
         workbook, _ = await self._rework.workbook(feed, table)
         await record.leave_row("feed-returned", 200, [])
-        return _file(workbook, "returned")
+        return file_answer(workbook, "feed-returned.xlsx")
 
 
 def members(said: dict[str, Any], side: Side) -> dict[str, Any]:
@@ -180,43 +190,19 @@ def members(said: dict[str, Any], side: Side) -> dict[str, Any]:
     return found
 
 
-def shown(feed: Source) -> dict[str, Any]:
-    """Returns a feed as staff see it."""
-    return {name: value for name, value in asdict(feed).items() if name != "id"}
-
-
-def numbered(text: str) -> int:
-    """Returns a number of an address. Raises Invalid."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
-        raise Invalid("exchange.feeds.wrong-number")
-    return int(text)
-
-
-def read_json(body: bytes, type_: type[T]) -> T:
-    """Returns what a body says. Raises Invalid naming the member, Malformed for what is no JSON."""
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise Invalid("web.json-member", member=str(error).rpartition(" - at ")[2]) from None
-    except msgspec.DecodeError:
-        raise Malformed from None
-
-
-def json_answer(told: Any, status: int = 200) -> Answer:
-    """Returns an answer in JSON of ours, which nobody keeps."""
-    return Answer(status, msgspec.json.encode(told), {"cache-control": "no-store"}, resource=False, media_type=JSON)
+def shown(feed: Source, language: Language = "zh") -> dict[str, Any]:
+    """Returns a feed as staff see it. waits_for: in words."""
+    told = {name: value for name, value in asdict(feed).items() if name != "id"}
+    if feed.waits_for.startswith(TEXTS):
+        told["waits_for"] = say(feed.waits_for, language)
+    return told
 
 
 def _counted(request: HttpRequest, feed: Source, lines: Sequence[Line]) -> Answer:
     if XLSX in request.header("accept"):
-        return _file(report(feed, lines), "counts")
+        return file_answer(report(feed, lines), "feed-counts.xlsx")
     told = [asdict(one) | {"received": one.received, "differs": one.differs} for one in lines]
     return json_answer(told)
-
-
-def _file(body: bytes, name: str, ending: str = "xlsx", type_: str = XLSX) -> Answer:
-    headers = {"content-disposition": f'attachment; filename="feed-{name}.{ending}"', "cache-control": "no-store"}
-    return Answer(200, body, headers, resource=False, media_type=type_)
 
 
 def _during(request: HttpRequest) -> tuple[date, date]:

@@ -26,7 +26,8 @@ from kangyun.exchange.feeds.register import Register, Source
 from kangyun.exchange.feeds.states import Side, side_of
 from kangyun.exchange.protocol import DIGEST, MOST_BYTES, Declared, Serials, digest_of, unpack
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
-from kangyun.web.feed_desk import FeedDesk, json_answer, members, numbered, read_json, shown
+from kangyun.web.feed_desk import FeedDesk, members, shown
+from kangyun.web.plain import json_answer, numbered, read_json
 
 NAME = "$feeds"
 PATH = "/feeds"
@@ -120,7 +121,8 @@ class Feeds:
             found = await self._register.list(record.actor.institution, record.actor.client)
             return json_answer([one.told for one in found])
         found = await self._register.list(None if side == "centre" else record.actor.institution)
-        return json_answer([shown(one) for one in found])
+        figures = await self._desk.figures(found)
+        return json_answer([shown(one, request.language) | figures[one.name] for one in found])
 
     async def _feed(self, name: str, record: Record) -> tuple[Source, Side | None]:
         """Returns a feed, and for which side staff act; None for an application. Raises NotFound, Forbidden."""

@@ -15,7 +15,7 @@ import msgspec
 
 from kangyun.access.kept import Kept
 from kangyun.base.errors import Forbidden, Invalid
-from kangyun.base.texts import say
+from kangyun.base.texts import Language, say
 from kangyun.database.pool import Pool
 from kangyun.exchange.feeds.register import SQL, Register, Source
 from kangyun.exchange.feeds.states import TEXTS
@@ -107,9 +107,9 @@ def check_client(feed: Source, client: str, institution: str) -> None:
         raise Forbidden(f"{TEXTS}not-yours")
 
 
-def said(text: str, parameters: str) -> str:
-    """Returns a refusal in the words that its sender reads. parameters: JSON."""
-    return say(text, "zh", msgspec.json.decode(parameters))
+def said(text: str, parameters: str, language: Language = "zh") -> str:
+    """Returns a refusal in words; in Chinese those that its sender reads. parameters: JSON."""
+    return say(text, language, msgspec.json.decode(parameters))
 
 
 def code_of(text: str) -> str:

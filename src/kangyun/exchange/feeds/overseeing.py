@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from kangyun.base.errors import NotFound
+from kangyun.base.texts import Language
 from kangyun.database.pool import Pool
 from kangyun.exchange.feeds.deliveries import said
 from kangyun.exchange.feeds.register import SQL, Source
@@ -22,13 +23,13 @@ class Oversight:
 
     pool: Pool
 
-    async def tables(self, feed: Source) -> Sequence[dict[str, Any]]:
+    async def tables(self, feed: Source, language: Language = "zh") -> Sequence[dict[str, Any]]:
         """Returns the tables of a feed, and why those are stopped that are."""
         async with self.pool.connection() as connection:
             rows = await connection.fetch(SQL["sheets"], feed.id)
         return [
             {name: row[name] for name in ("name", "title", "columns", "keys", "day", "amounts", "stopped")}
-            | {"why": said(row["reason"], row["parameters"]) if row["reason"] else ""}
+            | {"why": said(row["reason"], row["parameters"], language) if row["reason"] else ""}
             for row in rows
         ]
 

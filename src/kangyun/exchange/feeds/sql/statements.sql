@@ -281,16 +281,21 @@ WHERE t.feed = $1 AND f.month BETWEEN $2 AND $3 ORDER BY f.month, t.name, f.fiel
 -- What was kept aside.
 
 -- name: open_rows
--- Rows that were kept aside and that no later delivery has answered, by their deliveries.
+-- Rows that were kept aside and that no later delivery has answered, by their deliveries. What was only judged (trial)
+-- counts while the feed is tested, and no longer.
 SELECT r.delivery, r."row", r.text, r.parameters, r.part, r.shown
 FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
+JOIN feed_delivery AS d ON d.feed = r.feed AND d.number = r.delivery JOIN feed_source AS s ON s.id = r.feed
 WHERE r.feed = $1 AND t.name = $2 AND r.whole AND r.answered IS NULL AND r."row" IS NOT NULL
+AND (NOT d.trial OR s.state = 'testing')
 ORDER BY r.delivery, r."row", r.nth LIMIT $3;
 
 -- name: open_tables
 SELECT t.name, count(DISTINCT (r.delivery, r."row")) AS rows
 FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
-WHERE r.feed = $1 AND r.whole AND r.answered IS NULL GROUP BY t.name ORDER BY t.name;
+JOIN feed_delivery AS d ON d.feed = r.feed AND d.number = r.delivery JOIN feed_source AS s ON s.id = r.feed
+WHERE r.feed = $1 AND r.whole AND r.answered IS NULL AND (NOT d.trial OR s.state = 'testing')
+GROUP BY t.name ORDER BY t.name;
 
 -- name: delivery
 SELECT number, trial, key, content, attempts, source FROM feed_delivery WHERE feed = $1 AND number = $2;
@@ -335,8 +340,10 @@ CROSS JOIN LATERAL (
     SELECT count(*)::float8 AS parked FROM feed_delivery AS k WHERE k.feed = s.id AND k.fate = 'failed'
 ) AS p
 LEFT JOIN (
-    SELECT feed, sum(rows)::float8 AS rows, sum(aside)::float8 AS aside FROM feed_delivery
-    WHERE settled > clock_timestamp() - make_interval(days => 1) GROUP BY feed
+    SELECT k.feed, sum(k.rows)::float8 AS rows, sum(k.aside)::float8 AS aside
+    FROM feed_delivery AS k JOIN feed_source AS f ON f.id = k.feed
+    WHERE k.settled > clock_timestamp() - make_interval(days => 1) AND (NOT k.trial OR f.state = 'testing')
+    GROUP BY k.feed
 ) AS l ON l.feed = s.id
 CROSS JOIN LATERAL (SELECT coalesce(l.rows, 0) AS rows, coalesce(l.aside, 0) AS aside) AS d
 ORDER BY s.name;
@@ -380,3 +387,51 @@ UPDATE feed_message_aside SET state = $2, settled = clock_timestamp() WHERE id =
 -- name: forget_aside
 UPDATE feed_message_aside SET content = NULL, key = NULL
 WHERE content IS NOT NULL AND received < clock_timestamp() - make_interval(days => $1::int4);
+
+-- For a screen.
+
+-- name: going
+-- How feeds go: what waits and since when, was parked, is stopped; rows of a day and of an hour; the last that came.
+SELECT s.name, w.waiting, w.since AS waiting_since, p.parked, t.stopped, l.last,
+    coalesce(d.rows, 0) AS rows, coalesce(d.aside, 0) AS aside, coalesce(d.hour, 0) AS hour
+FROM feed_source AS s
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting, min(k.received) AS since FROM feed_delivery AS k WHERE k.feed = s.id AND k.fate = 'kept'
+) AS w
+CROSS JOIN LATERAL (SELECT count(*) AS parked FROM feed_delivery AS k WHERE k.feed = s.id AND k.fate = 'failed') AS p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS stopped FROM feed_sheet AS k WHERE k.feed = s.id AND k.stopped IS NOT NULL
+) AS t
+CROSS JOIN LATERAL (SELECT max(k.received) AS last FROM feed_delivery AS k WHERE k.feed = s.id) AS l
+CROSS JOIN LATERAL (
+    SELECT sum(k.rows) AS rows, sum(k.aside) AS aside,
+        sum(k.rows) FILTER (WHERE k.settled > clock_timestamp() - make_interval(hours => 1)) AS hour
+    FROM feed_delivery AS k WHERE k.feed = s.id AND k.settled > clock_timestamp() - make_interval(days => 1)
+    AND (NOT k.trial OR s.state = 'testing')
+) AS d
+WHERE s.id = ANY ($1::int4[]) ORDER BY s.name;
+
+-- name: rates
+SELECT date_trunc('minute', settled) AS minute, sum(rows) AS rows, sum(aside) AS aside FROM feed_delivery
+WHERE feed = $1 AND settled > clock_timestamp() - make_interval(hours => 1) GROUP BY 1 ORDER BY 1;
+
+-- name: deliveries_before
+SELECT d.number, d.received, d.source, d.trial, d.size, d.fate, d.settled, d.rows, d.stored, d.unchanged, d.aside,
+    d.left_out, d.reason, d.parameters, d.content IS NOT NULL AS kept, t.name AS table, t.title
+FROM feed_delivery AS d LEFT JOIN feed_sheet AS t ON t.id = d.sheet
+WHERE d.feed = $1 AND d.number < $2 ORDER BY d.number DESC LIMIT $3;
+
+-- name: refused_rows
+-- $2 table, $3 day, $4 delivery, $5 whole rows only, $6 answered ones, too. What was only judged counts while the feed is
+-- tested. Of a day: by the day under which the row counts.
+SELECT r.delivery, r."row", r.part, r.text, r.parameters, r.shown, r.whole, r.answered, t.name AS table, w.day, d.received,
+    count(*) OVER () AS total
+FROM feed_refusal AS r
+JOIN feed_source AS s ON s.id = r.feed
+JOIN feed_delivery AS d ON d.feed = r.feed AND d.number = r.delivery
+LEFT JOIN feed_sheet AS t ON t.id = r.sheet
+LEFT JOIN feed_row AS w ON w.sheet = r.sheet AND w.key = r.key
+WHERE r.feed = $1 AND ($2::text IS NULL OR t.name = $2) AND ($3::date IS NULL OR w.day = $3 AND w.outcome = 'r')
+AND ($4::int8 IS NULL OR r.delivery = $4) AND (r.whole OR NOT $5) AND (r.answered IS NULL OR $6)
+AND (NOT d.trial OR s.state = 'testing' OR $4 IS NOT NULL)
+ORDER BY r.delivery DESC, r."row", r.nth LIMIT $7 OFFSET $8;
