@@ -24,7 +24,7 @@ from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.feeds.overseeing import Oversight
 from kangyun.exchange.feeds.reconciling import BEIJING, Line, Reconciliation, bounds
-from kangyun.exchange.feeds.register import Register, Source
+from kangyun.exchange.feeds.register import Register, Source, check_institution
 from kangyun.exchange.feeds.replaying import Replay, Which
 from kangyun.exchange.feeds.reporting import HEADER, report, rows_of
 from kangyun.exchange.feeds.rework import Rework
@@ -89,6 +89,8 @@ def register(data: Path | None, name: str, institution: str, title: str, by: str
 
     async def do(platform: Platform) -> None:
         who = await acting(platform, by)
+        record = await platform.gate.open(replace(ADMINISTRATOR, reference=who), Circumstances("feed", "", uuid4().hex))
+        await check_institution(record, institution)
         _tell(await Register(platform.pool).add(name, institution, title, who, **said.members()))
 
     on_platform(data, do)

@@ -22,7 +22,7 @@ from kangyun.access.record import Record
 from kangyun.base.errors import Forbidden, Invalid, Malformed, NotFound, TooLong
 from kangyun.exchange.feeds.deliveries import Deliveries, Verdict, check_client
 from kangyun.exchange.feeds.reconciling import Reconciliation
-from kangyun.exchange.feeds.register import Register, Source
+from kangyun.exchange.feeds.register import Register, Source, check_institution
 from kangyun.exchange.feeds.states import Side, side_of
 from kangyun.exchange.protocol import DIGEST, MOST_BYTES, Declared, Serials, digest_of, unpack
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed
@@ -111,6 +111,7 @@ class Feeds:
             asked = read_json(await request.body(), _New)
             if side == "institution" and asked.institution != record.actor.institution:
                 raise Forbidden("exchange.feeds.not-yours")
+            await check_institution(record, asked.institution)
             by = record.actor.reference
             made = await self._register.add(asked.name, asked.institution, asked.title, by, **members(asked.said, side))
             await record.leave_row("feed-register", 201, [])

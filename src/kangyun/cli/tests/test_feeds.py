@@ -10,7 +10,7 @@ NEW = ("register", "house-1-tables", "--institution", "Organization/house-1", "-
 
 
 @pytest.fixture
-def run(installation, monkeypatch):
+def run(installation, monkeypatch, tmp_path):
     """Runs `kangyun feed` and returns status and output."""
     monkeypatch.setenv("COLUMNS", "400")
     runner = CliRunner()
@@ -20,6 +20,9 @@ def run(installation, monkeypatch):
         return done.exit_code, done.output if done.exception is None else f"{done.output}{done.exception}"
 
     assert run_("init")[0] == 0
+    house = tmp_path / "house.json"
+    house.write_text('{"resourceType": "Organization", "id": "house-1", "name": "一院", "active": true}')
+    assert run_("load", house)[0] == 0
     return lambda *arguments: run_("feed", *arguments)
 
 
@@ -65,7 +68,8 @@ def test_nothing_to_reconcile_differs_in_nothing(run, tmp_path):
         (("reconcile", "house-1-tables", "--day", "gestern"), "wrong-day"),
         (("resume", "house-1-tables", "--table", "TB_X", *BY), "no-table"),
         (("replay", "house-1-tables", "--table", "TB_X", *BY), "no-table"),
-        (("register", "House 1", "--institution", "Organization/x", "--title", "x", *BY), "wrong-member"),
+        (("register", "House 1", "--institution", "Organization/house-1", "--title", "x", *BY), "wrong-member"),
+        (("register", "other", "--institution", "Organization/nobody", "--title", "x", *BY), "no-institution"),
         (NEW, "name-taken"),
     ],
 )

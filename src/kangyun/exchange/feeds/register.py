@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from kangyun.access.record import Record
 from kangyun.base.errors import Conflict, Invalid, NotFound
 from kangyun.database.pool import Pool
 from kangyun.database.statements import statements
@@ -174,6 +175,15 @@ async def _set(connection: asyncpg.Connection, id_: int, said: Mapping[str, Any]
     given = {name: msgspec.json.encode(value).decode() if name == "widths" else value for name, value in said.items()}
     for name, value in given.items():  # A few at most, each of CHANGEABLE.
         await connection.execute(f"UPDATE feed_source SET {name} = $2 WHERE id = $1", id_, value)
+
+
+async def check_institution(record: Record, institution: str) -> None:
+    """Raises Invalid for an institution that is not in the register: nobody's feed would be its own people's to see."""
+    type_, _, id_ = institution.partition("/")
+    pairs = [("_id", id_ or "-"), ("_summary", "count"), ("_total", "accurate")]
+    page = await record.search(await record.read_query("Organization", pairs, strict=True))
+    if type_ != "Organization" or not page.total:
+        raise Invalid(f"{TEXTS}no-institution", at="institution")
 
 
 def _check(said: Mapping[str, Any]) -> None:

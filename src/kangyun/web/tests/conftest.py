@@ -71,6 +71,8 @@ def no_factors(tmp_path):
 @pytest.fixture
 async def region(no_factors, make_settings, open_client, platform, fresh_database):
     client = await open_client(demo=True)
+    house = {"resourceType": "Organization", "id": HOUSE.partition("/")[2], "name": "一院", "active": True}
+    assert (await client.put(HOUSE, json=house)).status_code == 201
     found = Region(client, platform, fresh_database)
     await found.register(
         "gateway-1", keys="ES384", owner=HOUSE, purpose="HOPERAT", scopes=("system/feeds",), redirect_uris=()

@@ -145,6 +145,9 @@ async def test_what_must_be_agreed_before_is_named(gateway, staff):
     status, told = await staff("POST", "/house-1-lab/move", {"to": "testing"})
     assert (status, "client" in told["issue"][0]["details"]["text"]) == (422, True)
     assert (await staff("POST", "", new))[0] == 409
+    nowhere = new | {"name": "house-9-lab", "institution": "Organization/house-9"}
+    status, told = await staff("POST", "", nowhere, headers={"accept-language": "en"})
+    assert (status, "no such institution" in told["issue"][0]["details"]["text"]) == (400, True)
     assert (await staff("PUT", "/house-1-lab", {"nonsense": 1}))[0] == 400
 
 
