@@ -2,7 +2,8 @@
 gateway's drop folder, one by HL7 v2 messages. What goes wrong with their rows is the city's own (`simulate.sending`).
 
 They tell of residents of the same city whom the district does not have. The past goes out at once, the last month a day
-each half minute; then they have nothing more to say. How far they came stands in the data folder.
+each half minute; then they have nothing more to say. How far they came stands in the data folder. Feeds in other
+states are `feeds_shown`'s.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.cli.demonstration import RESIDENTS, read_mark
+from kangyun.cli.feeds_shown import Showing
 from kangyun.exchange.feeds.messages import Messages
 from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.gateway import configuration as told
@@ -112,10 +114,13 @@ async def _run(settings: Settings) -> None:
             for hospital in (BY_TABLES, BY_FILES):
                 stack.enter_context(_running(folder / hospital.key))
             listener, port = await _listening(platform, city)
+            showing = asyncio.ensure_future(Showing(platform, city, mark.until).keep(stop))
             try:
                 await _send(days, mark.until, folder, port, stop)
                 await stop.wait()
+                await showing
             finally:
+                showing.cancel()
                 await listener.stop()
     finally:
         await platform.close()

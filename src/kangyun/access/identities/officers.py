@@ -47,6 +47,10 @@ DEMO_ROLES = (
     ("duty", "演示值守员", "Practitioner/demo-duty", "Organization/demo-hospital", "duty-officer"),
     ("devices", "演示设备管理员", "Practitioner/demo-devices", "Organization/demo-hospital", "device-officer"),
     ("registrar", "演示登记员", "Practitioner/demo-registrar", "Organization/demo-hospital", "registrar"),
+    ("feeds", "演示接入主管", "Practitioner/demo-feeds", PLATFORM, "feed-officer"),
+    ("interface", "演示接口管理员", "Practitioner/demo-interface", "Organization/demo-hospital", "interface-officer"),
+    ("coder", "演示编码员", "Practitioner/demo-coder", "Organization/demo-hospital", "coder"),
+    ("terms", "演示术语管理员", "Practitioner/demo-terms", PLATFORM, "terminologist"),
     ("resident", "演示居民", "Patient/demo-resident", PLATFORM, "resident"),
 )
 
