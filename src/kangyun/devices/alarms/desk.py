@@ -10,6 +10,7 @@ Who does not see an alarm is told that there is none.
 
 import base64
 from datetime import tzinfo
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,7 @@ from kangyun.devices.alarms.roster import ROLES
 from kangyun.devices.alarms.seeing import Watch, watch
 from kangyun.devices.alarms.showing import HEADER, as_parts, evidence_of, row_of, shown
 from kangyun.devices.alarms.states import State, table
-from kangyun.devices.alarms.words import place_in_words, sentence_of
+from kangyun.devices.alarms.words import kinship, place_in_words, sentence_of
 from kangyun.devices.metrics import metrics_by_number
 from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
@@ -136,12 +137,13 @@ async def alarm(record: Record, call: Call) -> Resource:
     async with record.store.pool.connection() as connection:
         evidence = await evidence_of(connection, part, row["id"], MOST_EVIDENCE)
         events = await _events(connection, record, part, row["id"])
+        names = (await called(connection, record.store, [*circle.doctors, *circle.nurses])).names
     newest = evidence[0] if evidence else None
     place = place_in_words(newest, circle.address) if newest else circle.address
     answer = as_parts("alarm", one | ({"place": place} if place else {}))
     return parameters(
         answer,
-        _person(circle),
+        _person(circle, names),
         *(_rests(one, part.zone, call.language) for one in evidence),
         *events,
     )
@@ -177,7 +179,7 @@ async def _events(connection: asyncpg.Connection, record: Record, part: Alarms, 
     return made
 
 
-def _person(circle: Circle) -> Resource:
+def _person(circle: Circle, names: Mapping[str, str]) -> Resource:
     age = circle.age(clock.now().date())
     told: dict[str, Any] = {
         "name": circle.name, "gender": circle.gender, "age": age, "phone": "、".join(circle.phones),
@@ -185,11 +187,11 @@ def _person(circle: Circle) -> Resource:
     }  # fmt: skip
     made = as_parts("person", {name: value for name, value in told.items() if value})
     made["part"] += [
-        {"name": name, "valueReference": {"reference": reference}}
+        {"name": name, "valueReference": {"reference": reference, "display": names.get(reference, reference)}}
         for name, many in (("doctor", circle.doctors), ("nurse", circle.nurses))
         for reference in many
     ]
-    made["part"] += [{"name": "family", "valueReference": {"reference": one.reference}} for one in circle.family]
+    made["part"] += [{"name": "family", "valueString": kinship(one.relation, circle.gender)} for one in circle.family]
     return made
 
 

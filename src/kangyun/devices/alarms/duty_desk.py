@@ -1,6 +1,6 @@
 """The duty roster at the desk, and figures about alarms. Operations of ours.
 
-$duty          by GET: institution; who is on duty now, and where the next days have gaps. as=xlsx: the roster
+$duty          by GET: institution; who is on duty now, who of the staff may be, where the next days have gaps. as=xlsx: the roster
 $duty-import   by POST: institution, file (workbook or CSV, base64), dry-run (true unless said); replaces the roster
 $alarm-figures by GET: from, to (days); by rule: how many, per 100 patient-days, how fast, how many were false
 
@@ -17,7 +17,7 @@ from kangyun.access.events.people import called
 from kangyun.access.operations import Call, Input, Operation
 from kangyun.access.operations.model import Level, parameters
 from kangyun.access.record import Record
-from kangyun.access.staff.posts import Staff
+from kangyun.access.staff.posts import Staff, holders
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid
 from kangyun.devices.alarms import roster
@@ -37,7 +37,7 @@ _FIGURES = (Input("from", "date"), Input("to", "date"))
 
 
 async def duty(record: Record, call: Call) -> Resource:
-    """Returns who is on duty, and the gaps of the next days. Raises Forbidden."""
+    """Returns who is on duty, who may be, and the gaps of the next days. Raises Forbidden."""
     may_watch(record)
     part, inputs = Alarms.of(record.gate), Inputs.of(call.parameters, frozenset({"institution", "as"}))
     desk, name = await _desk(record, inputs.text("institution"))
@@ -46,7 +46,8 @@ async def duty(record: Record, call: Call) -> Resource:
         there, named = await roster.on_duty(connection, part.plan, desk, name, now, part.zone)
         plan = await roster.roster_of(connection, desk, part.zone)
         filled = await roster.staffed(connection, plan, name)
-        people = [*there, *(one.who for one in plan.shifts), *(one.who for one in plan.stand_ins)]
+        staff = [one for role in sorted(roster.ROLES) for one in await holders(connection, name, role)]
+        people = [*there, *staff, *(one.who for one in plan.shifts), *(one.who for one in plan.stand_ins)]
         names = (await called(connection, record.store, people)).names
         book = await roster.written(connection, desk, part.zone, names) if inputs.text("as") == "xlsx" else None
     await record.leave_row("duty", 200, [])
@@ -54,8 +55,9 @@ async def duty(record: Record, call: Call) -> Resource:
         return {"resourceType": "Binary", "contentType": XLSX, "data": base64.b64encode(book).decode()}
     return parameters(
         {"name": "desk", "valueReference": {"reference": name}},
-        *(_on_duty(one, names.get(one)) for one in there),
+        *(_person("on-duty", one, names.get(one)) for one in there),
         {"name": "in-roster", "valueBoolean": named},
+        *(_person("staff", one, names.get(one)) for one in dict.fromkeys(staff)),
         *_gaps(filled.gaps(now, now + LOOK_AHEAD)),
     )
 
@@ -157,10 +159,10 @@ async def _desk(record: Record, named: str | None, *, own: bool = False) -> tupl
     return number, name
 
 
-def _on_duty(reference: str, name: str | None) -> Resource:
+def _person(part: str, reference: str, name: str | None) -> Resource:
     if "/" not in reference:  # role:…
-        return {"name": "on-duty", "valueString": reference}
-    return {"name": "on-duty", "valueReference": {"reference": reference, **({"display": name} if name else {})}}
+        return {"name": part, "valueString": reference}
+    return {"name": part, "valueReference": {"reference": reference, **({"display": name} if name else {})}}
 
 
 def _gaps(found: Sequence[tuple[datetime, datetime]]) -> list[Resource]:

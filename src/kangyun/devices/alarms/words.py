@@ -49,7 +49,9 @@ def sentence_of(
 ) -> str:  # fmt: skip
     """Returns what was found, with its figures; without names, of nobody by name."""
     try:
-        said = sentence(evidence, reader, names or Names(medicine="—"), language, zone, now)
+        said = sentence(
+            evidence, reader, names or Names(medicine=say("devices.alarms.medicine", language)), language, zone, now
+        )
     except KeyError:  # A region's own rule: nobody may be left untold because nothing is written of it.
         figures = "，".join(f"{name} {value}" for name, value in evidence.figures.items())
         return f"规则 {evidence.rule}：{figures or '无数值'}"
