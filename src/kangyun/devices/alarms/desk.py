@@ -9,8 +9,8 @@ Who does not see an alarm is told that there is none.
 """
 
 import base64
-from datetime import tzinfo
 from collections.abc import Mapping
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,7 @@ from kangyun.devices.alarms.roster import ROLES
 from kangyun.devices.alarms.seeing import Watch, watch
 from kangyun.devices.alarms.showing import HEADER, as_parts, evidence_of, row_of, shown
 from kangyun.devices.alarms.states import State, table
-from kangyun.devices.alarms.words import kinship, place_in_words, sentence_of
+from kangyun.devices.alarms.words import place_in_words, sentence_of
 from kangyun.devices.metrics import metrics_by_number
 from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
@@ -191,7 +191,7 @@ def _person(circle: Circle, names: Mapping[str, str]) -> Resource:
         for name, many in (("doctor", circle.doctors), ("nurse", circle.nurses))
         for reference in many
     ]
-    made["part"] += [{"name": "family", "valueString": kinship(one.relation, circle.gender)} for one in circle.family]
+    made["part"] += [{"name": "family", "valueCode": one.relation} for one in circle.family]
     return made
 
 

@@ -1,6 +1,6 @@
 """The duty roster at the desk, and figures about alarms. Operations of ours.
 
-$duty          by GET: institution; who is on duty now, who of the staff may be, where the next days have gaps. as=xlsx: the roster
+$duty          by GET: institution; who is on duty, who may be, and the gaps of the next days. as=xlsx: the roster
 $duty-import   by POST: institution, file (workbook or CSV, base64), dry-run (true unless said); replaces the roster
 $alarm-figures by GET: from, to (days); by rule: how many, per 100 patient-days, how fast, how many were false
 
