@@ -48,6 +48,16 @@ export class Client {
     return () => this.listeners.delete(listener);
   };
 
+  /** The bearer token of now, for a websocket, to which a browser gives no header. Raises Problem. */
+  async token(): Promise<string> {
+    const session = await this.renewed();
+    if (session === null) {
+      this.onSignedOut();
+      throw new Problem(401, [], "");
+    }
+    return session.token;
+  }
+
   async get<T = fhir4.Resource>(path: string, search: Search = {}): Promise<T> {
     return (await this.call("GET", withSearch(path, search))).json() as Promise<T>;
   }
@@ -67,12 +77,8 @@ export class Client {
   }
 
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    const session = await this.renewed();
-    if (session === null) {
-      this.onSignedOut();
-      throw new Problem(401, [], "");
-    }
-    const answer = await this.fetched(method, path, body, { ...headers, authorization: `Bearer ${session.token}` });
+    const token = await this.token();
+    const answer = await this.fetched(method, path, body, { ...headers, authorization: `Bearer ${token}` });
     if (answer.status === 401) this.onSignedOut();
     if (!answer.ok) throw await problem(answer);
     const mark = answer.headers.get("x-watermark");
