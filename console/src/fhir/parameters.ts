@@ -59,3 +59,14 @@ export function parameters(given: Record<string, Given>): fhir4.Parameters {
 function valueOf(one: fhir4.ParametersParameter | undefined): unknown {
   return one && Object.entries(one).find(([key]) => key.startsWith("value"))?.[1];
 }
+
+type Part = fhir4.ParametersParameter;
+
+export const named = (parts: Part[] | undefined, name: string): Part[] => (parts ?? []).filter((one) => one.name === name);
+
+/** The value of the first part of a name, as text; "" where there is none. */
+export function text(parts: Part[] | undefined, name: string): string {
+  const one = named(parts, name)[0];
+  const value = one?.valueString ?? one?.valueCode ?? one?.valueInstant ?? one?.valueDateTime ?? one?.valueId ?? one?.valueUri;
+  return String(value ?? one?.valueInteger ?? one?.valueDecimal ?? one?.valueBoolean ?? "");
+}

@@ -15,12 +15,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kangyun.base import clock
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up
 from kangyun.cli.speech import announce, console, speak
 
 MARK = "demonstration.json"
-HOSPITAL = "Organization/demo-hospital"
+HOSPITAL, DOCTOR, RESIDENT = "Organization/demo-hospital", "Practitioner/demo-doctor", "demo-resident"
+PHONE = "15400000000"  # as the sign-in of the portal says; 154 is allocated to no operator
+WORK = "15400000001"
+CARD = "9900000000000002"
 SEED, RESIDENTS = 1, 200
 OFFICES = (("demo-admin", "演示管理员"), ("demo-security", "演示安全管理员"), ("demo-audit", "演示审计管理员"))
 Bundle = dict[str, Any]
@@ -89,7 +93,7 @@ async def _load(settings: Settings, mark: Mark) -> None:
     institutions, *residents = district(mark.seed, mark.residents, mark.until, error_model("judging"))
     team = ("Practitioner/demo-family-doctor", "Practitioner/demo-doctor")
     residents = [with_team(one, place, team, mark.until) for place, one in enumerate(residents)]
-    bundles = [accounts_bundle(), institutions, *residents]
+    bundles = [accounts_bundle(mark), institutions, *residents]
     try:
         with _progress() as progress:
             task = progress.add_task(speak("cli.loading-demonstration"), total=mark.bundles, completed=mark.loaded)
@@ -102,6 +106,7 @@ async def _load(settings: Settings, mark: Mark) -> None:
                 mark.loaded += 1
                 _write(settings, mark)
                 progress.update(task, completed=mark.loaded)
+        await _bind(platform)
     finally:
         await platform.close()
     announce(speak("cli.demonstration-loaded", residents=mark.residents))
@@ -117,25 +122,52 @@ def _operation(record: Any, entry: dict[str, Any]) -> Any:
     )
 
 
-def accounts_bundle() -> Bundle:
-    """Returns the resources that the demo's sign-ins act as."""
+async def _bind(platform: Any) -> None:
+    """Binds the demonstration's telephone to its resident, as a desk does."""
+    from kangyun.access.identities.officers import INSTALLER
+    from kangyun.access.residents.bindings import Handle, bindings_of
+
+    bindings = bindings_of(platform.pool, platform.gate.store.keys, platform.gate.ledger)
+    await bindings.bind(Handle("phone", PHONE), (RESIDENT,), INSTALLER, whole=clock.now())
+
+
+def accounts_bundle(mark: Mark) -> Bundle:
+    """Returns the resources that the demo's sign-ins act as. The resident is one of the district's."""
     from kangyun.access.identities.officers import DEMO_ROLES
+    from kangyun.simulate import elder, error_model
     from kangyun.simulate.bundle import META
 
-    staff = [
-        (name, reference.partition("/")[2]) for _, name, reference, *_ in DEMO_ROLES if "Practitioner" in reference
-    ]
+    staff = {
+        reference.partition("/")[2]: name
+        for _, name, reference, *_ in DEMO_ROLES
+        if reference.startswith("Practitioner/")
+    }
+    resident = elder(
+        mark.seed, mark.residents, mark.until, error_model("judging"),
+        managing={"reference": HOSPITAL, "display": "演示医院"}, doctor={"reference": DOCTOR, "display": "演示医生"},
+    )  # fmt: skip
+    card = {
+        "use": "secondary", "type": {"coding": [{"system": "urn:kangyun:health-card-kind", "code": "static"}]},
+        "system": "urn:kangyun:identifier:health-card", "value": CARD,
+        "period": {"start": f"{mark.until}T00:00:00Z", "end": f"{mark.until.year + 5}-01-01T00:00:00Z"},
+    }  # fmt: skip
+    known = {"identifier": [*resident["identifier"], card], "telecom": [{"system": "phone", "value": PHONE}]}
     resources: list[dict[str, Any]] = [
         {"resourceType": "Organization", "id": HOSPITAL.partition("/")[2], "name": "演示医院", "active": True},
-        *({"resourceType": "Practitioner", "id": id_, "name": [{"text": name}], "active": True} for name, id_ in staff),
-        {"resourceType": "Patient", "id": "demo-resident", "name": [{"text": "演示居民"}], "active": True},
+        *(
+            {
+                "resourceType": "Practitioner",
+                "id": id_,
+                "name": [{"text": name}],
+                "active": True,
+                "telecom": [{"system": "phone", "value": WORK, "use": "work"}],
+            }
+            for id_, name in staff.items()
+        ),
+        {"resourceType": "Patient", "id": RESIDENT} | resident | known,
         *(
             {"resourceType": "Device", "id": id_, "deviceName": [{"name": text, "type": "other"}]}
-            for id_, text in (
-                ("demo-admin", "演示管理员"),
-                ("demo-security", "演示安全管理员"),
-                ("demo-audit", "演示审计管理员"),
-            )
+            for id_, text in OFFICES
         ),
     ]
     entries = [{"fullUrl": f"urn:uuid:{uuid4()}", "resource": {**resource, "meta": META}} for resource in resources]

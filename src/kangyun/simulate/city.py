@@ -15,7 +15,7 @@ from kangyun.simulate.record import Record
 from kangyun.simulate.registrations import Desk, ErrorModel, Truth, Written
 from kangyun.simulate.registrations.patient import patient_elements
 from kangyun.simulate.tables import tables
-from kangyun.simulate.tables.city import InstitutionRow
+from kangyun.simulate.tables.city import InstitutionRow, Place
 from kangyun.simulate.traits import Traits
 
 # How likely somebody is registered at which kind of institution, where only registrations are asked for; unverified.
@@ -46,6 +46,10 @@ class City:
         self.seed, self.size, self.until, self.years = seed, size, until, years
         self._tables = tables()
         self.institutions = Institutions(self._tables, seed)
+
+    @property
+    def place(self) -> Place:
+        return self._tables.city.place
 
     def residents(self) -> Iterator[Resident]:
         """Gives the residents, family by family."""

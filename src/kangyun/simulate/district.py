@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from datetime import date
 
-from kangyun.simulate.bundle import Bundle
+from kangyun.simulate import person
+from kangyun.simulate.bundle import Bundle, Resource
 from kangyun.simulate.city import City
 from kangyun.simulate.registrations import ErrorModel
 
 YEARS = 2.0  # of recorded life: a demonstration is to be there soon
+SHOWN = {"DiagnosticReport", "Encounter", "EpisodeOfCare", "Immunization", "MedicationRequest"}
+"""What somebody has in whose record there is something to see."""
 
 
 def district(seed: int, residents: int, until: date, model: ErrorModel | None = None) -> Iterator[Bundle]:
@@ -23,3 +26,20 @@ def district(seed: int, residents: int, until: date, model: ErrorModel | None = 
     yield city.institutions.bundle()
     for lived in city.lives(model):
         yield lived.bundle
+
+
+def elder(
+    seed: int, residents: int, until: date, model: ErrorModel, *, managing: Resource, doctor: Resource
+) -> Resource:
+    """Returns the elements of a Patient who is one of the district's: old, with high blood pressure and results.
+
+    Written as by a careful clerk, so that the index knows who it is. managing, doctor: references. Raises ValueError
+    where nobody is like that.
+    """
+    city = City(seed, residents, until, YEARS)
+    for lived in city.lives(model):
+        who, types = lived.resident, {entry["resource"]["resourceType"] for entry in lived.bundle["entry"]}
+        fits = who.document == "id" and who.death is None and 65 <= who.age(until) < 80
+        if fits and "hypertension" in lived.traits.onset and types >= SHOWN:
+            return person.demographics(city.place, who, until, managing=managing, practitioner=doctor)
+    raise ValueError("nobody in this district is old and has high blood pressure")

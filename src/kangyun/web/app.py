@@ -29,9 +29,8 @@ from kangyun.base.texts import language_of, say
 from kangyun.catalog import catalog
 from kangyun.devices.doors.opened import Doors, open_doors
 from kangyun.fhir.json import encode
-from kangyun.web import apps, documents, exam, soap
-from kangyun.web.administration import AdministrationDesk
 from kangyun.web import apps, documents, exam, resident_view, soap
+from kangyun.web.administration import AdministrationDesk
 from kangyun.web.alarms import PATH as ALARMS
 from kangyun.web.alarms import AlarmSockets
 from kangyun.web.approvals import ApprovalDesk
@@ -330,8 +329,7 @@ class Application:
                 *outbox_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
-                *page_routes(demonstration=settings.demo, help_phone=settings.help_phone),
-                *page_routes(demonstration=settings.demo, zone=settings.time_zone),
+                *page_routes(demonstration=settings.demo, zone=settings.time_zone, help_phone=settings.help_phone),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},
         )

@@ -21,6 +21,7 @@ from kangyun.fhir import Resource
 FILE = "health_card.toml"
 OWN = "health-card"
 SHOWN = timedelta(minutes=5)
+RESIDENTS = frozenset({"resident", "guardian"})
 Proof = Literal["presented", "word", "none"]
 
 
@@ -156,6 +157,21 @@ async def show_card(record: Record, *, patient: str) -> Issued:
     return Issued(OWN, await _signed(record, payload), now + SHOWN, _notice(record), digits=digits)
 
 
+async def print_card(record: Record, *, patient: str) -> Issued:
+    """Returns the code of the static card that a registration has, for the resident to print it again.
+
+    It proves nothing without a word, so paper that is found opens nothing. Raises Forbidden for who is not a resident,
+    NotFound, RuleBroken where there is no card in use.
+    """
+    _may_issue(record, _rules(record))
+    if record.actor.role not in RESIDENTS:
+        raise Forbidden("care.health_card.own-only")
+    now = clock.now()
+    number, until = own.in_use(await record.read("Patient", patient), now)
+    payload = own.Payload("static", number, int(now.timestamp()), int(until.timestamp()))
+    return Issued("static", await _signed(record, payload), until, _notice(record), number=number)
+
+
 async def issue_card(record: Record, *, patient: str, kind: Code = "static") -> Issued:
     """Puts a card on a registration and returns it, to be printed. Raises Forbidden, NotFound, RuleBroken, Invalid."""
     given = _rules(record)
@@ -266,6 +282,7 @@ APP = App(
         "$verify-code": verify_code,
         "$ask-code-word": ask_code_word,
         "Patient/[patient]/$show-card": show_card,
+        "Patient/[patient]/$print-card": print_card,
         "Patient/[patient]/$issue-card": issue_card,
         "Patient/[patient]/$revoke-card": revoke_card,
         "Patient/[patient]/$cards": Query(cards),

@@ -129,6 +129,17 @@ def cards_of(patient: Resource) -> list[dict[str, Any]]:
     return [one for one in patient.get("identifier", ()) if one.get("system") == SYSTEM]
 
 
+def in_use(patient: Resource, now: datetime) -> tuple[str, datetime]:
+    """Returns number and end of the static card that a registration has. Raises RuleBroken where there is none."""
+    for one in cards_of(patient):
+        until = one.get("period", {}).get("end")
+        if kind_of(one) == "static" and one.get("use") != "old" and until and "value" in one:
+            ends = datetime.fromisoformat(until)
+            if ends.tzinfo is not None and ends > now:
+                return str(one["value"]), ends
+    raise RuleBroken("care.health_card.no-such-card")
+
+
 def kind_of(card: Resource) -> str:
     """Returns the kind of a card."""
     codings = card.get("type", {}).get("coding", ())

@@ -36,12 +36,14 @@ HEADERS = {
 }
 
 
-def page_routes(*, demonstration: bool, help_phone: str) -> list[Route]:
-    """Returns the routes of the page. `demonstration`: it says 演示数据 on top. help_phone: whom residents can call."""
-    about = {"name": "Kangyun 康云", "demonstration": demonstration, "help": help_phone}
-def page_routes(*, demonstration: bool, zone: str) -> list[Route]:
-    """Returns the routes of the page. `demonstration`: it says 演示数据 on top and what this is. zone: the region's."""
-    about: dict[str, str | bool] = {"name": "Kangyun 康云", "demonstration": demonstration, "zone": zone}
+def page_routes(*, demonstration: bool, zone: str, help_phone: str) -> list[Route]:
+    """Returns the routes of the page.
+
+    demonstration: it says 演示数据 on top and what this is. zone: the region's. help_phone: whom residents can call.
+    """
+    about: dict[str, str | bool] = {
+        "name": "Kangyun 康云", "demonstration": demonstration, "zone": zone, "help": help_phone,
+    }  # fmt: skip
     if demonstration:
         about |= {"version": version("kangyun"), "fhir": "/fhir"}
 

@@ -274,6 +274,17 @@ async def test_a_printed_card_opens_by_a_word(region):
     assert (told["patient"], told["proof"]) == (BOTH, "word")
 
 
+async def test_a_resident_prints_his_card_again(region):
+    await region.admit("sun", "registrar", "Organization/a")
+    assert (await region.call("zhang", "Patient/a-zhang/$print-card")).status_code == 422
+    card = await region.told("sun", "Patient/a-zhang/$issue-card")
+    again = await region.told("zhang", "Patient/a-zhang/$print-card")
+    assert (again["number"], again["until"]) == (card["number"], card["until"])
+    assert (await region.call("wang", "$verify-code", code=again["code"])).status_code == 422  # it needs a word
+    for user, patient in (("sun", "a-zhang"), ("zhang", "b-child")):
+        assert (await region.call(user, f"Patient/{patient}/$print-card")).status_code in (403, 404)
+
+
 async def test_a_printed_card_that_was_revoked_opens_nothing(region):
     await region.admit("sun", "registrar", "Organization/a")
     card = await region.told("sun", "Patient/a-zhang/$issue-card")

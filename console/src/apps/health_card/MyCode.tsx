@@ -1,0 +1,46 @@
+// The resident's code, to be shown at a desk. It renews itself before it is over: nobody has to hurry.
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { text } from "~/fhir/parameters";
+import { useMe } from "~/portal/session";
+import { Fault } from "~/ui/plain/Fault";
+import { Glyph } from "~/ui/plain/Glyph";
+import { Qr } from "~/ui/plain/Qr";
+import { Card, Waiting } from "~/ui/plain/parts";
+import { timeOf } from "~/ui/plain/days";
+
+const EARLY = 60_000; // milliseconds before its end in which a code is renewed
+const LEAST = 15_000;
+
+export default function MyCode() {
+  const { t } = useTranslation("translation", { keyPrefix: "health_card" });
+  const { client, person } = useMe();
+  const shown = useQuery({
+    queryKey: ["show-card", person.id],
+    queryFn: () => client.post<fhir4.Parameters>(`Patient/${person.id}/$show-card`, { resourceType: "Parameters" }),
+    staleTime: 0,
+    gcTime: 0,
+    refetchOnWindowFocus: true,
+    refetchInterval: (query) => Math.max(LEAST, Date.parse(text(query.state.data?.parameter, "until")) - Date.now() - EARLY || LEAST),
+  });
+  const said = shown.data?.parameter;
+  if (shown.isPending) return <Waiting />;
+  return (
+    <>
+      <Fault error={shown.error} again={() => void shown.refetch()} />
+      {said ? (
+        <Card>
+          <p className="whose">{person.name}</p>
+          <Qr text={text(said, "code")} label={t("label", { name: person.name })} />
+          <p className="digits" aria-label={t("digits")}>{spaced(text(said, "digits"))}</p>
+          <p className="hint">{t("until", { time: timeOf(text(said, "until")) })}</p>
+          <p className="hint">{text(said, "notice")}</p>
+        </Card>
+      ) : null}
+      <Link className="button" to="/code/print"><Glyph name="print" />{t("pages.print")}</Link>
+    </>
+  );
+}
+
+const spaced = (digits: string): string => digits.replace(/(\d{4})(?=\d)/g, "$1 ");
