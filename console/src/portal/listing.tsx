@@ -27,7 +27,8 @@ export function Listing<T extends fhir4.FhirResource>({ type, search, empty, chi
   });
   const all = (found.data?.pages ?? []).flatMap((page) => page.entry ?? []);
   const these = all.flatMap((one) => (one.search?.mode !== "include" && one.resource?.resourceType === type ? [one.resource as T] : []));
-  const others = new Map(all.flatMap((one) => (one.resource ? [[`${one.resource.resourceType}/${one.resource.id}`, one.resource] as const] : [])));
+  const others = new Map<string, fhir4.FhirResource>();
+  for (const { resource } of all) if (resource?.id) others.set(`${resource.resourceType}/${resource.id}`, resource as fhir4.FhirResource);
   if (found.isPending) return <Waiting />;
   return (
     <Fragment>

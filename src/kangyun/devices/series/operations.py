@@ -55,7 +55,9 @@ async def series(record: Record, call: Call) -> dict[str, Any]:
         found = await seen_series(record, connection, call, asked, "series")
         charts = await readings.chart(connection, [one.id for one in found.series], asked.since, asked.until, points)
     await record.leave_row("series", 200, list(found.persons))
-    return parameters(*(_part(found, one, charts[one.id], asked) for one in found.series if one.id in charts))
+    return parameters(
+        *(_part(found, one, charts[one.id], asked, call.language) for one in found.series if one.id in charts)
+    )
 
 
 async def last_readings(record: Record, call: Call) -> dict[str, Any]:
@@ -69,7 +71,7 @@ async def last_readings(record: Record, call: Call) -> dict[str, Any]:
     answer = []
     for one in sorted(newest, key=lambda one: -one.at):
         metric = found.metric(one.series)
-        parts = _head(found, one.series, metric)
+        parts = _head(found, one.series, metric, call.language)
         parts.append({"name": "at", "valueInstant": clock.instant(days.instant(one.at))})
         parts.append({"name": "value", "valueQuantity": quantity(metric, one.value * metric.resolution)})
         answer.append({"name": "reading", "part": [*parts, *_marks(one.mark)]})
@@ -92,7 +94,7 @@ async def series_samples(record: Record, call: Call) -> dict[str, Any]:
     if asked.form == "xlsx":
         # Seconds of work, for so many rows.
         return await asyncio.to_thread(_workbook, found, kept, call.language, record.store.zone)
-    return parameters(*(_part(found, one, curve, asked) for one, curve in kept))
+    return parameters(*(_part(found, one, curve, asked, call.language) for one, curve in kept))
 
 
 def _one_metric(asked: Wish) -> None:
@@ -100,8 +102,10 @@ def _one_metric(asked: Wish) -> None:
         raise Invalid(f"{_TEXTS}.needs-metric", at="metric")
 
 
-def _head(found: Seen, one: Series, metric: Metric) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = [{"name": "code", "valueCodeableConcept": {"coding": codings(metric)}}]
+def _head(found: Seen, one: Series, metric: Metric, language: Language) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = [{"name": "code", "valueCodeableConcept": {
+        "coding": codings(metric), "text": say(f"devices.metrics.{metric.name}", language),
+    }}]  # fmt: skip
     if one.device in found.devices:
         parts.append({"name": "device", "valueString": found.devices[one.device]})
     return parts
@@ -111,9 +115,9 @@ def _marks(mark: int) -> list[dict[str, Any]]:
     return [{"name": "mark", "valueCode": str(one.name).lower()} for one in Mark if one and mark & one]
 
 
-def _part(found: Seen, one: Series, shown: Curve | Buckets, asked: Wish) -> dict[str, Any]:
+def _part(found: Seen, one: Series, shown: Curve | Buckets, asked: Wish, language: Language) -> dict[str, Any]:
     metric = found.metric(one)
-    parts = _head(found, one, metric)
+    parts = _head(found, one, metric, language)
     parts += _of_curve(metric, shown) if isinstance(shown, Curve) else _of_buckets(metric, shown, asked.until)
     return {"name": "series", "part": parts}
 

@@ -1,0 +1,100 @@
+// Writing down a measurement: one question a page, then once more all of it, then it is kept. The server asks back where a
+// value is unusual, and says what is to be done; its words are shown as they are.
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useParams } from "react-router";
+import { named, text } from "~/fhir/parameters";
+import { useMe } from "~/portal/session";
+import { Fault } from "~/ui/plain/Fault";
+import { Question } from "~/ui/plain/Question";
+import { Card, Empty } from "~/ui/plain/parts";
+import { Kept } from "./Kept";
+import { KINDS, type Kind } from "./kinds";
+
+export default function AddReading() {
+  const { kind: name } = useParams();
+  const { t } = useTranslation();
+  const kind = KINDS.find((one) => one.name === name);
+  return kind ? <Asking kind={kind} /> : <Empty say={t("ui.status.404")} />;
+}
+
+function Asking({ kind }: { kind: Kind }) {
+  const { t } = useTranslation("translation", { keyPrefix: "readings" });
+  const { client, person } = useMe();
+  const queries = useQueryClient();
+  const [at, setAt] = useState(0);
+  const [answers, setAnswers] = useState<string[]>(kind.questions.map(() => ""));
+  const [choice, setChoice] = useState("");
+  const [asked, setAsked] = useState<fhir4.ParametersParameter[]>([]);
+  const [kept, setKept] = useState<{ parts: fhir4.ParametersParameter[]; since: number } | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+  const question = kind.questions[at];
+  const line = kind.line(answers, kind.choice?.answers[choice] ?? "");
+  const send = async () => {
+    setBusy(true);
+    setProblem(null);
+    const since = Date.now();
+    try {
+      const parameter = [{ name: "line", valueString: line }, ...again(asked)];
+      const said = await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter });
+      if (text(said.parameter, "state") === "asked") setAsked(said.parameter ?? []);
+      else {
+        setKept({ parts: said.parameter ?? [], since });
+        await queries.invalidateQueries({ queryKey: ["readings"] });
+      }
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const back = (to: number) => {
+    setAsked([]);
+    setProblem(null);
+    setAt(to);
+  };
+  if (kept) return <Kept parts={kept.parts} since={kept.since} />;
+  if (question) {
+    return (
+      <Card>
+        <Question
+          key={question.name} ask={t(`ask.${question.name}`)} hint={t(`hint.${question.name}`, { defaultValue: "" })} unit={question.unit}
+          value={answers[at] ?? ""} inputMode="decimal" autoComplete="off" maxLength={7}
+          onChange={(value) => setAnswers(answers.map((one, place) => (place === at ? value : one)))}
+          next={t("next")} onNext={() => back(at + 1)} back={at > 0 ? { say: t("before1"), go: () => back(at - 1) } : undefined}
+        />
+        {question.optional ? <button type="button" className="button quiet" onClick={() => back(at + 1)}>{t("skip")}</button> : null}
+      </Card>
+    );
+  }
+  if (kind.choice && !choice) {
+    return (
+      <Card title={t(`ask.${kind.choice.name}`)}>
+        {Object.keys(kind.choice.answers).map((one) => <button key={one} type="button" className="button" onClick={() => setChoice(one)}>{t(`${kind.choice?.name}.${one}`)}</button>)}
+        <button type="button" className="button quiet" onClick={() => back(at - 1)}>{t("before1")}</button>
+      </Card>
+    );
+  }
+  return (
+    <Card title={t("right")}>
+      <dl className="facts">
+        {kind.questions.map((one, place) => (answers[place] ? <div key={one.name}><dt>{t(`name.${one.name}`)}</dt><dd className="value">{answers[place]} {one.unit}</dd></div> : null))}
+        {choice ? <div><dt>{t(`name.${kind.choice?.name}`)}</dt><dd className="value">{t(`${kind.choice?.name}.${choice}`)}</dd></div> : null}
+      </dl>
+      {named(asked, "question").map((one) => <p key={one.valueString} className="shown" role="alert">{one.valueString}</p>)}
+      <Fault error={problem} />
+      <div className="steps">
+        <button type="button" className="button" onClick={() => { setChoice(""); back(0); }}>{t("change")}</button>
+        <button type="button" className="button first" disabled={busy} aria-busy={busy} onClick={() => void send()}>{t(asked.length ? "sure" : "keep")}</button>
+      </div>
+    </Card>
+  );
+}
+
+/** What the question before gave, to say that it is right. */
+function again(asked: fhir4.ParametersParameter[]): fhir4.ParametersParameter[] {
+  const confirm = text(asked, "confirm");
+  return confirm ? [{ name: "confirm", valueString: confirm }, { name: "at", valueDateTime: text(asked, "at") }] : [];
+}

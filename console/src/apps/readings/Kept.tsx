@@ -1,0 +1,49 @@
+// What was kept, and what the platform says about it: its words as they are, for a while after.
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { named, text } from "~/fhir/parameters";
+import { unitOf } from "~/fhir/results";
+import { useMe } from "~/portal/session";
+import { Aloud } from "~/ui/plain/Aloud";
+import { Glyph } from "~/ui/plain/Glyph";
+import { Card, Mark } from "~/ui/plain/parts";
+
+const EVERY = 1500; // milliseconds between two looks
+const LONG = 20_000; // for so long a word about it may come
+
+export function Kept({ parts, since }: { parts: fhir4.ParametersParameter[]; since: number }) {
+  const { t, i18n } = useTranslation("translation", { keyPrefix: "readings" });
+  const { client } = useMe();
+  const said = useQuery({
+    queryKey: ["messages", "since", since],
+    queryFn: () => client.get<fhir4.Parameters>("$messages", { unread: true, _count: 10 }),
+    refetchInterval: () => (Date.now() - since < LONG ? EVERY : false),
+  });
+  const words = named(said.data?.parameter, "message").filter((one) => Date.parse(text(one.part, "made")) >= since - 1000);
+  return (
+    <>
+      {words.map((one) => (
+        <section key={text(one.part, "id")} className={text(one.part, "urgency") === "red" ? "fault" : "card"} role="alert">
+          <p className="value">{text(one.part, "text")}</p>
+          <Aloud text={text(one.part, "text")} />
+          {text(one.part, "urgency") === "red" ? <a className="button call first" href="tel:120"><Glyph name="call" />{t("call120")}</a> : null}
+        </section>
+      ))}
+      <Card>
+        <p role="status"><Mark kind="good">{t("kept")}</Mark></p>
+        <dl className="facts">
+          {named(parts, "reading").map((one) => {
+            const quantity = named(one.part, "value")[0]?.valueQuantity;
+            const metric = text(one.part, "metric");
+            return metric === "meal-context" ? null : (
+              <div key={metric}><dt>{text(one.part, "title")}</dt><dd className="value">{quantity?.value} {unitOf(quantity, i18n.language)}</dd></div>
+            );
+          })}
+        </dl>
+        {named(parts, "refused").map((one) => <p key={one.valueString} className="shown">{one.valueString}</p>)}
+        <Link className="button first" to="/readings">{t("done")}</Link>
+      </Card>
+    </>
+  );
+}
