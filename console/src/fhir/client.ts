@@ -36,7 +36,7 @@ export class Client {
 
   /** Takes a token of the session that the browser's cookie stands for. False where there is none. */
   async begin(): Promise<boolean> {
-    return (await this.renewed()) !== null;
+    return (await this.renewed().catch(() => null)) !== null;
   }
 
   /** What must stand across a page that shows persons; as the platform said it last. */
@@ -112,6 +112,8 @@ export class Client {
 
   private async renew(): Promise<Session | null> {
     const answer = await this.fetched("POST", "/account/token", "{}", { "content-type": "application/json" });
+    // A platform that is just being started has not signed anybody out.
+    if (answer.status === 429 || answer.status >= 500) throw await problem(answer);
     if (!answer.ok) return (this.session = null);
     const said = (await answer.json()) as { access_token: string; expires_in: number };
     return (this.session = { token: said.access_token, until: Date.now() + said.expires_in * 1000 });

@@ -68,6 +68,7 @@ from kangyun.web.metrics import (
 from kangyun.web.openid import Openid
 from kangyun.web.outbox import outbox_routes
 from kangyun.web.outcome import outcome, retry_after, unexpected
+from kangyun.web.overview import OverviewDesk
 from kangyun.web.pages import marked_styles, page_routes
 from kangyun.web.proxies import Proxies
 from kangyun.web.residents import ResidentDesk, resident_routes
@@ -116,6 +117,7 @@ class FhirEndpoint:
         self._marks = Marks(platform)
         self._sheets = SheetDesk(platform, self._marks)
         self._administration = AdministrationDesk(platform)
+        self._overview = OverviewDesk(platform)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -222,6 +224,8 @@ class FhirEndpoint:
             return await exam.answer(request, record, self._platform.settings.data)
         if resident_view.takes(request):
             return await resident_view.answer(request, record)
+        if self._overview.takes(request):
+            return await self._overview.answer(request, record)
         if soap.takes(request):
             return await self._soap.answer(request, record, request_id)
         if not names_content(request) and request.segments[-1:] != ["_search"]:  # Where the form may still name it.

@@ -270,6 +270,7 @@ ELSEWHERE = frozenset(
         "document-cn", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches",
         "feeds", "soap", "exam", "sheet", "administration",
         "feeds", "soap", "exam", "sheet", "residents", "view",
+        "overview",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""

@@ -1,4 +1,7 @@
-"""How alarms do, in figures that hold nothing of anybody: for `/metrics`."""
+"""How alarms do, in figures that hold nothing of anybody: for `/metrics` and who runs a region."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -20,3 +23,18 @@ async def alarm_vitals(connection: asyncpg.Connection) -> Vitals:
             told.append((f'kangyun_alarms_{name}{{level="{level}"}}', text, value))
     told.append(("kangyun_alarms_lag_seconds", "Age of the oldest timer of an alarm that is due.", lag))
     return told
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Alarms that are not closed, by level, and how many of them nobody has answered."""
+
+    open: Mapping[str, int]
+    unanswered: int
+
+
+async def standing(connection: asyncpg.Connection, institution: str | None) -> Standing:
+    """Returns how alarms stand: of an institution's duty desk, of all for None."""
+    rows = {row["level"]: row for row in await connection.fetch(SQL["standing"], institution)}
+    counts = {level: rows[number]["open"] if number in rows else 0 for level, number in LEVELS.items()}
+    return Standing(counts, sum(row["unanswered"] for row in rows.values()))

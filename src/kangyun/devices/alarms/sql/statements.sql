@@ -330,3 +330,10 @@ WHERE done IS NULL AND due < clock_timestamp();
 -- What happens next of each alarm by the clock: whom its ladder tells, or whose promise is over.
 SELECT DISTINCT ON (alarm) alarm, kind, whom, due FROM alarm_timer
 WHERE alarm = ANY ($1::int8[]) AND done IS NULL ORDER BY alarm, due, id;
+
+-- name: standing
+-- $1 the desk's institution, null for all.
+SELECT a.level, count(*)::int8 AS open, count(*) FILTER (WHERE a.state <> 'acknowledged')::int8 AS unanswered
+FROM alarm AS a WHERE a.state <> 'closed'
+    AND ($1::text IS NULL OR a.desk = (SELECT i.id FROM institution AS i WHERE i.reference = $1))
+GROUP BY a.level;

@@ -4,5 +4,6 @@ Figures only, and of no person. What they are worth is not reckoned here (`overs
 """
 
 from kangyun.exchange.feeds.figures.publishing import Figures, keep_published
+from kangyun.exchange.feeds.figures.together import Day, Together, together
 
-__all__ = ["Figures", "keep_published"]
+__all__ = ["Day", "Figures", "Together", "keep_published", "together"]

@@ -72,10 +72,20 @@ class Figures:
         for sheet in sheets:
             actor = replace(ACTOR, institution=sheet["institution"])
             record = await self.platform.gate.open(actor, Circumstances("feed-figures", "", uuid4().hex, historic=True))
-            report = report_of(await self._monthly(record, sheet, month, after))
+            monthly = await self._monthly(record, sheet, month, after)
+            report = report_of(monthly)
             operation = record.operation("update", "MeasureReport", id=report["id"], resource=report)
             await record.commit([operation], "feed-figures")
+            await self._keep(sheet["id"], monthly)
         return len(sheets)
+
+    async def _keep(self, sheet: int, monthly: Monthly) -> None:
+        """Keeps what was dear to reckon, so that it can be added up at any time."""
+        of = monthly.figures
+        dated = of["stored"] + of["revoked"]
+        linked = of.get("looked-at", 0), of.get("linked", 0)
+        async with self.platform.pool.connection() as connection:
+            await connection.execute(SQL["keep"], sheet, monthly.month, of["in-time"], dated, *linked)
 
     async def _monthly(self, record: Record, sheet: asyncpg.Record, month: date, after: date) -> Monthly:
         zone = self.platform.settings.time_zone

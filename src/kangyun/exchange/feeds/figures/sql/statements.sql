@@ -19,3 +19,47 @@ WHERE r.sheet = $1 AND r.day >= $2 AND r.day < $3 AND r.outcome <> 'r'
 
 -- name: fields
 SELECT field, rows, filled, valid, left_out, mended FROM feed_field WHERE sheet = $1 AND month = $2 ORDER BY field;
+
+-- name: keep
+INSERT INTO feed_reckoned (sheet, month, in_time, dated, looked_at, linked) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (sheet, month) DO UPDATE SET in_time = excluded.in_time, dated = excluded.dated,
+    looked_at = excluded.looked_at, linked = excluded.linked, at = clock_timestamp();
+
+-- Together: $1 is an institution, null for all.
+
+-- name: joined
+SELECT count(DISTINCT institution) FILTER (WHERE state IN ('trial', 'live')) AS connected,
+    count(DISTINCT institution) AS asked, count(*) FILTER (WHERE state IN ('trial', 'live')) AS feeds
+FROM feed_source WHERE $1::text IS NULL OR institution = $1;
+
+-- name: days
+-- $2 and $3 the first day and the last. expected: of tables that were declared for the day, `compared` what came of them.
+SELECT a.day::date AS day, count(d.sheet) AS tables, count(d.declared) AS declared, sum(d.declared)::int8 AS expected,
+    sum(d.stored + d.revoked + d.refused)::int8 AS received, sum(d.stored + d.revoked)::int8 AS stored,
+    sum(d.refused)::int8 AS refused,
+    sum(d.stored + d.revoked + d.refused) FILTER (WHERE d.declared IS NOT NULL)::int8 AS compared
+FROM generate_series($2::date::timestamp, $3::date::timestamp, interval '1 day') AS a(day)
+LEFT JOIN (
+    feed_day AS d JOIN feed_sheet AS s ON s.id = d.sheet
+    JOIN feed_source AS f ON f.id = s.feed AND ($1::text IS NULL OR f.institution = $1)
+) ON d.day = a.day::date AND d.day >= $2 AND d.day <= $3
+GROUP BY a.day ORDER BY a.day;
+
+-- name: month
+-- $2 the first day of the month.
+WITH sheet AS (
+    SELECT s.id FROM feed_sheet AS s JOIN feed_source AS f ON f.id = s.feed WHERE $1::text IS NULL OR f.institution = $1
+)
+SELECT r.*, v.* FROM (
+    SELECT sum(k.in_time)::int8 AS in_time, sum(k.dated)::int8 AS dated, sum(k.looked_at)::int8 AS looked_at,
+        sum(k.linked)::int8 AS linked, min(k.at) AS at
+    FROM sheet AS s JOIN feed_reckoned AS k ON k.sheet = s.id AND k.month = $2
+) AS r CROSS JOIN (
+    SELECT sum(v.rows)::int8 AS rows, sum(v.filled)::int8 AS filled
+    FROM sheet AS s JOIN feed_field AS v ON v.sheet = s.id AND v.month = $2
+) AS v;
+
+-- name: held
+-- Rows that stand, of all days.
+SELECT coalesce(sum(d.stored), 0)::int8 FROM feed_day AS d JOIN feed_sheet AS s ON s.id = d.sheet
+JOIN feed_source AS f ON f.id = s.feed WHERE f.institution = $1;
