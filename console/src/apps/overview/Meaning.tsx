@@ -1,10 +1,11 @@
 // What a number means: how it is reckoned, from what, how sure it is.
-import { Descriptions, Drawer } from "antd";
+import { Descriptions, Drawer, theme } from "antd";
 import { useTranslation } from "react-i18next";
 import { below, number, written, type Figure, type Overview } from "./figures";
 
 export function Meaning({ figure, told, onClose }: { figure: Figure | null; told: Overview; onClose: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "overview" });
+  const { token } = theme.useToken();
   const said = figure
     ? [
         { key: "value", label: t("value"), children: `${number(figure, told.zone)} ${figure.value === null ? "" : figure.unit}` },
@@ -19,7 +20,7 @@ export function Meaning({ figure, told, onClose }: { figure: Figure | null; told
     : [];
   return (
     <Drawer open={figure !== null} onClose={onClose} title={figure?.title} size="min(480px, 100vw)">
-      <Descriptions column={1} layout="vertical" size="small" items={said} />
+      <Descriptions column={1} layout="vertical" size="small" colon={false} items={said} styles={{ label: { color: token.colorTextSecondary } }} />
     </Drawer>
   );
 }

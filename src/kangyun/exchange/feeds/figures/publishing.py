@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 SQL = statements(__package__.removeprefix("kangyun."))
 ACTOR = Actor("Device/feed-figures", "数据接入统计", "", "SYSADMIN", administrator=True)
 EVERY = 6 * 3600.0  # seconds
+DEMO_EVERY = 120.0  # All that a demonstration has came just now, and costs nothing to reckon.
 BEGINNING = "ge1850-01-01"  # what a chain asks of a target that only has to be there
 
 
@@ -133,7 +134,7 @@ async def keep_published(platform: Platform, stop: asyncio.Event) -> None:
                         await Figures(platform).publish(month)
         except (PlatformError, asyncpg.PostgresError, *LOST) as error:
             logger.warning("feed figures: %s", type(error).__name__)
-        await pause(stop, EVERY)
+        await pause(stop, DEMO_EVERY if platform.settings.demo else EVERY)
 
 
 def _months(today: date) -> tuple[date, date]:
