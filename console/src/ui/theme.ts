@@ -21,6 +21,7 @@ export function themeOf(dark: boolean): ThemeConfig {
       fontSize: 14,
     },
     components: {
+      Tabs: { itemSelectedColor: dark ? "#8fe0d1" : "#0b6b5d", inkBarColor: dark ? "#8fe0d1" : "#0b6b5d" },
       Layout: { siderBg: dark ? "#141414" : "#ffffff" },
       Menu: {
         itemSelectedBg: dark ? "#123d36" : "#e3f2ef",
