@@ -24,24 +24,31 @@ FOREVER = float("inf")
 class For:
     """Ids of Patients; the labels that are hidden; whether only these were proven (`Actor.alone`).
 
+    acts: he may do something for them, too.
     until: when it changes next, seconds since the epoch.
     """
 
     patients: tuple[str, ...] = ()
     hidden: int = 0
     alone: bool = False
+    acts: bool = True
     until: float = FOREVER
 
 
-async def acting_for(connection: asyncpg.Connection, identity: int, role: str, reference: str) -> For:
-    """Returns for whom an identity acts in a role.
+async def acting_for(connection: asyncpg.Connection, identity: int, role: str, reference: str, ward: str = "") -> For:
+    """Returns for whom an identity acts in a role. ward: for this Patient only, and those of the same tie.
 
-    A sight has one mask for all of them: what one proxy leaves out is hidden of all.
+    A sight has one mask for all of them: what one proxy leaves out is hidden of all; so it is with acting. Whom
+    somebody only hears the alarms of he neither sees nor acts for.
     """
     if role not in OF_RESIDENTS:
         return For()
     rows = await connection.fetch(_PROXIES, identity)
     mine = [row for row in rows if (row["relation"] == "ONESELF") == (role == "resident")]
+    if ward:
+        ties = {row["tie"] for row in mine if row["patient"] == ward} - {None}
+        mine = [row for row in mine if row["patient"] == ward or row["tie"] in ties]
+    mine = [row for row in mine if row["sees"] or row["acts"]]
     now = time.time()
     changes = [at for row in mine for at in (seconds(row["starts"]), seconds(row["ends"])) if at > now]
     valid = [row for row in mine if seconds(row["starts"], 0) <= now < seconds(row["ends"])]
@@ -55,7 +62,8 @@ async def acting_for(connection: asyncpg.Connection, identity: int, role: str, r
     elif good:
         # A sight is alone for all of them: of several wards the least proven counts.
         alone = bool(await connection.fetchval(_ALONE_OF_ONE, good))
-    return For(tuple(dict.fromkeys(good)), hidden, alone, min(changes, default=FOREVER))
+    acts = all(row["acts"] for row in valid)
+    return For(tuple(dict.fromkeys(good)), hidden, alone, acts, min(changes, default=FOREVER))
 
 
 def seconds(instant: datetime | None, otherwise: float = FOREVER) -> float:
@@ -64,7 +72,7 @@ def seconds(instant: datetime | None, otherwise: float = FOREVER) -> float:
 
 
 _PROXIES = """
-SELECT patient, relation, mask, starts, ends FROM identity_proxy
+SELECT patient, relation, mask, starts, ends, sees, acts, tie FROM identity_proxy
 WHERE identity = $1 AND taken IS NULL AND (ends IS NULL OR ends > clock_timestamp()) ORDER BY id
 """
 # Who is bound by nothing was vouched for in person, by who admits people.

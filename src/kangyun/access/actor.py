@@ -20,6 +20,8 @@ class Actor:
     scopes:      what an application was given, SMART App Launch 2; None where no application stands between.
     patient:     the id of the Patient that the application was launched for; empty for none.
     client:      the application. session: of the sign-in; it can be ended.
+    ward:        of who acts for a family member in a session of his own: the Patient whose token it is; empty for none.
+    acts:        he may also do something for them; else he only sees.
     present:     what is done in person may be done by it; not with an outside provider's token that tells of no factor.
     """
 
@@ -37,6 +39,8 @@ class Actor:
     hidden: int = 0
     present: bool = True
     alone: bool = False
+    ward: str = ""
+    acts: bool = True
 
 
 def credential(actor: Actor) -> bytes:

@@ -8,8 +8,10 @@ ended longer ago, and one that cannot look, because the database does not answer
 import asyncio
 import hmac
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -21,7 +23,7 @@ from kangyun.access.applications.register import Application, Applications
 from kangyun.access.applications.throttle import Bucket, Throttle
 from kangyun.access.identities.entrance import Entrance, NoFactors, SecondFactor
 from kangyun.access.identities.lockout import Lockout
-from kangyun.access.identities.model import ROLES, Identity, is_staff
+from kangyun.access.identities.model import OF_RESIDENTS, ROLES, Identity, is_staff
 from kangyun.access.identities.passwords import Hashing
 from kangyun.access.identities.register import Identities
 from kangyun.access.identities.revocations import Watch
@@ -47,6 +49,7 @@ LOOK = 0.5  # seconds between two looks for revocations
 KNOWN_FOR = 60.0  # seconds after which a token is asked for anew; a session counts as used each time
 MOST_KNOWN = 50_000
 PERSONS = ("staff", "resident", "guardian")  # kinds of identities
+RESIDENT, GUARDIAN = "resident", "guardian"
 NOT_REGISTERED = ("resident", "guardian")  # roles that an outside provider's word is enough for
 
 
@@ -188,7 +191,9 @@ class SignIn:
             scopes = narrow(kept.scopes or (), application.scopes)
             actor = replace(kept, scopes=of_data(scopes), purpose=application.purpose)
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(_AS_OF_NOW, kept.reference, kept.role, kept.institution)
+            # For a family member he acts by his own session, in which his role is another.
+            held = RESIDENT if kept.ward and kept.reference.startswith("Patient/") else kept.role
+            row = await connection.fetchrow(_AS_OF_NOW, kept.reference, held, kept.institution)
             if row is None:
                 return None if is_staff(kept.role) else actor
             if row["identity"] is None:
@@ -200,8 +205,8 @@ class SignIn:
                 given = [tuple(one["scopes"]) for one in await connection.fetch(_GIVEN, *about)]
                 if not any(within(kept.scopes or (), scopes) for scopes in given):
                     return None
-            whom = await acting_for(connection, row["identity"], kept.role, kept.reference)
-        return replace(actor, patients=whom.patients, hidden=whom.hidden, alone=whom.alone)
+            whom = await acting_for(connection, row["identity"], kept.role, kept.reference, kept.ward)
+        return replace(actor, patients=whom.patients, hidden=whom.hidden, alone=whom.alone, acts=whom.acts)
 
     async def person(self, token: str) -> tuple[Identity, Actor]:
         """Returns who is signed in here himself, by a token of our own pages. Raises SignInNeeded."""
@@ -242,7 +247,10 @@ class SignIn:
             async with self._pool.connection() as connection:
                 if isinstance(claims.get("gid"), str):
                     return await self._of_grant(connection, claims, until)
-                return await self._of_session(connection, str(claims.get("sid", "")), until)
+                session, ward = str(claims.get("sid", "")), claims.get("ward")
+                if isinstance(ward, str):
+                    return await self._of_family(connection, session, until, ward)
+                return await self._of_session(connection, session, until)
         except asyncpg.DataError:
             raise NotValid from None
 
@@ -274,19 +282,30 @@ class SignIn:
             raise NotValid
         return await self._of_person(connection, row, min(until, seconds(row["expires"])), id_)
 
+    async def _of_family(self, connection: asyncpg.Connection, id_: str, until: float, ward: str) -> _Known:
+        """Returns who acts in a session for a family member. Raises NotValid where the session or the right is over."""
+        row = await connection.fetchrow(_SESSION, id_, self.sessions.idle_minutes * 60)
+        if row is None or row["role"] not in OF_RESIDENTS:
+            raise NotValid
+        as_family = {**row, "role": GUARDIAN}
+        found = await self._of_person(connection, as_family, min(until, seconds(row["expires"])), id_, ward)
+        if not found.actor.patients:
+            raise NotValid
+        return found
+
     async def _of_person(
-        self, connection: asyncpg.Connection, row: asyncpg.Record, until: float, session: str
+        self, connection: asyncpg.Connection, row: Mapping[str, Any], until: float, session: str, ward: str = ""
     ) -> _Known:
         if row["demonstration"] and not self.identities.demonstration:
             raise NotValid
         role: str = row["role"]
-        whom = await acting_for(connection, row["identity"], role, row["reference"])
+        whom = await acting_for(connection, row["identity"], role, row["reference"], ward)
         personal = self.identities.vault.open_personal(row["personal"], row["reference"])
         actor = Actor(
             row["reference"], personal.name, row["institution"], ROLES[role][1],
             # Who runs an installation sees nobody's record by that; a demonstration has nobody's.
             administrator=role == "system-administrator" and row["demonstration"], role=role, patients=whom.patients,
-            session=session, hidden=whom.hidden, alone=whom.alone,
+            session=session, hidden=whom.hidden, alone=whom.alone, ward=ward, acts=whom.acts,
         )  # fmt: skip
         subjects = {f"identity:{row['identity']}"} | ({f"session:{session}"} if session else set())
         return _Known(actor, min(until, whom.until, seconds(row["ends"])), frozenset(subjects))
@@ -330,6 +349,7 @@ class SignIn:
             administrator=False, role=who.role if who else "application", patients=who.patients if who else (),
             scopes=scopes, patient=row["patient"], client=application.client, session=who.session if who else "",
             hidden=who.hidden if who else 0, alone=who.alone if who else False,
+            acts=who.acts if who else True,
         )  # fmt: skip
         subjects = frozenset(
             {f"grant:{row['grant']}", f"client:{application.client}", f"identity:{application.identity}"}

@@ -43,6 +43,7 @@ from kangyun.web.crossing import crossing
 from kangyun.web.devices import DeviceDoors
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
 from kangyun.web.factors import FactorDesk
+from kangyun.web.family import family_routes
 from kangyun.web.feeds import NAME as FEEDS
 from kangyun.web.feeds import PATH as FEEDS_PATH
 from kangyun.web.feeds import Feeds
@@ -331,6 +332,7 @@ class Application:
                 *resident_routes(lambda: self._platform),
                 *DeviceDoors(lambda: self._doors).routes(),
                 *outbox_routes(lambda: self._platform),
+                *family_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
                 *console_routes(),
                 *page_routes(demonstration=settings.demo, zone=settings.time_zone, help_phone=settings.help_phone),

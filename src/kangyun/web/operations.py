@@ -10,9 +10,9 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from kangyun.access.operations import Call, Excerpt, Level, Operation
+from kangyun.access.operations import OWN_WORK, Call, Excerpt, Level, Operation
 from kangyun.access.record import Record
-from kangyun.base.errors import Invalid, Malformed, NotFound
+from kangyun.base.errors import Forbidden, Invalid, Malformed, NotFound
 from kangyun.catalog import catalog
 from kangyun.fhir import Resource
 from kangyun.fhir.definitions import definitions
@@ -37,6 +37,8 @@ async def answer_operation(request: HttpRequest, record: Record, base: str) -> A
     methods = ("POST",) if operation.affects_state else ("GET", "HEAD", "POST")
     if request.method not in methods:
         raise NotAllowed(request.method, *methods)
+    if operation.affects_state and not record.actor.acts and operation.name not in OWN_WORK:
+        raise Forbidden("access.family.sees-only")
     shown = [(name, value) for name, value in request.pairs if name not in _ABOUT_ANSWER]
     parameters = await _parameters(request, operation, shown)
     if request.method == "POST":

@@ -30,6 +30,7 @@ async def registered(connection: asyncpg.Connection, patients: Sequence[str]) ->
 
 async def end_proxies(connection: asyncpg.Connection, patients: Sequence[str]) -> None:
     """Deletes who acted for these ids of Patients; they do so no more within a second."""
+    await connection.execute(_ASKS, list(patients))
     rows = await connection.fetch(_PROXIES, list(patients))
     await revoke(connection, *sorted({f"identity:{row['identity']}" for row in rows}))
 
@@ -53,6 +54,7 @@ SELECT clock_timestamp() AS at,
 """
 _STANDING = "SELECT id FROM identity WHERE id = ANY ($1::int8[]) AND kind = 'resident' AND admitted <= $2 FOR UPDATE"
 _PROXIES = "DELETE FROM identity_proxy WHERE patient = ANY ($1::text[]) RETURNING identity"
+_ASKS = "DELETE FROM family_ask WHERE patients && $1::text[]"
 _BINDINGS = "DELETE FROM resident_binding WHERE id = ANY ($1::int8[]) AND bound <= $2"
 # What refers to others first.
 _REMOVE = (
@@ -62,7 +64,7 @@ _REMOVE = (
         f"DELETE FROM {table} WHERE identity = ANY ($1::int8[])"
         for table in (
             *("oidc_launch", "look_ticket", "look_session", "session", "factor", "factor_challenge", "factor_permit"),
-            *("factor_failure", "identity_event", "identity_password", "identity_proxy", "identity_role"),
+            *("factor_failure", "identity_event", "identity_password", "identity_proxy", "identity_role", "family_ask"),
         )
     ),
     "DELETE FROM identity WHERE id = ANY ($1::int8[])",

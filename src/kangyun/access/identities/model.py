@@ -99,7 +99,9 @@ class Proxy:
     """For which Patient somebody may act, as what, and until when.
 
     mask: the labels of what may be seen, categories and levels too; a resource with any other label is hidden. All
-    bits: everything that the role sees. hears: is told of alarms, which is a right of its own.
+    bits: everything that the role sees. Three rights, each of its own: sees the record, acts for its resident, hears of
+    alarms. Who acts and does not see is shown what names the person (`mask`).
+    tie: one for all registrations of one gift.
     """
 
     patient: str
@@ -108,3 +110,6 @@ class Proxy:
     starts: datetime | None = None
     ends: datetime | None = None
     hears: bool = False
+    sees: bool = True
+    acts: bool = True
+    tie: str | None = None

@@ -293,8 +293,9 @@ class Identities:
         if not proxy.patient or not proxy.relation:
             raise Invalid("access.identities.wrong-proxy")
         await connection.execute(
-            _PROXY, identity, proxy.patient, proxy.relation, proxy.mask, proxy.starts, proxy.ends, by, proxy.hears
-        )
+            _PROXY, identity, proxy.patient, proxy.relation, proxy.mask, proxy.starts, proxy.ends, by, proxy.hears,
+            proxy.sees, proxy.acts, proxy.tie,
+        )  # fmt: skip
 
     async def _existing(self, connection: asyncpg.Connection, identity: int) -> None:
         if await connection.fetchval(_KIND, identity) is None:
@@ -380,15 +381,15 @@ UPDATE oidc_grant SET revoked = clock_timestamp()
 WHERE identity = $1 AND role = $2 AND institution = $3 AND revoked IS NULL
 """
 _PROXY = """
-INSERT INTO identity_proxy (identity, patient, relation, mask, starts, ends, vouched_by, hears)
-VALUES ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp()), $6, $7, $8)
+INSERT INTO identity_proxy (identity, patient, relation, mask, starts, ends, vouched_by, hears, sees, acts, tie)
+VALUES ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp()), $6, $7, $8, $9, $10, $11)
 """
 _TAKE_PROXY = """
 UPDATE identity_proxy SET taken = clock_timestamp(), taken_by = $3
 WHERE identity = $1 AND patient = $2 AND taken IS NULL RETURNING id, taken
 """
 _PROXIES = """
-SELECT patient, relation, mask, starts, ends, hears FROM identity_proxy
+SELECT patient, relation, mask, starts, ends, hears, sees, acts, tie FROM identity_proxy
 WHERE identity = $1 AND taken IS NULL AND starts <= clock_timestamp() AND (ends IS NULL OR ends > clock_timestamp())
 ORDER BY id
 """

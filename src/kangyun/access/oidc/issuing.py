@@ -33,10 +33,11 @@ class Issuing:
     keys: Keys
     token_seconds: int
 
-    async def of_session(self, session: Session) -> tuple[str, int]:
-        """Returns a token of our own pages, and for how many seconds it is good."""
+    async def of_session(self, session: Session, ward: str = "") -> tuple[str, int]:
+        """Returns a token of our own pages, and for how many seconds it is good. ward: to act for that Patient."""
         seconds = min(LONGEST, max(1, int(session.expires.timestamp() - time.time())))
-        return await self._access({"sub": str(session.identity), "sid": session.id}, seconds), seconds
+        claims = {"sub": str(session.identity), "sid": session.id} | ({"ward": ward} if ward else {})
+        return await self._access(claims, seconds), seconds
 
     async def of_grant(self, grant: Grant, scopes: tuple[str, ...]) -> tuple[str, int]:
         """Returns a token of an application, with these scopes."""

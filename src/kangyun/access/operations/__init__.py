@@ -14,6 +14,15 @@ from kangyun.access.operations.certificates import TYPES, bind_certificate, end_
 from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
+from kangyun.access.operations.family import (
+    OWN_WORK,
+    family,
+    family_answer,
+    family_ask,
+    family_change,
+    family_desk,
+    family_end,
+)
 from kangyun.access.operations.ihe_pix import ihe_pix
 from kangyun.access.operations.match import match
 from kangyun.access.operations.merging import merge, part
@@ -38,7 +47,7 @@ from kangyun.access.operations.who_looked import who_looked
 from kangyun.fhir import terminology
 from kangyun.fhir.definitions import definitions
 
-__all__ = ["ELSEWHERE", "OPERATIONS", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
+__all__ = ["ELSEWHERE", "OPERATIONS", "OWN_WORK", "Call", "Excerpt", "Input", "Level", "Operation", "find"]
 
 _DEFINED = "http://hl7.org/fhir/OperationDefinition/"
 _EVERYWHERE: frozenset[Level] = frozenset({"system", "type", "instance"})
@@ -49,6 +58,7 @@ _TYPE: frozenset[Level] = frozenset({"type"})
 _PATIENT = frozenset({"Patient"})
 _PAGE = (Input("_since", "instant"), Input("_type", "code", True), Input("_count", "integer"))
 _CODED = (Input("code", "code"), Input("system", "uri"), Input("coding", "Coding"))
+_RIGHTS = Input("right", "code", True)
 _CLAIMED = (
     Input("url", "uri"), *_CODED, Input("codeableConcept", "CodeableConcept"), Input("display", "string"),
     Input("abstract", "boolean"), Input("displayLanguage", "code"),
@@ -85,6 +95,10 @@ _TERMINOLOGY: dict[tuple[str, str], tuple[Input, ...]] = {
 def _resource(inputs: tuple[Input, ...]) -> str | None:
     """Returns the name of the input that is a resource: it may be the body itself."""
     return next((one.name for one in inputs if one.type in definitions().resource_types), None)
+
+
+def _strings(*names: str) -> tuple[Input, ...]:
+    return tuple(Input(name, "string") for name in names)
 
 
 def _everything(type_: str, levels: frozenset[Level]) -> Operation:
@@ -234,6 +248,17 @@ OPERATIONS: tuple[Operation, ...] = (
                     Input("language", "code"),
                 ),
             ),
+        )
+    ),
+    Operation("family", _SYSTEM, family, "urn:kangyun:operation:family"),
+    *(
+        Operation(name, _SYSTEM, carry_out, f"urn:kangyun:operation:{name}", inputs, affects_state=True)
+        for name, carry_out, inputs in (
+            ("family-ask", family_ask, (*_strings("name", "phone"), Input("relation", "code"), _RIGHTS)),
+            ("family-answer", family_answer, (*_strings("ask"), _RIGHTS, Input("withdraw", "boolean"))),
+            ("family-change", family_change, (*_strings("tie"), _RIGHTS)),
+            ("family-end", family_end, _strings("tie")),
+            ("family-desk", family_desk, (*_strings("digits", "name", "number", "evidence"), _RIGHTS)),
         )
     ),
     Operation("links", _INSTANCE, links, "urn:kangyun:operation:links", (), _PATIENT),

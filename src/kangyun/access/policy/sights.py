@@ -115,6 +115,8 @@ class Sights:
             by_rule=self._by_rule,
         )
         creates, updates, deletes = (_allowed(role.writes, scopes, letter) for letter in "cud")
+        if not actor.acts:  # A family member who was given to see, and not to act.
+            creates = updates = deletes = frozenset()
         about = sight.within if bound_to_patient else selves if role.selves is not None else None
         only_about = None if about is None else frozenset(about)
         writing = replace(sight, types=_numbers(reads | searches | updates | deletes))

@@ -270,7 +270,7 @@ class Residents:
 
     async def _numbered(self, number: str, about: Circumstances) -> list[Stored]:
         record = await self._gate.open(SERVICE, about)
-        return [one for one in await _candidates(record, number) if numbered(one.resource, number)]
+        return [one for one in await candidates(record, number) if numbered(one.resource, number)]
 
     async def _widened(self, handle: Handle, patients: tuple[str, ...]) -> tuple[str, ...]:
         """Opens what was linked to somebody's registrations since, where the telephone that he has proven stands in it.
@@ -320,7 +320,7 @@ class Residents:
 _TICKET = b"resident-ticket"
 
 
-async def _candidates(record: Record, number: str) -> list[Stored]:
+async def candidates(record: Record, number: str) -> list[Stored]:
     """Returns the Patients with a number, of all institutions that the record shows."""
     wanted = {form for one in resident_id.forms(number) for form in (one, one.lower())}  # …x, as some write it
     asked = [("identifier", ",".join(sorted(wanted))), ("_count", str(MOST_REGISTRATIONS))]

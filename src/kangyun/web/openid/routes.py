@@ -32,6 +32,10 @@ class _SignIn(msgspec.Struct):
     role: str = ""
 
 
+class _Own(msgspec.Struct):
+    ward: str = msgspec.field(name="for", default="")
+
+
 class _Launch(msgspec.Struct):
     client: str
     patient: str
@@ -131,10 +135,22 @@ def _asked(body: bytes) -> _SignIn:
         raise Invalid("web.wrong-sign-in-body") from None
 
 
+def _ward(body: bytes) -> str:
+    """Returns the id of the Patient that somebody wants to act for, empty for himself. Raises Invalid."""
+    try:
+        named = msgspec.json.decode(body or b"{}", type=_Own).ward.removeprefix("Patient/")
+    except (msgspec.DecodeError, RecursionError):
+        raise Invalid("web.json-object") from None
+    if named and not FHIR_ID.fullmatch(named):
+        raise Invalid("web.not-an-id", at="for")
+    return named
+
+
 async def _own_token(visit: Visit) -> Response:
     """Gives our own pages a token of the session that the browser is in: whatever it asked for was proven there.
 
-    The cookie comes along from no other site's POST, and no form can say that it is JSON.
+    `for` names a family member's Patient, to act for him. The cookie comes along from no other site's POST, and no form
+    can say that it is JSON.
     """
     if visit.http.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise NotSupported("web.media-type")
@@ -142,7 +158,10 @@ async def _own_token(visit: Visit) -> Response:
     session = await sign_in.sessions.by_cookie(visit.cookie(SESSION))
     if session is None:
         raise SignInNeeded
-    token, seconds = await sign_in.provider.issuing.of_session(session)
+    ward = _ward(await visit.body())
+    token, seconds = await sign_in.provider.issuing.of_session(session, ward)
+    if ward:  # Who was given nothing gets no token.
+        await sign_in.actor(token)
     return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": seconds}, headers=NO_STORE)
 
 
