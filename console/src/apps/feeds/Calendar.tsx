@@ -1,0 +1,110 @@
+// A month of reconciliation: of each day what the hospital says that it has, what came, what is stored, and the difference.
+import { CheckCircleOutlined, LeftOutlined, RightOutlined, WarningOutlined } from "@ant-design/icons";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { App, Button, Flex, Modal, Typography, theme } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useClient } from "~/fhir/context";
+import { ProblemBox } from "~/ui/ProblemBox";
+import { download } from "~/ui/download";
+import { XLSX } from "~/ui/importing";
+import { dayOf } from "~/ui/time";
+import { Day } from "./Day";
+import "./calendar.css";
+import { monthOf, otherMonth, pathOf, useIsCentre, type Feed, type Line } from "./feed";
+
+export function Calendar({ feed }: { feed: Feed }) {
+  const { t } = useTranslation("translation", { keyPrefix: "feeds" });
+  const client = useClient();
+  const queries = useQueryClient();
+  const { token } = theme.useToken();
+  const { message } = App.useApp();
+  const isCentre = useIsCentre();
+  const today = dayOf(new Date());
+  const [month, setMonth] = useState(today.slice(0, 7));
+  const [open, setOpen] = useState("");
+  const [closing, setClosing] = useState(false);
+  const key = ["feed", feed.name, "counts", month];
+  const found = useQuery({ queryKey: key, queryFn: () => client.get<Line[]>(pathOf(feed.name, "/counts"), { month }) });
+  const months = useQuery({ queryKey: ["feed", feed.name, "months"], queryFn: () => client.get<{ month: string; at: string }[]>(pathOf(feed.name, "/months")) });
+  const isClosed = (months.data ?? []).some((one) => one.month.startsWith(month));
+  const close = useMutation({
+    mutationFn: () => client.put(pathOf(feed.name, `/months/${month}`), {}),
+    onSuccess: () => {
+      setClosing(false);
+      void message.success(t("closed", { month }));
+      void queries.invalidateQueries({ queryKey: ["feed", feed.name, "months"] });
+    },
+  });
+  const exported = useMutation({
+    mutationFn: () => client.file(pathOf(feed.name, "/counts"), { month }, XLSX),
+    onSuccess: (file) => download(file, `${feed.title} ${month}.xlsx`),
+  });
+  const { days, offset } = monthOf(month);
+  const lines = found.data ?? [];
+  return (
+    <Flex vertical gap={12}>
+      <Flex gap={8} wrap align="center" justify="space-between">
+        <Flex gap={8} align="center">
+          <Button icon={<LeftOutlined />} aria-label={t("month-before")} onClick={() => setMonth(otherMonth(month, -1))} />
+          <Typography.Title level={2} style={{ fontSize: 16, margin: 0, minWidth: 76, textAlign: "center" }}>{month}</Typography.Title>
+          <Button icon={<RightOutlined />} aria-label={t("month-after")} disabled={month >= today.slice(0, 7)} onClick={() => setMonth(otherMonth(month, 1))} />
+          {isClosed ? <Typography.Text type="secondary">{t("is-closed")}</Typography.Text> : null}
+        </Flex>
+        <Flex gap={8} wrap>
+          {isCentre && !isClosed && month < today.slice(0, 7) ? <Button onClick={() => setClosing(true)}>{t("close")}</Button> : null}
+          <Button loading={exported.isPending} disabled={lines.length === 0} onClick={() => exported.mutate()}>{t("export-month")}</Button>
+        </Flex>
+      </Flex>
+      <Typography.Text type="secondary">{t("calendar-say")}</Typography.Text>
+      <ProblemBox error={found.error ?? exported.error} again={() => void found.refetch()} />
+      <ol className="month" style={{ ["--line" as string]: token.colorBorderSecondary, ["--wrong" as string]: token.colorErrorBg, ["--good" as string]: token.colorSuccessBg }}>
+        {(t("week", { returnObjects: true }) as string[]).map((one) => <li key={one} className="week" aria-hidden>{one}</li>)}
+        {days.map((day, nth) => (
+          <li key={day} style={nth === 0 ? { ["--from" as string]: offset + 1 } : undefined} className={nth === 0 ? "first" : undefined}>
+            <OneDay day={day} lines={lines.filter((one) => one.day === day)} onOpen={() => setOpen(day)} />
+          </li>
+        ))}
+      </ol>
+      <Day feed={feed} day={open} lines={lines.filter((one) => one.day === open)} onClose={() => setOpen("")} />
+      <Modal
+        open={closing} title={t("close-month", { month })} okText={t("confirm")} confirmLoading={close.isPending} onOk={() => close.mutate()} onCancel={() => setClosing(false)}
+      >
+        <p>{t("close-means")}</p>
+        <ProblemBox error={close.error} />
+      </Modal>
+    </Flex>
+  );
+}
+
+function OneDay({ day, lines, onOpen }: { day: string; lines: Line[]; onOpen: () => void }) {
+  const { t } = useTranslation("translation", { keyPrefix: "feeds" });
+  const { token } = theme.useToken();
+  const date = Number(day.slice(8));
+  if (lines.length === 0) return <div className="day empty"><span>{date}</span></div>;
+  const told = totals(lines);
+  const differs = lines.some((one) => one.differs);
+  const figures = { declared: told.declared ?? "—", received: told.received, stored: told.stored, refused: told.refused };
+  return (
+    <button
+      type="button" className={`day ${differs ? "wrong" : "good"}`} onClick={onOpen} style={{ color: token.colorText }}
+      aria-label={`${day} ${t(differs ? "differs" : "agrees")}。${t("day-figures", figures)}`}
+    >
+      <span>{date}{differs ? <WarningOutlined style={{ color: token.colorError }} /> : <CheckCircleOutlined style={{ color: token.colorSuccess }} />}</span>
+      <dl>
+        <dt>{t("declared")}</dt><dd>{figures.declared}</dd>
+        <dt>{t("received")}</dt><dd>{told.received}</dd>
+        <dt>{t("stored")}</dt><dd>{told.stored}</dd>
+        {told.refused ? <><dt>{t("refused")}</dt><dd>{told.refused}</dd></> : null}
+        {told.missing ? <><dt>{t("missing")}</dt><dd>{told.missing}</dd></> : null}
+      </dl>
+    </button>
+  );
+}
+
+function totals(lines: Line[]) {
+  const declared = lines.some((one) => one.declared !== null) ? lines.reduce((sum, one) => sum + (one.declared ?? 0), 0) : null;
+  const sum = (of: "received" | "stored" | "refused") => lines.reduce((total, one) => total + one[of], 0);
+  const missing = lines.reduce((total, one) => total + (one.declared === null ? 0 : one.declared - one.received), 0);
+  return { declared, received: sum("received"), stored: sum("stored"), refused: sum("refused"), missing };
+}
