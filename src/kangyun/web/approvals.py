@@ -8,7 +8,10 @@
 What needs a confirmation says so itself, with the number of the request: `$export`.
 """
 
+from collections.abc import Sequence
+
 from kangyun.access.approvals import Approval
+from kangyun.access.events.people import Called, called
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -28,6 +31,7 @@ class ApprovalDesk:
     """Answers what is asked of requests. One for a process."""
 
     def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self._approvals = platform.people.approvals
 
     @staticmethod
@@ -49,7 +53,7 @@ class ApprovalDesk:
                 _only(request, "GET", "HEAD")
                 found = await self._approvals.look(numbered(number), record.actor)
                 await record.leave_row("approval-read", 200, [])
-                return Answer(200, encode(_parameters(found)))
+                return Answer(200, encode(_parameters(found, await self._called([found]))))
             case [_, number, verb] if verb in (CONFIRM, REFUSE):
                 _only(request, "POST")
                 return await self._decide(request, record, numbered(number), verb)
@@ -62,7 +66,8 @@ class ApprovalDesk:
             raise Invalid("web.no-such-state", at="state", states=", ".join(STATES))
         found = await self._approvals.listed(record.actor, state)
         await record.leave_row("approval-list", 200, [])
-        listed = [{"name": "approval", "part": _parts(one)} for one in found]
+        people = await self._called(found)
+        listed = [{"name": "approval", "part": _parts(one, people)} for one in found]
         return Answer(200, encode({"resourceType": "Parameters", "parameter": listed}))
 
     async def _decide(self, request: HttpRequest, record: Record, number: int, verb: str) -> Answer:
@@ -75,7 +80,12 @@ class ApprovalDesk:
         else:
             done = await self._approvals.refuse(number, record.actor, reason)
         await record.leave_row(f"approval-{verb[1:]}", 200, [])
-        return Answer(200, encode(_parameters(done)))
+        return Answer(200, encode(_parameters(done, await self._called([done]))))
+
+    async def _called(self, found: Sequence[Approval]) -> Called:
+        named = {text for one in found for text in (one.asker, one.institution, one.decider) if text}
+        async with self._platform.pool.connection() as connection:
+            return await called(connection, self._platform.gate.store, named)
 
 
 def numbered(text: str) -> int:
@@ -90,11 +100,11 @@ def _only(request: HttpRequest, *methods: str) -> None:
         raise NotAllowed(request.method, *methods)
 
 
-def _parameters(approval: Approval) -> Resource:
-    return {"resourceType": "Parameters", "parameter": _parts(approval)}
+def _parameters(approval: Approval, people: Called) -> Resource:
+    return {"resourceType": "Parameters", "parameter": _parts(approval, people)}
 
 
-def _parts(approval: Approval) -> list[Resource]:
+def _parts(approval: Approval, people: Called) -> list[Resource]:
     """Returns what an officer must know to decide: who, what, how many, why."""
     parts: list[Resource] = [
         {"name": "id", "valueInteger": approval.id},
@@ -102,6 +112,8 @@ def _parts(approval: Approval) -> list[Resource]:
         {"name": "state", "valueCode": approval.state},
         {"name": "asker", "valueString": approval.asker},
         {"name": "institution", "valueString": approval.institution},
+        {"name": "askerName", "valueString": people.name(approval.asker)},
+        {"name": "institutionName", "valueString": people.name(approval.institution)},
         {"name": "reason", "valueString": approval.reason},
         {"name": "detail", "valueString": encode(dict(approval.detail)).decode()},
         {"name": "made", "valueInstant": clock.instant(approval.made)},
@@ -111,6 +123,7 @@ def _parts(approval: Approval) -> list[Resource]:
         parts.append({"name": "persons", "valueInteger": approval.persons})
     if approval.decider is not None and approval.decided is not None:
         parts.append({"name": "decider", "valueString": approval.decider})
+        parts.append({"name": "deciderName", "valueString": people.name(approval.decider)})
         parts.append({"name": "decided", "valueInstant": clock.instant(approval.decided)})
     if approval.remark:
         parts.append({"name": "remark", "valueString": approval.remark})

@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 
 from kangyun.access.events.asking import Conditions
+from kangyun.access.events.people import Called, called
 from kangyun.access.events.registered import Registered, registered
 from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes
 from kangyun.access.events.rows import COLUMNS, JOINED, Seen, names, opened_detail, told
@@ -124,20 +125,23 @@ async def _shown(
     named = await names(connection, record.store, rows, EVERYTHING if own is None else record.sight)
     # What the registers say of people is for who sees the whole trail.
     known = await registered(connection, record.store.keys, rows) if own is None else {}
+    parties = {one for row in rows for one in (row.actor, row.institution, row.client) if one} if own is None else set()
+    people = await called(connection, record.store, parties)
     return [
         Stored(
             0, TYPE, str(row.id), 1, row.instant, CREATED,
-            text_of(_resource(record, row, named, own, known.get(row.id)), None),
+            text_of(_resource(record, row, named, own, known.get(row.id), people), None),
         )
         for row in rows
     ]  # fmt: skip
 
 
 def _resource(
-    record: Record, row: Seen, named: dict[int, str], own: frozenset[int] | None, known: Registered | None
-) -> Resource:
+    record: Record, row: Seen, named: dict[int, str], own: frozenset[int] | None, known: Registered | None,
+    people: Called,
+) -> Resource:  # fmt: skip
     """As it was sent, where it happened elsewhere and names nothing that is not to be named; else made of the row."""
     whole = knows_all_types(record.actor)
     if row.origin == EXTERNAL and row.detail is not None and whole and (own is None or own >= set(row.patients)):
         return opened_detail(record.store.keys, row)
-    return event(row, named, own, whole=whole, known=known)
+    return event(row, named, own, whole=whole, known=known, people=people)

@@ -8,6 +8,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from kangyun.access.events.people import Called
 from kangyun.access.events.registered import Registered
 from kangyun.access.events.rows import Seen
 from kangyun.access.events.words import ACTIONS, DICOM, KINDS, REST, SIGN_IN, SIGN_OUT, TYPES, kind_of, outcome_of
@@ -28,13 +29,13 @@ _OF_INSTANCE = {"search-type": "search-system", "history-type": "history-instanc
 
 def event(
     row: Seen, names: Mapping[int, str], own: frozenset[int] | None = None, *, whole: bool = True,
-    known: Registered | None = None,
+    known: Registered | None = None, people: Called | None = None,
 ) -> Resource:  # fmt: skip
     """Returns the AuditEvent of a row.
 
     names: references by internal number. own: the Patients that may be named to who asks, None for all; to a resident
     neither others are named nor the machine that somebody sat at. whole: it may say over what a search went. known: of
-    whom a register was changed, and why.
+    whom a register was changed, and why. people: how staff, institutions and applications are called.
     """
     kind = kind_of(row.action)
     signed = row.action in (SIGN_IN, SIGN_OUT)
@@ -56,7 +57,7 @@ def event(
     }
     if row.purpose:
         shown["purposeOfEvent"] = [{"coding": [_coding(PURPOSES, row.purpose)]}]
-    shown["agent"] = _agents(row, hidden=own is not None)
+    shown["agent"] = _agents(row, people, hidden=own is not None)
     shown["source"] = {
         "observer": {"display": "康云 Kangyun"},
         "type": [_coding(_SOURCE_TYPES, "4", "Application Server")],
@@ -74,8 +75,8 @@ def _subtype(row: Seen, usual: str) -> str:
     return _OF_INSTANCE[usual] if wider else usual or "operation"
 
 
-def _agents(row: Seen, *, hidden: bool) -> list[dict[str, Any]]:
-    who: dict[str, Any] = {"who": _who(row.actor), "requestor": True}
+def _agents(row: Seen, people: Called | None, *, hidden: bool) -> list[dict[str, Any]]:
+    who: dict[str, Any] = {"who": _who(row.actor, people), "requestor": True}
     if row.role:
         who["role"] = [{"coding": [_coding(ROLES, row.role)]}]
     if row.way:
@@ -87,15 +88,18 @@ def _agents(row: Seen, *, hidden: bool) -> list[dict[str, Any]]:
     agents = [who]
     if row.client:
         kind = {"coding": [_coding(DICOM, "110150", "Application")]}
-        agents.append({"type": kind, "who": _who(row.client), "requestor": False})
+        agents.append({"type": kind, "who": _who(row.client, people), "requestor": False})
     if row.institution:
-        agents.append({"who": _who(row.institution), "requestor": False})
+        agents.append({"who": _who(row.institution, people), "requestor": False})
     return agents
 
 
-def _who(text: str) -> dict[str, Any]:
-    """A reference, or what an account without a resource is called."""
-    return {"reference": text} if "/" in text else {"identifier": {"value": text}}
+def _who(text: str, people: Called | None) -> dict[str, Any]:
+    """A reference with the name that is known of it, or what an account without a resource is called."""
+    if "/" not in text:
+        return {"identifier": {"value": text}}
+    name = people.names.get(text) if people is not None else None
+    return {"reference": text, "display": name} if name else {"reference": text}
 
 
 def _entities(row: Seen, names: Mapping[int, str], own: frozenset[int] | None, shape: bool) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ Operations of our own. The resident is named by id, or by an identifier that is 
 registration that has it is opened, told and reviewed.
 """
 
+from kangyun.access.events.people import Called, called
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.access.relations import emergency
@@ -35,7 +36,11 @@ async def broken_glass(record: Record, call: Call) -> Resource:
     every = Inputs.of(call.parameters, frozenset({"all"})).boolean("all", False)
     found = await emergency.listed(record.gate, open_only=not every)
     await record.leave_row("list-break-glass", 200, sorted({one.patient for one in found}))
-    return parameters(*({"name": "access", "part": _parts(one)} for one in found))
+    async with record.store.pool.connection() as connection:
+        people = await called(
+            connection, record.store, {text for one in found for text in (one.actor, one.institution)}
+        )
+    return parameters(*({"name": "access", "part": _parts(one, people)} for one in found))
 
 
 async def review_glass(record: Record, call: Call) -> Resource:
@@ -49,11 +54,13 @@ async def review_glass(record: Record, call: Call) -> Resource:
     return parameters({"name": "id", "valueInteger": number})
 
 
-def _parts(one: emergency.Broken) -> list[Resource]:
+def _parts(one: emergency.Broken, people: Called) -> list[Resource]:
     parts: list[Resource] = [
         {"name": "id", "valueInteger": one.id},
         {"name": "actor", "valueString": one.actor},
+        {"name": "actorName", "valueString": people.name(one.actor)},
         {"name": "institution", "valueString": one.institution},
+        {"name": "institutionName", "valueString": people.name(one.institution)},
         {"name": "reason", "valueString": one.reason},
         {"name": "began", "valueInstant": clock.instant(one.began)},
         {"name": "until", "valueInstant": clock.instant(one.ends)},
