@@ -319,6 +319,48 @@ async def test_the_page_shows_the_front_of_the_region_s_record(visited):
     assert "ticket" not in place
 
 
+async def test_reports_and_documents_open_and_nothing_of_anybody_else_does(visited, written):
+    browser, place, page = await visited.looked()
+    assert f'href="{place}/DocumentReference/a-document"' in page.text
+    document = await browser.get(f"{place}/DocumentReference/a-document")
+    assert document.status_code == 200
+    assert "<p>x</p>" in document.text
+    assert "frame-ancestors 'none'" in document.headers["content-security-policy"]
+    file = await browser.get(f"{place}/DocumentReference/a-document/0")
+    assert (file.content, file.headers["content-type"]) == (b"x", "application/octet-stream")
+    assert file.headers["content-disposition"] == "attachment"
+    await written(patient("b-li", "李四光"), "Organization/b")
+    await written(
+        about("DocumentReference", "b-other", "b-li", status="current", content=[{"attachment": {}}]), "Organization/b"
+    )
+    for path in ("DocumentReference/b-other", "DocumentReference/a-document/7", "Patient/a-zhang", "Binary/x"):
+        assert (await browser.get(f"{place}/{path}")).status_code == 404, path
+    assert (await visited.browser().get(f"{place}/DocumentReference/a-document")).status_code == 401
+    await visited.ran("UPDATE disclosure SET high = now()")
+    assert (await browser.get(f"{place}/DocumentReference/a-document")).status_code == 404
+
+
+async def test_what_was_examined_lately_stands_at_the_top(visited, written):
+    await written(
+        RECORD[4]
+        | {"id": "a-lately", "code": {"coding": [{"system": "http://loinc.org", "code": "2823-3"}], "text": "血钾"}}
+        | {"effectiveDateTime": clock.instant(clock.now() - timedelta(days=1))}
+    )
+    _, _, page = await visited.looked()
+    top = page.text.partition('id="recent"')[2].partition("</section>")[0]
+    assert "近 3 天已查" in top
+    assert "互认" in top
+    assert top.count("4.2 mmol/L") == 1
+
+
+async def test_a_language_that_is_chosen_stays(visited):
+    browser = visited.browser()
+    entered = await browser.get("/look", params={"ticket": await visited.ticket(), "lang": "en"})
+    page = await browser.get(entered.headers["location"])
+    assert "Latest laboratory results" in page.text
+    assert "?lang=en" in re.search(r'href="([^"]+a-document[^"]*)"', page.text)[1]
+
+
 async def test_the_page_runs_nothing_and_is_framed_by_nobody(visited):
     _, _, page = await visited.looked()
     assert "<script" not in page.text
@@ -383,7 +425,7 @@ async def test_nothing_of_a_request_becomes_a_header(visited):
 def _plain(page):
     """A page without what is of its session."""
     body = page.text.partition('<div class="watermark"')[0]
-    return page.status_code, re.sub(r"(value|action)=\"[^\"]{20,}\"", "", body), len(page.content)
+    return page.status_code, re.sub(r"(value|action|href)=\"[^\"]{20,}\"", "", body), len(page.content)
 
 
 STATED = [
@@ -393,10 +435,10 @@ STATED = [
 ]
 
 
-@pytest.mark.parametrize("identifier", ["urn:test|nobody", "urn:card|", "urn:test|a-zhang,urn:test|b-zhang"])
+@pytest.mark.parametrize("identifier", ["urn:test|nobody", "urn:oid:2.16.156.10011.1.3|990106199001011224"])
 async def test_who_has_no_reason_is_not_told_whether_there_is_such_a_resident(hospital, identifier):
     await hospital.ran("UPDATE resident_binding SET ended = now()")
-    there, nobody = await hospital.looked(), await hospital.looked(patient=identifier)
+    there, nobody = await hospital.looked(patient="urn:test|a-zhang"), await hospital.looked(patient=identifier)
     assert _plain(nobody[-1]) == _plain(there[-1])
     assert nobody[-1].status_code == 403
     for do, given, told in STATED:
@@ -404,6 +446,24 @@ async def test_who_has_no_reason_is_not_told_whether_there_is_such_a_resident(ho
         assert _plain(one) == _plain(other)
         assert told in other.text, other.text
     assert not await hospital.ran("SELECT 1 FROM broken_glass")
+
+
+@pytest.mark.parametrize(
+    ("identifier", "answer"),
+    [
+        ("urn:test|b-zhang", "<h1>需要居民授权</h1>"),
+        ("urn:test|a-zhang", "<h1>未找到，或需要居民授权</h1>"),
+        ("urn:test|nobody", "<h1>未找到，或需要居民授权</h1>"),
+        ("urn:oid:2.16.156.10011.1.3|330106199001011220", "<h1>未找到</h1>"),
+        ("urn:card|", "<h1>未找到</h1>"),
+        ("urn:test|a-zhang,urn:test|b-zhang", "<h1>未找到</h1>"),
+    ],
+)
+async def test_the_answer_tells_what_the_asking_institution_knows_itself(hospital, identifier, answer):
+    _, _, page = await hospital.looked(patient=identifier)
+    assert page.status_code == 403
+    assert answer in page.text
+    assert "取得授权" in page.text
 
 
 async def test_an_emergency_of_nobody_is_said(hospital):
@@ -515,7 +575,7 @@ async def test_each_thing_that_is_read_leaves_a_row_in_the_doctors_name(visited)
         "SELECT action, outcome, role, way, client, shape FROM audit WHERE actor = 'Practitioner/1001' ORDER BY id"
     )
     assert {row["action"] for row in rows} == {"look", "search"}
-    assert len(rows) == 11
+    assert len(rows) == 18
     for row in rows:
         said = row["outcome"], row["role"], row["way"], row["client"], row["shape"]
         assert said == (200, "doctor", "encounter", "his", "GET /look/{session}")

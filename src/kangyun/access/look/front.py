@@ -4,32 +4,54 @@ Whether there is a reason to look at all is asked first (`standing_grounds`); wh
 itself. Whether anything is hidden is never looked for: it is only said where the reason leaves labels closed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 
 from kangyun.access.events.people import called
-from kangyun.access.look.lines import Line, line_of
+from kangyun.access.look.lines import Line, concept, line_of
+from kangyun.access.look.marks import Marked, marked, marks_here
+from kangyun.access.look.recent import Found, Recent, Recognition, recent, recognition_here
 from kangyun.access.masking import is_masked, masked
 from kangyun.access.record import Record, Stored
 from kangyun.access.relations.whom import Resident
+from kangyun.base import clock
 from kangyun.base.errors import Forbidden, TooCostly
 from kangyun.fhir import Resource
 from kangyun.store.visible import visible
 
 MOST = 20  # entries of a section
+MANY = 200  # of what is shown once however often it was written: a diagnosis, a drug
+Search = tuple[str, tuple[tuple[str, str], ...]]
 # Section: what is searched for it, newest first.
-SECTIONS: tuple[tuple[str, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]], ...] = (
-    ("allergies", (("AllergyIntolerance", (("_sort", "-date"),)),)),
-    ("problems", (("Condition", (("_sort", "-recorded-date"),)),)),
+SECTIONS: tuple[tuple[str, int, tuple[Search, ...]], ...] = (
+    ("allergies", MOST, (("AllergyIntolerance", (("_sort", "-date"),)),)),
+    ("problems", MANY, (("Condition", (("_sort", "-recorded-date"),)),)),
     (
         "medications",
+        MANY,
         (("MedicationRequest", (("_sort", "-authoredon"),)), ("MedicationStatement", (("_sort", "-effective"),))),
     ),
-    ("laboratory", (("Observation", (("category", "laboratory"), ("_sort", "-date"))),)),
-    ("reports", (("DiagnosticReport", (("_sort", "-date"),)),)),
-    ("encounters", (("Encounter", (("_sort", "-date"),)),)),
-    ("documents", (("DocumentReference", (("_sort", "-date"),)), ("Composition", (("_sort", "-date"),)))),
+    ("laboratory", MOST, (("Observation", (("category", "laboratory"), ("_sort", "-date"))),)),
+    ("reports", MOST, (("DiagnosticReport", (("_sort", "-date"),)),)),
+    (
+        "encounters",
+        MOST,
+        (
+            ("Encounter", (("_sort", "-date"),)),
+            ("Immunization", (("_sort", "-date"),)),
+            ("Procedure", (("_sort", "-date"),)),
+        ),
+    ),
+    (
+        "documents",
+        MOST,
+        (("DocumentReference", (("_sort", "-date"),)), ("Composition", (("_sort", "-date"),))),
+    ),
 )
+ONCE = frozenset({"problems", "medications"})
+"""Sections of which a line is shown once, with how often it stands there."""
+BODY_MASS, BLOOD = "http://loinc.org|39156-5", "http://loinc.org|882-1,http://loinc.org|883-9,http://loinc.org|10331-7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +64,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line, and the institution that wrote it."""
+    """A line, and the institution where it was written. times: how often it stands in the record, as far as looked."""
 
     line: Line
     institution: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +83,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The page. persons: registrations, masked, each with the institution that wrote it."""
+    """The page. persons: registrations, masked, each with its institution. blood: results of blood groups."""
 
     persons: tuple[tuple[Resource, str], ...]
+    marks: tuple[Marked, ...]
+    blood: tuple[Line, ...]
+    recent: tuple[Recent, ...]
+    days: int
     sections: tuple[Section, ...]
 
 
@@ -83,54 +110,135 @@ async def standing_grounds(record: Record, resident: Resident) -> Standing | Non
 
 async def front(record: Record, resident: Resident) -> Front:
     """Gathers the page. Raises Unavailable."""
-    ids = ",".join(resident.ids)
-    persons, _, _ = await _found(record, "Patient", (("_id", ids),))
+    data, zone, now = record.gate.settings.data, record.store.zone, clock.now()
+    rules = recognition_here(data)
     about = (("patient", ",".join(f"Patient/{id_}" for id_ in resident.ids)),)
-    gathered: list[tuple[str, list[Stored], bool, bool]] = []
-    for name, searches in SECTIONS:
-        found: list[Stored] = []
-        more = failed = False
-        for type_, pairs in searches:
-            some, has_more, has_failed = await _found(record, type_, (*about, *pairs))
-            found += some
-            more, failed = more or has_more, failed or has_failed
-        gathered.append((name, found, more, failed))
-    written = await _institutions(record, [*persons, *(one for _, found, _, _ in gathered for one in found)])
-    zone = record.store.zone
-    sections = []
-    for name, found, more, failed in gathered:
-        entries = [
-            Entry(line, written.get(one.res, "")) for one in found if (line := line_of(one.resource, zone)) is not None
-        ]
-        entries.sort(key=lambda entry: entry.line.when, reverse=True)
-        sections.append(Section(name, tuple(entries[:MOST]), more or len(entries) > MOST, failed))
-    # The page is for everybody who looks over a shoulder: masked for whoever has opened the person, too.
-    shown = tuple(
-        (one.resource if is_masked(one.resource) else masked(one.resource), written.get(one.res, "")) for one in persons
+    persons = await _found(record, ("Patient", (("_id", ",".join(resident.ids)),)), MOST)
+    gathered = {
+        name: [await _found(record, (type_, (*about, *pairs)), most) for type_, pairs in searches]
+        for name, most, searches in SECTIONS
+    }
+    lately = [await _found(record, search, MANY) for search in _lately(rules, about, now.astimezone(zone))]
+    body = await _found(record, ("Observation", (*about, ("code", BODY_MASS), ("_sort", "-date"))), 1)
+    blood = await _found(record, ("Observation", (*about, ("code", BLOOD), ("_sort", "-date"))), 4)
+    everything = [
+        one for found in (persons, *lately, *(one for of in gathered.values() for one in of)) for one in found
+    ]
+    written = await _institutions(record, everything, persons)
+    diagnoses = {f"Condition/{one.id}": concept(one.resource.get("code")) for one in gathered["problems"][0]}
+    sections = tuple(_section(name, found, written, diagnoses, zone) for name, found in gathered.items())
+    births = [str(one.resource.get("birthDate", "")) for one in persons]
+    conditions = [one.resource for one in gathered["problems"][0]]
+    index = next((value for one in body if (value := _number(one.resource)) is not None), None)
+    examined = [Found(one.resource, written.get(one.res, "")) for found in lately for one in found]
+    return Front(
+        # The page is for everybody who looks over a shoulder: masked for whoever has opened the person, too.
+        tuple((_masked(one.resource), written.get(one.res, "")) for one in persons),
+        marked(marks_here(data), births, conditions, index, now.astimezone(zone).date()),
+        tuple(line for one in blood if (line := line_of(one.resource, zone)) is not None),
+        recent(rules, examined, now, zone),
+        rules.days,
+        sections,
     )
-    return Front(shown, tuple(sections))
 
 
-async def _found(
-    record: Record, type_: str, pairs: Sequence[tuple[str, str]]
-) -> tuple[list[Stored], bool, bool]:  # fmt: skip
-    """Returns what a search finds, whether there is more, and whether it took too long. Nothing of a closed type."""
-    query = await record.read_query(type_, [*pairs, ("_count", str(MOST))], strict=True)
+def _lately(rules: Recognition, about: tuple[tuple[str, str], ...], now: datetime) -> list[Search]:
+    """Returns the searches for what was examined lately."""
+    day = (now - timedelta(days=rules.most_days)).strftime("ge%Y-%m-%d")
+    return [
+        ("DiagnosticReport", (*about, ("date", day), ("_sort", "-date"))),
+        ("Observation", (*about, ("category", "laboratory"), ("date", day), ("_sort", "-date"))),
+        ("ImagingStudy", (*about, ("started", day), ("_sort", "-started"))),
+    ]
+
+
+def _section(
+    name: str, found: "Sequence[_Some]", written: Mapping[int, str], diagnoses: Mapping[str, str], zone: tzinfo
+) -> Section:
+    entries = []
+    for one in (one for some in found for one in some):
+        line = line_of(one.resource, zone)
+        if line is not None and one.resource["resourceType"] == "Encounter" and not line.detail:
+            told = (diagnoses.get(part, "") for part in _diagnosed(one.resource))
+            line = replace(line, detail="、".join(dict.fromkeys(filter(None, told))))
+        if line is not None:
+            entries.append(Entry(line, written.get(one.res, "")))
+    entries.sort(key=lambda entry: entry.line.when, reverse=True)
+    if name in ONCE:
+        entries = _once(entries)
+    more = any(some.more for some in found) or len(entries) > MOST
+    return Section(name, tuple(entries[:MOST]), more, any(some.failed for some in found))
+
+
+def _once(entries: Sequence[Entry]) -> list[Entry]:
+    """Returns each of what is called the same once, as it was written last."""
+    kept: dict[tuple[str, str], Entry] = {}
+    for one in entries:
+        # What is active and what is over are two: that somebody had it before does not hide that he has it.
+        key = one.line.what or one.line.reference, one.line.states[0] if one.line.states else ""
+        kept[key] = replace(kept[key], times=kept[key].times + 1) if key in kept else one
+    return list(kept.values())
+
+
+def _diagnosed(encounter: Resource) -> list[str]:
+    return [str(one.get("condition", {}).get("reference", "")) for one in encounter.get("diagnosis", ())]
+
+
+def _number(observation: Resource) -> float | None:
+    value = observation.get("valueQuantity", {}).get("value")
+    return None if value is None else float(value)
+
+
+def _masked(patient: Resource) -> Resource:
+    return patient if is_masked(patient) else masked(patient)
+
+
+class _Some(list[Stored]):
+    """What a search found. more: there is more of it. failed: it took too long."""
+
+    more = False
+    failed = False
+
+
+async def _found(record: Record, search: Search, most: int) -> _Some:
+    """Returns what a search finds. Nothing of a closed type."""
+    type_, pairs = search
+    query = await record.read_query(type_, [*pairs, ("_count", str(most))], strict=True)
+    some = _Some()
     try:
         page = await record.search(query)
     except Forbidden:
-        return [], False, False
+        return some
     except TooCostly:
-        return [], False, True
-    return page.matches, page.next is not None, False
+        some.failed = True
+        return some
+    some += page.matches
+    some.more = page.next is not None
+    return some
 
 
-async def _institutions(record: Record, found: Sequence[Stored]) -> dict[int, str]:
-    """Returns the name of the institution that wrote each of what is shown."""
+async def _institutions(record: Record, found: Sequence[Stored], persons: Sequence[Stored]) -> dict[int, str]:
+    """Returns where each of what is shown was written: as it says itself, as the registration says that it is about, or
+    who sent it.
+    """
+    of_persons = {f"Patient/{one.id}": _stated(one.resource) for one in persons}
+    stated = {}
+    for one in found:
+        subject = one.resource.get("subject") or one.resource.get("patient") or {}
+        stated[one.res] = _stated(one.resource) or of_persons.get(str(subject.get("reference", "")), "")
     async with record.store.pool.connection() as connection:
         rows = await connection.fetch(_WRITTEN, [one.res for one in found])
-        names = await called(connection, record.store, {row["reference"] for row in rows})
-    return {row["res"]: names.name(row["reference"]) for row in rows}
+        sent = {row["res"]: row["reference"] for row in rows}
+        names = await called(connection, record.store, {*sent.values(), *filter(None, stated.values())})
+    return {res: names.name(stated.get(res) or reference) for res, reference in sent.items()}
+
+
+def _stated(resource: Resource) -> str:
+    """Returns the institution that a resource names as where it was done, "" where it names none."""
+    given = [resource.get(name) for name in ("serviceProvider", "custodian", "managingOrganization")]
+    given += [one.get("actor", one) for one in resource.get("performer", ()) if isinstance(one, dict)]
+    told = (str(one.get("reference", "")) for one in given if isinstance(one, dict))
+    return next((one for one in told if one.startswith("Organization/")), "")
 
 
 _GROUNDS = """

@@ -13,19 +13,25 @@ from typing import Any
 from kangyun.fhir import Resource
 
 LONGEST = 400  # characters of a line's text
+OPENED = frozenset({"DiagnosticReport", "DocumentReference", "Composition"})
+"""What is opened on a page of its own."""
+OUT_OF_RANGE = frozenset({"L", "LL", "LU", "<", "H", "HH", "HU", ">", "A", "AA", "POS"})
 _ERROR = "entered-in-error"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """what: the name of it. detail: value, dose. states: codes of FHIR, which a page says in its language; of an
-    encounter its class stands first. when: local date or date and time. Each may be empty.
+    encounter its class stands first. when: local date or date and time. limits: the reference range. reference: by
+    which it is opened, of what can be. Each may be empty.
     """
 
     what: str
     detail: str
     states: tuple[str, ...]
     when: str
+    limits: str = ""
+    reference: str = ""
 
 
 def line_of(resource: Resource, zone: tzinfo) -> Line | None:
@@ -33,8 +39,29 @@ def line_of(resource: Resource, zone: tzinfo) -> Line | None:
     verification = resource.get("verificationStatus")
     if resource.get("status") == _ERROR or _ERROR in _codes(verification):
         return None
-    what, detail, states, moment = _READERS[resource["resourceType"]](resource)
-    return Line(what[:LONGEST], detail[:LONGEST], tuple(state for state in states if state), local(moment, zone))
+    type_ = resource["resourceType"]
+    what, detail, states, moment = _READERS[type_](resource)
+    limits = _limits(resource) if type_ == "Observation" else ""
+    reference = f"{type_}/{resource['id']}" if type_ in OPENED else ""
+    shown = tuple(state for state in states if state)
+    return Line(what[:LONGEST], detail[:LONGEST], shown, local(moment, zone), limits[:LONGEST], reference)
+
+
+def state_of(line: Line) -> str:
+    """Returns the first state that says a result is out of its range, "" where none does."""
+    return next((state for state in line.states if state.upper() in OUT_OF_RANGE), "")
+
+
+def codes_of(element: Any) -> list[str]:
+    """Returns the codes of a CodeableConcept, each as system|code."""
+    codings = element.get("coding", ()) if isinstance(element, Mapping) else ()
+    return [f"{one.get('system', '')}|{one['code']}" for one in codings if isinstance(one, Mapping) and "code" in one]
+
+
+def references_of(resource: Mapping[str, Any], *names: str) -> list[str]:
+    """Returns the references of elements."""
+    found = (one for name in names for one in resource.get(name, ()) if isinstance(one, Mapping))
+    return [str(one["reference"]) for one in found if "reference" in one]
 
 
 def concept(element: Any) -> str:
@@ -98,11 +125,22 @@ def _medication(one: Resource) -> _Read:
 
 def _observation(one: Resource) -> _Read:
     parts = [f"{concept(part.get('code'))} {_value(part)}".strip() for part in one.get("component", ())]
-    marks = "、".join(filter(None, (concept(mark) for mark in one.get("interpretation", ()))))
-    ranges = next((text for text in (r.get("text", "") for r in one.get("referenceRange", ())) if text), "")
-    detail = _joined(_value(one), *parts, marks, f"（{ranges}）" if ranges else "")
+    marks = tuple(_code(mark) or concept(mark) for mark in one.get("interpretation", ()))
+    detail = _joined(_value(one), *parts)
     moment = _first(one, "effectiveDateTime", "effectiveInstant") or one.get("effectivePeriod", {}).get("start", "")
-    return concept(one.get("code")), detail, (), moment or _first(one, "issued")
+    return concept(one.get("code")), detail, marks, moment or _first(one, "issued")
+
+
+def _limits(one: Mapping[str, Any]) -> str:
+    for given in one.get("referenceRange", ()):
+        low, high = (given.get(name, {}).get("value") for name in ("low", "high"))
+        if given.get("text"):
+            return str(given["text"])
+        if low is not None and high is not None:
+            return f"{low}–{high}"
+        if low is not None or high is not None:
+            return f"≥ {low}" if high is None else f"≤ {high}"
+    return ""
 
 
 def _value(one: Mapping[str, Any]) -> str:
@@ -123,9 +161,29 @@ def _report(one: Resource) -> _Read:
 
 def _encounter(one: Resource) -> _Read:
     reasons = "、".join(filter(None, (concept(reason) for reason in one.get("reasonCode", ()))))
-    types = "、".join(filter(None, (concept(type_) for type_ in one.get("type", ()))))
+    types = "、".join(filter(None, (concept(type_) for type_ in (*one.get("type", ()), one.get("serviceType")))))
     states = one.get("class", {}).get("code", ""), one.get("status", "")
     return types, reasons, states, one.get("period", {}).get("start", "")
+
+
+def _immunization(one: Resource) -> _Read:
+    return (
+        concept(one.get("vaccineCode")),
+        "",
+        ("vaccination", one.get("status", "")),
+        _first(one, "occurrenceDateTime"),
+    )
+
+
+def _procedure(one: Resource) -> _Read:
+    moment = _first(one, "performedDateTime") or one.get("performedPeriod", {}).get("start", "")
+    return concept(one.get("code")), "", ("procedure", one.get("status", "")), moment
+
+
+def _study(one: Resource) -> _Read:
+    procedures = "、".join(filter(None, (concept(code) for code in one.get("procedureCode", ()))))
+    modalities = "、".join(filter(None, (concept(code) for code in one.get("modality", ()))))
+    return procedures or _first(one, "description") or modalities, modalities, (), _first(one, "started")
 
 
 def _document(one: Resource) -> _Read:
@@ -140,4 +198,5 @@ _READERS: dict[str, Callable[[Resource], _Read]] = {
     "AllergyIntolerance": _allergy, "Condition": _condition, "MedicationRequest": _medication,
     "MedicationStatement": _medication, "Observation": _observation, "DiagnosticReport": _report,
     "Encounter": _encounter, "DocumentReference": _document, "Composition": _composition,
+    "Immunization": _immunization, "Procedure": _procedure, "ImagingStudy": _study,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The look's page as HTML: no script, Chinese first. All that is said is escaped here.
+"""The look's page as HTML: no script, Chinese first. All that is said is escaped, here and in `parts`.
 
 Works where Windows 7 is (Chrome 78). Nothing from elsewhere is loaded; origins that the operator names may frame it.
 """
@@ -9,141 +9,114 @@ from importlib.resources import files
 
 from starlette.responses import HTMLResponse, Response
 
-from kangyun.access.look.front import Entry, Front, Section, Standing
+from kangyun.access.look.front import Front, Standing
+from kangyun.access.look.opening import Opened
 from kangyun.base.errors import Issue
 from kangyun.base.texts import Language, say
-from kangyun.fhir import Resource
+from kangyun.web.look.parts import Parts
 
 CSS = files(__name__.rpartition(".")[0]).joinpath("page.css").read_bytes()
-_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; "
 MARKS = 24  # times that the watermark stands on a page
 WAYS = frozenset(
-    {"encounter", "stay", "card", "word", "contract", "referral", "duty", "emergency", "consent", "ticket"}
+    {"encounter", "stay", "card", "word", "contract", "referral", "duty", "emergency", "consent", "ticket", "alarm"}
 )
-STATES = frozenset(
-    {
-        "state-male",
-        "state-female",
-        "state-other",
-        "state-unknown",
-        "state-amb",
-        "state-emer",
-        "state-imp",
-        "state-acute",
-        "state-nonac",
-        "state-obsenc",
-        "state-ss",
-        "state-hh",
-        "state-vr",
-        "state-fld",
-        "state-prenc",
-        "state-active",
-        "state-inactive",
-        "state-recurrence",
-        "state-relapse",
-        "state-remission",
-        "state-resolved",
-        "state-unconfirmed",
-        "state-provisional",
-        "state-differential",
-        "state-confirmed",
-        "state-refuted",
-        "state-completed",
-        "state-stopped",
-        "state-on-hold",
-        "state-cancelled",
-        "state-draft",
-        "state-intended",
-        "state-not-taken",
-        "state-planned",
-        "state-arrived",
-        "state-triaged",
-        "state-in-progress",
-        "state-onleave",
-        "state-finished",
-        "state-low",
-        "state-high",
-        "state-unable-to-assess",
-    }
-)
-"""Codes that this page says in words: of gender, encounter class and the states of what is shown."""
+WIDE = frozenset({"laboratory", "encounters", "reports", "documents"})
+"""Sections that are tables; the others stand side by side."""
+ANSWERS = ("found-nobody", "found-nobody-or-closed", "closed")
+"""What is said where there is no reason to look: no such number, nobody or no leave, no leave."""
 
 
 class LookPage:
-    """One page in one language. mark: what its forms send back; here: its address."""
+    """One page in one language. mark: what its forms send back; here: its address, with the language that was chosen.
 
-    def __init__(self, language: Language, frames: Sequence[str]) -> None:
+    query: what keeps the language, "" or `?lang=…`.
+    """
+
+    def __init__(self, language: Language, frames: Sequence[str], query: str = "") -> None:
         self.language = language
-        self._frames = " ".join(frames) or "'none'"
+        self.query = query
         self.mark = ""
         self.here = "/look"
         self.watermark = ""
+        self._frames = " ".join(frames) or "'none'"
+        self._parts = Parts(language, lambda reference: f"{self.here}/{reference}{self.query}")
 
     def say(self, text: str, **given: str | int) -> str:
         """Returns a text of this page, escaped."""
-        return escape(say(f"web.look.{text}", self.language, given))
+        return self._parts.say(text, **given)
+
+    def policy(self, rest: str) -> str:
+        """Returns the policy of a page, with who may frame it."""
+        return f"{rest}frame-ancestors {self._frames}"
 
     # --- what is answered
 
     def refused(self, issue: Issue, status: int) -> Response:
         """The page of who is turned away."""
         told = escape(say(issue.text, self.language, issue.parameters))
-        return self._response(f'<p class="error" role="alert">{told}</p>', status)
+        return self._response("", f'<p class="error" role="alert">{told}</p>', status)
 
-    def closed(self, offered: Sequence[str], *, error: str, challenge: str) -> Response:
-        """There is no reason to look at such a resident, or none: which of them is not told."""
-        body = f'{_error(error)}<p class="told" role="status">{self.say("closed")}</p>'
-        return self._response(body + self._reasons(offered, challenge), 403)
+    def closed(self, answer: str, offered: Sequence[str], *, error: str, challenge: str) -> Response:
+        """There is no reason to look, or nobody. answer: one of ANSWERS."""
+        told = f'<section class="answer"><h1>{self.say(f"{answer}-title")}</h1><p>{self.say(answer)}</p></section>'
+        return self._response("", f"{_error(error)}{told}{self._reasons(offered, challenge)}", 403)
 
     def front(
         self, shown: Front, standing: Standing, offered: Sequence[str], *, error: str, challenge: str
     ) -> Response:
         """The resident's front page."""
-        way = say(f"web.look.{f'way-{standing.way}' if standing.way in WAYS else 'way-other'}", self.language)
-        head = f'{_error(error)}<p class="way">{self.say("because", way=way)}</p>'
-        if standing.closed:
-            head += f'<p class="told" role="note">{self.say("maybe-hidden")}</p>'
-        persons = "".join(self._person(one, institution) for one, institution in shown.persons)
-        sections = "".join(self._section(one) for one in shown.sections)
+        parts = self._parts
+        hidden = f'<p class="told" role="note">{self.say("maybe-hidden")}</p>' if standing.closed else ""
+        recent = parts.recent(shown.recent, shown.days)
+        sections = "".join(parts.section(one, wide=one.name in WIDE) for one in shown.sections)
+        registered = (
+            f'<section class="wide" id="identity"><h2>{self.say("identity")}</h2>{self._registrations(shown)}</section>'
+        )
         reasons = self._reasons(offered, challenge) if offered else ""
-        return self._response(f"{head}<section><h2>{self.say('identity')}</h2>{persons}</section>{sections}{reasons}")
+        body = f'{_error(error)}{hidden}<div class="columns">{recent}{sections}{registered}</div>{reasons}'
+        return self._response(self._who(shown, standing), body)
+
+    def opened(self, one: Opened) -> Response:
+        """A report or document."""
+        line = one.line
+        back = f'<p><a href="{escape(self.here + self.query)}">← {self.say("back")}</a></p>'
+        head = f"<h1>{escape(line.what) or self.say('unnamed')}</h1> <span class=meta>{escape(line.when)}</span>"
+        drawn = self._parts.document(one, lambda nth: f"{self.here}/{line.reference}/{nth}{self.query}")
+        return self._response("", f"{back}<section>{head}{drawn}</section>{back}")
 
     # --- its parts
 
-    def _person(self, patient: Resource, institution: str) -> str:
-        names = [
-            one.get("text") or f"{one.get('family', '')}{''.join(one.get('given', ()))}"
-            for one in _list(patient, "name")
-        ]
-        numbers = [str(one.get("value", "")) for one in _list(patient, "identifier")]
-        phones = [str(one.get("value", "")) for one in _list(patient, "telecom")]
-        gender = self._state(str(patient.get("gender", "")))
-        parts = [*names[:1], gender, str(patient.get("birthDate", "")), *numbers[:2], *phones[:1], institution]
-        return f"<p>{' · '.join(escape(one) for one in parts if one)}</p>"
+    def _who(self, shown: Front, standing: Standing) -> str:
+        """Who it is, what marks him, by which reason he is seen, and the way around the page: always in sight."""
+        name, *rest = (self._parts.person(shown.persons[0][0], 1) if shown.persons else []) or [self.say("unnamed")]
+        blood = "".join(self._mark("blood", f"{one.what} {one.detail}") for one in shown.blood[:2])
+        allergies = next((one.entries for one in shown.sections if one.name == "allergies"), ())
+        marks = "".join(self._mark("allergy", self._allergic(one.line.what)) for one in allergies[:3])
+        marks += "".join(self._mark(one.group, one.said(self.language)) for one in shown.marks) + blood
+        way = say(f"web.look.{f'way-{standing.way}' if standing.way in WAYS else 'way-other'}", self.language)
+        links = "".join(
+            f'<a href="#{part}">{self.say(part, days=shown.days)}</a>'
+            for part in ("recent", *(one.name for one in shown.sections))
+        )
+        facts = "".join(f"<span>{one}</span>" for one in rest)
+        return (
+            f'<div class="who"><h1>{name}</h1> {facts}<p class="marks">{marks}</p>'
+            f'<p class="meta">{self.say("because", way=way)}</p>'
+            f'<nav aria-label="{self.say("title")}">{links}</nav></div>'
+        )
 
-    def _section(self, section: Section) -> str:
-        title = f"<h2>{self.say(section.name)}</h2>"
-        if section.failed:
-            title += f'<p class="told">{self.say("too-slow")}</p>'
-        if not section.entries:
-            return f"<section>{title}<p>{self.say('nothing')}</p></section>"
-        rows = "".join(map(self._row, section.entries))
-        more = f"<p>{self.say('more', count=len(section.entries))}</p>" if section.more else ""
-        heads = "".join(f"<th>{self.say(name)}</th>" for name in ("when", "what", "detail", "institution"))
-        return f"<section>{title}<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{more}</section>"
+    def _allergic(self, what: str) -> str:
+        return say("web.look.allergic", self.language, {"what": what})
 
-    def _row(self, entry: Entry) -> str:
-        line = entry.line
-        states = "、".join(self._state(code) for code in line.states)
-        detail = "；".join(part for part in (line.detail, states) if part)
-        unnamed = "" if line.states else say("web.look.unnamed", self.language)
-        cells = (line.when, line.what or unnamed, detail, entry.institution)
-        return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    def _mark(self, group: str, text: str) -> str:
+        return f'<span class="mark {escape(group)}">{escape(text)}</span>'
 
-    def _state(self, code: str) -> str:
-        """Returns a code of FHIR in the page's language; one that is not known as it is."""
-        key = f"state-{code.lower()}"
-        return say(f"web.look.{key}", self.language) if key in STATES else code
+    def _registrations(self, shown: Front) -> str:
+        return "".join(
+            f"<p>{' · '.join([*self._parts.person(one, 3), escape(institution)])}</p>"
+            for one, institution in shown.persons
+        )
 
     def _reasons(self, offered: Sequence[str], challenge: str) -> str:
         """The ways to get leave: forms, one a reason."""
@@ -151,45 +124,52 @@ class LookPage:
         if "card" in offered:
             forms += self._form("card", self._field("code"))
         if "word" in offered:
-            forms += self._form("ask-word", "")
+            word = ""
             if challenge:
                 hidden = f'<input type="hidden" name="challenge" value="{escape(challenge)}">'
-                forms += f'<p role="status">{self.say("sent")}</p>' + self._form("word", hidden + self._field("word"))
+                word = f'<p class="done" role="status">{self.say("sent")}</p>' + self._form(
+                    "word", hidden + self._field("word")
+                )
+            forms += f"{self._form('ask-word', '')}{word}"
         if "emergency" in offered:
             forms += self._form("emergency", self._field("reason"))
-        return f'<section class="ways"><h2>{self.say("ways")}</h2>{forms}</section>' if forms else ""
+        if not forms:
+            return ""
+        return f'<section id="ways"><h2>{self.say("ways")}</h2><div class="ways">{forms}</div></section>'
 
     def _form(self, do: str, fields: str) -> str:
         hidden = f'<input type="hidden" name="mark" value="{escape(self.mark)}">'
         button = f'<button name="do" value="{do}">{self.say(f"do-{do}")}</button>'
         told = f"<p>{self.say(f'about-{do}')}</p>"
-        return f'<form method="post" action="{escape(self.here)}">{hidden}{told}{fields}{button}</form>'
+        address = escape(self.here + self.query)
+        return f'<form method="post" action="{address}">{hidden}{told}{fields}{button}</form>'
 
     def _field(self, name: str) -> str:
         return f'<label>{self.say(name)}<input name="{name}" autocomplete="off" required maxlength="2000"></label>'
 
-    def _response(self, body: str, status: int = 200) -> Response:
-        lang = "zh-CN" if self.language == "zh" else "en"
+    def _response(self, head: str, body: str, status: int = 200) -> Response:
+        lang, other = ("zh-CN", "en") if self.language == "zh" else ("en", "zh")
         marks = f"<span>{escape(self.watermark)}</span>" * MARKS if self.watermark else ""
+        switch = f'<a href="{escape(self.here)}?lang={other}" lang="{other}">{self.say("other-language")}</a>'
         html = (
             f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<title>{self.say("title")} · 康云</title><link rel="stylesheet" href="/look/page.css"></head><body>'
-            f"<header><strong>康云 Kangyun</strong> {self.say('title')}</header><main>{body}</main>"
+            f'<title>{self.say("title")} · 康云</title><link rel="icon" href="data:,">'
+            '<link rel="stylesheet" href="/look/page.css"></head><body>'
+            f'<header class="bar"><span><strong>{self.say("name")}</strong> {self.say("title")}</span>'
+            f"{switch if self.mark else ''}</header>{head}<main>{body}</main>"
             f'<div class="watermark" aria-hidden="true">{marks}</div></body></html>'
         )
-        headers = {
-            "content-security-policy": _POLICY + self._frames,
+        return HTMLResponse(html, status, self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "content-security-policy": self.policy(_POLICY),
             "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",
             "cache-control": "no-store",
         }
-        return HTMLResponse(html, status, headers)
 
 
 def _error(told: str) -> str:
     return f'<p class="error" role="alert">{escape(told)}</p>' if told else ""
-
-
-def _list(resource: Resource, name: str) -> list[Resource]:
-    return [one for one in resource.get(name, ()) if isinstance(one, dict)]

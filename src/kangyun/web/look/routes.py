@@ -5,6 +5,8 @@
     GET  /look?ticket=…     uses the ticket up, begins a session, and sends the browser to its page
     GET  /look/[session]    the page, by the session's cookie, which is sent to this address only
     POST /look/[session]    states a reason: the resident's code, a word by SMS, an emergency
+    GET  /look/[session]/[type]/[id]            a report or document, as text
+    GET  /look/[session]/[type]/[id]/[number]   a file of it
 
 Each page has its own session, so that two residents in two tabs are never taken for one another. Whoever is turned away
 leaves a row at the door; who looks leaves one in their own name for each thing that is read.
@@ -20,6 +22,8 @@ from starlette.routing import Route
 
 from kangyun.access.actor import Actor
 from kangyun.access.look.front import Standing, front, standing_grounds
+from kangyun.access.look.opening import SHOWN, opened
+from kangyun.access.look.opening import Opened as Document
 from kangyun.access.look.sessions import IDLE_MINUTES, SCOPES, Session, Sessions
 from kangyun.access.look.tickets import LASTS, NONCE, PATH, SIGNATURE, Tickets, read_asked
 from kangyun.access.platform import Platform
@@ -29,6 +33,7 @@ from kangyun.access.relations.whom import Resident, by_identifier
 from kangyun.access.watermark import watermark
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, NotFound, PlatformError, RuleBroken, SignInNeeded
+from kangyun.base.numbers import resident_id
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import say
 from kangyun.web.exchange import NotAllowed
@@ -39,6 +44,8 @@ from kangyun.web.proxies import client_certificate
 
 ACTION, DRAW = "look", "look-ticket"
 COOKIE = "kangyun-look"
+ID_NUMBERS = frozenset({"urn:oid:2.16.156.10011.1.3", "urn:kangyun:identifier:id-number"})
+"""Systems of the numbers of identity cards."""
 NO_STORE = {"cache-control": "no-store"}
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 Opened = Callable[[], Platform | None]
@@ -58,7 +65,9 @@ def look_routes(platform: Opened, frames: tuple[str, ...]) -> list[Route]:
     def route(path: str, handle: Callable[["_Looking"], Awaitable[Response]], method: str, *, shown: bool) -> Route:
         async def answer(request: Request) -> Response:
             visit = Visit.of(request, platform(), f"{method} {path}")
-            looking = _Looking(visit, LookPage(visit.language, frames), frames)
+            chosen = request.query_params.get("lang") in ("zh", "en")
+            page = LookPage(visit.language, frames, f"?lang={visit.language}" if chosen else "")
+            looking = _Looking(visit, page, frames)
             if request.method != method:  # HEAD: nothing is used up for who wants no page.
                 raise NotAllowed(request.method, method)
             return await (looking.shown(handle) if shown else looking.told(handle))
@@ -71,6 +80,8 @@ def look_routes(platform: Opened, frames: tuple[str, ...]) -> list[Route]:
         route("/look", _enter, "GET", shown=True),
         route("/look/{session}", _look, "GET", shown=True),
         route("/look/{session}", _state, "POST", shown=True),
+        route("/look/{session}/{type}/{id}", _open, "GET", shown=True),
+        route("/look/{session}/{type}/{id}/{number:int}", _file, "GET", shown=True),
     ]
 
 
@@ -175,7 +186,7 @@ async def _enter(looking: _Looking) -> Response:
         resident = await _resident(record, session)
         if resident is not None:
             await stated.open_by_ticket(record, resident, session.id)
-    response = RedirectResponse(f"/look/{session.id}", 303, NO_STORE)
+    response = RedirectResponse(f"/look/{session.id}{looking.page.query}", 303, NO_STORE)
     looking.keep(response, session.id, cookie)
     return response
 
@@ -187,27 +198,92 @@ async def _look(looking: _Looking) -> Response:
 
 
 async def _page(looking: _Looking, session: Session, cookie: str, *, error: str = "", challenge: str = "") -> Response:
+    await _begin(looking, session, cookie)
     record = await looking.record(session.actor)
-    page = looking.page
-    page.mark, page.here = looking.sessions.mark(session, cookie), f"/look/{session.id}"
-    page.watermark = await _watermark(looking, session)
     resident = await _resident(record, session)
-    standing: Standing | None = None
-    if resident is not None:
-        confined = await looking.record(_confined(session.actor, resident))
-        standing = await standing_grounds(confined, resident)
+    standing = await _standing(looking, session, resident)
     if resident is None or standing is None:
-        # Who has no reason is not told whether there is such a resident; the row knows.
+        # Who has no reason is not told whether there is such a resident, but where his own house has registered him;
+        # the row knows.
         await record.leave_row(ACTION, 403, resident.numbers if resident is not None else [])
-        response = page.closed(_offered(record), error=error, challenge=challenge)
+        answer = await _answer(record, session)
+        response = looking.page.closed(answer, _offered(record), error=error, challenge=challenge)
     else:
         confined = await looking.record(_confined(session.actor, resident), standing.way)
         await confined.leave_row(ACTION, 200, resident.numbers)
         shown = await front(confined, resident)
         offered = _offered(record) if standing.closed else ()
-        response = page.front(shown, standing, offered, error=error, challenge=challenge)
+        response = looking.page.front(shown, standing, offered, error=error, challenge=challenge)
     looking.keep(response, session.id, cookie)
     return response
+
+
+async def _open(looking: _Looking) -> Response:
+    """Shows a report or document."""
+    session, cookie, found = await _read(looking)
+    response = looking.page.opened(found)
+    looking.keep(response, session.id, cookie)
+    return response
+
+
+async def _file(looking: _Looking) -> Response:
+    """Gives a file of a report or document: to be shown in a page that can do nothing, or to be kept."""
+    session, cookie, found = await _read(looking)
+    number = looking.visit.http.path_params["number"]
+    file = next((one for one in found.files if one.number == number), None)
+    if file is None:
+        raise NotFound
+    headers = {**NO_STORE, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    if file.media_type in SHOWN:
+        headers["content-security-policy"] = looking.page.policy("default-src 'none'; ")
+        response = Response(file.content, media_type=file.media_type, headers=headers)
+    else:
+        headers["content-disposition"] = "attachment"
+        response = Response(file.content, media_type="application/octet-stream", headers=headers)
+    looking.keep(response, session.id, cookie)
+    return response
+
+
+async def _read(looking: _Looking) -> tuple[Session, str, Document]:
+    """Reads what a page of its own shows. Raises NotFound, and alike where the reason is over."""
+    session, cookie = await looking.session()
+    await _begin(looking, session, cookie)
+    path = looking.visit.http.path_params
+    resident = await _resident(await looking.record(session.actor), session)
+    standing = await _standing(looking, session, resident)
+    if resident is None or standing is None:
+        raise NotFound
+    confined = await looking.record(_confined(session.actor, resident), standing.way)
+    return session, cookie, await opened(confined, path["type"], path["id"])
+
+
+async def _begin(looking: _Looking, session: Session, cookie: str) -> None:
+    page = looking.page
+    page.mark, page.here = looking.sessions.mark(session, cookie), f"/look/{session.id}"
+    page.watermark = await _watermark(looking, session)
+
+
+async def _standing(looking: _Looking, session: Session, resident: Resident | None) -> Standing | None:
+    if resident is None:
+        return None
+    return await standing_grounds(await looking.record(_confined(session.actor, resident)), resident)
+
+
+async def _answer(record: Record, session: Session) -> str:
+    """Returns which of the answers is given to who has no reason: it tells only what his own institution knows."""
+    try:
+        await by_identifier(record.store, session.patient, record.institution, own=True)
+    except Invalid:
+        return "found-nobody"
+    except NotFound:
+        return "found-nobody" if _is_misspelt(session.patient) else "found-nobody-or-closed"
+    return "closed"
+
+
+def _is_misspelt(identifier: str) -> bool:
+    """Whether it is an identity card's number that cannot be one: that nobody has it is known without looking."""
+    system, _, number = identifier.partition("|")
+    return system in ID_NUMBERS and not resident_id.is_valid(number)
 
 
 async def _state(looking: _Looking) -> Response:
@@ -243,7 +319,7 @@ async def _state(looking: _Looking) -> Response:
         issue = error.issues[0]
         told = say(issue.text, looking.page.language, issue.parameters)
         return await _page(looking, session, cookie, error=told, challenge=challenge)
-    response = RedirectResponse(f"/look/{session.id}", 303, NO_STORE)
+    response = RedirectResponse(f"/look/{session.id}{looking.page.query}", 303, NO_STORE)
     looking.keep(response, session.id, cookie)
     return response
 
