@@ -2,8 +2,8 @@
 
     python3 my_record.py --base http://127.0.0.1:8080/fhir --client CLIENT [--pressure 128/82]
 
-Needs Python 3.9 or later and nothing else. CLIENT is registered with the redirect address http://127.0.0.1:8765/back and
-the scopes openid, fhirUser, launch/patient, patient/*.rs, patient/Observation.c (examples/README.md).
+Needs Python 3.11 or later and nothing else. CLIENT is registered with the redirect address http://127.0.0.1:8765/back
+and the scopes openid, fhirUser, launch/patient, patient/*.rs, patient/Observation.c (examples/README.md).
 
 Source: https://hl7.org/fhir/smart-app-launch/ (2.2.0, standalone launch, public client with PKCE).
 """
@@ -15,7 +15,7 @@ import json
 import secrets
 import sys
 import webbrowser
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
@@ -45,8 +45,14 @@ def sign_in(base, client, *, browser):
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     wanted = {
-        "response_type": "code", "client_id": client, "redirect_uri": BACK, "scope": SCOPES, "state": state,
-        "aud": base, "code_challenge": challenge, "code_challenge_method": "S256",
+        "response_type": "code",
+        "client_id": client,
+        "redirect_uri": BACK,
+        "scope": SCOPES,
+        "state": state,
+        "aud": base,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
     }
     address = f"{smart['authorization_endpoint']}?{urlencode(wanted)}"
     print(f"请在浏览器中登录 | Sign in with your browser:\n{address}", flush=True)
@@ -56,8 +62,11 @@ def sign_in(base, client, *, browser):
     if answer.get("state") != state or "code" not in answer:
         sys.exit(f"没有得到授权 | Not authorized: {answer.get('error_description', answer.get('error', ''))}")
     form = {
-        "grant_type": "authorization_code", "code": answer["code"], "redirect_uri": BACK,
-        "client_id": client, "code_verifier": verifier,
+        "grant_type": "authorization_code",
+        "code": answer["code"],
+        "redirect_uri": BACK,
+        "client_id": client,
+        "code_verifier": verifier,
     }
     return asked(smart["token_endpoint"], form=form)
 
@@ -116,16 +125,21 @@ def pressure(patient, reading):
         return {
             "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
             "valueQuantity": {
-                "value": number, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]",
+                "value": number,
+                "unit": "mmHg",
+                "system": "http://unitsofmeasure.org",
+                "code": "mm[Hg]",
             },
         }
 
     vital = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}
     return {
-        "resourceType": "Observation", "status": "final", "category": [{"coding": [vital]}],
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [vital]}],
         "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "家测血压"},
         "subject": {"reference": f"Patient/{patient}"},
-        "effectiveDateTime": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "effectiveDateTime": datetime.now(UTC).isoformat(timespec="seconds"),
         "component": [part("8480-6", systolic), part("8462-4", diastolic)],
     }
 

@@ -6,7 +6,7 @@ import { Alert, Button, Flex, Input, Select, Skeleton, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import { useClient } from "~/app/session";
+import { useClient } from "~/fhir/context";
 import { language } from "~/ui/language";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";

@@ -4,7 +4,7 @@ import { Empty, Flex, Input, Skeleton, Tag, Typography } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
-import { useClient } from "~/app/session";
+import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { calls, curl, GROUPS, grouped, kindOf, type Call, type OpenApi } from "./openapi";

@@ -5,7 +5,7 @@ import { below, number, type Figure } from "./figures";
 
 const COLOURS = { good: "success", fair: "warning", poor: "error" } as const;
 
-export function Card({ figure, zone, onOpen }: { figure: Figure; zone: string; onOpen: () => void }) {
+export function Card({ figure, onOpen }: { figure: Figure; onOpen: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "overview" });
   const { token } = theme.useToken();
   return (
@@ -19,10 +19,10 @@ export function Card({ figure, zone, onOpen }: { figure: Figure; zone: string; o
       </span>
       <span className="overview-number">
         {figure.kind === "estimate" && figure.value !== null ? <small>{t("about")}</small> : null}
-        {number(figure, zone)}
+        {number(figure)}
         {figure.value === null ? null : <small>{figure.unit}</small>}
       </span>
-      <Typography.Text type="secondary" style={{ fontSize: 12 }}>{below(figure, zone, t)}</Typography.Text>
+      <Typography.Text type="secondary" style={{ fontSize: 12 }}>{below(figure, t)}</Typography.Text>
     </button>
   );
 }

@@ -1,21 +1,22 @@
 // What a number means: how it is reckoned, from what, how sure it is.
 import { Descriptions, Drawer, theme } from "antd";
 import { useTranslation } from "react-i18next";
-import { below, number, written, type Figure, type Overview } from "./figures";
+import { minuteOf } from "~/ui/time";
+import { below, number, type Figure, type Overview } from "./figures";
 
 export function Meaning({ figure, told, onClose }: { figure: Figure | null; told: Overview; onClose: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "overview" });
   const { token } = theme.useToken();
   const said = figure
     ? [
-        { key: "value", label: t("value"), children: `${number(figure, told.zone)} ${figure.value === null ? "" : figure.unit}` },
-        { key: "below", label: t("parts"), children: below(figure, told.zone, t) || "—" },
+        { key: "value", label: t("value"), children: `${number(figure)} ${figure.value === null ? "" : figure.unit}` },
+        { key: "below", label: t("parts"), children: below(figure, t) || "—" },
         { key: "formula", label: t("formula"), children: figure.formula },
         { key: "source", label: t("source"), children: figure.source },
         { key: "kind", label: t("sure"), children: t(`kind.${figure.kind}`) },
         { key: "standard", label: t("standard"), children: figure.standard || t("none") },
         { key: "edition", label: t("edition"), children: told.edition },
-        { key: "at", label: t("found"), children: written(figure.at ?? told.instant, told.zone) },
+        { key: "at", label: t("found"), children: minuteOf(figure.at ?? told.instant) },
       ]
     : [];
   return (

@@ -4,8 +4,9 @@ import { CloseOutlined, WarningOutlined } from "@ant-design/icons";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHere } from "~/app/session";
+import { minuteOf } from "~/ui/time";
 import { Days } from "./Days";
-import { below, number, written, type Figure, type Overview } from "./figures";
+import { below, number, type Figure, type Overview } from "./figures";
 
 interface Props {
   told: Overview;
@@ -34,29 +35,29 @@ export function Wall({ told, lost, seen, onLeave }: Props) {
         <h1>{t("title")}<small>{told.institution?.name ?? t("region")}</small></h1>
         {about.demonstration ? <span className="wall-demonstration">{t("demonstration")}</span> : null}
         <span role="status" className={lost ? "wall-lost" : ""}>
-          {lost ? <><WarningOutlined /> {t("lost", { at: written(seen, told.zone) })}</> : t("renewed", { at: written(told.instant, told.zone) })}
+          {lost ? <><WarningOutlined /> {t("lost", { at: minuteOf(seen) })}</> : t("renewed", { at: minuteOf(told.instant) })}
         </span>
-        <time>{written(now, told.zone)}</time>
+        <time>{minuteOf(now)}</time>
         <button type="button" onClick={leave} aria-label={t("leave")}><CloseOutlined /></button>
       </header>
       <div className="wall-figures">
-        {told.figures.map((one) => <Block key={one.id} figure={one} zone={told.zone} />)}
+        {told.figures.map((one) => <Block key={one.id} figure={one} />)}
       </div>
       <div className="wall-days"><Days days={told.days} height={250} bright /></div>
     </section>
   );
 }
 
-function Block({ figure, zone }: { figure: Figure; zone: string }) {
+function Block({ figure }: { figure: Figure }) {
   const { t } = useTranslation("translation", { keyPrefix: "overview" });
   return (
     <article className={figure.level === "poor" ? "poor" : ""}>
       <h2>{figure.title}{figure.level ? <em>{t(`level.${figure.level}`)}</em> : null}</h2>
       <p className="number">
         {figure.kind === "estimate" && figure.value !== null ? <small>{t("about")}</small> : null}
-        {number(figure, zone)}<small>{figure.value === null ? "" : figure.unit}</small>
+        {number(figure)}<small>{figure.value === null ? "" : figure.unit}</small>
       </p>
-      <p>{below(figure, zone, t)}</p>
+      <p>{below(figure, t)}</p>
     </article>
   );
 }

@@ -1,8 +1,9 @@
 // What the platform answers to $overview, and how a figure is written. What a figure means comes with it.
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
-import { useClient } from "~/app/session";
+import { useClient } from "~/fhir/context";
 import { language } from "~/ui/language";
+import { dayOf, minuteOf } from "~/ui/time";
 
 export interface Figure {
   id: string;
@@ -33,7 +34,6 @@ export interface Day {
 
 export interface Overview {
   instant: string;
-  zone: string;
   day: string;
   edition: string;
   scope: "region" | "institution";
@@ -57,20 +57,15 @@ export function useOverview(): UseQueryResult<Overview> {
 
 export const counted = (value: number): string => new Intl.NumberFormat("en-US").format(value);
 
-/** An instant as people write it, in the region's time: 2026-11-23 08:12. */
-export function written(instant: string | number | Date, zone: string): string {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" }).format(new Date(instant));
-}
-
 /** The number itself, without its unit; a dash where there is none. */
-export function number(figure: Figure, zone: string): string {
+export function number(figure: Figure): string {
   if (figure.value === null) return "—";
-  if (typeof figure.value === "string") return written(figure.value, zone).slice(0, 10);
+  if (typeof figure.value === "string") return dayOf(figure.value);
   return figure.unit === "%" ? figure.value.toFixed(2) : counted(figure.value);
 }
 
 /** What stands below the number: of how many, its parts; what to do where there is none. */
-export function below(figure: Figure, zone: string, t: TFunction): string {
+export function below(figure: Figure, t: TFunction): string {
   if (figure.value === null) return figure.empty;
   const numbers = Object.entries({ of: figure.of, part: figure.part, ...figure.parts }).map(([name, value]) => [
     name, typeof value === "number" ? counted(value) : value,
@@ -80,7 +75,7 @@ export function below(figure: Figure, zone: string, t: TFunction): string {
     const result = t(figure.parts?.passed ? "passed" : "failed");
     return t(figure.parts?.rpo === null ? "below.drill-alone" : "below.drill", { ...said, result });
   }
-  if (figure.unit === "%") return t("below.share", { ...said, at: figure.at ? written(figure.at, zone) : "" });
+  if (figure.unit === "%") return t("below.share", { ...said, at: figure.at ? minuteOf(figure.at) : "" });
   if (figure.of === null || (figure.id === "records" && !figure.parts)) return "";
   return t(`below.${figure.id}`, said);
 }

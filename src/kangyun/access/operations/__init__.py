@@ -293,9 +293,7 @@ ELSEWHERE = frozenset(
         "resident-unbind", "codes", "codes-decide", "codes-import", "codes-suggest", "staff-import", "staff-template",
         "factors", "enrol", "permit", "remove", "closure", "match", "lastn", "stats", "graphql", "document",
         "document-cn", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches",
-        "feeds", "soap", "exam", "sheet", "administration",
-        "feeds", "soap", "exam", "sheet", "residents", "view",
-        "overview",
+        "feeds", "soap", "exam", "sheet", "administration", "residents", "view", "overview",
     )
 )  # fmt: skip
 """Names that are answered elsewhere, or that the specification and its users know: no app takes one of them."""

@@ -51,7 +51,7 @@ class OverviewDesk:
             own = actor.institution
         found = await self._found(record, own)
         name = (own, await self._platform.name_of(own)) if own else None
-        body = msgspec.json.encode(told(found, table, name, self._platform.settings.time_zone, request.language))
+        body = msgspec.json.encode(told(found, table, name, request.language))
         return Answer(200, body, {"cache-control": "no-store"}, resource=False, media_type="application/json")
 
     async def _found(self, record: Record, own: str | None) -> Found:

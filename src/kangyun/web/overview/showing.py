@@ -96,13 +96,11 @@ def meanings(data: Path) -> Meanings:
         raise Invalid("web.overview-table", file=str(own), reason=str(error)) from None
 
 
-def told(
-    found: Found, table: Meanings, institution: tuple[str, str] | None, zone: str, language: Language
-) -> dict[str, Any]:
+def told(found: Found, table: Meanings, institution: tuple[str, str] | None, language: Language) -> dict[str, Any]:
     """Returns what is answered. institution: whose figures these are, reference and name; None: the region's."""
     values = _values(found)
     return {
-        "instant": found.at, "zone": zone, "day": found.day, "month": f"{found.day:%Y-%m}", "edition": table.edition,
+        "instant": found.at, "day": found.day, "month": f"{found.day:%Y-%m}", "edition": table.edition,
         "scope": "institution" if institution else "region",
         "institution": {"reference": institution[0], "name": institution[1]} if institution else None,
         "figures": [
