@@ -4,5 +4,5 @@ import type { About } from "./session";
 
 export function Demonstration({ about }: { about: About }) {
   const { t } = useTranslation();
-  return about.demonstration ? <p className="demonstration">{t("app.demonstration")}</p> : null;
+  return about.demonstration ? <aside className="demonstration" aria-label={t("app.demonstration")}>{t("app.demonstration")}</aside> : null;
 }

@@ -74,7 +74,12 @@ def _kept(path: str, file: Traversable, media_type: str) -> Route:
     body = file.read_bytes() if file.is_file() else b""
 
     async def answer(request: Request) -> Response:
-        headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        headers = {
+            "cache-control": "no-cache",
+            "x-content-type-options": "nosniff",
+            # What keeps the portal's frame asks this host for it, and nobody else for anything.
+            "content-security-policy": "default-src 'none'; connect-src 'self'",
+        }
         return Response(body, media_type=media_type, headers=headers) if body else Response(status_code=404)
 
     return Route(path, answer)
