@@ -67,6 +67,6 @@ export const named = (parts: Part[] | undefined, name: string): Part[] => (parts
 /** The value of the first part of a name, as text; "" where there is none. */
 export function text(parts: Part[] | undefined, name: string): string {
   const one = named(parts, name)[0];
-  const value = one?.valueString ?? one?.valueCode ?? one?.valueInstant ?? one?.valueDateTime ?? one?.valueId ?? one?.valueUri;
+  const value = one?.valueString ?? one?.valueCode ?? one?.valueInstant ?? one?.valueDateTime ?? one?.valueId ?? one?.valueUri ?? one?.valueReference?.reference;
   return String(value ?? one?.valueInteger ?? one?.valueDecimal ?? one?.valueBoolean ?? "");
 }

@@ -9,7 +9,7 @@ export function Switches() {
   const other = language() === "en" ? "zh" : "en";
   return (
     <div className="switches">
-      <button type="button" className="button" aria-pressed={elder.on} onClick={() => elder.turn(!elder.on)}>
+      <button type="button" className="button" onClick={() => elder.turn(!elder.on)}>
         {t(elder.on ? "app.ordinary" : "app.elder")}
       </button>
       <button type="button" className="button" lang={other === "en" ? "en" : "zh-CN"} onClick={() => void choose(other)}>{t("app.other")}</button>

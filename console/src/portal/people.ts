@@ -1,47 +1,57 @@
-// Persons out of registrations: a hospital's Patient is one registration of somebody who has several. Pure.
-import { nameOf } from "~/fhir/reading";
+// Persons out of registrations: a hospital's Patient is one registration of somebody who has several. Which are of one
+// person the resident index says (`$links`).
+import { text, named } from "~/fhir/parameters";
+import type { Client } from "~/fhir/client";
+import { entries, nameOf } from "~/fhir/reading";
 
 export interface Person {
   /** Of the registration that stands for the person. */
   id: string;
+  /** The resident's own id: what is asked of it is of all registrations. The same as `id` where nothing is linked. */
+  resident: string;
   name: string;
   gender: string;
   birthDate: string;
-  /** Ids of all registrations that were shown. */
+  /** Ids of all registrations that are shown. */
   registrations: string[];
   /** For a search over all of them: `patient=…`. */
   patient: string;
   /** Who looks after them, as the registrations name them. */
   doctors: string[];
+  /** The registration that has a card of the platform's own; the first where none has. */
+  carded: string;
 }
 
-/** Groups registrations. own: the reference that stands for who is signed in; null where they act for others. */
-export function peopleOf(patients: fhir4.Patient[], own: string | null): Person[] {
-  if (own === null) {
-    return [...grouped(patients).values()].map(person);
+const CARD = "urn:kangyun:identifier:health-card";
+
+/** Whom somebody acts for. own: the reference that stands for who is signed in, who comes first. Raises Problem. */
+export async function peopleOf(client: Client, own: string): Promise<Person[]> {
+  const found = entries<fhir4.Patient>(await client.get<fhir4.Bundle>("Patient", { _count: 50 }));
+  const rest = [...found.filter((one) => `Patient/${one.id}` === own), ...found.filter((one) => `Patient/${one.id}` !== own)];
+  const people: Person[] = [];
+  for (let first = rest.shift(); first; first = rest.shift()) {
+    const links = (await client.get<fhir4.Parameters>(`Patient/${first.id}/$links`)).parameter;
+    const linked = new Set(named(links, "registration").map((one) => one.valueReference?.reference ?? ""));
+    const others = rest.filter((one) => linked.has(`Patient/${one.id}`));
+    for (const one of others) rest.splice(rest.indexOf(one), 1);
+    people.push(person([first, ...others], text(links, "resident").replace("Patient/", "")));
   }
-  const first = patients.find((one) => `Patient/${one.id}` === own);
-  return patients.length ? [person(first ? [first, ...patients.filter((one) => one !== first)] : patients)] : [];
+  return people;
 }
 
-const same = (patient: fhir4.Patient): string => `${nameOf(patient)} ${patient.birthDate ?? ""}`;
-
-function grouped(patients: fhir4.Patient[]): Map<string, fhir4.Patient[]> {
-  const groups = new Map<string, fhir4.Patient[]>();
-  for (const one of patients) groups.set(same(one), [...(groups.get(same(one)) ?? []), one]);
-  return groups;
-}
-
-function person(patients: fhir4.Patient[]): Person {
+function person(patients: [fhir4.Patient, ...fhir4.Patient[]], resident: string): Person {
   const [first] = patients;
-  const registrations = patients.flatMap((one) => (one.id ? [one.id] : []));
+  const registrations = patients.flatMap((one) => one.id ?? []);
+  const carded = patients.find((one) => one.identifier?.some((each) => each.system === CARD && each.use !== "old"));
   return {
-    id: registrations[0] ?? "",
-    name: first ? nameOf(first) : "",
-    gender: first?.gender ?? "",
-    birthDate: first?.birthDate ?? "",
+    id: first.id ?? "",
+    resident: resident || first.id || "",
+    name: nameOf(first),
+    gender: first.gender ?? "",
+    birthDate: first.birthDate ?? "",
     registrations,
-    patient: registrations.join(","),
+    patient: resident || registrations.join(","),
     doctors: [...new Set(patients.flatMap((one) => (one.generalPractitioner ?? []).flatMap((each) => each.reference ?? [])))],
+    carded: carded?.id ?? first.id ?? "",
   };
 }

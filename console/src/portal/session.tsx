@@ -3,7 +3,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Client } from "~/fhir/client";
-import { entries } from "~/fhir/reading";
 import { language } from "~/ui/language";
 import { peopleOf, type Person } from "./people";
 
@@ -88,13 +87,13 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
 }
 
 async function begun(over: () => void): Promise<State> {
+  if (!navigator.onLine) return { is: "failed" };
   const client = new Client("/fhir", language, over);
   if (!(await client.begin())) return { is: "out", ended: false };
   const said = await client.call("GET", "/oauth/self", undefined, { accept: "application/json" });
   const who = (await said.json()) as Who;
   const role = (["resident", "guardian"] as const).find((one) => one === who.role);
   if (!role) return { is: "out", ended: false }; // Somebody's of the staff: the portal is for residents.
-  const found = await client.get<fhir4.Bundle>("Patient", { _count: 50 });
-  const people = peopleOf(entries<fhir4.Patient>(found), role === "resident" ? who.reference : null);
+  const people = await peopleOf(client, who.reference);
   return people.length ? { is: "in", client, people, role } : { is: "failed" };
 }

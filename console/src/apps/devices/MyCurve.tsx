@@ -25,7 +25,7 @@ export default function MyCurve() {
     queryKey: ["series", person.id, metric, span],
     queryFn: () => {
       const start = new Date(Date.now() - SPANS[span] * 86_400_000).toISOString();
-      return client.get<fhir4.Parameters>(`Patient/${person.id}/$series`, { metric, start, points: POINTS });
+      return client.get<fhir4.Parameters>(`Patient/${person.resident}/$series`, { metric, start, points: POINTS });
     },
   });
   const series = named(found.data?.parameter, "series");

@@ -19,7 +19,7 @@ export default function MyDevices() {
   const { client, person } = useMe();
   const found = useQuery({
     queryKey: ["last-readings", person.id],
-    queryFn: () => client.get<fhir4.Parameters>(`Patient/${person.id}/$last-readings`),
+    queryFn: () => client.get<fhir4.Parameters>(`Patient/${person.resident}/$last-readings`),
     refetchInterval: 60_000,
   });
   if (found.isPending) return <Waiting />;

@@ -14,8 +14,8 @@ export default function MyCard() {
   const { t } = useTranslation("translation", { keyPrefix: "health_card" });
   const { client, person, about } = useMe();
   const card = useQuery({
-    queryKey: ["print-card", person.id],
-    queryFn: () => client.post<fhir4.Parameters>(`Patient/${person.id}/$print-card`, { resourceType: "Parameters" }),
+    queryKey: ["print-card", person.carded],
+    queryFn: () => client.post<fhir4.Parameters>(`Patient/${person.carded}/$print-card`, { resourceType: "Parameters" }),
     retry: false,
   });
   const said = card.data?.parameter;

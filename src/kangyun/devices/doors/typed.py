@@ -73,7 +73,7 @@ async def add_reading(record: Record, call: Call) -> Resource:
             {"name": "at", "valueInstant": clock.instant(_instant(asked.at))},
         )
     async with record.store.pool.connection() as connection, connection.transaction():
-        device = await _device(connection, record, holder)
+        device = await own_device(connection, record, holder)
         await record.leave_row_within(connection, ACTION, 200, [holder])
     taken = await doors_of(record.gate).keep(device, TYPED, 0, _payload(asked))
     return _told(taken, call)
@@ -140,7 +140,7 @@ def _payload(asked: _Asked) -> bytes:
     return msgspec.json.encode({"r": readings})
 
 
-async def _device(connection: asyncpg.Connection, record: Record, holder: int) -> int:
+async def own_device(connection: asyncpg.Connection, record: Record, holder: int) -> int:
     """Returns the number of what stands for a person's own typing, made when he first does."""
     name = f"{KIND}-{holder}"
     found = await connection.fetchval("SELECT id FROM device WHERE name = $1", name)
