@@ -15,6 +15,7 @@ from kangyun.catalog.checking import checked
 from kangyun.catalog.definitions import Definition, definitions_of
 from kangyun.devices.operations import DEVICE_OPERATIONS
 from kangyun.exchange.federation.operations import NODE_OPERATIONS
+from kangyun.exchange.summary.operations import SUMMARY_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,13 @@ def catalog_of(apps: Iterable[Installed]) -> Catalog:
     found, faults = definitions_of(apps, called)
     if faults:
         raise Invalid(issues=tuple(faults))
-    operations = (*OPERATIONS, *NODE_OPERATIONS, *DEVICE_OPERATIONS, *(one.operation for one in called))
+    operations = (
+        *OPERATIONS,
+        *SUMMARY_OPERATIONS,
+        *NODE_OPERATIONS,
+        *DEVICE_OPERATIONS,
+        *(one.operation for one in called),
+    )
     by_name: dict[str, list[Operation]] = {}
     for operation in operations:
         by_name.setdefault(operation.name, []).append(operation)

@@ -16,8 +16,11 @@ from kangyun.base.texts import Language, say
 
 REFUSED = 400  # and above
 _VERBS = {"R": "viewed", "C": "changed", "U": "changed", "D": "changed", "E": "used"}
-_OF_ALL = frozenset({"everything", "export", "export-file", "sheet"})
+_OF_ALL = frozenset({"everything", "export", "export-file", "sheet", "summary", "summary-paper"})
 _SENT = "notify"
+_EXPORTED = frozenset({"export", "export-file", "sheet", "summary", "summary-paper"})
+_FAMILY = {"family-ask": "asked", "family-give": "gave", "family-refuse": "kept", "family-end": "ended"}
+"""What a family did about its rights: a sentence of its own each."""
 
 
 @dataclass(slots=True)
@@ -97,8 +100,10 @@ def when(instant: datetime, language: Language, zone: ZoneInfo) -> str:
 def _verb(row: Seen) -> str:
     if row.action == _SENT:
         return "sent"
-    if row.action in ("export", "export-file", "sheet"):
+    if row.action in _EXPORTED:
         return "exported"
+    if row.action in _FAMILY:
+        return _FAMILY[row.action]
     return _VERBS[kind_of(row.action).letter]
 
 

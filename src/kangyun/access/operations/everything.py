@@ -3,16 +3,20 @@
 Source: https://hl7.org/fhir/R4/operation-patient-everything.html
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import cast
 
 from kangyun.access.operations.model import Call, Excerpt
 from kangyun.access.record import Record
-from kangyun.base.errors import Gone, Invalid
+from kangyun.base.errors import Gone, Invalid, NotFound
 from kangyun.base.statuses import status_of
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.golden import golden
 from kangyun.store.everything import Compartments, Kind, Wish
+from kangyun.store.model import Stored
 from kangyun.store.reader import Current
 
 KNOWN = frozenset({"start", "end", "_since", "_type", "_count"})
@@ -55,6 +59,57 @@ async def everything(record: Record, call: Call) -> Excerpt:
         following = store.searcher.cursors.write(part.next, record.actor.reference, list(call.bound))
     whole = part.next is None and wish.place is None
     return Excerpt(shown[:count], shown[count:], count if whole else None, following)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What there is of one resident, as it is shown. patients: his registrations. included: what members refer to."""
+
+    patients: Sequence[Stored]
+    members: Sequence[Stored]
+    included: Sequence[Stored]
+
+    @property
+    def person(self) -> Stored:
+        """One Patient of all registrations."""
+        first = self.patients[0]
+        return first if len(self.patients) == 1 else golden(0, first.id, self.patients)
+
+
+async def gathered(record: Record, id_: str, types: Iterable[str], action: str) -> Gathered:
+    """Returns what a resident's registrations hold of some types; its row is left under `action`.
+
+    Who acts for himself or his family gets all registrations that he acts for. Raises NotFound, Forbidden, TooCostly.
+    """
+    record.may_read("Patient")
+    store = record.store
+    resident = record.resident_of("Patient", id_)
+    names = [("Patient", one) for one in (record.actor.patients if id_ in record.actor.patients else (id_,))]
+    compartments = Compartments(store.reader, store.indexer, store.bases)
+    wish = Wish(frozenset(types), None, None, None, LARGEST, None)
+    members: list[Stored] = []
+    included: list[Stored] = []
+    async with store.pool.connection() as connection:
+        if resident is not None:
+            owners = (await store.reader.of_residents(connection, [resident], record.sight))[resident]
+        else:
+            owners = list((await store.reader.locate(connection, names, record.sight)).values())
+        owners = [one for one in owners if one.stored is not None and not one.stored.deleted]
+        while owners:
+            part = await compartments.everything(connection, "Patient", owners, wish, record.sight)
+            members += part.members
+            included += part.included
+            if part.next is None:
+                break
+            wish = replace(wish, place=part.next)
+    if not owners:
+        await record.leave_row(action, 404, await record.hidden("Patient", id_))
+        raise NotFound
+    people = [one.stored for one in owners if one.stored is not None]
+    await record.leave_row(action, 200, sorted({one.res for one in owners}))
+    shown = await record.shown([*people, *members, *included])
+    first, last = len(people), len(people) + len(members)
+    return Gathered(shown[:first], shown[first:last], shown[last:])
 
 
 def _wish(record: Record, call: Call) -> Wish:
