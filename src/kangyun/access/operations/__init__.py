@@ -11,6 +11,7 @@ from kangyun.access.opened import PERSONS
 from kangyun.access.operations.alerts import alert, alerts
 from kangyun.access.operations.break_glass import break_glass, broken_glass, review_glass
 from kangyun.access.operations.certificates import TYPES, bind_certificate, end_certificate
+from kangyun.access.operations.choices import choose, look_at_choices
 from kangyun.access.operations.erase import erase
 from kangyun.access.operations.everything import everything
 from kangyun.access.operations.expunge import expunge
@@ -24,6 +25,7 @@ from kangyun.access.operations.family import (
     family_end,
 )
 from kangyun.access.operations.ihe_pix import ihe_pix
+from kangyun.access.operations.look_questions import answer_look, ask_look, look_questions
 from kangyun.access.operations.match import match
 from kangyun.access.operations.merging import merge, part
 from kangyun.access.operations.messages import (
@@ -249,6 +251,20 @@ OPERATIONS: tuple[Operation, ...] = (
                 ),
             ),
         )
+    ),
+    Operation("choices", _INSTANCE, look_at_choices, "urn:kangyun:operation:choices", (), _PATIENT),
+    Operation(
+        "choose", _INSTANCE, choose, "urn:kangyun:operation:choose", (*_strings("choice"), Input("on", "boolean")),
+        _PATIENT, affects_state=True,
+    ),
+    Operation(
+        "ask-look", _INSTANCE, ask_look, "urn:kangyun:operation:ask-look",
+        (Input("kind", "code"), *_strings("words", "text", "first", "who")), _PATIENT, affects_state=True,
+    ),
+    Operation("look-questions", _SYSTEM, look_questions, "urn:kangyun:operation:look-questions"),
+    Operation(
+        "answer-look", _SYSTEM, answer_look, "urn:kangyun:operation:answer-look",
+        (Input("id", "integer"), *_strings("words")), affects_state=True,
     ),
     Operation("family", _SYSTEM, family, "urn:kangyun:operation:family"),
     *(

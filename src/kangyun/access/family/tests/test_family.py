@@ -1,109 +1,8 @@
 """Three rights of a family, asked and answered: each given or refused alone, and ended at once by either."""
 
-import json
-
-import asyncpg
 import pytest
 
-from kangyun.access.actor import Actor
 from kangyun.access.identities.hearing import hearers
-from kangyun.access.signin import SignIn
-from kangyun.testing.plugin import ADMIN_TOKEN
-
-ROOT = "http://127.0.0.1:8080"
-FATHER, DAUGHTER = ("13812345678", "王建国", "11010519491231002X"), ("13900000000", "王芳", "110105197503120026")
-REGISTRAR = Actor("Practitioner/zhao", "赵登记", "Organization/h", "PATADMIN", role="registrar")
-
-
-def registration(id_, person, **more):
-    phone, name, number = person
-    return {
-        "resourceType": "Patient", "id": id_, "name": [{"text": name}], "birthDate": "1949-12-31", "gender": "male",
-        "identifier": [{"system": "urn:id", "value": number}], "telecom": [{"system": "phone", "value": phone}], **more,
-    }  # fmt: skip
-
-
-class Family:
-    """A father and his daughter, who both sign in by telephone."""
-
-    def __init__(self, clients, database, sent):
-        self.administrator, self.registrar, self.nobody = clients
-        self.database, self.sent = database, sent
-
-    async def headers(self, person):
-        await self.pass_minutes()
-        challenge = (await self._post("code", phone=person[0]))["challenge"]
-        told = await self._post("sign-in", challenge=challenge, code=self.code())
-        if "ticket" in told:
-            told = await self._post("bind", ticket=told["ticket"], name=person[1], number=person[2])
-        return {"authorization": f"Bearer {told['access_token']}"}
-
-    async def pass_minutes(self):
-        await self.database.execute("UPDATE one_time_code SET made = made - interval '2 minutes'")
-
-    def code(self):
-        return self.sent()[-1]["variables"]["code"]
-
-    async def _post(self, step, **given):
-        return (await self.nobody.post(f"{ROOT}/residents/{step}", json=given)).json()
-
-    async def call(self, name, headers, /, *, by=None, **given):
-        part = [
-            {"name": key, "valueString": one}
-            for key, value in given.items() for one in (value if isinstance(value, list) else [value])
-        ]  # fmt: skip
-        body = {"resourceType": "Parameters", "parameter": part}
-        return await (by or self.nobody).post(f"${name}", json=body, headers=headers)
-
-    async def look(self, headers):
-        """Returns what `$family` says, by its parts' names."""
-        told = (await self.nobody.get("$family", headers=headers)).json()
-        return [
-            (one["name"], [part[next(key for key in part if key != "name")] for part in one["part"]])
-            for one in told["parameter"]
-        ]
-
-    async def ask(self, headers, *rights):
-        await self.pass_minutes()
-        given = {"name": FATHER[1], "phone": FATHER[0], "relation": "CHILD", "right": list(rights)}
-        answer = await self.call("family-ask", headers, **given)
-        return answer.json()["parameter"][0]["valueString"]
-
-    async def as_family(self, headers):
-        """Returns the headers of a session in which the daughter acts for her father."""
-        session = headers["authorization"].removeprefix("Bearer ")
-        actor = await self.sign_in.actor(session)
-        row = await self.database.fetchrow("SELECT * FROM session WHERE id = $1", actor.session)
-        found = await self.sign_in.sessions.of(row["identity"])
-        token, _ = await self.sign_in.provider.issuing.of_session(found[0], "father")
-        return {"authorization": f"Bearer {token}"}
-
-
-@pytest.fixture
-async def family(monkeypatch, open_client, fresh_database, tmp_path, platform):
-    known, database = SignIn.actor, await asyncpg.connect(fresh_database)
-
-    async def actor(self, token):
-        return {"registrar": REGISTRAR}.get(token) or await known(self, token)
-
-    def sent():
-        return [json.loads(line) for line in (tmp_path / "messages.ndjson").read_text().splitlines()]
-
-    monkeypatch.setattr(SignIn, "actor", actor)
-    clients = [await open_client(token=token, demo=True) for token in (ADMIN_TOKEN, "registrar", None)]
-    family = Family(clients, database, sent)
-    family.sign_in = platform.sign_in
-    for id_, person in (("father", FATHER), ("daughter", DAUGHTER)):
-        (await family.administrator.put(f"Patient/{id_}", json=registration(id_, person))).raise_for_status()
-    await database.execute("UPDATE version SET instant = instant - interval '8 days'")
-    pressure = {
-        "resourceType": "Observation", "id": "bp", "status": "final", "code": {"text": "血压"},
-        "subject": {"reference": "Patient/father"}, "valueString": "152/94",
-    }  # fmt: skip
-    (await family.administrator.put("Observation/bp", json=pressure)).raise_for_status()
-    yield family
-    await database.close()
-
 
 WRITTEN = {
     "resourceType": "Observation", "status": "final", "code": {"text": "体重"}, "valueString": "70",
@@ -134,12 +33,12 @@ async def reached(family, daughter):
     ],
 )
 async def test_each_right_is_given_alone_by_sms(family, given, can):
-    father, daughter = await family.headers(FATHER), await family.headers(DAUGHTER)
+    father, daughter = await family.headers(family.father), await family.headers(family.daughter)
     ask = await family.ask(daughter, "see", "act", "hear")
     said = family.sent()[-1]
-    assert said["phone"] == FATHER[0]
+    assert said["phone"] == family.father[0]
     assert said["variables"]["link"].endswith(f"/family/{ask}")
-    page = f"{ROOT}/family/{ask}"
+    page = f"{family.root}/family/{ask}"
     assert "王芳（您的子女）" in (await family.nobody.get(page, headers={"accept-language": "zh"})).text
     form = {"code": family.code(), "right": given, "answer": "yes"}
     assert (await family.nobody.post(page, data=form)).status_code == 200
@@ -149,9 +48,9 @@ async def test_each_right_is_given_alone_by_sms(family, given, can):
 
 
 async def test_a_wrong_code_gives_nothing_and_a_refusal_needs_none(family):
-    await family.headers(FATHER)
-    daughter = await family.headers(DAUGHTER)
-    page = f"{ROOT}/family/{await family.ask(daughter, 'see')}"
+    await family.headers(family.father)
+    daughter = await family.headers(family.daughter)
+    page = f"{family.root}/family/{await family.ask(daughter, 'see')}"
     wrong = await family.nobody.post(page, data={"code": "000000x", "right": "see", "answer": "yes"})
     assert wrong.status_code == 401
     assert 'role="alert"' in wrong.text
@@ -160,7 +59,7 @@ async def test_a_wrong_code_gives_nothing_and_a_refusal_needs_none(family):
 
 
 async def test_the_resident_answers_changes_and_ends_in_the_portal(family):
-    father, daughter = await family.headers(FATHER), await family.headers(DAUGHTER)
+    father, daughter = await family.headers(family.father), await family.headers(family.daughter)
     ask = await family.ask(daughter, "see", "hear")
     ((name, parts),) = await family.look(father)
     assert (name, parts[0], parts[-1]) == ("asked", ask, "王芳")
@@ -186,8 +85,8 @@ async def test_the_resident_answers_changes_and_ends_in_the_portal(family):
 
 
 async def test_who_asks_is_told_the_same_of_whom_there_is_not(family):
-    daughter, before = await family.headers(DAUGHTER), len(family.sent())
-    for name, phone in (("王建国", "13811111111"), ("李四", FATHER[0])):
+    daughter, before = await family.headers(family.daughter), len(family.sent())
+    for name, phone in (("王建国", "13811111111"), ("李四", family.father[0])):
         given = {"name": name, "phone": phone, "relation": "CHILD", "right": "see"}
         answer = await family.call("family-ask", daughter, **given)
         assert [one["name"] for one in answer.json()["parameter"]] == ["ask"]
@@ -195,9 +94,9 @@ async def test_who_asks_is_told_the_same_of_whom_there_is_not(family):
 
 
 async def test_a_desk_answers_for_who_has_no_telephone(family):
-    daughter = await family.headers(DAUGHTER)
+    daughter = await family.headers(family.daughter)
     child = ("13000000000", "王小", "110105201906010015")
-    born = registration("h-child", child, birthDate="2019-06-01")
+    born = family.registration("h-child", child, birthDate="2019-06-01")
     (await family.registrar.put("Patient/h-child", json=born)).raise_for_status()
     asked = await family.call("family-ask", daughter, relation="PRN", right=["see", "act", "hear"])
     digits = asked.json()["parameter"][1]["valueString"]
