@@ -1,57 +1,84 @@
-// Looking for a resident: by name, number or telephone.
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { Input } from "antd";
-import { useState } from "react";
+// Looking for a resident; before anybody is asked for, those who were here last.
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { Typography } from "antd";
 import { useTranslation } from "react-i18next";
-import { useClient } from "~/app/session";
-import { ageOf, entries, link, nameOf } from "~/fhir/reading";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import { ageOf } from "~/fhir/reading";
+import { useClient } from "~/fhir/context";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
-
-const PAGE = 20;
+import { Finder } from "./Finder";
+import { Unfound } from "./Unfound";
+import { presented, presentedCard } from "./presenting";
+import { readCard } from "./readers";
+import type { Found, Row } from "./view";
 
 export default function Residents() {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
-  const { t: all } = useTranslation();
   const client = useClient();
-  const [asked, setAsked] = useState("");
+  const navigate = useNavigate();
+  const [search, setSearch] = useSearchParams();
+  const asked = search.get("q") ?? "";
   const found = useInfiniteQuery({
     queryKey: ["residents", asked],
-    enabled: asked !== "",
     initialPageParam: "",
-    queryFn: ({ pageParam }) => client.get<fhir4.Bundle>(pageParam || "Patient", pageParam ? {} : { ...criteria(asked), _count: PAGE }),
-    getNextPageParam: (last) => link(last, "next"),
+    queryFn: ({ pageParam }) => client.get<Found>("$residents", { q: asked, _cursor: pageParam }),
+    getNextPageParam: (last) => last.next || undefined,
   });
-  const rows = found.data?.pages.flatMap((page) => entries<fhir4.Patient>(page)) ?? [];
+  const shown = useMutation({
+    mutationFn: (code: string) => presented(client, { code }),
+    onSuccess: (id, code) => (id ? navigate(`/residents/${id}`) : setSearch({ q: code })),
+  });
+  const card = useMutation({
+    mutationFn: async () => {
+      const number = await readCard();
+      return { number, id: number ? await presentedCard(client, number) : null };
+    },
+    onSuccess: ({ number, id }) => {
+      if (id) navigate(`/residents/${id}`);
+      else if (number) setSearch({ q: number });
+    },
+  });
+  const rows = unique(found.data?.pages.flatMap((page) => page.residents) ?? []);
+  const lately = found.data?.pages[0]?.lately ?? false;
+  const own = found.data?.pages[0]?.own ?? false;
+  const isNobody = asked !== "" && found.isSuccess && rows.length === 0;
   return (
     <Page title={t("title")}>
-      <Input.Search
-        autoFocus allowClear enterButton={all("ui.search")} placeholder={t("placeholder")} aria-label={t("placeholder")}
-        loading={found.isFetching} onSearch={(text) => setAsked(text.trim())} style={{ maxWidth: 560 }}
+      <Finder
+        asked={asked} busy={(asked !== "" && found.isFetching) || shown.isPending || card.isPending}
+        onAsk={(text) => setSearch(text ? { q: text } : {})} onScan={(code) => shown.mutate(code)} onCard={() => card.mutate()}
       />
+      <ProblemBox error={shown.error ?? card.error} />
+      {card.data && !card.data.number ? <Typography.Text type="warning" role="status">{t("no-card")}</Typography.Text> : null}
       <ProblemBox error={found.error} again={() => void found.refetch()} />
-      <Rows
-        dataSource={rows}
-        locale={{ emptyText: <Nothing say={asked && found.isSuccess ? t("none") : t("ask")} /> }}
-        exported={{ title: t("title"), about: (one) => `Patient/${one.id ?? ""}` }}
-        more={{ has: found.hasNextPage, fetching: found.isFetchingNextPage, fetch: () => void found.fetchNextPage() }}
-        columns={[
-          { title: t("name"), text: nameOf },
-          { title: t("sex"), text: (one) => (one.gender ? t(`sexes.${one.gender}`) : "") },
-          { title: t("age"), text: (one) => ageOf(one.birthDate) },
-          { title: t("born"), dataIndex: "birthDate" },
-          { title: t("number"), text: (one) => one.identifier?.[0]?.value ?? "" },
-          { title: t("institution"), text: (one) => one.managingOrganization?.display ?? one.managingOrganization?.reference ?? "" },
-        ]}
-      />
+      {lately && rows.length > 0 ? <Typography.Title level={2} style={{ fontSize: 16, margin: 0 }}>{t(own ? "lately-own" : "lately")}</Typography.Title> : null}
+      {isNobody ? <Unfound asked={asked} /> : (
+        <Rows<Row>
+          dataSource={rows} loading={found.isPending} locale={{ emptyText: <Nothing say={t("ask")} /> }}
+          exported={{ title: t("title"), about: (one) => `Patient/${one.id}` }}
+          more={{ has: found.hasNextPage, fetching: found.isFetchingNextPage, fetch: () => void found.fetchNextPage() }}
+          columns={[
+            { title: t("name"), text: (one) => one.name, render: (_, one) => <Link to={`/residents/${one.id}`}>{one.name || t("nameless")}</Link> },
+            { title: t("sex"), text: (one) => (one.sex ? t(`sexes.${one.sex}`) : "") },
+            { title: t("age"), text: (one) => ageOf(one.born) },
+            ...(lately ? [
+              { title: t("last"), text: (one: Row) => one.last ?? "" },
+              { title: t("visit"), text: (one: Row) => [one.kind ? t(`kinds.${one.kind}`) : "", one.what].filter(Boolean).join(" · ") },
+            ] : []),
+            { title: t("number"), text: (one) => one.number ?? "" },
+            { title: t("phone"), text: (one) => one.phone ?? "" },
+            { title: t("institution"), text: (one) => (one.where ?? []).join("、") },
+          ]}
+        />
+      )}
     </Page>
   );
 }
 
-/** A number is a telephone or an identifier; anything else is a name. */
-function criteria(text: string): Record<string, string> {
-  if (/^1\d{10}$/.test(text)) return { phone: text };
-  return /\d/.test(text) ? { identifier: text } : { name: text };
+/** A resident may be found on several pages, by several registrations. */
+function unique(rows: Row[]): Row[] {
+  return [...new Map(rows.map((one) => [one.id, one])).values()];
 }

@@ -9,4 +9,5 @@ export const screen: Screen = {
   order: 10,
   roles: ["doctor", "nurse", "pharmacist", "family-doctor", "public-health", "registrar", "steward"],
   load: () => import("./Residents"),
+  pages: [{ path: "/residents/:id", load: () => import("./Resident") }],
 };

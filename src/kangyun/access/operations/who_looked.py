@@ -1,5 +1,7 @@
 """`Patient/[id]/$who-looked`: who looked at a record, in sentences, newest first. Not of the specification.
 
+The resident and an auditor are told of all; staff who treat the resident, of looks by their own institution only.
+
 start, end   days between which is told; by default all that the trail holds
 _count       about how many looks a page has; a page ends with a day
 """
@@ -10,7 +12,7 @@ from typing import Any
 
 from kangyun.access.events.looks import Look, looks, name_of, sentence
 from kangyun.access.events.people import Called, called
-from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes
+from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes, sees_all
 from kangyun.access.events.rows import COLUMNS, JOINED, NOT_REFUSED_TO_THEM, Seen, shown, told
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
@@ -20,7 +22,7 @@ from kangyun.base.errors import Forbidden, Invalid, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import EARLIEST, LATEST, bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
-from kangyun.store.visible import seen
+from kangyun.store.visible import EVERYTHING, seen
 
 KNOWN = frozenset({"start", "end", "_count"})
 ACTION = "who-looked"
@@ -36,6 +38,8 @@ SELECT {COLUMNS} FROM m AS a {JOINED} ORDER BY a.instant DESC, a.id DESC LIMIT $
 """
 _TO_AUDITORS = _ROWS.replace("CONDITION", "TRUE")
 _TO_OTHERS = _ROWS.replace("CONDITION", told("ARRAY[$1::int8]"))
+# Which institution else somebody goes to is not told to one of them.
+_TO_HOUSE = _ROWS.replace("CONDITION", "a.institution = $5::int4")
 # The resident learns of each look, of what is hidden without what it was.
 _TO_HIM = (
     _ROWS.replace("CONDITION", NOT_REFUSED_TO_THEM)
@@ -51,14 +55,17 @@ async def who_looked(record: Record, call: Call) -> Resource:
     start, end, count = _wish(record, call)
     store = record.store
     async with store.pool.connection() as connection:
-        own = await own_patients(connection, store, record.actor)
-        current = (await store.reader.locate(connection, [(call.type, call.id)])).get((call.type, call.id))
+        treats = _treats(record)
+        own = None if treats else await own_patients(connection, store, record.actor)
+        sight = record.sight if treats else EVERYTHING
+        current = (await store.reader.locate(connection, [(call.type, call.id)], sight)).get((call.type, call.id))
         if own is not None and (current is None or current.res not in own):
             raise Forbidden("access.events.not-yours")
         if current is None or current.stored is None:
             raise NotFound
         async with store.searcher.in_time(connection, "start"):
-            asked = seen(_statement(record, own), record.sight, current.res, start, end, MOST_ROWS)
+            house = (record.institution,) if treats else ()
+            asked = seen(_statement(record, own), record.sight, current.res, start, end, MOST_ROWS, *house)
             rows = [_row(*row) for row in await connection.fetch(*asked)]
         found, before = _page(record, rows, count)
         moments = [(name, one.first) for one in found for name in (one.actor, one.institution, one.client) if name]
@@ -75,7 +82,15 @@ async def who_looked(record: Record, call: Call) -> Resource:
     return answer
 
 
+def _treats(record: Record) -> bool:
+    """Whether it is staff in a role that sees residents by what they permit: nobody's guardian, and no auditor."""
+    actor = record.actor
+    return record.sight.granted_closed is not None and not (actor.patients or actor.client or sees_all(actor))
+
+
 def _statement(record: Record, own: Collection[int] | None) -> str:
+    if _treats(record):
+        return _TO_HOUSE
     if own is None:
         return _TO_AUDITORS
     himself = record.actor.role == "resident" and not record.actor.client

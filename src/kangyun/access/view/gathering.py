@@ -84,8 +84,14 @@ async def gather(record: Record, id_: str, types: Iterable[str], action: str) ->
 
 
 def _said(encounters: Sequence[Resource]) -> dict[str, str]:
-    """Returns the name of the institution of each visit that says it."""
-    return {f"Encounter/{one['id']}": one.get("serviceProvider", {}).get("display", "") for one in encounters}
+    """Returns the name of the institution of each visit that says it, and of the diagnoses that were made at it."""
+    said: dict[str, str] = {}
+    for one in encounters:
+        house = str(one.get("serviceProvider", {}).get("display", ""))
+        said[f"Encounter/{one['id']}"] = house
+        for diagnosis in one.get("diagnosis", ()):
+            said.setdefault(str(diagnosis.get("condition", {}).get("reference", "")), house)
+    return said
 
 
 def _provider(resource: Resource, visits: dict[str, str]) -> str:
@@ -97,5 +103,5 @@ def _provider(resource: Resource, visits: dict[str, str]) -> str:
         actor = performer.get("actor", performer)
         if str(actor.get("reference", "")).startswith("Organization/") and actor.get("display"):
             return str(actor["display"])
-    visit = resource.get("encounter", {}).get("reference") or ""
+    visit = resource.get("encounter", {}).get("reference") or f"{resource['resourceType']}/{resource['id']}"
     return visits.get(visit, "")

@@ -9,6 +9,7 @@ from kangyun.access.view.model import Person, Registration
 from kangyun.fhir import Resource
 
 _WORK = ("occupation", "employer", "work")
+_RELATIONS = "http://terminology.hl7.org/CodeSystem/v2-0131"
 _NUMBERS = {"NI": "id-card", "PPN": "passport", "MR": "record-number"}
 _SYSTEMS = (
     ("urn:kangyun:identifier:visit-card", "visit-card"), ("urn:oid:2.16.156.10011.1.3", "id-card"),
@@ -35,7 +36,8 @@ def numbers_of(patient: Resource) -> list[tuple[str, str]]:
         kind = next((code for begin, code in _SYSTEMS if system.startswith(begin)), "")
         kind = kind or next((_NUMBERS[code] for code in codes if code in _NUMBERS), "")
         said.append((kind or concept(one.get("type")) or "other", str(one["value"])))
-    return list(dict.fromkeys(said))
+    # An X of an identity number is written in either case.
+    return list({(kind, number.upper()): (kind, number) for kind, number in reversed(said)}.values())[::-1]
 
 
 def person(golden: Resource, registered: Sequence[Resource], insured: Sequence[str]) -> Person:
@@ -49,7 +51,7 @@ def person(golden: Resource, registered: Sequence[Resource], insured: Sequence[s
 
     return Person(
         golden["id"], name_of(golden), golden.get("gender", ""), golden.get("birthDate", ""),
-        masked=is_masked(golden), numbers=numbers_of(golden), phones=_values(golden, "phone"),
+        masked=any(map(is_masked, registered)), numbers=numbers_of(golden), phones=_values(golden, "phone"),
         addresses=[text for one in golden.get("address", ()) if (text := str(one.get("text", "")))],
         marital=next((str(one.get("code", "")) for one in golden.get("maritalStatus", {}).get("coding", ())), ""),
         nation=extension("ethnic", "nation"), work=extension(*_WORK),
@@ -66,9 +68,14 @@ def registration(patient: Resource, house: str, houses: Houses) -> Registration:
 
 
 def _contact(contact: Resource) -> tuple[str, str, str]:
-    """Returns relation (a code where it has one), name, telephone."""
-    relation = next((concept(one) for one in contact.get("relationship", ())), "")
+    """Returns relation (a code of v2-0131, else as it is said), name, telephone."""
+    relation = next((_relation(one) for one in contact.get("relationship", ())), "")
     return relation, str(contact.get("name", {}).get("text", "")), next(iter(_values(contact, "phone")), "")
+
+
+def _relation(said: Resource) -> str:
+    codings = said.get("coding", ())
+    return next((str(one["code"]) for one in codings if one.get("system") == _RELATIONS), "") or concept(said)
 
 
 def _values(resource: Resource, system: str) -> list[str]:

@@ -103,9 +103,8 @@ def _one_metric(asked: Wish) -> None:
 
 
 def _head(found: Seen, one: Series, metric: Metric, language: Language) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = [{"name": "code", "valueCodeableConcept": {
-        "coding": codings(metric), "text": say(f"devices.metrics.{metric.name}", language),
-    }}]  # fmt: skip
+    called = {"coding": codings(metric), "text": say(f"devices.metrics.{metric.name}", language)}
+    parts: list[dict[str, Any]] = [{"name": "code", "valueCodeableConcept": called}]
     if one.device in found.devices:
         parts.append({"name": "device", "valueString": found.devices[one.device]})
     return parts

@@ -1,0 +1,48 @@
+// The one field for whom somebody looks: typed, read by a code gun, or by a card reader.
+import { IdcardOutlined } from "@ant-design/icons";
+import { Button, Flex, Input, type InputRef } from "antd";
+import { useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { readers } from "./readers";
+import { isScanned, silent, typed } from "./scanning";
+
+interface Shown {
+  asked: string;
+  busy: boolean;
+  onAsk: (text: string) => void;
+  onScan: (code: string) => void;
+  onCard: () => void;
+}
+
+export function Finder({ asked, busy, onAsk, onScan, onCard }: Shown) {
+  const { t } = useTranslation("translation", { keyPrefix: "residents" });
+  const { t: all } = useTranslation();
+  const typing = useRef(silent);
+  const field = useRef<InputRef>(null);
+  useEffect(() => {
+    const focus = (event: KeyboardEvent) => {
+      if (event.key !== "/" || event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+      event.preventDefault();
+      field.current?.focus({ cursor: "all" });
+    };
+    document.addEventListener("keydown", focus);
+    return () => document.removeEventListener("keydown", focus);
+  }, []);
+  const ended = (text: string) => {
+    const scanned = isScanned(typing.current, text);
+    typing.current = silent;
+    if (scanned) onScan(text);
+    else onAsk(text);
+  };
+  return (
+    <Flex gap={8} wrap>
+      <Input.Search
+        key={asked} ref={field} autoFocus allowClear defaultValue={asked} maxLength={400} loading={busy}
+        enterButton={all("ui.search")} placeholder={t("placeholder")} aria-label={t("placeholder")}
+        onKeyDown={(event) => { if (event.key.length === 1) typing.current = typed(typing.current, event.timeStamp); }}
+        onSearch={(text) => ended(text.trim())} style={{ flex: "1 1 280px", maxWidth: 560 }}
+      />
+      {readers().length > 0 ? <Button icon={<IdcardOutlined />} loading={busy} onClick={onCard}>{t("read-card")}</Button> : null}
+    </Flex>
+  );
+}
