@@ -77,7 +77,7 @@ async def test_a_read_says_who_whom_what_why_and_from_where(people):
     assert event["subtype"][0]["code"] == "read"
     assert (event["action"], event["outcome"]) == ("R", "0")
     who, institution = event["agent"]
-    assert who["who"] == {"reference": "Practitioner/li-yi"}
+    assert who["who"] == {"reference": "Practitioner/li-yi", "display": "李医生"}
     assert who["role"][0]["coding"][0]["code"] == "doctor"
     assert who["purposeOfUse"][0]["coding"][0]["code"] == "TREAT"
     assert who["network"]["address"] == "127.0.0.1"

@@ -15,7 +15,7 @@ export function Chart({ option, height = 280, label }: { option: EChartsCoreOpti
   useEffect(() => {
     if (!drawing || !place.current) return;
     const chart = drawing.init(place.current);
-    chart.setOption({ textStyle: { color: token.colorText, fontFamily: token.fontFamily }, animation: false, ...option });
+    chart.setOption({ color: [token.colorPrimary, token.colorInfo, token.colorWarning, token.colorError], textStyle: { color: token.colorText, fontFamily: token.fontFamily }, animation: false, ...option });
     const watching = new ResizeObserver(() => chart.resize());
     watching.observe(place.current);
     return () => {

@@ -33,12 +33,12 @@ export function Rows<Row extends object>({ columns, exported, more, tools, dataS
     // Ant Design's scrolling part takes no focus by itself (WCAG 2.1.1).
     for (const part of place.current?.querySelectorAll<HTMLElement>(".ant-table-content, .ant-table-body") ?? []) part.tabIndex = 0;
   });
-  const paged = pagination ?? (!more && dataSource.length > PAGE ? { defaultPageSize: PAGE, showSizeChanger: false } : false);
+  const paged = pagination ?? (!more && dataSource.length > PAGE ? { pageSize: PAGE, showSizeChanger: false } : false);
   return (
     <div ref={place} style={{ minWidth: 0 }}>
       {tools || exported ? (
         <Flex justify="space-between" align="center" gap={8} wrap style={{ marginBottom: 8 }}>
-          <Flex gap={8} wrap align="center" style={{ minWidth: 0 }}>{tools}</Flex>
+          <Flex gap={8} wrap align="center" style={{ minWidth: 0, marginInlineEnd: "auto" }}>{tools}</Flex>
           {exported ? (
             <ExportButton
               title={exported.title} columns={columns.filter(hasText).map((one) => one.title)} disabled={dataSource.length === 0}

@@ -16,6 +16,11 @@ export function themeOf(dark: boolean): ThemeConfig {
       colorSuccess: dark ? "#56b870" : "#216e39",
       colorTextDescription: dark ? "#b4bcc4" : "#4d5761",
       colorTextPlaceholder: dark ? "#9aa4ad" : "#5f6b76",
+      // Those that Ant Design derives from dark colours are muddy.
+      ...(dark ? {} : {
+        colorWarningBg: "#fff8eb", colorWarningBorder: "#f0d9a8", colorInfoBg: "#eef5fb", colorInfoBorder: "#bcd6ee",
+        colorErrorBg: "#fdf0ee", colorErrorBorder: "#f2c4be", colorSuccessBg: "#eef7f0", colorSuccessBorder: "#b9dcc3",
+      }),
       borderRadius: 6,
       fontFamily: FONTS,
       fontSize: 14,

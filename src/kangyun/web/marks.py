@@ -6,9 +6,11 @@ Names of institutions are asked of the record once in a while and not for each a
 import time
 
 from kangyun.access.actor import Actor
+from kangyun.access.identities.model import PLATFORM
 from kangyun.access.platform import Platform
 from kangyun.access.watermark import watermark
 from kangyun.base import clock
+from kangyun.base.texts import say
 
 FRESH = 600.0  # seconds that an institution's name is taken for the same
 MOST = 1000  # names that are kept
@@ -24,6 +26,7 @@ class Marks:
     async def of(self, actor: Actor) -> str:
         """Returns the text that stands across what this actor is shown now."""
         name = await self._name(actor.institution) if actor.institution else ""
+        name = say("web.platform", "zh") if name == PLATFORM else name
         return watermark(actor, name, clock.now(), self._platform.gate.store.zone)
 
     async def _name(self, institution: str) -> str:

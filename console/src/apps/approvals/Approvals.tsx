@@ -45,7 +45,7 @@ export default function Approvals() {
           { title: t("what"), text: what },
           { title: t("persons"), text: (row) => (row.persons === undefined ? null : Number(row.persons)), align: "right" },
           { title: t("reason"), text: (row) => text(row, "reason") },
-          { title: t("asker"), text: (row) => `${text(row, "askerName")}　${text(row, "institutionName")}` },
+          { title: t("asker"), text: (row) => `${text(row, "askerName")}　${text(row, "institutionName").replace("Organization/platform", t("platform"))}` },
           { title: t("made"), text: (row) => minuteOf(text(row, "made")) },
           { title: t("ends"), text: (row) => minuteOf(text(row, "ends")) },
           { title: t("decider"), text: (row) => [text(row, "deciderName"), minuteOf(text(row, "decided")), text(row, "remark")].filter(Boolean).join("　") },

@@ -20,6 +20,7 @@ interface Asked {
 }
 
 const NOTHING: Asked = { from: "", to: "", agent: "", patient: "" };
+const PLATFORM = "Organization/platform";
 const ACTIONS = "urn:kangyun:action";
 
 export function Looks() {
@@ -65,7 +66,7 @@ export function Looks() {
         columns={[
           { title: t("when"), text: (one) => minuteOf(one.recorded) },
           { title: t("agent"), text: (one) => nameOf(one.agent[0]?.who) },
-          { title: t("institution"), text: (one) => nameOf(one.agent.find((each) => each.who?.reference?.startsWith("Organization/"))?.who) },
+          { title: t("institution"), text: (one) => { const name = nameOf(one.agent.find((each) => each.who?.reference?.startsWith("Organization/"))?.who); return name === PLATFORM ? t("platform") : name; } },
           { title: t("act"), text: verb },
           { title: t("patient"), text: patientsOf, render: (_, one) => <Whom text={patientsOf(one)} /> },
           { title: t("ground"), text: (one) => (one.agent[0]?.policy ?? []).map((way) => t(`ways.${way.split(":").at(-1) ?? ""}`, { defaultValue: "" })).join("、") },

@@ -6,11 +6,12 @@ from typing import Any
 from kangyun.access.events.people import Called, called
 from kangyun.access.identities.listing import Asked, Listed
 from kangyun.access.identities.listing import listed as in_register
-from kangyun.access.identities.model import Post
+from kangyun.access.identities.model import PLATFORM, Post
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, NotFound
+from kangyun.base.texts import say
 from kangyun.web.administration.reading import number, reason, told
 from kangyun.web.exchange import HttpRequest
 
@@ -32,6 +33,7 @@ async def listed(platform: Platform, request: HttpRequest, record: Record) -> di
     houses |= {post.institution for one in found for post in one.identity.posts}
     async with platform.pool.connection() as connection:
         names = await called(connection, platform.gate.store, houses)
+    names.names.setdefault(PLATFORM, say("web.platform", request.language))
     people = [_shown(one, names) for one in found]
     return told(people=people, next=found[-1].identity.id if more else None)
 

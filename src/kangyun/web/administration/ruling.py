@@ -86,7 +86,7 @@ async def settings(platform: Platform, request: HttpRequest, record: Record) -> 
 
 
 def _shown(name: str, value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if str(value) in ("True", "False") else str(value)
     if SECRETS.search(name):
         return HIDDEN if text else ""
     return _PASSWORD.sub(rf"\1:{HIDDEN}", text)
