@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, tzinfo
 
 from kangyun.access.events.people import called
 from kangyun.access.look.lines import Line, concept, line_of
-from kangyun.access.look.marks import Marked, marked, marks_here
 from kangyun.access.look.recent import Found, Recent, Recognition, recent, recognition_here
 from kangyun.access.masking import is_masked, masked
 from kangyun.access.record import Record, Stored
@@ -51,7 +50,6 @@ SECTIONS: tuple[tuple[str, int, tuple[Search, ...]], ...] = (
 )
 ONCE = frozenset({"problems", "medications"})
 """Sections of which a line is shown once, with how often it stands there."""
-BODY_MASS, BLOOD = "http://loinc.org|39156-5", "http://loinc.org|882-1,http://loinc.org|883-9,http://loinc.org|10331-7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The page. persons: registrations, masked, each with its institution. blood: results of blood groups."""
+    """The page. persons: registrations, masked, each with its institution. conditions: by which he is marked."""
 
     persons: tuple[tuple[Resource, str], ...]
-    marks: tuple[Marked, ...]
-    blood: tuple[Line, ...]
+    conditions: tuple[Resource, ...]
     recent: tuple[Recent, ...]
     days: int
     sections: tuple[Section, ...]
@@ -110,8 +107,8 @@ async def standing_grounds(record: Record, resident: Resident) -> Standing | Non
 
 async def front(record: Record, resident: Resident) -> Front:
     """Gathers the page. Raises Unavailable."""
-    data, zone, now = record.gate.settings.data, record.store.zone, clock.now()
-    rules = recognition_here(data)
+    zone, now = record.store.zone, clock.now()
+    rules = recognition_here(record.gate.settings.data)
     about = (("patient", ",".join(f"Patient/{id_}" for id_ in resident.ids)),)
     persons = await _found(record, ("Patient", (("_id", ",".join(resident.ids)),)), MOST)
     gathered = {
@@ -119,23 +116,17 @@ async def front(record: Record, resident: Resident) -> Front:
         for name, most, searches in SECTIONS
     }
     lately = [await _found(record, search, MANY) for search in _lately(rules, about, now.astimezone(zone))]
-    body = await _found(record, ("Observation", (*about, ("code", BODY_MASS), ("_sort", "-date"))), 1)
-    blood = await _found(record, ("Observation", (*about, ("code", BLOOD), ("_sort", "-date"))), 4)
     everything = [
         one for found in (persons, *lately, *(one for of in gathered.values() for one in of)) for one in found
     ]
     written = await _institutions(record, everything, persons)
     diagnoses = {f"Condition/{one.id}": concept(one.resource.get("code")) for one in gathered["problems"][0]}
     sections = tuple(_section(name, found, written, diagnoses, zone) for name, found in gathered.items())
-    births = [str(one.resource.get("birthDate", "")) for one in persons]
-    conditions = [one.resource for one in gathered["problems"][0]]
-    index = next((value for one in body if (value := _number(one.resource)) is not None), None)
     examined = [Found(one.resource, written.get(one.res, "")) for found in lately for one in found]
     return Front(
         # The page is for everybody who looks over a shoulder: masked for whoever has opened the person, too.
         tuple((_masked(one.resource), written.get(one.res, "")) for one in persons),
-        marked(marks_here(data), births, conditions, index, now.astimezone(zone).date()),
-        tuple(line for one in blood if (line := line_of(one.resource, zone)) is not None),
+        tuple(one.resource for one in gathered["problems"][0]),
         recent(rules, examined, now, zone),
         rules.days,
         sections,
@@ -182,11 +173,6 @@ def _once(entries: Sequence[Entry]) -> list[Entry]:
 
 def _diagnosed(encounter: Resource) -> list[str]:
     return [str(one.get("condition", {}).get("reference", "")) for one in encounter.get("diagnosis", ())]
-
-
-def _number(observation: Resource) -> float | None:
-    value = observation.get("valueQuantity", {}).get("value")
-    return None if value is None else float(value)
 
 
 def _masked(patient: Resource) -> Resource:

@@ -1,5 +1,6 @@
 """The first view of a resident: the national front page, and what a doctor looks at before anything else."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from kangyun.access.look.front import Standing, standing_grounds
@@ -16,6 +17,7 @@ from kangyun.base import clock
 from kangyun.fhir import Resource
 from kangyun.identity.golden import golden
 from kangyun.identity.standing import SQL as STANDING
+from kangyun.store.model import Stored
 from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.visible import seen
 
@@ -45,9 +47,9 @@ async def first(record: Record, id_: str) -> First:
     resident = Resident(number, found.numbers[0], tuple(found.persons))
     standing = await standing_grounds(record, resident)
     made = _made(found, record, whole.resource, [one.resource for one in registered])
-    made.marks = await _marks(record, found)
+    made.marks = await health_marks(record, found.persons, [one for one, _ in found.of("Condition")])
     made.counts = {TYPE_NAMES[row["type"]]: row["count"] for row in counted}
-    made.hidden = await _hidden(record, every, standing)
+    made.hidden = await hidden(record, every, standing)
     made.way = standing.way if standing is not None else ""
     await record.leave_row(ACTION, 200, found.numbers)
     return made
@@ -86,23 +88,25 @@ def _made(found: Gathered, record: Record, whole: Resource, registered: list[Res
     )
 
 
-async def _marks(record: Record, found: Gathered) -> list[Mark]:
-    """Returns the health marks. Age goes by the whole date of birth, which is shown to nobody by it."""
+async def health_marks(record: Record, persons: Sequence[Stored], conditions: Sequence[Resource]) -> list[Mark]:
+    """Returns the health marks. Age goes by the whole date of birth, which is shown to nobody by it.
+
+    persons: registrations as they stand. conditions: as they are seen, the newest first.
+    """
     table = marks.read_table(rules_of("kangyun.access.view", marks.FILE, record.gate.settings.data))
-    born = [one.resource.get("birthDate", "") for one in found.persons]
+    born = [one.resource.get("birthDate", "") for one in persons]
     whole = [date.fromisoformat(one) for one in born if len(one) == len("2026-11-23")]
     measured: list[Resource] = []
     if record.reads("Observation"):
-        ids = ",".join(f"Patient/{one.id}" for one in found.persons)
+        ids = ",".join(f"Patient/{one.id}" for one in persons)
         pairs = [("patient", ids), ("code", ",".join(sorted(table.loinc))), ("_sort", "-date"), ("_count", "20")]
         page = await record.search(await record.read_query("Observation", pairs, strict=True))
         measured = [one.resource for one in page.matches]
-    conditions = [one for one, _ in found.of("Condition")]
     today = lists.day_of(clock.now(), record.store.zone)
     return marks.marks(table, max(whole, key=whole.count, default=None), conditions, measured, today)
 
 
-async def _hidden(record: Record, every: list[int], standing: Standing | None) -> Hidden:
+async def hidden(record: Record, every: list[int], standing: Standing | None) -> Hidden:
     """Returns what is not shown. Counted is what the resident himself keeps back, and nothing that a label closes."""
     sight, policy = record.sight, record.gate.sights.policy
     ways = [

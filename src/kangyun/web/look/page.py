@@ -4,13 +4,15 @@ Works where Windows 7 is (Chrome 78). Nothing from elsewhere is loaded; origins 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
 from starlette.responses import HTMLResponse, Response
 
-from kangyun.access.look.front import Front, Standing
+from kangyun.access.look.front import Front
 from kangyun.access.look.opening import Opened
+from kangyun.access.view.model import Hidden, Mark
 from kangyun.base.errors import Issue
 from kangyun.base.texts import Language, say
 from kangyun.web.look.parts import Parts
@@ -21,10 +23,24 @@ MARKS = 24  # times that the watermark stands on a page
 WAYS = frozenset(
     {"encounter", "stay", "card", "word", "contract", "referral", "duty", "emergency", "consent", "ticket", "alarm"}
 )
+MARKS_SAID = frozenset({
+    "child", "pregnant", "puerperal", "elderly", "hypertension", "diabetes", "coronary", "stroke", "copd", "kidney",
+    "cancer", "tuberculosis", "hepatitis", "infectious", "underweight", "normal-weight", "overweight", "obese", "abo",
+    "rh",
+})  # fmt: skip
 WIDE = frozenset({"laboratory", "encounters", "reports", "documents"})
 """Sections that are tables; the others stand side by side."""
 ANSWERS = ("found-nobody", "found-nobody-or-closed", "closed")
 """What is said where there is no reason to look: no such number, nobody or no leave, no leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands above the page: by which reason it is seen, health marks, and what is hidden."""
+
+    way: str
+    marks: Sequence[Mark]
+    hidden: Hidden
 
 
 class LookPage:
@@ -62,12 +78,12 @@ class LookPage:
         told = f'<section class="answer"><h1>{self.say(f"{answer}-title")}</h1><p>{self.say(answer)}</p></section>'
         return self._response("", f"{_error(error)}{told}{self._reasons(offered, challenge)}", 403)
 
-    def front(
-        self, shown: Front, standing: Standing, offered: Sequence[str], *, error: str, challenge: str
-    ) -> Response:
+    def front(self, shown: Front, head: Head, offered: Sequence[str], *, error: str, challenge: str) -> Response:
         """The resident's front page."""
-        parts = self._parts
-        hidden = f'<p class="told" role="note">{self.say("maybe-hidden")}</p>' if standing.closed else ""
+        parts, count = self._parts, head.hidden.count
+        told = [self.say("hidden", count=count)] if count else []
+        told += [self.say("maybe-hidden")] if head.hidden.closed else []
+        hidden = "".join(f'<p class="told" role="note">{one}</p>' for one in told)
         recent = parts.recent(shown.recent, shown.days)
         sections = "".join(parts.section(one, wide=one.name in WIDE) for one in shown.sections)
         registered = (
@@ -75,7 +91,7 @@ class LookPage:
         )
         reasons = self._reasons(offered, challenge) if offered else ""
         body = f'{_error(error)}{hidden}<div class="columns">{recent}{sections}{registered}</div>{reasons}'
-        return self._response(self._who(shown, standing), body)
+        return self._response(self._who(shown, head), body)
 
     def opened(self, one: Opened) -> Response:
         """A report or document."""
@@ -87,14 +103,13 @@ class LookPage:
 
     # --- its parts
 
-    def _who(self, shown: Front, standing: Standing) -> str:
+    def _who(self, shown: Front, head: Head) -> str:
         """Who it is, what marks him, by which reason he is seen, and the way around the page: always in sight."""
         name, *rest = (self._parts.person(shown.persons[0][0], 1) if shown.persons else []) or [self.say("unnamed")]
-        blood = "".join(self._mark("blood", f"{one.what} {one.detail}") for one in shown.blood[:2])
         allergies = next((one.entries for one in shown.sections if one.name == "allergies"), ())
         marks = "".join(self._mark("allergy", self._allergic(one.line.what)) for one in allergies[:3])
-        marks += "".join(self._mark(one.group, one.said(self.language)) for one in shown.marks) + blood
-        way = say(f"web.look.{f'way-{standing.way}' if standing.way in WAYS else 'way-other'}", self.language)
+        marks += "".join(self._mark(one.kind, self._marked(one)) for one in head.marks)
+        way = say(f"web.look.{f'way-{head.way}' if head.way in WAYS else 'way-other'}", self.language)
         links = "".join(
             f'<a href="#{part}">{self.say(part, days=shown.days)}</a>'
             for part in ("recent", *(one.name for one in shown.sections))
@@ -105,6 +120,11 @@ class LookPage:
             f'<p class="meta">{self.say("because", way=way)}</p>'
             f'<nav aria-label="{self.say("title")}">{links}</nav></div>'
         )
+
+    def _marked(self, mark: Mark) -> str:
+        """Returns a mark in words; one that a region has added, by its code."""
+        word = say(f"web.look.mark-{mark.code}", self.language) if mark.code in MARKS_SAID else mark.code
+        return f"{word} {mark.what}".strip()
 
     def _allergic(self, what: str) -> str:
         return say("web.look.allergic", self.language, {"what": what})

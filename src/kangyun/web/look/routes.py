@@ -30,6 +30,7 @@ from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.access.relations import emergency, stated
 from kangyun.access.relations.whom import Resident, by_identifier
+from kangyun.access.view import first
 from kangyun.access.watermark import watermark
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, NotFound, PlatformError, RuleBroken, SignInNeeded
@@ -37,7 +38,7 @@ from kangyun.base.numbers import resident_id
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import say
 from kangyun.web.exchange import NotAllowed
-from kangyun.web.look.page import CSS, LookPage
+from kangyun.web.look.page import CSS, Head, LookPage
 from kangyun.web.openid.visit import Visit
 from kangyun.web.outcome import unexpected
 from kangyun.web.proxies import client_certificate
@@ -212,8 +213,13 @@ async def _page(looking: _Looking, session: Session, cookie: str, *, error: str 
         confined = await looking.record(_confined(session.actor, resident), standing.way)
         await confined.leave_row(ACTION, 200, resident.numbers)
         shown = await front(confined, resident)
-        offered = _offered(record) if standing.closed else ()
-        response = looking.page.front(shown, standing, offered, error=error, challenge=challenge)
+        ids = {one["id"] for one, _ in shown.persons}
+        persons = [one for one in resident.registrations if one.id in ids]
+        marks = await first.health_marks(confined, persons, shown.conditions)
+        hidden = await first.hidden(confined, resident.numbers, standing)
+        offered = _offered(record) if standing.closed or hidden.count else ()
+        head = Head(standing.way, marks, hidden)
+        response = looking.page.front(shown, head, offered, error=error, challenge=challenge)
     looking.keep(response, session.id, cookie)
     return response
 

@@ -1,42 +1,16 @@
-"""What the front page is marked with, and what counts as examined lately."""
+"""What counts as examined lately, and text that is read out of markup."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from kangyun.access.look.marks import marked, marks_here
 from kangyun.access.look.opening import File, paragraphs_of, text_of
 from kangyun.access.look.recent import FILE, Found, recent, recognition_here
 from kangyun.base.errors import Invalid
 
-TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-ICD10, LOINC = "http://hl7.org/fhir/sid/icd-10", "http://loinc.org"
-
-
-def condition(code, status="active", day="2026-11-01"):
-    clinical = {"coding": [{"code": status}]}
-    return {"code": {"coding": [{"system": ICD10, "code": code}]}, "clinicalStatus": clinical, "recordedDate": day}
-
-
-@pytest.mark.parametrize(
-    ("births", "conditions", "index", "words"),
-    [
-        (["1952-03-07"], [condition("I10"), condition("E11.9")], None, ["65岁及以上老年人", "高血压", "糖尿病"]),
-        (["1961-11-24"], [], 24.0, ["超重"]),
-        (["1961"], [], 23.9, ["体重正常"]),
-        (["1960"], [], None, ["65岁及以上老年人"]),
-        (["2020-12-01"], [], 17.0, ["0–6岁儿童"]),
-        (["2000-01-01"], [condition("I10", "resolved")], None, []),
-        (["2000-01-01"], [condition("O26.9", day="2025-01-01")], None, []),
-        (["2000-01-01"], [condition("O26.9")], None, ["孕产妇"]),
-        ([""], [condition("A15.0")], 30.0, ["肺结核"]),
-    ],
-)
-def test_a_resident_is_marked_with_what_stands_in_the_record(births, conditions, index, words, tmp_path):
-    shown = marked(marks_here(tmp_path), births, conditions, index, TODAY)
-    assert [one.said("zh") for one in shown] == words
+LOINC = "http://loinc.org"
 
 
 def coded(system, code, text):
