@@ -51,6 +51,7 @@ DEMO_ROLES = (
     ("interface", "演示接口管理员", "Practitioner/demo-interface", "Organization/demo-hospital", "interface-officer"),
     ("coder", "演示编码员", "Practitioner/demo-coder", "Organization/demo-hospital", "coder"),
     ("terms", "演示术语管理员", "Practitioner/demo-terms", PLATFORM, "terminologist"),
+    ("steward", "演示数据管家", "Practitioner/demo-steward", PLATFORM, "steward"),
     ("resident", "演示居民", "Patient/demo-resident", PLATFORM, "resident"),
 )
 

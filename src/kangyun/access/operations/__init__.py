@@ -280,7 +280,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("links", _INSTANCE, links, "urn:kangyun:operation:links", (), _PATIENT),
     Operation(
         "link-questions", _SYSTEM, link_questions, "urn:kangyun:operation:link-questions",
-        (Input("_count", "integer"),),
+        (
+            Input("_count", "integer"), Input("_after", "integer"), Input("kind", "code"), Input("counts", "boolean"),
+        ),
     ),
     *(
         Operation(name, _SYSTEM, carry_out, f"urn:kangyun:operation:{name}", inputs, affects_state=True)

@@ -14,6 +14,7 @@ import asyncpg
 from kangyun.access.events.rows import standing
 from kangyun.access.identities.model import OF_RESIDENTS
 from kangyun.access.operations.model import Call, parameters
+from kangyun.access.operations.questioned import whys
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound
@@ -120,32 +121,44 @@ async def answer_link(record: Record, call: Call) -> Resource:
 
 
 async def link_questions(record: Record, call: Call) -> Resource:
-    """Lists open questions, the oldest first. Raises Forbidden."""
-    inputs = _steward(record, call, "_count")
-    count = inputs.count("_count")
+    """Lists open questions, the oldest first, a page after the question `_after`; of one kind where that is asked for.
+
+    counts: how many there are of each kind as well. Raises Forbidden.
+    """
+    inputs = _steward(record, call, "_count", "_after", "kind", "counts")
+    count, kind = inputs.count("_count"), inputs.text("kind")
+    most = COUNT if count is None else max(min(count, LARGEST), 1)
     index, ids = record.gate.residents, record.store.ids
     async with record.store.pool.connection() as connection:
-        rows = await connection.fetch(
-            *seen(_QUESTIONS, record.sight, COUNT if count is None else max(min(count, LARGEST), 1))
-        )
+        rows = await connection.fetch(*seen(_QUESTIONS, record.sight, most, inputs.count("_after") or 0, kind))
+        counted = await connection.fetch(*seen(_COUNTS, record.sight)) if inputs.boolean("counts", False) else []
         names = await _references(record, connection, [row["patient"] for row in rows])
     await record.leave_row(QUESTIONS, 200, sorted({row["patient"] for row in rows}))
+
+    def told(row: asyncpg.Record) -> Resource:
+        evidence = index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None
+        return {
+            "name": "question",
+            "part": [
+                {"name": "id", "valueInteger": row["id"]},
+                {"name": "opened", "valueInstant": clock.instant(row["opened"])},
+                {"name": "kind", "valueCode": row["kind"]},
+                {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
+                *_resident_part(ids.id_of(row["resident"]) if row["resident"] is not None else None),
+                *({"name": "why", "valueString": why} for why in whys(row["kind"], evidence, call.language)),
+                *_evidence(evidence),
+            ],
+        }
+
     return parameters(
+        *map(told, rows),
         *(
-            {
-                "name": "question",
-                "part": [
-                    {"name": "id", "valueInteger": row["id"]},
-                    {"name": "opened", "valueInstant": clock.instant(row["opened"])},
-                    {"name": "kind", "valueCode": row["kind"]},
-                    {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
-                    *_resident_part(ids.id_of(row["resident"]) if row["resident"] is not None else None),
-                    *_evidence(index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None),
-                ],
-            }
-            for row in rows
-        )
-    )
+            {"name": "of-kind", "part": [
+                {"name": "kind", "valueCode": row["kind"]}, {"name": "count", "valueInteger": row["count"]},
+            ]}
+            for row in counted
+        ),
+    )  # fmt: skip
 
 
 async def links(record: Record, call: Call) -> Resource:
@@ -315,7 +328,12 @@ WHERE q.id = $1 AND q.answered IS NULL
 _QUESTIONS = """
 SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence
 FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND {visible:r}
-WHERE q.answered IS NULL ORDER BY q.id LIMIT $1
+WHERE q.answered IS NULL AND q.id > $2 AND ($3::text IS NULL OR q.kind = $3) ORDER BY q.id LIMIT $1
+"""
+_COUNTS = """
+SELECT q.kind, count(*) AS count
+FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND {visible:r}
+WHERE q.answered IS NULL GROUP BY q.kind ORDER BY q.kind
 """
 _DECISIONS = """
 SELECT d.id, d.instant, d.patient, d.kind, d.resident, d.actor, d.model, d.evidence

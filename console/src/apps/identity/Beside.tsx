@@ -1,0 +1,59 @@
+// Two registrations side by side: what each says, how well it agrees, and how much that weighs.
+import { Skeleton, Tag } from "antd";
+import { useTranslation } from "react-i18next";
+import type { Step } from "./desk";
+import { FIELDS, valuesOf } from "./said";
+
+interface Shown {
+  left: fhir4.Patient | undefined;
+  right?: fhir4.Patient | undefined;
+  steps: Step[];
+  loading: boolean;
+}
+
+export function Beside({ left, right, steps, loading }: Shown) {
+  const { t } = useTranslation("translation", { keyPrefix: "identity" });
+  if (loading) return <Skeleton active />;
+  const of = new Map(steps.map((one) => [one.what, one]));
+  const cell = (person: fhir4.Patient | undefined, field: (typeof FIELDS)[number]) =>
+    valuesOf(person, field).map((one) => <div key={one}>{field === "sex" ? t(`sexes.${one}`) : one}</div>);
+  return (
+    <div className="identity-scroll" tabIndex={0} role="region" aria-label={t("beside")}>
+      <table className="identity-beside">
+        <thead>
+          <tr>
+            <th scope="col">{t("field")}</th>
+            <th scope="col">{t("registration")}</th>
+            {right ? <th scope="col">{t("resident")}</th> : null}
+            {steps.length > 0 ? <th scope="col">{t("agrees")}</th> : null}
+          </tr>
+        </thead>
+        <tbody>
+          {FIELDS.map((field) => (
+            <tr key={field}>
+              <th scope="row">{t(`fields.${field}`)}</th>
+              <td>{cell(left, field)}</td>
+              {right ? <td>{cell(right, field)}</td> : null}
+              {steps.length > 0 ? <td><Weighs step={of.get(field)} /></td> : null}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** How a comparison came out, in words, with a sign for which way it speaks; how much, by its bits as rules have them. */
+export function Weighs({ step }: { step: Step | undefined }) {
+  const { t } = useTranslation("translation", { keyPrefix: "identity" });
+  if (!step) return null;
+  const way = step.bits > 0 ? "for" : step.bits < 0 ? "against" : "neither";
+  const color = { for: "success", against: "error", neither: "default" }[way];
+  const bits = step.bits > 0 ? `+${step.bits}` : String(step.bits);
+  return (
+    <>
+      <Tag color={color}>{t(`ways.${way}`, { bits })}</Tag>
+      <span>{t(`levels.${step.level}`, { defaultValue: step.level })}</span>
+    </>
+  );
+}

@@ -1,0 +1,83 @@
+// One person's registrations and ledger: what was decided, by whom and why; each act is taken back from here.
+import { Button, Card, Empty, Flex, Input, Space, Typography } from "antd";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, useParams } from "react-router";
+import { nameOf } from "~/fhir/reading";
+import { Page } from "~/ui/Page";
+import { ProblemBox } from "~/ui/ProblemBox";
+import { Rows } from "~/ui/Rows";
+import { minuteOf } from "~/ui/time";
+import { Confirm, type Wanted } from "./Confirm";
+import { OpenWhole } from "./OpenWhole";
+import { idOf, useLinked, usePersons, type Decision } from "./desk";
+import { isMasked, valuesOf } from "./said";
+import "./identity.css";
+
+const BY_PERSON = new Set(["steward", "feed", "undone"]);
+
+export default function Person() {
+  const { t } = useTranslation("translation", { keyPrefix: "identity" });
+  const { id = "" } = useParams();
+  const [wanted, setWanted] = useState<Wanted | null>(null);
+  const [to, setTo] = useState("");
+  const linked = useLinked(`Patient/${id}`);
+  const persons = usePersons(linked.data?.registrations ?? []);
+  const known = new Map((persons.data ?? []).map((one) => [`Patient/${one.id}`, one]));
+  const called = (reference: string) => nameOf(known.get(reference) ?? {}) || t("unnamed");
+  const where = (reference: string) => valuesOf(known.get(reference), "institution")[0] ?? "";
+  const resident = idOf(linked.data?.resident ?? "");
+  const link = () => setWanted({ name: "link", act: { path: `Patient/${resident}/$link`, given: { to: `Patient/${idOf(to.trim())}` } } });
+  return (
+    <Page title={t("person")} say={t("person-say")} actions={<Link to="/identity">{t("back")}</Link>}>
+      <ProblemBox error={linked.error ?? persons.error} again={() => void linked.refetch()} />
+      <Card size="small" title={t("registrations")}>
+        <Rows<fhir4.Patient>
+          dataSource={persons.data ?? []} loading={linked.isLoading || persons.isLoading}
+          exported={{ title: t("registrations"), about: (one) => `Patient/${one.id}` }}
+          columns={[
+            { title: t("fields.name"), text: (one) => nameOf(one) },
+            { title: t("fields.birth"), text: (one) => one.birthDate ?? "" },
+            { title: t("fields.sex"), text: (one) => (one.gender ? t(`sexes.${one.gender}`) : "") },
+            { title: t("fields.number"), text: (one) => valuesOf(one, "number").join("；") },
+            { title: t("fields.telephone"), text: (one) => valuesOf(one, "telephone").join("；") },
+            { title: t("fields.institution"), text: (one) => valuesOf(one, "institution")[0] ?? "" },
+            { title: t("act"), render: (_, one) => (persons.data?.length ?? 0) > 1 ? <Button size="small" onClick={() => setWanted({ name: "part", act: { path: `Patient/${one.id}/$part`, given: {} } })}>{t("acts.part")}</Button> : null },
+          ]}
+        />
+        <Flex vertical gap={12} style={{ marginTop: 12 }}>
+          {persons.data?.some(isMasked) ? <OpenWhole references={[`Patient/${id}`]} /> : null}
+          <Flex gap={8} wrap align="center">
+            <Typography.Text>{t("link-to")}</Typography.Text>
+            <Space.Compact>
+              <Input aria-label={t("link-to-id")} placeholder={t("link-to-id")} value={to} onChange={(event) => setTo(event.target.value)} style={{ width: 300 }} />
+              <Button disabled={!to.trim()} onClick={link}>{t("acts.link")}</Button>
+            </Space.Compact>
+            <Typography.Text type="secondary">{t("resident-id", { id: resident })}</Typography.Text>
+          </Flex>
+        </Flex>
+      </Card>
+      <Card size="small" title={t("ledger")}>
+        <Rows<Decision>
+          dataSource={linked.data?.decisions ?? []} loading={linked.isLoading} exported={{ title: t("ledger"), about: (one) => one.patient }}
+          locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("no-decisions")} /> }}
+          columns={[
+            { title: t("at"), text: (one) => minuteOf(one.at) },
+            { title: t("decided"), text: (one) => t(`decisions.${one.kind}`, { defaultValue: one.kind }) },
+            { title: t("registration"), text: (one) => [called(one.patient), where(one.patient)].filter(Boolean).join(" · ") },
+            { title: t("by"), text: (one) => (BY_PERSON.has(one.kind) ? one.actor : t("rules")) },
+            { title: t("reason"), text: (one) => one.words || supports(one) },
+            { title: t("act"), render: (_, one) => one.kind === "new" ? null : <Button size="small" danger onClick={() => setWanted({ name: "undo", act: { path: "$undo-link", given: { id: one.id } } })}>{t("acts.undo")}</Button> },
+          ]}
+        />
+      </Card>
+      {wanted ? <Confirm wanted={wanted} onLeave={() => setWanted(null)} onDone={() => setTo("")} /> : null}
+    </Page>
+  );
+
+  /** What spoke for it, the most first. */
+  function supports(one: Decision): string {
+    const steps = one.steps.filter((step) => step.bits > 0).sort((a, b) => b.bits - a.bits).slice(0, 3);
+    return steps.map((step) => `${t(`fields.${step.what}`)}：${t(`levels.${step.level}`, { defaultValue: step.level })}`).join("；");
+  }
+}

@@ -1,0 +1,13 @@
+import { NodeIndexOutlined } from "@ant-design/icons";
+import type { Screen } from "~/app/screen";
+
+export const screen: Screen = {
+  name: "identity",
+  path: "/identity",
+  icon: <NodeIndexOutlined />,
+  group: "oversight",
+  order: 30,
+  roles: ["steward"],
+  load: () => import("./Desk"),
+  pages: [{ path: "/identity/person/:id", load: () => import("./Person") }],
+};
