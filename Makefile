@@ -61,7 +61,7 @@ soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 	grep -rl --include='test_*.py' 'hypothesis import' src tests benchmarks | \
 		xargs $(BIN)/pytest -q -n auto -m "not soak" --hypothesis-profile searching
 
-lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
+pictures: $(VENV)/installed-dev $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
 	$(BIN)/python scripts/lock.py
 	$(BIN)/python scripts/bundle/build.py --lock
 

@@ -44,13 +44,16 @@ class Visitor:
     picture: str
     wrong: list[str] = field(default_factory=list)
 
+    def password(self, user: str) -> str:
+        """Returns the password of a user of the demonstration."""
+        accounts = json.loads((self.installation.data / "demo-sign-ins.json").read_text())
+        return str(next(one["password"] for one in accounts if one["user"] == user))
+
     async def come(self, user: str, path: str) -> None:
         """Opens a page as a user of the demonstration, by the platform's own sign-in."""
-        accounts = json.loads((self.installation.data / "demo-sign-ins.json").read_text())
-        password = next(one["password"] for one in accounts if one["user"] == user)
         await self.page.goto(f"http://127.0.0.1:{self.installation.port}{path}")
         await self.page.fill("input[name=user]", user)
-        await self.page.fill("input[name=password]", password)
+        await self.page.fill("input[name=password]", self.password(user))
         await self.page.press("input[name=password]", "Enter")
         await self.page.wait_for_url(f"**{path}")
 
