@@ -1,9 +1,10 @@
 // One figure. The whole card is a button that opens what the number means.
+import { CheckCircleOutlined, MinusCircleOutlined, WarningOutlined } from "@ant-design/icons";
 import { Tag, Typography, theme } from "antd";
 import { useTranslation } from "react-i18next";
 import { below, number, type Figure } from "./figures";
 
-const COLOURS = { good: "success", fair: "warning", poor: "error" } as const;
+const SIGNS = { good: <CheckCircleOutlined />, fair: <MinusCircleOutlined />, poor: <WarningOutlined /> };
 
 export function Card({ figure, onOpen }: { figure: Figure; onOpen: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "overview" });
@@ -15,10 +16,10 @@ export function Card({ figure, onOpen }: { figure: Figure; onOpen: () => void })
     >
       <span className="overview-head">
         <Typography.Text type="secondary">{figure.title}</Typography.Text>
-        {figure.level ? <Tag color={COLOURS[figure.level]} style={{ margin: 0 }}>{t(`level.${figure.level}`)}</Tag> : null}
+        {figure.level ? <Tag icon={SIGNS[figure.level]} style={{ margin: 0 }}>{t(`level.${figure.level}`)}</Tag> : null}
       </span>
       <span className="overview-number">
-        {figure.kind === "estimate" && figure.value !== null ? <small>{t("about")}</small> : null}
+        {figure.kind === "estimate" && figure.value !== null ? <small className="about">{t("about")}</small> : null}
         {number(figure)}
         {figure.value === null ? null : <small>{figure.unit}</small>}
       </span>

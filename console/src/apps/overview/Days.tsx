@@ -9,7 +9,7 @@ export function Days({ days, height, bright }: { days: Day[]; height: number; br
   const { token } = theme.useToken();
   const text = bright ? "#d7e3ea" : token.colorTextSecondary;
   const line = { lineStyle: { color: bright ? "#25404d" : token.colorBorderSecondary } };
-  const bar = (name: "stored" | "refused", color: string, decal: object) => ({
+  const bar = (name: "stored" | "refused", color: string, decal: object | "none") => ({
     name: t(name), type: "bar", stack: "all", data: days.map((one) => one[name]), itemStyle: { color, decal }, barMaxWidth: 32,
   });
   const option = {
@@ -19,7 +19,7 @@ export function Days({ days, height, bright }: { days: Day[]; height: number; br
     xAxis: { type: "category", data: days.map((one) => one.day.slice(5)), axisLabel: { color: text }, axisLine: line },
     yAxis: { type: "value", minInterval: 1, axisLabel: { color: text }, splitLine: line },
     series: [
-      bar("stored", bright ? "#2fb8a0" : "#2a8f80", {}),
+      bar("stored", bright ? "#2fb8a0" : "#2a8f80", "none"),
       bar("refused", bright ? "#ff9d73" : "#c2571a", { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3], rotation: 0.8 }),
       {
         name: t("expected"), type: "line", symbol: "diamond", symbolSize: 8, data: days.map((one) => one.expected),

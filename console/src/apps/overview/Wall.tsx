@@ -54,7 +54,7 @@ function Block({ figure }: { figure: Figure }) {
     <article className={figure.level === "poor" ? "poor" : ""}>
       <h2>{figure.title}{figure.level ? <em>{t(`level.${figure.level}`)}</em> : null}</h2>
       <p className="number">
-        {figure.kind === "estimate" && figure.value !== null ? <small>{t("about")}</small> : null}
+        {figure.kind === "estimate" && figure.value !== null ? <small className="about">{t("about")}</small> : null}
         {number(figure)}<small>{figure.value === null ? "" : figure.unit}</small>
       </p>
       <p>{below(figure, t)}</p>
