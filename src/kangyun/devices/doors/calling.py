@@ -1,7 +1,7 @@
 """A cry for help without a device: `Patient/[id]/$call-help`, by the resident, or by who acts for him.
 
-It goes the way that an SOS of a device goes: into the log before it is answered, then an alarm, which the family and the
-duty desk are told of. It stands under the same device as what somebody types. It is no call of the emergency centre.
+It goes the way that an SOS of a device goes: into the log before it is answered, then an alarm, of which the family and
+the duty desk are told. It stands under the same device as what somebody types. It is no call of the emergency centre.
 """
 
 import msgspec

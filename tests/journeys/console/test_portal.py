@@ -1,0 +1,137 @@
+"""The residents' portal: five tasks of a 70-year-old in 长辈版, every page in both languages, and what a browser keeps."""
+
+import gzip
+import re
+
+import httpx
+import pytest
+
+FIRST_LOAD = 150_000  # bytes, compressed
+TYPE, PRESS = 24, 60  # 18 pt and 60 dp, as CSS pixels
+SMALLER = """([type, press]) => {
+    const seen = (one) => one.offsetParent !== null;
+    const said = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    const all = [...document.querySelectorAll("body *")].filter(seen);
+    const small = all.filter((one) => said(one) && parseFloat(getComputedStyle(one).fontSize) < type);
+    const low = all.filter((one) => one.matches("button, a.button, a.tile, input") && one.offsetHeight < press);
+    return [...small, ...low].map((one) => one.outerHTML.slice(0, 120));
+}"""
+RED = "您的血压 186/112，偏高。请坐下休息 5 分钟再量一次。如有胸痛、说话不清、一侧手脚没力气，马上打 120。"
+PAGES = (
+    "/code", "/code/print", "/results", "/readings", "/readings/add/pressure", "/visits", "/medicines",
+    "/vaccinations", "/devices", "/devices/heart-rate", "/messages", "/call",
+)  # fmt: skip
+
+
+async def looks_well_to_old_eyes(visitor, name):
+    """Keeps a picture, and holds the page against what 长辈版 promises."""
+    assert await visitor.page.evaluate(SMALLER, [TYPE, PRESS]) == []
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 360
+    await visitor.looks_well(f"elder-{name}")
+
+
+async def answer(page, value):
+    await page.get_by_role("textbox").fill(value)
+    await page.get_by_role("textbox").press("Enter")
+
+
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
+async def test_a_70_year_old_signs_in_shows_the_code_reads_a_result_adds_a_reading_and_calls(visitor):
+    page = visitor.page
+    await page.goto(f"http://127.0.0.1:{visitor.installation.port}/my")
+    await page.get_by_role("button", name="长辈版").click()
+    await looks_well_to_old_eyes(visitor, "1-sign-in")
+    await answer(page, "15400000000")
+    shown = await page.get_by_text("演示环境不发短信").text_content()
+    await answer(page, re.search(r"\d{6}", shown)[0])
+    await page.get_by_text("您好").wait_for()
+    assert await page.locator(".four a").all_text_contents() == ["我的码", "我的结果", "我的血压", "叫人"]
+    await looks_well_to_old_eyes(visitor, "2-home")
+
+    await page.get_by_role("link", name="我的码").click()
+    await page.get_by_role("img", name="健康码").wait_for()
+    assert re.fullmatch(r"\d{4} \d{4}", await page.locator(".digits").text_content())
+    await looks_well_to_old_eyes(visitor, "3-code")
+
+    await page.get_by_role("link", name="首页").click()
+    await page.get_by_role("link", name="我的结果").click()
+    await page.get_by_role("link", name="血脂四项").first.click()
+    await page.get_by_text("这家化验室的参考范围").first.wait_for()
+    await looks_well_to_old_eyes(visitor, "4-result")
+    await page.get_by_role("link", name="总胆固醇是什么意思").click()
+    await page.get_by_text("请以医生的判断为准").wait_for()
+    await looks_well_to_old_eyes(visitor, "5-meaning")
+
+    await page.get_by_role("link", name="首页").click()
+    await page.get_by_role("link", name="我的血压").click()
+    await page.get_by_role("link", name="记一次血压").click()
+    await answer(page, "1860")
+    await answer(page, "112")
+    await looks_well_to_old_eyes(visitor, "6-question")
+    await page.get_by_role("button", name="跳过").click()
+    await page.get_by_role("button", name="对，保存").click()
+    await page.get_by_role("alert").get_by_text("是不是 186/112").wait_for()
+    await looks_well_to_old_eyes(visitor, "7-asked-back")
+    await page.get_by_role("button", name="改一改").click()
+    await answer(page, "186")
+    await answer(page, "112")
+    await page.get_by_role("button", name="跳过").click()
+    await page.get_by_role("button", name="对，保存").click()
+    await page.get_by_text("已经记下").wait_for()
+    await page.get_by_role("alert").get_by_text(RED, exact=True).first.wait_for()
+    await looks_well_to_old_eyes(visitor, "8-red")
+
+    await page.get_by_role("link", name="叫人").click()
+    await page.get_by_role("link", name="演示医生").wait_for()
+    numbers = [await one.get_attribute("href") for one in await page.locator("a[href^='tel:']").all()]
+    assert {"tel:120", "tel:12320", "tel:15400000001"} <= set(numbers)
+    await page.get_by_role("button", name="我需要帮助").click()
+    await looks_well_to_old_eyes(visitor, "9-call")
+
+
+async def test_every_page_is_there_in_both_languages_and_signing_out_ends_it(visitor):
+    page, base = visitor.page, f"http://127.0.0.1:{visitor.installation.port}"
+    await visitor.come("resident", "/my/", "/account?page=my")
+    await page.locator(".greeting").wait_for()
+    for path in ("/", *PAGES):
+        await page.goto(f"{base}/my{path}")
+        await page.locator("h1").wait_for()
+        await page.wait_for_load_state("networkidle")
+        await visitor.looks_well(f"my{path.replace('/', '-')}")
+        assert await page.locator("[role=alert]").all_text_contents() == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    await page.goto(f"{base}/my")
+    await page.get_by_role("button", name={"zh": "退出登录", "en": "Sign out"}[visitor.language]).click()
+    await page.get_by_role("textbox").wait_for()
+    await page.reload()
+    await page.get_by_role("textbox").wait_for()
+
+
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
+async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept(visitor):
+    page = visitor.page
+    await visitor.come("resident", "/my/", "/account?page=my")
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.reload()
+    await page.locator(".greeting").wait_for()
+    kept = await page.evaluate("""async () => {
+        const names = await caches.keys();
+        return (await Promise.all(names.map(async (name) => (await caches.open(name)).keys()))).flat().map((one) => one.url);
+    }""")
+    assert all(re.search(r"/my$|/assets/", one) for one in kept)
+    assert len(kept) > 2
+    await page.context.set_offline(True)
+    await page.reload()
+    await page.get_by_text("连不上平台").wait_for()
+    visitor.wrong.clear()  # That nothing was reached is what the browser complains of.
+
+
+def test_the_portals_first_load_is_small_and_it_can_be_installed(demonstration):
+    base = f"http://127.0.0.1:{demonstration.port}"
+    page = httpx.get(f"{base}/my")
+    loaded = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)
+    assert len(loaded) >= 2
+    assert sum(len(gzip.compress(httpx.get(base + one).content, 9)) for one in loaded) < FIRST_LOAD
+    manifest = httpx.get(f"{base}/my.webmanifest")
+    assert manifest.headers["content-type"] == "application/manifest+json"
+    assert all(httpx.get(base + one["src"]).status_code == 200 for one in manifest.json()["icons"])
