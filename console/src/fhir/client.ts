@@ -32,6 +32,8 @@ export class Client {
     readonly base: string,
     private readonly language: () => string,
     private readonly onSignedOut: () => void,
+    /** The Patient of a family member that is acted for; empty for oneself. */
+    private readonly ward = "",
   ) {}
 
   /** Takes a token of the session that the browser's cookie stands for. False where there is none. */
@@ -111,7 +113,7 @@ export class Client {
   }
 
   private async renew(): Promise<Session | null> {
-    const answer = await this.fetched("POST", "/account/token", "{}", { "content-type": "application/json" });
+    const answer = await this.fetched("POST", "/account/token", JSON.stringify({ for: this.ward }), { "content-type": "application/json" });
     // A platform that is just being started has not signed anybody out.
     if (answer.status === 429 || answer.status >= 500) throw await problem(answer);
     if (!answer.ok) return (this.session = null);

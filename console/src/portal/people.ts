@@ -16,6 +16,8 @@ export interface Person {
   registrations: string[];
   /** For a search over all of them: `patient=…`. */
   patient: string;
+  /** Of a family member: the client that speaks in their name, and what one may do. */
+  family?: { client: Client; rights: string[] };
   /** Who looks after them, as the registrations name them. */
   doctors: string[];
   /** The registration that has a card of the platform's own; the first where none has. */

@@ -3,6 +3,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Client } from "~/fhir/client";
+import { answered } from "~/fhir/parameters";
 import { language } from "~/ui/language";
 import { peopleOf, type Person } from "./people";
 
@@ -16,7 +17,12 @@ export interface About {
 }
 
 export interface Me {
+  /** Speaks for whose record is shown. */
   client: Client;
+  /** Speaks for who is signed in. */
+  own: Client;
+  /** Asks anew for whom one may act. */
+  again: () => void;
   /** Oneself, or those for whom one acts; the first is shown first. */
   people: Person[];
   /** Whose record is shown. */
@@ -56,13 +62,14 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
   const queries = useQueryClient();
   const [state, setState] = useState<State>({ is: "waiting" });
   const [chosen, setChosen] = useState<Person | null>(null);
+  const [tries, setTries] = useState(0);
   const begin = useCallback(() => {
     setState({ is: "waiting" });
     const over = () => {
       queries.clear();
       setState({ is: "out", ended: true });
     };
-    begun(over).then(setState, () => setState({ is: "failed" }));
+    begun(over, () => setTries((one) => one + 1)).then(setState, () => setState({ is: "failed" }));
   }, [queries]);
   useEffect(() => {
     // Without a cookie there is nothing to ask for.
@@ -70,6 +77,9 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
     if (mayBeIn) begin();
     else setState({ is: "out", ended: false });
   }, [begin]);
+  useEffect(() => {
+    if (tries) begin();
+  }, [tries, begin]);
   const me = useMemo<Me | null>(() => {
     const first = state.is === "in" ? state.people[0] : undefined;
     if (state.is !== "in" || !first) return null;
@@ -79,14 +89,16 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
       queries.clear();
       setState({ is: "out", ended: false });
     };
-    return { client: state.client, people: state.people, person, choose: setChosen, role: state.role, about, leave };
+    const client = person.family?.client ?? state.client;
+    const role = person.family ? "guardian" : state.role;
+    return { client, own: state.client, again: begin, people: state.people, person, choose: setChosen, role, about, leave };
   }, [state, chosen, about, queries]);
   if (me) return <Context value={me}>{children}</Context>;
   if (state.is === "out") return signIn(begin, state.ended);
   return state.is === "failed" ? failed(begin) : waiting;
 }
 
-async function begun(over: () => void): Promise<State> {
+async function begun(over: () => void, again: () => void): Promise<State> {
   if (!navigator.onLine) return { is: "failed" };
   const client = new Client("/fhir", language, over);
   if (!(await client.begin())) return { is: "out", ended: false };
@@ -95,5 +107,20 @@ async function begun(over: () => void): Promise<State> {
   const role = (["resident", "guardian"] as const).find((one) => one === who.role);
   if (!role) return { is: "out", ended: false }; // Somebody's of the staff: the portal is for residents.
   const people = await peopleOf(client, who.reference);
-  return people.length ? { is: "in", client, people, role } : { is: "failed" };
+  const family = role === "resident" ? await relatives(client, again) : [];
+  return people.length ? { is: "in", client, people: [...people, ...family], role } : { is: "failed" };
+}
+
+/** Those whose record one may see, or for whom one may act; each with a client of their own. again: a right has ended. */
+async function relatives(own: Client, again: () => void): Promise<Person[]> {
+  const said = answered(await own.get<fhir4.Parameters>("$family").catch(() => undefined));
+  const found = said.all("theirs").map(async (tie): Promise<Person[]> => {
+    const rights = tie.values<string>("right");
+    const [first] = tie.values<fhir4.Reference>("patient");
+    if (!first?.reference || !(rights.includes("see") || rights.includes("act"))) return [];
+    const client = new Client("/fhir", language, again, first.reference);
+    if (!(await client.begin())) return [];
+    return (await peopleOf(client, first.reference)).map((one) => ({ ...one, family: { client, rights } }));
+  });
+  return (await Promise.all(found.map((one) => one.catch(() => [])))).flat();
 }

@@ -1,0 +1,75 @@
+// Who has looked at my record: who, where, why, when, in sentences of the platform; each may be asked about.
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { answered, type Parts } from "~/fhir/parameters";
+import { useMe } from "~/portal/session";
+import { Fault } from "~/ui/plain/Fault";
+import { Empty, Mark, Waiting } from "~/ui/plain/parts";
+import { Switch } from "~/ui/plain/Switch";
+import { AskLook } from "./AskLook";
+
+type Places = Record<string, string>;
+
+export default function WhoLooked() {
+  const { t } = useTranslation("translation", { keyPrefix: "who_looked" });
+  const { client, person } = useMe();
+  const [own, setOwn] = useState(false);
+  const [asking, setAsking] = useState("");
+  // Each registration has looks of its own; one page is a page of each that has more.
+  const found = useInfiniteQuery({
+    queryKey: ["who-looked", person.id],
+    initialPageParam: Object.fromEntries(person.registrations.map((id) => [id, ""])) as Places,
+    queryFn: ({ pageParam }) =>
+      Promise.all(Object.entries(pageParam).map(async ([id, place]) => {
+        const search = { _count: 50, ...(place ? { _cursor: place } : {}) };
+        return { id, said: answered(await client.get<fhir4.Parameters>(`Patient/${id}/$who-looked`, search)) };
+      })),
+    getNextPageParam: (last): Places | undefined => {
+      const more = last.flatMap(({ id, said }) => (said.text("next") ? [[id, said.text("next")] as const] : []));
+      return more.length ? Object.fromEntries(more) : undefined;
+    },
+  });
+  if (found.isPending) return <Waiting />;
+  const mine = new Set(person.registrations.map((id) => `Patient/${id}`));
+  const all = (found.data?.pages ?? []).flat().flatMap(({ id, said }) => said.all("look").map((look) => ({ id, look })));
+  const shown = once(all)
+    .filter(({ look }) => own || !mine.has(look.text("who")))
+    .sort((one, other) => other.look.text("last").localeCompare(one.look.text("last")));
+  return (
+    <>
+      <Fault error={found.error} again={() => void found.refetch()} />
+      <p>{t("about")}</p>
+      <div className="others">
+        <Link className="button" to="/looked/asked">{t("pages.asked")}</Link>
+        <Link className="button" to="/looked/not-mine">{t("pages.not-mine")}</Link>
+      </div>
+      <Switch label={t("own")} on={own} onSwitch={() => setOwn(!own)} />
+      {found.isSuccess && !shown.length ? <Empty say={t("none")} /> : null}
+      {shown.map(({ id, look }) => {
+        const key = keyOf(look);
+        return (
+          <section key={key} className="card">
+            <p>{look.text("text")}</p>
+            {look.yes("emergency") ? <Mark kind="high">{t("emergency")}</Mark> : null}
+            {look.yes("refused") ? <Mark kind="note">{t("refused")}</Mark> : null}
+            {asking === key ? (
+              <AskLook patient={id} look={look} close={() => setAsking("")} />
+            ) : (
+              <button type="button" className="button quiet" onClick={() => setAsking(key)}>{t("ask")}</button>
+            )}
+          </section>
+        );
+      })}
+      {found.hasNextPage ? (
+        <button type="button" className="button" disabled={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>{t("older")}</button>
+      ) : null}
+    </>
+  );
+}
+
+const keyOf = (look: Parts): string => `${look.text("first")} ${look.text("who")} ${look.text("text")}`;
+
+/** What is said of several registrations in the same words is one look. */
+const once = <T extends { look: Parts }>(all: T[]): T[] => [...new Map(all.map((one) => [keyOf(one.look), one])).values()];
