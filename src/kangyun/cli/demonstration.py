@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from kangyun.base import clock
 from kangyun.base.settings import Settings, read_settings
 from kangyun.cli.children import tie_to_up
+from kangyun.cli.family_shown import family_of, tie
 from kangyun.cli.speech import announce, console, speak
 
 MARK = "demonstration.json"
@@ -107,6 +108,7 @@ async def _load(settings: Settings, mark: Mark) -> None:
                 _write(settings, mark)
                 progress.update(task, completed=mark.loaded)
         await _bind(platform)
+        await tie(platform, RESIDENT)
     finally:
         await platform.close()
     announce(speak("cli.demonstration-loaded", residents=mark.residents))
@@ -165,6 +167,7 @@ def accounts_bundle(mark: Mark) -> Bundle:
             for id_, name in staff.items()
         ),
         {"resourceType": "Patient", "id": RESIDENT} | resident | known,
+        *family_of(resident, {"reference": HOSPITAL, "display": "演示医院"}),
         *(
             {"resourceType": "Device", "id": id_, "deviceName": [{"name": text, "type": "other"}]}
             for id_, text in OFFICES

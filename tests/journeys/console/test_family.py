@@ -1,0 +1,70 @@
+"""What a resident decides and takes home: the family, choices, who has looked, downloads."""
+
+import json
+import re
+
+PHONE = "15400000002"  # of the demonstration's daughter
+
+
+async def signed_in(visitor):
+    page = visitor.page
+    await page.goto(f"http://127.0.0.1:{visitor.installation.port}/my")
+    await page.get_by_role("textbox").fill(PHONE)
+    await page.get_by_role("textbox").press("Enter")
+    shown = await page.locator(".shown").text_content()
+    await page.get_by_role("textbox").fill(re.search(r"\d{6}", shown)[0])
+    await page.get_by_role("textbox").press("Enter")
+    await page.locator(".greeting").wait_for()
+    return page
+
+
+async def opened(visitor, path):
+    """Opens a page of the portal and waits until nothing of it is still to come."""
+    await visitor.page.goto(f"http://127.0.0.1:{visitor.installation.port}/my{path}")
+    await visitor.page.locator("main .card").first.wait_for()
+    await visitor.looks_well(f"my-{path.strip('/').replace('/', '-')}")
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def test_a_daughter_sees_her_father_asks_and_decides(visitor):
+    page = await signed_in(visitor)
+    people = page.locator(".people button")
+    assert await people.count() == 3
+    own = await page.locator(".greeting").text_content()
+    await people.nth(1).click()
+    assert await page.locator(".greeting").text_content() != own
+    await visitor.looks_well("my-people")
+    await opened(visitor, "/family")
+    assert await page.locator("section.card").count() == 2
+    await opened(visitor, "/consents")
+    switch = page.get_by_role("switch").nth(1)
+    for state in ("false", "true"):
+        await switch.click()
+        await page.wait_for_function(
+            "state => document.querySelectorAll('[role=switch]')[1].ariaChecked === state && "
+            "!document.querySelectorAll('[role=switch]')[1].disabled", arg=state,
+        )  # fmt: skip
+    await opened(visitor, "/looked/not-mine")
+    await page.goto(f"http://127.0.0.1:{visitor.installation.port}/my/looked")
+    await page.get_by_role("switch").click()
+    await page.locator("section.card button").first.click()
+    await page.get_by_role("textbox").fill("我想知道为什么")
+    await page.locator(".steps button").nth(1).click()
+    await page.locator("section.card [role=status]").wait_for()
+    await opened(visitor, "/looked/asked")
+    assert await page.get_by_text("我想知道为什么").count() >= 1
+
+
+async def test_a_resident_takes_the_record_home(visitor):
+    page = await signed_in(visitor)
+    await opened(visitor, "/download")
+    made = []
+    for place in range(3):
+        async with page.expect_download() as waiting:
+            await page.locator(".card button").nth(place).click()
+        made.append(await (await waiting.value).path())
+    paper, summary, everything = (one.read_bytes() for one in made)
+    assert paper.startswith(b"%PDF-")
+    document = json.loads(summary)
+    assert (document["type"], document["entry"][0]["resource"]["resourceType"]) == ("document", "Composition")
+    assert {json.loads(line)["resourceType"] for line in everything.splitlines()} >= {"Patient"}
