@@ -49,12 +49,8 @@ class Visitor:
         accounts = json.loads((self.installation.data / "demo-sign-ins.json").read_text())
         return str(next(one["password"] for one in accounts if one["user"] == user))
 
-    async def come(self, user: str, path: str) -> None:
-        """Opens a page as a user of the demonstration, by the platform's own sign-in."""
-        await self.page.goto(f"http://127.0.0.1:{self.installation.port}{path}")
     async def come(self, user: str, path: str, by: str = "") -> None:
         """Opens a page as a user of the demonstration, by the platform's own sign-in. by: where that is asked for."""
-        password = next(one["password"] for one in accounts if one["user"] == user)
         await self.page.goto(f"http://127.0.0.1:{self.installation.port}{by or path}")
         await self.page.fill("input[name=user]", user)
         await self.page.fill("input[name=password]", self.password(user))
