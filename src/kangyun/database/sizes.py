@@ -7,11 +7,10 @@ import asyncpg
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A table with its partitions, indexes and long values. bytes: all of it. indexes: of these. rows: about."""
+    """A table with its partitions, indexes and long values. bytes: all of it. rows: about."""
 
     table: str
     bytes: int
-    indexes: int
     rows: int
 
 
@@ -32,7 +31,7 @@ WITH RECURSIVE part AS (
     UNION ALL
     SELECT h.inhrelid, p.top FROM part AS p JOIN pg_inherits AS h ON h.inhparent = p.oid
 )
-SELECT t.relname::text, sum(pg_total_relation_size(p.oid))::int8, sum(pg_indexes_size(p.oid))::int8,
+SELECT t.relname::text, sum(pg_total_relation_size(p.oid))::int8,
     sum(greatest(c.reltuples, 0))::int8
 FROM part AS p JOIN pg_class AS c ON c.oid = p.oid JOIN pg_class AS t ON t.oid = p.top
 GROUP BY t.relname ORDER BY 2 DESC, 1

@@ -1,10 +1,12 @@
 """How fast the record grows: commits and versions a day. Counted by the index of instants."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
+
+from kangyun.base import clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,9 @@ class Day:
 
 async def growth(connection: asyncpg.Connection, zone: ZoneInfo, days: int, seconds: float) -> list[Day] | None:
     """Returns the last days, the newest last; None where counting takes longer than `seconds`."""
+    today = clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     try:
-        rows = await connection.fetch(_DAYS, str(zone), days, timeout=seconds)
+        rows = await connection.fetch(_DAYS, str(zone), today - timedelta(days=days - 1), timeout=seconds)
     except TimeoutError:
         return None
     return [Day(*row) for row in rows]
@@ -28,6 +31,5 @@ async def growth(connection: asyncpg.Connection, zone: ZoneInfo, days: int, seco
 _DAYS = """
 SELECT (c.instant AT TIME ZONE $1)::date AS day, count(*)::int8, sum(cardinality(c.res))::int8
 FROM commit AS c
-WHERE c.instant >= ((clock_timestamp() AT TIME ZONE $1)::date - $2::int4 + 1)::timestamp AT TIME ZONE $1
-GROUP BY 1 ORDER BY 1
+WHERE c.instant >= $2 GROUP BY 1 ORDER BY 1
 """

@@ -12,7 +12,7 @@ import { bytesOf, numberOf } from "~/ui/sizes";
 interface Told {
   database: number;
   disk: { total: number; free: number; reserve: number };
-  tables: { table: string; bytes: number; indexes: number; rows: number }[];
+  tables: { table: string; bytes: number; rows: number }[];
   folders: { folder: string; bytes: number; files: number; whole: boolean }[];
   days: { day: string; commits: number; versions: number }[] | null;
 }
@@ -51,7 +51,6 @@ export function Storage() {
           { title: t("holds"), text: (one) => t(`holding.${one.table}`, { defaultValue: t("holding.other") }) },
           { title: t("table"), dataIndex: "table", render: (text: string) => <Typography.Text code>{text}</Typography.Text> },
           { title: t("size"), text: (one) => one.bytes, render: (_, one) => bytesOf(one.bytes), align: "right" },
-          { title: t("indexes"), text: (one) => one.indexes, render: (_, one) => bytesOf(one.indexes), align: "right" },
           { title: t("rows"), text: (one) => one.rows, render: (_, one) => numberOf(one.rows), align: "right" },
         ]}
       />
