@@ -1,5 +1,5 @@
 // Two registrations side by side: what each says, how well it agrees, and how much that weighs.
-import { Skeleton, Tag } from "antd";
+import { Skeleton, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Step } from "./desk";
 import { FIELDS, valuesOf } from "./said";
@@ -48,12 +48,12 @@ export function Weighs({ step }: { step: Step | undefined }) {
   const { t } = useTranslation("translation", { keyPrefix: "identity" });
   if (!step) return null;
   const way = step.bits > 0 ? "for" : step.bits < 0 ? "against" : "neither";
-  const color = { for: "success", against: "error", neither: "default" }[way];
+  const type = ({ for: "success", against: "danger", neither: "secondary" } as const)[way];
   const bits = step.bits > 0 ? `+${step.bits}` : String(step.bits);
   return (
     <>
-      <Tag color={color}>{t(`ways.${way}`, { bits })}</Tag>
-      <span>{t(`levels.${step.level}`, { defaultValue: step.level })}</span>
+      <div>{t(`levels.${step.level}`, { defaultValue: step.level })}</div>
+      <Typography.Text type={type}>{t(`ways.${way}`, { bits })}</Typography.Text>
     </>
   );
 }

@@ -112,9 +112,6 @@ export function useAct(onDone: () => void) {
 
 export const idOf = (reference: string): string => reference.replace(/^.*\//, "");
 
-/** A merge names its two sides by reference, which plain parameters do not. */
-export const reference = (name: string, to: string) => ({ name, valueReference: { reference: to } });
-
 function questionOf(said: Parts): Question {
   const evidence = evidenceOf(said);
   return {

@@ -7,7 +7,10 @@ export function useKeys(keys: Record<string, () => void>): void {
     const pressed = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, [role=combobox]") || document.querySelector("[role=dialog]")) return;
-      keys[event.key.toLowerCase()]?.();
+      const called = keys[event.key.toLowerCase()];
+      if (!called) return;
+      event.preventDefault(); // What it opens does not get the letter.
+      called();
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);

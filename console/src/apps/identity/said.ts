@@ -16,7 +16,7 @@ export function valuesOf(person: fhir4.Patient | undefined, field: Field): strin
     number: (person.identifier ?? []).map((one) => [one.type?.text ?? one.type?.coding?.[0]?.display, one.value].filter(Boolean).join(" ")),
     telephone: (person.telecom ?? []).map((one) => one.value),
     home: (person.address ?? []).map((one) => one.text ?? [one.state, one.city, one.district, ...(one.line ?? [])].filter(Boolean).join("")),
-    family: (person.contact ?? []).map((one) => [one.relationship?.[0]?.text ?? one.relationship?.[0]?.coding?.[0]?.display, one.name && nameOf({ name: [one.name] }), one.telecom?.[0]?.value].filter(Boolean).join(" ")),
+    family: (person.contact ?? []).map((one) => [one.relationship?.[0]?.text, one.name && nameOf({ name: [one.name] }), one.telecom?.[0]?.value].filter(Boolean).join(" ")),
     institution: [person.managingOrganization?.display],
   };
   return [...new Set(given[field].filter((one): one is string => Boolean(one)))];

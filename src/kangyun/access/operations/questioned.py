@@ -14,6 +14,9 @@ OWN = frozenset({
     "contradicted", "two-residents", "alike", "overwritten", "not-mine", "feed-link", "feed-merge", "feed-part",
     "batch-links", "batch-parts", "numbers-differ", "twins", "parted-by-person", "same-number", "other-birth",
     "of-the-dead", "namesake", "half-name", "half-birth", "sibling", "without-name", "chained",
+    "batch-links", "batch-parts", "numbers-differ", "twins", "parted-by-person", "same-number",
+    "other-birth", "of-the-dead", "namesake",
+    "half-name", "half-birth", "sibling", "without-name", "chained",
 })  # fmt: skip
 """Kinds, rules and doubts that are said here; what contradicts is said by `identity.registration`."""
 
