@@ -7,14 +7,17 @@ nobody to the app, alike; the audit row names whom it was.
 Which resident some identifiers mean is asked in one place, `whose`: the resident index stands behind it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from kangyun.access.linked import linked, names_of, registrations
 from kangyun.access.messages.senders import Channel
 from kangyun.access.opened import written_by
 from kangyun.access.record import Record
 from kangyun.access.relations import stated
 from kangyun.access.relations.whom import Resident, by_id, by_identifier
+from kangyun.access.upward import those_seen
 from kangyun.base import clock
 from kangyun.base.errors import Forbidden, NotFound, RuleBroken
 from kangyun.fhir import Resource
@@ -51,6 +54,20 @@ async def whose(record: Record, named: Named) -> Resident | None:
         if any(is_in_use(one.resource, identifier, clock.now(), record.store.zone) for one in resident.registrations):
             return resident
     return None
+
+
+async def same(record: Record, patients: Collection[str]) -> dict[str, str]:
+    """Returns all registrations that are seen of the residents of some: for the id of each, of which of these it is."""
+    store = record.store
+    async with store.pool.connection() as connection:
+        located = await store.reader.locate(connection, [("Patient", id_) for id_ in patients], record.sight)
+        given = {one.res: id_ for (_, id_), one in located.items() if one.stored is not None}
+        people = await linked(connection, given)
+        several = await registrations(connection, {one.person for one in people.values()})
+        of = {other: given[res] for res, one in people.items() for other in (res, *several[one.person])}
+        seen = await those_seen(record, sorted(of))
+        names = await names_of(connection, store, seen)
+    return {id_: given.get(res, of[res]) for res, id_ in names.items()}
 
 
 async def show_code(record: Record, patient: str) -> tuple[str, str]:

@@ -5,9 +5,10 @@ and all of it leaves audit rows in the actor's name, for the app's purpose.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from kangyun.access.keyed import Digester
 from kangyun.access.messages.senders import Channel
 from kangyun.access.relations.stated import CARD, WORD, ground_of
 from kangyun.access.rulebook import rules_of
+from kangyun.access.staff.posts import Staff
 from kangyun.access.tries import count_try
 from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Forbidden, Throttled, TooCostly, Undeclared
@@ -56,6 +58,11 @@ class Record:
         """Whether all residents here are invented."""
         return self._inner.gate.settings.demo
 
+    @property
+    def zone(self) -> tzinfo:
+        """The region's time zone."""
+        return self._inner.store.zone
+
     def rules(self, file: str) -> dict[str, Any]:
         """Returns a TOML file of the app's `data`, or the region's own of `policy/`. Raises Invalid."""
         return rules_of(f"kangyun.{self._installed.package}", file, self._inner.gate.settings.data)
@@ -70,11 +77,28 @@ class Record:
     async def search(self, type_: str, *criteria: tuple[str, str], most: int = MOST) -> list[Resource]:
         """Returns what matches all criteria, `("status", "requested")`. Raises TooCostly for more than `most`."""
         self._may_read(type_)
-        pairs = [*criteria, ("_count", str(most + 1))]
-        page = await self._inner.search(await self._inner.read_query(type_, pairs, strict=True))
-        if len(page.matches) > most:
-            raise TooCostly("access.apps.more", type=type_, most=most)
-        return [self._noted(one) for one in page.matches]
+        found: list[gate.Stored] = []
+        cursor: list[tuple[str, str]] = []
+        while len(found) <= most:
+            pairs = [*criteria, ("_count", str(most + 1 - len(found))), *cursor]
+            page = await self._inner.search(await self._inner.read_query(type_, pairs, strict=True))
+            found += page.matches
+            if page.next is None:
+                return [self._noted(one) for one in found]
+            cursor = [("_cursor", page.next)]
+        raise TooCostly("access.apps.more", type=type_, most=most)
+
+    async def same(self, patients: Collection[str]) -> dict[str, str]:
+        """Returns all registrations, of those that the actor sees, of the residents of some: for the id of each, of
+        which of these it is."""
+        self._may_read("Patient")
+        return await presence.same(self._inner, patients)
+
+    async def colleague(self, name: str, roles: Collection[str]) -> str | None:
+        """Returns the reference of who signs in by a name, in one of these roles at the actor's institution."""
+        staff = Staff.of(self._inner.gate, self.actor.institution, roles)
+        async with self._inner.store.pool.connection() as connection:
+            return await staff.named(connection, name)
 
     # --- writing
 

@@ -1,0 +1,87 @@
+// The first page of a doctor: my residents, who needs me first first, and a line to type a pressure in.
+import { useQuery } from "@tanstack/react-query";
+import { Button, Flex, Input, Segmented, Typography } from "antd";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, useNavigate } from "react-router";
+import { useClient } from "~/fhir/context";
+import { ageOf } from "~/fhir/reading";
+import { Nothing } from "~/ui/Nothing";
+import { Page } from "~/ui/Page";
+import { ProblemBox } from "~/ui/ProblemBox";
+import { Rows } from "~/ui/Rows";
+import { dayOf as dateOf, minuteOf } from "~/ui/time";
+import { Reading } from "./Reading";
+import { Alarms, Discharges, Values } from "./Said";
+import { dayOf, isOf, type Kind, type Resident } from "./day";
+
+const KINDS: Kind[] = ["all", "alarm", "discharge", "value"];
+
+export default function Mine() {
+  const { t } = useTranslation("translation", { keyPrefix: "today" });
+  const client = useClient();
+  const go = useNavigate();
+  const [kind, setKind] = useState<Kind>("all");
+  const [looked, setLooked] = useState("");
+  const [typing, setTyping] = useState<Resident | null>(null);
+  const search = useSlash();
+  const day = useQuery({ queryKey: ["today"], refetchInterval: 60_000, queryFn: () => client.get<fhir4.Parameters>("CareTeam/$today").then(dayOf) });
+  const all = day.data?.residents ?? [];
+  const rows = useMemo(() => all.filter((one) => isOf(one, kind) && one.name.includes(looked.trim())), [all, kind, looked]);
+  const open = (one: Resident) => void go(`/residents/${one.id}`);
+  const said = (one: Resident) => ({
+    alarms: one.alarms.map((each) => `${t(`level.${each.level}`)} ${t(`rule.${each.rule}`, { defaultValue: t("rule.other") })}`).join(t("and")),
+    discharges: one.discharges.map((each) => `${minuteOf(each.until)} ${each.institution} ${each.why}`.trim()).join(t("and")),
+    values: one.values.map((each) => `${each.what} ${each.value}${t(`side.${each.side}`)}`).join(t("and")),
+  });
+  return (
+    <Page title={t("title")} say={day.data ? t("say", { since: minuteOf(day.data.since) }) : undefined}>
+      <ProblemBox error={day.error} again={() => void day.refetch()} />
+      <Rows<Resident>
+        loading={day.isPending} dataSource={rows} exported={{ title: t("mine"), about: (one) => `Patient/${one.id}` }} scroll={{ x: 900 }}
+        onRow={(one) => ({ onDoubleClick: () => open(one) })}
+        locale={{ emptyText: <Nothing say={day.isSuccess && all.length === 0 ? t("none") : t("none-found")} /> }}
+        tools={
+          <Flex gap={8} wrap align="center">
+            <Segmented<Kind>
+              aria-label={t("show")} value={kind} onChange={setKind}
+              options={KINDS.map((one) => ({ value: one, label: t(`kind.${one}`, { count: all.filter((each) => isOf(each, one)).length }) }))}
+            />
+            <Input ref={search} allowClear aria-label={t("find")} placeholder={t("find")} value={looked} onChange={(event) => setLooked(event.target.value)} style={{ width: 160 }} />
+          </Flex>
+        }
+        columns={[
+          { title: t("name"), width: 110, render: (_, one) => <Link to={`/residents/${one.id}`}>{one.name}</Link>, text: (one) => one.name },
+          { title: t("sex-age"), width: 90, render: (_, one) => sexAge(one, t), text: (one) => sexAge(one, t) },
+          { title: t("alarms"), render: (_, one) => <Alarms alarms={one.alarms} />, text: (one) => said(one).alarms },
+          { title: t("discharges"), render: (_, one) => <Discharges discharges={one.discharges} />, text: (one) => said(one).discharges },
+          { title: t("values"), render: (_, one) => <Values values={one.values} />, text: (one) => said(one).values },
+          { title: t("until"), width: 110, render: (_, one) => dateOf(one.until), text: (one) => dateOf(one.until) },
+          { title: t("type"), width: 100, render: (_, one) => <Button size="small" onClick={() => setTyping(one)} aria-label={t("type-of", { name: one.name })}>{t("type")}</Button> },
+        ]}
+      />
+      <Typography.Text type="secondary">{t("only-look")}</Typography.Text>
+      <Reading resident={typing} onClose={() => setTyping(null)} onKept={() => window.setTimeout(() => void day.refetch(), 2_000)} />
+    </Page>
+  );
+}
+
+function sexAge(one: Resident, t: (key: string, given?: Record<string, unknown>) => string): string {
+  const age = ageOf(one.born);
+  return [one.gender ? t(`sex.${one.gender}`) : "", age === null ? "" : t("age", { count: age })].filter(Boolean).join(" ");
+}
+
+/** The field that `/` goes to, wherever one is. */
+function useSlash() {
+  const field = useRef<{ focus: () => void } | null>(null);
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.key !== "/" || /^(INPUT|TEXTAREA)$/.test((event.target as HTMLElement).tagName)) return;
+      event.preventDefault();
+      field.current?.focus();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
+  return field as React.RefObject<never>;
+}

@@ -1,0 +1,82 @@
+// A measurement typed in one line, as people write it: 152/94 78. The platform reads it, and asks back where it is odd.
+import { useMutation } from "@tanstack/react-query";
+import { Alert, App, Button, Flex, Form, Input, Modal, Radio, Typography } from "antd";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useClient } from "~/fhir/context";
+import { answered } from "~/fhir/parameters";
+import { ProblemBox } from "~/ui/ProblemBox";
+import type { Resident } from "./day";
+
+type Place = "office" | "home";
+interface Asked { line: string; place: Place; confirm?: string; at?: string }
+
+export function Reading({ resident, onClose, onKept }: { resident: Resident | null; onClose: () => void; onKept: () => void }) {
+  const { t } = useTranslation("translation", { keyPrefix: "today" });
+  const client = useClient();
+  const { message } = App.useApp();
+  const [line, setLine] = useState("");
+  const [place, setPlace] = useState<Place>("office");
+  const send = useMutation({
+    mutationFn: async ({ line: text, place: where, confirm, at }: Asked) => {
+      const parameter: fhir4.ParametersParameter[] = [{ name: "line", valueString: text }, { name: "place", valueCode: where }];
+      if (confirm && at) parameter.push({ name: "confirm", valueString: confirm }, { name: "at", valueDateTime: at });
+      return answered(await client.post<fhir4.Parameters>(`Patient/${resident?.id ?? ""}/$add-reading`, { resourceType: "Parameters", parameter }));
+    },
+    onSuccess: (told) => {
+      if (told.text("state") !== "kept") return;
+      const kept = told.all("reading").map((one) => `${one.text("title")} ${one.value<fhir4.Quantity>("value")?.value ?? ""}`);
+      void message.success(t("kept", { what: kept.join(t("and")) }));
+      onKept();
+      onClose();
+    },
+  });
+  useEffect(() => {
+    setLine("");
+    send.reset();
+  }, [resident, send.reset]);
+  const told = send.data;
+  const questions = told?.values<string>("question") ?? [];
+  const refused = told?.values<string>("refused") ?? [];
+  const changed = (text: string) => {
+    setLine(text);
+    if (send.status !== "idle") send.reset();
+  };
+  return (
+    <Modal open={resident !== null} title={t("type-of", { name: resident?.name ?? "" })} onCancel={onClose} footer={null} destroyOnHidden>
+      <Form layout="vertical" onFinish={() => line.trim() && send.mutate({ line: line.trim(), place })}>
+        <Form.Item label={t("line")} htmlFor="reading-line" extra={t("line-say")} style={{ marginBottom: 12 }}>
+          <Input id="reading-line" autoFocus size="large" value={line} onChange={(event) => changed(event.target.value)} placeholder="152/94 78" autoComplete="off" />
+        </Form.Item>
+        <Form.Item label={t("place")} style={{ marginBottom: 12 }}>
+          <Radio.Group
+            value={place} options={(["office", "home"] as const).map((value) => ({ value, label: t(`places.${value}`) }))}
+            onChange={(event) => {
+              setPlace(event.target.value as Place);
+              send.reset();
+            }}
+          />
+        </Form.Item>
+        <Flex vertical gap={12}>
+          <ProblemBox error={send.error} />
+          {refused.length ? <Alert type="error" showIcon role="alert" title={refused.join(" ")} /> : null}
+          {questions.length ? (
+            <Alert
+              type="warning" showIcon role="alert" title={questions.join(" ")} description={t("asked-back")}
+              action={
+                <Button autoFocus loading={send.isPending} onClick={() => send.mutate({ line: line.trim(), place, confirm: told?.text("confirm") ?? "", at: told?.text("at") ?? "" })}>
+                  {t("right")}
+                </Button>
+              }
+            />
+          ) : (
+            <Flex gap={8} align="center">
+              <Button type="primary" htmlType="submit" loading={send.isPending} disabled={!line.trim()}>{t("keep")}</Button>
+              <Typography.Text type="secondary">{t("keep-say")}</Typography.Text>
+            </Flex>
+          )}
+        </Flex>
+      </Form>
+    </Modal>
+  );
+}

@@ -1,0 +1,1 @@
+"""Today (今日): the residents whom somebody looks after, and what is to be done about them now."""
