@@ -1,4 +1,5 @@
 """The residents' portal: five tasks of a 70-year-old in 长辈版, pages in both languages, and what a browser keeps."""
+"""The residents' portal: five tasks of a 70-year-old in 长辈版, every page in both languages, what a browser keeps."""
 
 import gzip
 import re
@@ -15,6 +16,10 @@ SMALLER = """([type, press]) => {
     const small = all.filter((one) => said(one) && parseFloat(getComputedStyle(one).fontSize) < type);
     const low = all.filter((one) => one.matches("button, a.button, a.tile, input") && one.offsetHeight < press);
     return [...small, ...low].map((one) => one.outerHTML.slice(0, 120));
+}"""
+KEPT = """async () => {
+    const each = (await caches.keys()).map(async (name) => (await caches.open(name)).keys());
+    return (await Promise.all(each)).flat().map((one) => one.url);
 }"""
 RED = "您的血压 186/112，偏高。请坐下休息 5 分钟再量一次。如有胸痛、说话不清、一侧手脚没力气，马上打 120。"
 PAGES = (
@@ -96,7 +101,7 @@ async def test_every_page_is_there_in_both_languages_and_signing_out_ends_it(vis
     for path in ("/", *PAGES):
         await page.goto(f"{base}/my{path}")
         await page.locator("h1").wait_for()
-        await page.wait_for_load_state("networkidle")
+        await page.locator("main .waiting").wait_for(state="detached")
         await visitor.looks_well(f"my{path.replace('/', '-')}")
         assert await page.locator("[role=alert]").all_text_contents() == []
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -119,6 +124,7 @@ async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept
         const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
         return kept.flat().map((one) => one.url);
     }""")
+    kept = await page.evaluate(KEPT)
     assert all(re.search(r"/my$|/assets/", one) for one in kept)
     assert len(kept) > 2
     await page.context.set_offline(True)

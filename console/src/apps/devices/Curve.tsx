@@ -2,9 +2,9 @@
 import { written } from "~/ui/plain/days";
 import type { Stretch } from "./stretches";
 
-const WIDTH = 640;
-const HEIGHT = 260;
-const LEFT = 56;
+const WIDTH = 340; // As wide as a phone, so that its words are as large as the others.
+const HEIGHT = 220;
+const LEFT = 64;
 const BOTTOM = 36;
 const TOP = 12;
 const GAPS = 60; // A silence longer than the span's part by this is a gap.
@@ -36,7 +36,7 @@ export function Curve({ points, days, label }: { points: Stretch[]; days: number
           <g key={run[0]?.at}>
             <polygon points={[...there, ...back].join(" ")} className="band" />
             <polyline points={run.map((one) => `${x(one.at)},${y(one.mean)}`).join(" ")} className="line" />
-            {run.length < 40 ? run.map((one) => <circle key={one.at} cx={x(one.at)} cy={y(one.mean)} r="5" className="dot" />) : null}
+            {run.length < 40 ? run.map((one) => <circle key={one.at} cx={x(one.at)} cy={y(one.mean)} r="3" className="dot" />) : null}
           </g>
         );
       })}

@@ -1,4 +1,4 @@
-// One curve, of a day, a week, a month or a year, and the same figures in a table. What is silent is a gap, never a line.
+// One curve, from an hour to a year, and the same figures in a table. What is silent is a gap, never a line.
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -12,7 +12,7 @@ import { written } from "~/ui/plain/days";
 import { Curve } from "./Curve";
 import { stretches } from "./stretches";
 
-const SPANS = { day: 1, week: 7, month: 30, year: 365 };
+const SPANS = { hour: 1 / 24, day: 1, week: 7, month: 30, year: 365 };
 const POINTS = 120;
 const ROWS = 30;
 

@@ -27,8 +27,7 @@ export default function MyCard() {
       {said ? (
         <>
           <Card>
-            <p className="whose">{t("paper")}</p>
-            <p className="value">{person.name}</p>
+            <p className="whose">{t("paper")}<br />{person.name}</p>
             <Qr text={text(said, "code")} label={t("label", { name: person.name })} />
             <p className="digits">{text(said, "number").replace(/(\d{4})(?=\d)/g, "$1 ")}</p>
             <p>{t("good", { day: dayOf(text(said, "until")) })}</p>
