@@ -11,7 +11,13 @@ from kangyun.access.codes.counting import count
 
 INSURANCE = "urn:kangyun:code-system:diagnosis-insurance"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-DESK = [("GET", "$codes"), ("POST", "$codes-import"), ("POST", "$codes-suggest"), ("POST", "$codes-decide")]
+DESK = [
+    ("GET", "$codes"),
+    ("POST", "$codes-import"),
+    ("POST", "$codes-suggest"),
+    ("POST", "$codes-propose"),
+    ("POST", "$codes-decide"),
+]
 
 
 def local(house):
@@ -70,6 +76,21 @@ async def test_from_a_house_to_the_record(used, sign_in, client, platform, audit
     await audited(chief)
 
 
+def proposal(**said):
+    return {"resourceType": "Parameters", "parameter": [{"name": n, "valueString": v} for n, v in said.items()]}
+
+
+async def test_a_code_is_proposed_for_by_itself_and_by_the_rules_of_the_workbook(used, sign_in):
+    coder = await sign_in("coder")
+    about = {"system": local("b"), "code": "D1", "list": INSURANCE}
+    for wrong in ({"target": "X99"}, {"system": local("a")}, {"code": "D9"}, {"relation": "marry"}):
+        assert (await coder("POST", "$codes-propose", json=proposal(**(about | wrong)))).status_code == 400
+    assert (await coder("POST", "$codes-propose", json=proposal(code="D1"))).status_code == 400
+    assert (await coder("POST", "$codes-propose", json=proposal(**about, target="E11.900"))).status_code == 200
+    (own,) = seen(await coder("GET", f"$codes?target={INSURANCE}&state=proposed"))
+    assert (own["target"], own["targetName"]) == ("E11.900", "2型糖尿病")
+
+
 async def test_who_proposed_does_not_approve(used, sign_in):
     chief, other = [await sign_in("terminologist", "Organization/platform", name=name) for name in ("one", "two")]
     assert "2 proposals" in (await chief("POST", f"$codes-suggest?target={INSURANCE}")).text
@@ -83,7 +104,13 @@ async def test_others_do_not_come_to_the_desk(sign_in, role):
     person = await sign_in(role)
     for method, path in DESK:
         body = {"content": "系统,编码,目标目录,目标编码\n", "headers": {"content-type": "text/csv"}}
-        asked = {"$codes-import": body, "$codes-decide": {"json": decision("approve", 1)}}.get(path, {})
+        given = proposal(system=local("b"), code="D1", list=INSURANCE)
+        told = {
+            "$codes-import": body,
+            "$codes-propose": {"json": given},
+            "$codes-decide": {"json": decision("approve", 1)},
+        }
+        asked = told.get(path, {})
         assert (await person(method, path, **asked)).status_code == 403, path
 
 

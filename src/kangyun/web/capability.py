@@ -54,6 +54,7 @@ BULK = (
     ("codes", None, "urn:kangyun:operation:codes"),
     ("codes-decide", None, "urn:kangyun:operation:codes-decide"),
     ("codes-import", None, "urn:kangyun:operation:codes-import"),
+    ("codes-propose", None, "urn:kangyun:operation:codes-propose"),
     ("codes-suggest", None, "urn:kangyun:operation:codes-suggest"),
     ("sheet", None, "urn:kangyun:operation:sheet"),
     ("staff-import", None, "urn:kangyun:operation:staff-import"),

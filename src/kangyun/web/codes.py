@@ -3,6 +3,8 @@
     GET  /fhir/$codes?kind=diagnosis[&target=…][&institution=…][&state=…][&_count=…][&offset=…]
     POST /fhir/$codes-import[?dryRun=true]     a workbook as the body, as multipart/form-data, or as a Binary
     POST /fhir/$codes-suggest?kind=…[&target=…][&institution=…][&least=97]
+    POST /fhir/$codes-propose                  a Parameters with strings: `system`, `code`, `list`, `target` (none
+                                               where none is needed), `relation` (as in the workbook), `remark`
     POST /fhir/$codes-decide                   a Parameters with `row` (integers), `decision`, `remark`
 
 Who asks for a workbook (Accept) gets the codes as one, and of an import the rows that came back. All else is Parameters
@@ -14,7 +16,7 @@ from typing import cast
 from kangyun.access.codes.table import Decided, decide, withdraw
 from kangyun.access.record import Record
 from kangyun.access.staff import read_sheet
-from kangyun.access.staff.sheets import XLSX, report
+from kangyun.access.staff.sheets import XLSX, Row, Sheet, report
 from kangyun.base.errors import Invalid, Issue, NotFound
 from kangyun.base.texts import say
 from kangyun.exchange.codes import desk, sheets
@@ -26,10 +28,12 @@ from kangyun.web.outcome import outcome
 from kangyun.web.staff import NO_STORE, sent_file
 
 LIST, IMPORT, SUGGEST, DECIDE = "$codes", "$codes-import", "$codes-suggest", "$codes-decide"
-METHODS = {LIST: ("GET", "HEAD"), IMPORT: ("POST",), SUGGEST: ("POST",), DECIDE: ("POST",)}
+PROPOSE = "$codes-propose"
+METHODS = {LIST: ("GET", "HEAD"), IMPORT: ("POST",), SUGGEST: ("POST",), PROPOSE: ("POST",), DECIDE: ("POST",)}
 PAGE, LEAST = 100, 97
 LONGEST, LARGEST = 500, 2**63
 _BOOLEANS = {None: False, "true": True, "false": False}
+_PROPOSED = ("system", "code", "list", "target", "relation", "remark")
 _VERBS = ("approve", "refuse", "withdraw")
 
 
@@ -57,6 +61,8 @@ class CodeDesk:
                 count = await desk.propose_best(record, _asked(request, "unmapped", MOST), least)
                 told = Issue("information", "informational", "exchange.codes.proposed", None, {"count": count})
                 return _told([told], request)
+            case "$codes-propose":
+                return await self._propose(request, record)
             case "$codes-decide":
                 return await self._decide(request, record)
         raise NotFound("web.no-such-route")
@@ -96,6 +102,23 @@ class CodeDesk:
         counts: dict[str, str | int] = {**done.counts, "refused": len(done.refused)}
         issues = [issue for _, found in done.refused for issue in found]
         return _told([*issues, Issue("information", "informational", text, None, counts)], request)
+
+    async def _propose(self, request: HttpRequest, record: Record) -> Answer:
+        """Proposes for one code, by the rules of a row of the workbook. Raises Invalid with what is wrong."""
+        sent = decoded(await request.body(), request.content_type)
+        given = sent.get("parameter", []) if sent.get("resourceType") == "Parameters" else []
+        said = {one.get("name"): one.get("valueString") for one in given}
+        if not all(isinstance(said.get(name), str) for name in ("system", "code", "list")):
+            raise Invalid("exchange.codes.proposal-needed", at="Parameters.parameter")
+        told = {name: " ".join(value.split()) for name, value in said.items() if isinstance(value, str)}
+        told["target"] = told.get("target") or sheets.UNNEEDED
+        cells = {sheets.COLUMNS[name]: told[name][:LONGEST] for name in _PROPOSED if name in told}
+        done = await sheets.take_in(record, Sheet(tuple(cells), (Row(1, cells),)), dry_run=False)
+        if done.refused:
+            raise Invalid(issues=tuple(done.refused[0][1]))
+        return _told(
+            [Issue("information", "informational", "exchange.codes.done", None, {**done.counts, "refused": 0})], request
+        )
 
     async def _decide(self, request: HttpRequest, record: Record) -> Answer:
         sent = decoded(await request.body(), request.content_type)

@@ -308,7 +308,8 @@ OPERATIONS: tuple[Operation, ...] = (
 ELSEWHERE = frozenset(
     (
         "export", "import", "bulk-status", "bulk-file", "approvals", "confirm", "refuse", "resident-desk",
-        "resident-unbind", "codes", "codes-decide", "codes-import", "codes-suggest", "staff-import", "staff-template",
+        "resident-unbind", "codes", "codes-decide", "codes-import", "codes-propose", "codes-suggest",
+        "staff-import", "staff-template",
         "factors", "enrol", "permit", "remove", "closure", "match", "lastn", "stats", "graphql", "document",
         "document-cn", "process-message", "versions", "reindex", "diff", "convert", "status", "find", "find-matches",
         "feeds", "soap", "exam", "sheet", "administration", "residents", "view", "overview",
