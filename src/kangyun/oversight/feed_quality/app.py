@@ -60,6 +60,40 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What part of 100 a dimension is of."""
+
+    dimension: Code
+    parts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A grade, and from which score on it is given."""
+
+    name: str
+    least: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The fields of a table that are looked at; of alternatives, divided by |, the first that the table has."""
+
+    table: str
+    field: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The rules by which scores are reckoned."""
+
+    edition: str
+    weight: tuple[Weight, ...]
+    grade: tuple[Grade, ...]
+    table: tuple[Looked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Appeal:
     """An appeal. status: of FHIR's verification status."""
 
@@ -84,6 +118,17 @@ async def scores(record: Record, *, month: str) -> Lines:
     found = await _scores(record, month, given)
     lines = tuple(_line(reference, one) for reference, one in found)
     return Lines(month, given.edition, _number(rules.overall([one for _, one in found])), lines)
+
+
+async def rules_told(record: Record) -> Told:
+    """Returns the rules by which scores are reckoned: the region's, else those of the platform. Raises Invalid."""
+    given = _rules(record)
+    return Told(
+        given.edition,
+        tuple(Weight(name, f"{parts:g}") for name, parts in given.weights.items()),
+        tuple(Grade(name, f"{least:g}") for name, least in given.grades.items()),
+        tuple(Looked(table, tuple(fields)) for table, fields in given.fields.items() if fields),
+    )
 
 
 async def monthly(record: Record, *, month: str, form: Code = "xlsx") -> Annotated[Resource, "Binary"]:
@@ -244,6 +289,7 @@ APP = App(
     operations={
         "MeasureReport/$feed-quality": Query(scores),
         "MeasureReport/$feed-quality-circular": Query(monthly),
+        "MeasureReport/$feed-quality-rules": Query(rules_told),
         "MeasureReport/[report]/$appeal": appeal,
         "VerificationResult/[appeal]/$decide": decide,
         "VerificationResult/$appeals": Query(appeals),

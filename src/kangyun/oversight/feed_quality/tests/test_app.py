@@ -93,6 +93,14 @@ async def test_the_circular_is_a_file(people, form):
     assert content.startswith(b"PK")
 
 
+async def test_the_rules_are_told(people):
+    answer = await people.get("officer", "MeasureReport/$feed-quality-rules")
+    said = answer.json()["parameter"]
+    weights = [one["part"] for one in said if one["name"] == "weight"]
+    assert [sum(float(part[1]["valueString"]) for part in weights), len(weights)] == [100, 5]
+    assert {one["part"][0]["valueString"] for one in said if one["name"] == "table"} >= {"TB_LIS_REPORT", "N041"}
+
+
 async def test_the_circular_ranks_institutions(people):
     answer = await people.get("officer", "MeasureReport/$feed-quality-circular?month=2026-10")
     book = load_workbook(io.BytesIO(base64.b64decode(answer.json()["data"])))
