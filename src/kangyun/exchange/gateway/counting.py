@@ -47,6 +47,21 @@ class Counting:
             declared = self.of_day(session, columns, today - timedelta(days=back))
             self.queue.count(self.table.place, declared.day.isoformat(), msgspec.json.encode(declared).decode())
 
+    def unread(self, session: Session) -> int:
+        """Returns how many rows are never read: their reading column is empty, or a text that is no time.
+
+        Raises SourceFailed.
+        """
+        if self.table.by == "flag":
+            return 0
+        name = session.dialect.name(self.table.column)
+        condition, values = f"{name} IS NULL", list[str]()
+        if self.table.by != "number" and self._is_text(session, self.table.column):
+            # A time begins with a digit, as it is read and as it is compared.
+            condition, values = f"{condition} OR {name} < ? OR {name} >= ?", ["0", ":"]
+        ((count,),) = session.ask(session.dialect.select(self.table.table, condition, columns=["COUNT(*)"]), values)
+        return int(count)
+
     def of_day(self, session: Session, columns: Columns, day: date) -> Declared:
         """Returns what the source has of a day."""
         listed = _some(columns, list(dict.fromkeys([*self.table.key, *self.table.sums])) or columns.names)

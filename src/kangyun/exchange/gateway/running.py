@@ -20,6 +20,7 @@ from typing import Any
 
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
+from kangyun.base.texts import say
 from kangyun.exchange.gateway import configuration as told
 from kangyun.exchange.gateway.answering import Answering
 from kangyun.exchange.gateway.batches import write
@@ -64,7 +65,9 @@ class Faults:
         with self._lock:
             before = self._found.get(place)
             if before is None or before[0] != issue.text:
-                _log.warning("fault", extra={"fields": {"place": place, "text": issue.text, **issue.parameters}})
+                # Who reads the log reads words; the key stands beside them for who searches it.
+                told = {"place": place, "text": issue.text, "said": say(issue.text, "zh", issue.parameters)}
+                _log.warning("fault", extra={"fields": told | dict(issue.parameters)})
                 self._found[place] = (issue.text, issue.parameters, clock.now().isoformat())
 
     def over(self, place: str) -> None:
@@ -156,10 +159,20 @@ class Gateway:
                 try:
                     reading.round(sessions)
                     self.faults.over(reading.table.place)
+                    self._unread(reading)
                 except (Stopping, Closed):
                     raise
                 except Exception as error:  # whatever it is, it is this table's
                     self._failed(reading, error)
+
+    def _unread(self, reading: "_Reading") -> None:
+        """Tells of rows that are never read: nobody else would."""
+        column = reading.table.column
+        place = f"{reading.table.place} {column}"
+        if reading.unread:
+            self.faults.at(place, PlatformError("exchange.gateway.unread", rows=reading.unread, column=column))
+        else:
+            self.faults.over(place)
 
     def _failed(self, reading: "_Reading", error: Exception) -> None:
         if not isinstance(error, PlatformError):
@@ -258,13 +271,14 @@ class _Sessions:
 
 
 class _Reading:
-    """One table's turn. due: when it is read next, on the monotonic clock."""
+    """One table's turn. due: when it is read next, on the monotonic clock. unread: rows that are never read."""
 
     def __init__(self, queue: Queue, table: Table, pace: Pace) -> None:
         self.table, self.due, self._failures, self._queue = table, 0.0, 0, queue
         self._read = Marking(queue, table, pace) if table.by == "flag" else Collecting(queue, table, pace)
         self._counting = Counting(queue, table, pace)
         self._counted = ""
+        self.unread = 0
 
     @property
     def is_due(self) -> bool:
@@ -285,6 +299,7 @@ class _Reading:
         self._counting.answer(session)
         now = beijing()
         if self._counted != f"{now:%Y%m%d}" and now.hour >= COUNT_HOUR:
+            self.unread = self._counting.unread(session)
             self._counting.declare(session)
             self._counted = f"{now:%Y%m%d}"
 

@@ -59,6 +59,11 @@ class Gateway:
         with closing(open_session(self.hospital.source, "")) as session:
             Counting(self.queue, self.hospital.table, self.pace).declare(session, days)
 
+    def unread(self) -> int:
+        """Returns how many rows are never read."""
+        with closing(open_session(self.hospital.source, "")) as session:
+            return Counting(self.queue, self.hospital.table, self.pace).unread(session)
+
     def answer(self) -> None:
         """Does what the centre asked."""
         with closing(open_session(self.hospital.source, "")) as session:
