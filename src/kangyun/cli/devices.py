@@ -25,7 +25,7 @@ from kangyun.base.texts import say
 from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
-from kangyun.cli.staff import write_new
+from kangyun.cli.staff import beside, write_new
 from kangyun.devices import formats
 from kangyun.devices.register import health as healths
 from kangyun.devices.register import lists, rows
@@ -63,11 +63,8 @@ def enrol_file(data: Path | None, file: Path, institution: str, by: str, *, dry_
         sheet = read_sheet(file.read_bytes(), lists.the_list().needed)
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
-    told = file.with_name(f"{file.stem}.{'try' if dry_run else 'done'}.xlsx")
-    page = file.with_name(f"{file.stem}.labels.html")
-    for there in (told, page):
-        if there.exists():
-            raise Conflict("cli.staff-exists", file=str(there))
+    told = beside(file, "try" if dry_run else "done")
+    page = beside(file, "labels", "html")
 
     async def carry_out(record: Record) -> Outcome:
         digests = digester(record.store.keys.index_key)

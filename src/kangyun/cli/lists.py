@@ -22,7 +22,7 @@ from kangyun.base.texts import say
 from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
-from kangyun.cli.staff import write_new
+from kangyun.cli.staff import beside, write_new
 from kangyun.fhir.china import divisions
 
 Result = TypeVar("Result")
@@ -46,9 +46,7 @@ def import_file(kind: Kind, data: Path | None, file: Path, by: str, *, dry_run: 
         sheet = read_sheet(file.read_bytes(), the_list(kind).needed)
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
-    told = file.with_name(f"{file.stem}.{'try' if dry_run else 'done'}.xlsx")
-    if told.exists():
-        raise Conflict("cli.staff-exists", file=str(told))
+    told = beside(file, "try" if dry_run else "done")
     demonstration = read_settings(data=data).demo
 
     async def carry_out(record: Record) -> Outcome:

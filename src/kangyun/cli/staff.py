@@ -6,6 +6,7 @@ As for the registers (`registers`), whoever may use this terminal has the root k
 
 import os
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from kangyun.access.actor import Circumstances
@@ -37,9 +38,7 @@ def import_list(data: Path | None, file: Path, by: str, *, dry_run: bool) -> int
         sheet = read_sheet(file.read_bytes(), the_list().needed)
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
-    told = file.with_name(f"{file.stem}.{'try' if dry_run else 'done'}.xlsx")
-    if told.exists():
-        raise Conflict("cli.staff-exists", file=str(told))
+    told = beside(file, "try" if dry_run else "done")
     done: list[Outcome] = []
 
     async def carry_out(platform: Platform) -> None:
@@ -79,6 +78,15 @@ def reset_factors(data: Path | None, name: str, by: str) -> None:
         announce(speak("cli.staff-permit", code=code))
 
     on_platform(data, do)
+
+
+def beside(file: Path, what: str, ending: str = "xlsx") -> Path:
+    """Returns the first free name for what came of a list: 名单.done.xlsx, 名单.done-2.xlsx and so on.
+
+    What came of it before may hold passwords that are given once, so it stays; and it is in nobody's way.
+    """
+    names = (f"{file.stem}.{what}{f'-{nth}' if nth > 1 else ''}.{ending}" for nth in count(1))
+    return next(place for name in names if not (place := file.with_name(name)).exists())
 
 
 def write_new(file: Path, body: bytes) -> None:

@@ -76,8 +76,10 @@ def test_a_list_is_tried_and_carried_out(run, hospital, rows, tmp_path):
         "SELECT DISTINCT actor FROM audit"
         " WHERE action = 'staff-import' OR (action = 'identity-admit' AND shape LIKE '/identity/4/%')"
     ) == [("Practitioner/system-administrator",)]
+    first = done.read_bytes()
     assert run("staff", "import", file, "--by", "system-administrator")[0] == 1
-    done.unlink()
+    assert (tmp_path / "名单.done-2.xlsx").exists()
+    assert done.read_bytes() == first  # It holds passwords that are given once.
     left = listed(tmp_path, [(*ROWS[0][:4], "", "", "2026-01-01")])
     status, told = run("staff", "import", left, "--by", "system-administrator")
     assert (status, "1 left" in told) == (0, True)
