@@ -58,7 +58,7 @@ export function Calendar({ feed }: { feed: Feed }) {
       </Flex>
       <Typography.Text type="secondary">{t("calendar-say")}</Typography.Text>
       <ProblemBox error={found.error ?? exported.error} again={() => void found.refetch()} />
-      <ol className="month" style={{ ["--line" as string]: token.colorBorderSecondary, ["--wrong" as string]: token.colorErrorBg, ["--good" as string]: token.colorSuccessBg }}>
+      <ol className="month" style={{ ["--line" as string]: token.colorBorderSecondary, ["--wrong" as string]: token.colorErrorBg, ["--good" as string]: token.colorBgContainer }}>
         {(t("week", { returnObjects: true }) as string[]).map((one) => <li key={one} className="week" aria-hidden>{one}</li>)}
         {days.map((day, nth) => (
           <li key={day} style={nth === 0 ? { ["--from" as string]: offset + 1 } : undefined} className={nth === 0 ? "first" : undefined}>
@@ -81,23 +81,20 @@ function OneDay({ day, lines, onOpen }: { day: string; lines: Line[]; onOpen: ()
   const { t } = useTranslation("translation", { keyPrefix: "feeds" });
   const { token } = theme.useToken();
   const date = Number(day.slice(8));
-  if (lines.length === 0) return <div className="day empty"><span>{date}</span></div>;
+  if (lines.length === 0) return <div className="day empty"><span className="head">{date}</span></div>;
   const told = totals(lines);
   const differs = lines.some((one) => one.differs);
-  const figures = { declared: told.declared ?? "—", received: told.received, stored: told.stored, refused: told.refused };
+  const figures: [string, number | string][] = [["declared", told.declared ?? "—"], ["received", told.received], ["stored", told.stored]];
+  if (told.refused) figures.push(["refused", told.refused]);
+  if (told.missing) figures.push(["missing", told.missing]);
+  const word = t(differs ? "differs" : "agrees");
   return (
-    <button
-      type="button" className={`day ${differs ? "wrong" : "good"}`} onClick={onOpen} style={{ color: token.colorText }}
-      aria-label={`${day} ${t(differs ? "differs" : "agrees")}。${t("day-figures", figures)}`}
-    >
-      <span>{date}{differs ? <WarningOutlined style={{ color: token.colorError }} /> : <CheckCircleOutlined style={{ color: token.colorSuccess }} />}</span>
-      <dl>
-        <dt>{t("declared")}</dt><dd>{figures.declared}</dd>
-        <dt>{t("received")}</dt><dd>{told.received}</dd>
-        <dt>{t("stored")}</dt><dd>{told.stored}</dd>
-        {told.refused ? <><dt>{t("refused")}</dt><dd>{told.refused}</dd></> : null}
-        {told.missing ? <><dt>{t("missing")}</dt><dd>{told.missing}</dd></> : null}
-      </dl>
+    <button type="button" className={`day ${differs ? "wrong" : "good"}`} onClick={onOpen} style={{ color: token.colorText }}>
+      <span className="head">
+        <span>{date}</span>
+        {differs ? <WarningOutlined style={{ color: token.colorError }} aria-label={word} /> : <CheckCircleOutlined style={{ color: token.colorSuccess }} aria-label={word} />}
+      </span>
+      {figures.map(([name, value]) => <span key={name} className="figure"><span>{t(name)}</span><span>{value}</span></span>)}
     </button>
   );
 }

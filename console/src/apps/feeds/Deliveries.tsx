@@ -1,6 +1,6 @@
 // What came, the last first, and what became of each; one opens to its refused rows.
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Flex, Tag, Typography } from "antd";
+import { App, Badge, Button, Flex, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { Nothing } from "~/ui/Nothing";
@@ -11,7 +11,7 @@ import { RefusalTable } from "./RefusalTable";
 import { pathOf, useIsCentre, type Delivery, type Feed, type Refusals } from "./feed";
 
 const PAGE = 200; // Deliveries of one answer.
-const COLOURS: Record<Delivery["fate"], string> = { kept: "processing", taken: "success", tried: "default", failed: "error" };
+const DOTS = { kept: "processing", taken: "success", tried: "default", failed: "error" } as const;
 
 export function Deliveries({ feed }: { feed: Feed }) {
   const { t } = useTranslation("translation", { keyPrefix: "feeds" });
@@ -46,7 +46,7 @@ export function Deliveries({ feed }: { feed: Feed }) {
           { title: t("number"), text: (one) => one.number, align: "right" },
           { title: t("received-at"), text: (one) => minuteOf(one.received) },
           { title: t("source"), text: (one) => one.title || one.source, render: (_, one) => <>{one.title || one.source}{one.title ? <><br /><Typography.Text type="secondary">{one.source}</Typography.Text></> : null}</> },
-          { title: t("fate"), text: (one) => t(`fates.${one.fate}`), render: (_, one) => <Tag color={COLOURS[one.fate]}>{t(`fates.${one.fate}`)}</Tag> },
+          { title: t("fate"), text: (one) => t(`fates.${one.fate}`), render: (_, one) => <Badge status={DOTS[one.fate]} text={t(`fates.${one.fate}`)} style={{ whiteSpace: "nowrap" }} /> },
           { title: t("rows"), text: (one) => one.rows, align: "right" },
           { title: t("stored"), text: (one) => one.stored, align: "right" },
           { title: t("unchanged"), text: (one) => one.unchanged, align: "right" },

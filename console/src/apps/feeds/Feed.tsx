@@ -4,6 +4,7 @@ import { Alert, Skeleton, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useParams, useSearchParams } from "react-router";
 import { useClient } from "~/fhir/context";
+import { useInstitutions } from "~/fhir/institutions";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { minuteOf } from "~/ui/time";
@@ -16,7 +17,7 @@ import { RefusedRows } from "./RefusedRows";
 import { StateTag } from "./StateTag";
 import { Standing } from "./Standing";
 import { Try } from "./Try";
-import { pathOf, useInstitutions, useIsCentre, type Feed, type Sheet } from "./feed";
+import { pathOf, useIsCentre, type Feed, type Sheet } from "./feed";
 
 export type Whole = Feed & { tables: Sheet[] };
 

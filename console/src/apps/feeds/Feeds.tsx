@@ -5,13 +5,14 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useClient } from "~/fhir/context";
+import { useInstitutions } from "~/fhir/institutions";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { minuteOf } from "~/ui/time";
 import { StateTag } from "./StateTag";
-import { STATES, useInstitutions, type Feed } from "./feed";
+import { STATES, type Feed } from "./feed";
 
 const AGAIN = 5_000; // Milliseconds between two looks at what comes in.
 

@@ -54,9 +54,8 @@ export function Standing({ feed }: { feed: Whole }) {
       </Row>
       <ProblemBox error={resuming.error} />
       <section aria-label={t("tables")}>
-        <Typography.Title level={2} style={{ fontSize: 16 }}>{t("tables")}</Typography.Title>
         <Rows<Sheet>
-          rowKey="name" dataSource={feed.tables} exported={{ title: `${feed.title} ${t("tables")}` }} locale={{ emptyText: <Nothing say={t("no-tables")} /> }}
+          rowKey="name" dataSource={feed.tables} tools={<Heading say={t("tables")} />} exported={{ title: `${feed.title} ${t("tables")}` }} locale={{ emptyText: <Nothing say={t("no-tables")} /> }}
           columns={[
             { title: t("table"), text: (one) => one.name },
             { title: t("called"), text: (one) => one.title },
@@ -73,10 +72,9 @@ export function Standing({ feed }: { feed: Whole }) {
         />
       </section>
       <section aria-label={t("history")}>
-        <Typography.Title level={2} style={{ fontSize: 16 }}>{t("history")}</Typography.Title>
         <ProblemBox error={history.error} again={() => void history.refetch()} />
         <Rows<Act>
-          rowKey="at" dataSource={[...(history.data ?? [])].reverse()} loading={history.isPending} exported={{ title: `${feed.title} ${t("history")}` }}
+          rowKey="at" dataSource={[...(history.data ?? [])].reverse()} loading={history.isPending} tools={<Heading say={t("history")} />} exported={{ title: `${feed.title} ${t("history")}` }}
           columns={[
             { title: t("at"), text: (one) => minuteOf(one.at) },
             { title: t("act"), text: (one) => t(`acts.${one.act}`, { defaultValue: one.act }) },
@@ -88,6 +86,8 @@ export function Standing({ feed }: { feed: Whole }) {
     </Flex>
   );
 }
+
+const Heading = ({ say }: { say: string }) => <Typography.Title level={2} style={{ fontSize: 16, margin: 0 }}>{say}</Typography.Title>;
 
 function Rates({ feed }: { feed: Whole }) {
   const { t } = useTranslation("translation", { keyPrefix: "feeds" });

@@ -1,8 +1,5 @@
 // What the platform says of feeds (docs/feeds.md), as screens use it.
-import { useQuery } from "@tanstack/react-query";
 import { useHere } from "~/app/session";
-import { useClient } from "~/fhir/context";
-import { entries } from "~/fhir/reading";
 
 export type State = "applied" | "testing" | "trial" | "live" | "paused";
 export const STATES: State[] = ["applied", "testing", "trial", "live", "paused"];
@@ -112,20 +109,6 @@ export function useIsCentre(): boolean {
 }
 
 export const pathOf = (feed: string, rest = ""): string => `/feeds/${encodeURIComponent(feed)}${rest}`;
-
-/** The names of institutions by their references. */
-export function useInstitutions(references: string[]): (reference: string) => string {
-  const client = useClient();
-  const ids = [...new Set(references.map((one) => one.replace("Organization/", "")))].sort();
-  const found = useQuery({
-    queryKey: ["institutions", ids],
-    enabled: ids.length > 0,
-    staleTime: 600_000,
-    queryFn: () => client.get<fhir4.Bundle>("Organization", { _id: ids.join(","), _elements: "name", _count: ids.length }),
-  });
-  const names = new Map(entries<fhir4.Organization>(found.data).map((one) => [`Organization/${one.id}`, one.name ?? ""]));
-  return (reference) => names.get(reference) ?? "";
-}
 
 /** Of a month, 2026-11: its name, the days in it, and on which day of the week (Monday 0) it begins. */
 export function monthOf(name: string): { days: string[]; offset: number } {
