@@ -1,0 +1,112 @@
+"""Feeds, as the centre and a hospital's own people work with them; the mapping desk, quality and the exam."""
+
+import json
+import re
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+import pytest
+
+from kangyun.exchange.exam.model import FILE, Line, report
+
+FEED = "/console/feeds/demo-hospital-tables"
+TABLE = "TB_YL_MZ_MEDICAL_RECORD"
+COLUMNS = "YLJGDM,JZLSH,KH,KLX,HZXM,JZLX,JZKSBM,JZKSMC,JZKSRQ,JZZDBM,JZZDMC,BMLX,XGBZ"
+GOOD = "H,TRY1,MZ010001,9,测试甲,100,AA03,内科,2026-11-20 08:00:00,I10,高血压病,01,1"
+ROWS = "\n".join((COLUMNS, GOOD, GOOD.replace("TRY1,MZ010001", "TRY2,")))
+LOADED = 240.0  # seconds until the demonstration's feeds have come in, under load
+
+
+@pytest.fixture
+def ready(demonstration):
+    """Waits until the demonstration's feeds have come in, were declared, and their codes were counted."""
+    base = f"http://127.0.0.1:{demonstration.port}"
+    accounts = json.loads((demonstration.data / "demo-sign-ins.json").read_text())
+    chief = next(one for one in accounts if one["user"] == "terms")
+    told = httpx.post(f"{base}/sign-in", json={"user": "terms", "password": chief["password"]}, timeout=30).json()
+    headers = {"authorization": f"Bearer {told['access_token']}"}
+    proposed = f"{base}/fhir/$codes?kind=laboratory&state=proposed"
+    demonstration.until(lambda: '"row"' in httpx.get(proposed, headers=headers, timeout=30).text, LOADED)
+
+
+def said(visitor, zh, en):
+    """Returns a button's or a text's words; between two Chinese characters of a button stands a space."""
+    return re.compile(zh) if visitor.language == "zh" else re.compile(en)
+
+
+async def test_the_centre_sees_what_came_what_differs_and_what_would_come_of_a_replay(ready, visitor):
+    page = visitor.page
+    await visitor.come("feeds", "/console/feeds")
+    await page.get_by_role("link", name="演示医院门诊业务表").wait_for()
+    await visitor.looks_well("feeds")
+    await page.get_by_role("link", name="县妇幼保健院业务表").click()
+    await page.get_by_role("button", name=said(visitor, "恢复接收", "Resume")).wait_for()
+    await visitor.looks_well("feed")
+    await page.goto(page.url.partition("/console/")[0] + f"{FEED}?tab=calendar")
+    differing = page.get_by_role("button", name=said(visitor, "有差异.*差", "differs.*Difference"))
+    await differing.last.wait_for()
+    await visitor.looks_well("feed-calendar")
+    await differing.last.click()
+    await page.get_by_text(said(visitor, "医院有，平台没收到", "The hospital has it, it did not come")).first.wait_for()
+    await visitor.looks_well("feed-day")
+    await page.keyboard.press("Escape")
+    await page.goto(page.url.partition("?")[0] + "?tab=replay")
+    await page.get_by_role("combobox").press("Enter")
+    await page.get_by_text(TABLE).last.click()
+    await page.get_by_role("button", name=said(visitor, "先看差异", "Look first")).click()
+    await page.get_by_text(said(visitor, "重放会带来", "A replay would bring")).wait_for()
+
+
+async def test_a_hospital_s_own_people_see_their_own_take_rows_back_and_try_others(ready, visitor):
+    page = visitor.page
+    await visitor.come("interface", "/console/feeds")
+    await page.get_by_role("link", name="演示医院门诊业务表").wait_for()
+    assert await page.get_by_role("link", name="县妇幼保健院业务表").count() == 0
+    await page.goto(page.url.partition("/console/")[0] + f"{FEED}?tab=refused")
+    async with page.expect_download() as downloading:
+        await page.get_by_role("button", name=said(visitor, f"下载 {TABLE}", f"Download {TABLE}")).click()
+    assert (await downloading.value).suggested_filename == f"{TABLE}.xlsx"
+    await visitor.looks_well("feed-refused")
+    await page.get_by_role("tab", name=said(visitor, "试传", "Trial")).click()
+    await page.get_by_text(said(visitor, "粘贴几行", "Paste rows")).click()
+    await page.get_by_label(said(visitor, "表名", "Table, such as")).fill(TABLE)
+    await page.get_by_label(said(visitor, "第一行是列名", "The first line names")).fill(ROWS)
+    await page.get_by_role("button", name=said(visitor, "试 ?传$", "^Try$")).last.click()
+    await page.get_by_text(said(visitor, "1 行会被退回", "1 would be refused")).wait_for()
+    await visitor.looks_well("feed-try")
+    await page.goto(page.url.partition("/console/")[0] + "/console/feeds/demo-maternal-tables")
+    await page.get_by_text(said(visitor, "没有这个数据接入", "There is no such feed")).wait_for()
+
+
+async def test_one_proposes_what_a_code_stands_for_and_another_one_approves(ready, visitor):
+    page = visitor.page
+    await visitor.come("coder", "/console/codes")
+    await page.get_by_role("button", name=said(visitor, "^提 ?出$", "^Propose$")).first.click()
+    await page.get_by_role("dialog").get_by_role("button", name=said(visitor, "^提 ?出$", "^Propose$")).click()
+    await page.get_by_text(said(visitor, "已提出", "Proposed;")).first.wait_for()
+    await page.context.clear_cookies()
+    await visitor.come("terms", "/console/codes")
+    await page.get_by_role("checkbox").nth(1).check()
+    await visitor.looks_well("codes")
+    await page.get_by_role("button", name=said(visitor, "批准（1）", r"Approve \(1\)")).click()
+    await page.get_by_text(said(visitor, "已办 1 条", "1 done")).first.wait_for()
+
+
+async def test_quality_and_the_exam_say_by_what_and_where_gaps_are(ready, visitor):
+    page = visitor.page
+    lines = [
+        Line(id="table:TB_LIS_REPORT", list="data-sets", standard="", name="TB_LIS_REPORT 检验报告", covered="yes",
+             outcome="passed", ran="exam-row", count=2, digest="0" * 64),
+        Line(id="WS/T 790:15", list="services", standard="WS/T 790.15", name="预约", remark="exam-not-offered"),
+    ]  # fmt: skip
+    told = msgspec.json.encode(report(lines, datetime.now(UTC), "0.1.0"))
+    (visitor.installation.data / FILE).write_bytes(told)
+    await visitor.come("feeds", "/console/feed-quality")
+    await page.get_by_role("button", name=said(visitor, "评分规则", "Rules")).click()
+    await page.get_by_role("dialog").get_by_text("TB_LIS_REPORT").wait_for()
+    await visitor.looks_well("feed-quality")
+    await page.context.clear_cookies()
+    await visitor.come("admin", "/console/exam")
+    await page.get_by_text(said(visitor, "平台尚无对应的服务", "WS/T 790.15")).first.wait_for()
+    await visitor.looks_well("exam")
