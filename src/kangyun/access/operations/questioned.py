@@ -12,8 +12,6 @@ from kangyun.identity.registration.issues import QUESTIONS
 
 OWN = frozenset({
     "contradicted", "two-residents", "alike", "overwritten", "not-mine", "feed-link", "feed-merge", "feed-part",
-    "batch-links", "batch-parts", "numbers-differ", "twins", "parted-by-person", "same-number", "other-birth",
-    "of-the-dead", "namesake", "half-name", "half-birth", "sibling", "without-name", "chained",
     "batch-links", "batch-parts", "numbers-differ", "twins", "parted-by-person", "same-number",
     "other-birth", "of-the-dead", "namesake",
     "half-name", "half-birth", "sibling", "without-name", "chained",
