@@ -50,7 +50,7 @@ check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format
 	$(BIN)/python scripts/console.py --check
 
 test: $(VENV)/installed-dev console ## 安装测试所需并运行测试 | Install what the tests need and pass them
-	$(BIN)/pytest -q -n auto -m "not soak"
+	$(BIN)/pytest -q -n auto --dist worksteal -m "not soak"
 
 bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 	$(BIN)/python -m benchmarks

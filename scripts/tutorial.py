@@ -2,8 +2,8 @@
 
     python scripts/tutorial.py [--url http://127.0.0.1:8080] [--data data]
 
-What is marked `sh` in docs/tutorial.md and docs/zh/入门教程.md; the first command that fails ends it with its status. --url and
---data stand in place of the tutorial's own.
+What is marked `sh` in docs/tutorial.md and docs/zh/入门教程.md; the first command that fails ends it with its status.
+--url and --data stand in place of the tutorial's own.
 """
 
 import argparse

@@ -46,6 +46,7 @@ def followed(new_installation):
         process.wait()
 
 
+@pytest.mark.soak
 async def test_no_acknowledged_write_is_lost_where_the_standby_is_synchronous(followed):
     primary, second, follower = await asyncio.to_thread(followed)
     told, stop = Told(), asyncio.Event()
