@@ -1,0 +1,83 @@
+"""The identity desk: a question, both sides beside one another, an answer by keyboard, and the answer taken back."""
+
+import json
+from datetime import date
+from uuid import NAMESPACE_URL, uuid5
+
+import httpx
+
+from kangyun.base.numbers import resident_id
+
+SYSTEM = "urn:oid:2.16.156.10011.1.3"
+BORN = {"zh": date(1961, 5, 4), "en": date(1962, 5, 4)}
+TOLD = {
+    "zh": {
+        "kind": "号码相同，内容矛盾", "why": "证件号码相同", "for": "支持", "act": "不是同一人", "comes": "记为两个人",
+        "done": "已记为两个人。", "find": "查找居民", "decided": "人工决定", "undo": "撤销", "undone": "已撤销。",
+        "search": "姓名、证件号码、卡号或手机号",
+    },
+    "en": {
+        "kind": "Same number, contradiction", "why": "the same number", "for": "for", "act": "Not the same",
+        "comes": "two persons from then on", "done": "They are two persons now.", "find": "Find somebody",
+        "decided": "By a person", "undo": "Undo", "undone": "Undone.",
+        "search": "Name, identity number, card or telephone",
+    },
+}  # fmt: skip
+
+
+def register(demonstration, language):
+    """Registers a number under two names and two days of birth, as a lent card is; returns the number."""
+    accounts = json.loads((demonstration.data / "demo-sign-ins.json").read_text())
+    one = next(one for one in accounts if one["user"] == "doctor")
+    asked = {"user": one["user"], "password": one["password"]}
+    token = httpx.post(f"{demonstration.url}/sign-in", json=asked, timeout=60).json()["access_token"]
+    number = resident_id.made("990106", BORN[language], 77)
+    for name, gender, birth in (("欧阳明德", "male", f"{BORN[language]}"), ("司徒秀兰", "female", "1988-11-02")):
+        id_ = str(uuid5(NAMESPACE_URL, f"identity/{language}/{name}"))
+        made = {
+            "resourceType": "Patient", "id": id_, "name": [{"text": name}], "gender": gender, "birthDate": birth,
+            "identifier": [{"system": SYSTEM, "value": number}],
+        }  # fmt: skip
+        headers = {"authorization": f"Bearer {token}"}
+        said = httpx.put(f"{demonstration.url}/fhir/Patient/{id_}", json=made, headers=headers, timeout=60)
+        assert said.status_code == 201, said.text
+    return number
+
+
+async def test_a_steward_answers_and_takes_the_answer_back(visitor, demonstration):
+    page, told = visitor.page, TOLD[visitor.language]
+    number = register(demonstration, visitor.language)
+    await visitor.come("steward", "/console/identity")
+    await page.get_by_role("combobox").click()
+    await page.locator(".ant-select-item-option").filter(has_text=told["kind"]).click()
+    matter = page.locator(".identity-matter")
+    await matter.locator("li").filter(has_text=told["why"]).wait_for()
+    row = (
+        page.locator("tr.ant-table-row")
+        .filter(has_text="司**兰")
+        .or_(page.locator("tr.ant-table-row").filter(has_text="司徒"))
+    )
+    await row.last.get_by_role("button").click()
+    await matter.locator("td").filter(has_text=told["for"]).first.wait_for()
+    await visitor.looks_well("identity")
+
+    await page.keyboard.press("2")
+    dialogue = page.get_by_role("dialog")
+    await dialogue.get_by_text(told["comes"]).wait_for()
+    await dialogue.get_by_role("textbox").fill("本人到场核对，证件借与他人")
+    await visitor.looks_well("identity-confirm")
+    await dialogue.get_by_role("button", name=told["act"]).click()
+    await page.get_by_role("status").get_by_text(told["done"]).wait_for()
+
+    await page.get_by_text(told["find"], exact=True).click()
+    field = page.get_by_placeholder(told["search"])
+    await field.fill(number)
+    await field.press("Enter")
+    await page.locator("tr.ant-table-row").last.get_by_role("link").click()
+    decided = page.locator("tr.ant-table-row").filter(has_text=told["decided"])
+    await decided.first.wait_for()
+    await visitor.looks_well("identity-ledger")
+    await decided.first.get_by_role("button", name=told["undo"]).click()
+    await dialogue.get_by_role("textbox").fill("核对有误")
+    await dialogue.get_by_role("button", name=told["undo"]).click()
+    await page.get_by_text(told["undone"]).first.wait_for()
