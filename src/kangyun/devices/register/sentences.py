@@ -33,6 +33,8 @@ def sentence(
     text = f"is-{state}"
     if state == "silent" and health.battery is not None and health.battery <= kinds.low_battery:
         text = "is-silent-battery"
+    if state == "never" and last is not None:  # It has sent, but of somebody before.
+        text = "is-never-since"
     given: dict[str, str | int] = {
         "whose": say(f"devices.register.whose-{owner}", language),
         "device": kinds.of(health.kind).name(language),
@@ -46,6 +48,8 @@ def sentence(
 
 def _long(time: timedelta, language: Language) -> str:
     hours = int(time.total_seconds() // 3600)
+    if hours < 1:
+        return say("devices.register.under-an-hour", language)
     if hours < 48:
-        return say("devices.register.hours", language, {"count": max(hours, 1)})
+        return say("devices.register.hours", language, {"count": hours})
     return say("devices.register.days", language, {"count": hours // 24})

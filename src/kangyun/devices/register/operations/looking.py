@@ -172,6 +172,7 @@ def _part(record: Record, one: Health, owner: str, language: Language, now: date
             {"name": "state", "valueCode": state_of(one, kinds(), now)},
             reference("device", f"Device/{record.store.ids.id_of(one.resource)}", called),
             *at("heard", one.heard), *at("reading", one.reading), *battery,
+            *([text("firmware", one.firmware)] if one.firmware else []),
             count("refused", one.refused), count("questions", one.questions),
         ],
     }  # fmt: skip

@@ -185,7 +185,7 @@ async def test_the_fleet_counts_and_names_nobody(call, claim):
     assert call.wang not in answer.text
     assert told(await call("stranger", "Device/$fleet"))["total"] == 0
     table = rows_of(told(await call("officer", "Device/$fleet", **{"as": "xlsx"}))["devices"])
-    assert {row["状态"] for row in table} == {"从未有数据", "未领用"}
+    assert {row["状态"] for row in table} == {"领用后无数据", "未领用"}
 
 
 async def test_each_act_leaves_its_row(call, platform, claim):
