@@ -35,6 +35,7 @@ MOST_SOCKETS = 2_000  # of a process
 MOST_BOUND = 100  # subscriptions of a socket
 LONGEST_MESSAGE = 200
 BIND_WITHIN = 60.0  # seconds
+DUTY_EVERY = 10.0  # seconds between two looks whether somebody is still, or by now, on duty
 SIGNED_IN_EVERY = 0.5  # seconds between two looks whether the sign-in still holds: a sign-out ends all within one
 PROTOCOL, TOKEN_PROTOCOL = "kangyun", "bearer."
 _BIND = re.compile(r"bind[ :]+([A-Za-z0-9\-.]{1,64})\s*")
@@ -122,6 +123,7 @@ class _Socket:
         self._receive = receive
         self._send = send
         self._bound: set[str] = set()
+        self._readers: list[str] = []
         self._rung: dict[str, None] = {}
         self._ringing = asyncio.Event()
 
@@ -138,9 +140,8 @@ class _Socket:
         try:
             token = token_of(self._scope)
             await self._platform.sign_in.actor(token)
-            tasks = [
-                asyncio.ensure_future(part) for part in (self._listen(token), self._ping(), self._stay_signed_in(token))
-            ]
+            parts = (self._listen(token), self._ping(), self._stay_signed_in(token), self._keep_duty(token))
+            tasks = [asyncio.ensure_future(part) for part in parts]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -176,7 +177,8 @@ class _Socket:
             record = await self._platform.gate.open(actor, Circumstances("BIND /$messages", source, uuid4().hex))
             record.in_person()
             await record.leave_row("bind", 200, [])
-            await self._notes.listen(await readers_of(record), self.ring)
+            self._readers = await readers_of(record)
+            await self._notes.listen(self._readers, self.ring)
             self._bound.add(id_)
             await self._send({"type": "websocket.send", "text": f"bound {id_}"})
             return
@@ -191,6 +193,20 @@ class _Socket:
         self._bound.add(id_)
         await self._bells.listen(id_, self.ring)
         await self._send({"type": "websocket.send", "text": f"bound {id_}"})
+
+    async def _keep_duty(self, token: str) -> None:
+        """Listens for the desk's list while its duty lasts: it begins and ends while the socket is open."""
+        while True:
+            await asyncio.sleep(DUTY_EVERY)
+            if MESSAGES not in self._bound:
+                continue
+            actor = await self._platform.sign_in.actor(token)
+            readers = await readers_of(await self._platform.gate.open(actor, about_of(self._scope)))
+            if readers != self._readers:
+                self._notes.leave(self.ring)
+                await self._notes.listen(readers, self.ring)
+                self._readers = readers
+                self.ring(MESSAGES)  # What the list is has changed.
 
     async def _ping(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from kangyun.access.messages.signatures import signature
 from kangyun.base import clock
 from kangyun.testing.people import know
 from kangyun.testing.subscribing import Socket
+from kangyun.web import subscriptions
 from kangyun.web.app import Application
 
 HOME = "Organization/county"
@@ -344,6 +345,27 @@ async def test_a_socket_that_is_bound_to_its_messages_rings_within_a_second(desk
     await desk.tell("alarm/2", "Practitioner/wang")
     await desk.tell("alarm/3")
     async with asyncio.timeout(1):
+        assert (await socket.hear())["text"] == "ping messages"
+    await socket.leave()
+    await application.close()
+
+
+async def test_a_socket_hears_when_its_duty_begins(desk, fresh_database, settings, monkeypatch):
+    monkeypatch.setattr(subscriptions, "DUTY_EVERY", 0.05)
+    application = Application(settings, fresh_database)
+    await application.open()
+    readers = ["Practitioner/li"]
+
+    async def who_reads(record):
+        return list(readers)
+
+    monkeypatch.setattr(subscriptions, "readers_of", who_reads)
+    socket = Socket(application, ((b"authorization", b"Bearer li"),), "")
+    await socket.hear()
+    await socket.say("bind messages")
+    assert (await socket.hear())["text"] == "bound messages"
+    readers.append("desk/centre")
+    async with asyncio.timeout(20):
         assert (await socket.hear())["text"] == "ping messages"
     await socket.leave()
     await application.close()

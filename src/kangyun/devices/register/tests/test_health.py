@@ -59,7 +59,8 @@ def test_the_worst_that_is_so_is_said(changed, state):
         ({"reading": None, "since": NOW - 2 * DAY}, "mother",
          "妈妈的血压计领用 2 天，还没有收到过数据，请看看是否开机、联网。"),
         ({"reading": NOW - 3 * DAY, "since": NOW - timedelta(minutes=5)}, "mother",
-         "妈妈的血压计领用 不到 1 小时，领用后还没有收到过数据（2026-11-20 12:00 的是领用之前的），请看看是否开机、联网。"),
+         "妈妈的血压计领用 不到 1 小时，领用后还没有收到过数据（2026-11-20 12:00 的是领用之前的），"
+         "请看看是否开机、联网。"),
         ({"kind": "watch", "reading": NOW - timedelta(hours=13)}, "resident",
          "该居民的手环已 13 小时没有数据，可能没电或没联网。"),
     ],
