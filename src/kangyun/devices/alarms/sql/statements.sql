@@ -1,11 +1,12 @@
 -- name: devices
--- Who gave these devices out.
-SELECT id, institution FROM device WHERE id = ANY ($1::int8[]);
+-- Who gave these devices out. What stands for a person's own typing was given out by nobody.
+SELECT id, institution FROM device WHERE id = ANY ($1::int8[]) AND format <> 'typed';
 
 -- name: given_out
 -- Who gave out what these registrations wear now, the newest first.
 SELECT u.holder, d.institution FROM device_user AS u JOIN device AS d ON d.id = u.device
-WHERE u.holder = ANY ($1::int8[]) AND (u.until IS NULL OR u.until > now()) ORDER BY u.since DESC;
+WHERE u.holder = ANY ($1::int8[]) AND (u.until IS NULL OR u.until > now()) AND d.format <> 'typed'
+ORDER BY u.since DESC;
 
 -- name: take_evidence
 -- Those that were not known. Sorted by the caller, so that two who take the same wait and do not meet crosswise.

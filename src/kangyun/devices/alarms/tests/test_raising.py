@@ -136,3 +136,20 @@ async def test_what_it_rests_on_is_sealed(platform, alarms, found):
     await raised(platform, alarms, found(figures={"systolic": 186.0}))
     ((sealed,),) = await asked(platform, "SELECT sealed FROM alarm_evidence")
     assert b"systolic" not in sealed
+
+
+TYPING = """
+WITH device AS (INSERT INTO device (name, institution, format) VALUES ('typed-4096', 77, $1) RETURNING id)
+INSERT INTO device_user (device, key, holder, since) SELECT id, '', 4096, '2026-01-01Z' FROM device RETURNING device
+"""
+
+
+@pytest.mark.parametrize(("format_", "of_the_device"), [("plain", True), ("typed", False)])
+async def test_what_somebody_types_is_of_no_house_that_gives_devices_out(
+    platform, alarms, found, format_, of_the_device
+):
+    async with platform.pool.connection() as connection:
+        device = await connection.fetchval(TYPING, format_)
+    await raised(platform, alarms, found(device=device))
+    ((desk,),) = await asked(platform, "SELECT desk FROM alarm")
+    assert (desk == 77) is of_the_device
