@@ -94,6 +94,9 @@ async def test_the_last_readings_say_when(client, compaction, measured):
     assert [one["value"]["valueQuantity"]["value"] for one in told] == [83, 132]
     assert told[1]["at"]["valueInstant"] == "2026-01-03T00:00:00.000Z"
     assert told[1]["mark"]["valueCode"] == "typed"
+    named = (await client.get(f"Patient/{measured}/$last-readings", headers={"accept-language": "zh"})).json()
+    texts = [part["valueCodeableConcept"]["text"] for one in named["parameter"] for part in one["part"][:1]]
+    assert texts == ["心率", "家测收缩压"]
 
 
 async def test_samples_are_exported_as_a_workbook(client, measured):
