@@ -100,7 +100,7 @@ async def test_every_page_is_there_in_both_languages_and_signing_out_ends_it(vis
     for path in ("/", *PAGES):
         await page.goto(f"{base}/my{path}")
         await page.locator("h1").wait_for()
-        await page.locator("main .waiting").wait_for(state="detached")
+        await page.locator("main .waiting").first.wait_for(state="detached")
         await visitor.looks_well(f"my{path.replace('/', '-')}")
         assert await page.locator("[role=alert]").all_text_contents() == []
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
