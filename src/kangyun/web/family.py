@@ -96,7 +96,7 @@ async def _pairs(request: Request) -> list[tuple[str, str]]:
 def _form(ask: Ask, language: Language, chosen: list[str] | None = None, wrong: str = "") -> str:
     ticked = list(ask.rights) if chosen is None else chosen
     relation = say(f"access.family.relation-{ask.relation.lower()}", language)
-    who = escape(say("web.family-asks", language, {"name": ask.member, "relation": relation}))
+    who = escape(say("access.family.page-asks", language, {"name": ask.member, "relation": relation}))
     boxes = "".join(
         f'<label><input type="checkbox" name="right" value="{one}"{" checked" if one in ticked else ""}>'
         f"{_said(f'right-{one}', language)}</label>"
@@ -113,7 +113,7 @@ def _form(ask: Ask, language: Language, chosen: list[str] | None = None, wrong: 
 
 
 def _said(text: str, language: Language) -> str:
-    return escape(say(f"web.family-{text}", language))
+    return escape(say(f"access.family.page-{text}", language))
 
 
 def _page(language: Language, body: str, status: int = 200) -> Response:
