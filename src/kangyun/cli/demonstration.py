@@ -27,7 +27,12 @@ PHONE = "15400000000"  # as the sign-in of the portal says; 154 is allocated to 
 WORK = "15400000001"
 CARD = "9900000000000002"
 SEED, RESIDENTS = 1, 200
-OFFICES = (("demo-admin", "演示管理员"), ("demo-security", "演示安全管理员"), ("demo-audit", "演示审计管理员"))
+OFFICES = (
+    ("demo-admin", "演示管理员"),
+    ("demo-security", "演示安全管理员"),
+    ("demo-audit", "演示审计管理员"),
+    ("demo-wearers", "演示设备登记"),
+)
 Bundle = dict[str, Any]
 
 

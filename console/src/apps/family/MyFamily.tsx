@@ -28,12 +28,12 @@ export default function MyFamily() {
     <>
       <Fault error={found.error} again={() => void found.refetch()} />
       {asked.map((one) => <Asked key={one.text("ask")} ask={one} done={done} />)}
-      <section aria-labelledby="mine">
+      <section className="stack" aria-labelledby="mine">
         <h2 id="mine">{t("mine")}</h2>
         {found.isSuccess && !mine.length ? <Empty say={t("noMine")} /> : null}
         {mine.map((one) => <Mine key={one.text("tie")} tie={one} done={done} />)}
       </section>
-      <section aria-labelledby="theirs">
+      <section className="stack" aria-labelledby="theirs">
         <h2 id="theirs">{t("theirs")}</h2>
         {found.isSuccess && !theirs.length ? <Empty say={t("noTheirs")} /> : null}
         {theirs.map((one) => <Theirs key={one.text("tie")} tie={one} done={ended} />)}

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from kangyun.access.events.people import Called
 from kangyun.access.events.rows import Seen
 from kangyun.access.events.words import is_emergency, kind_of
+from kangyun.access.identities.model import RESIDENTS
 from kangyun.base.texts import Language, say
 
 REFUSED = 400  # and above
@@ -19,7 +20,14 @@ _VERBS = {"R": "viewed", "C": "changed", "U": "changed", "D": "changed", "E": "u
 _OF_ALL = frozenset({"everything", "export", "export-file", "sheet", "summary", "summary-paper"})
 _SENT = "notify"
 _EXPORTED = frozenset({"export", "export-file", "sheet", "summary", "summary-paper"})
-_FAMILY = {"family-ask": "asked", "family-give": "gave", "family-refuse": "kept", "family-end": "ended"}
+_FAMILY = {
+    "family-ask": "asked",
+    "family-give": "gave",
+    "family-refuse": "kept",
+    "family-end": "ended",
+    "family": "listed",
+}
+_OF_RESIDENTS = ("Patient/", "RelatedPerson/")
 """What a family did about its rights: a sentence of its own each."""
 
 
@@ -119,7 +127,9 @@ def _who(look: Look, called: Called, own: frozenset[str], language: Language) ->
     if look.actor in own:
         return say("access.events.yourself", language)
     at = look.first
-    parts = [name_of(look.institution, called, language, at) if look.institution else ""]
+    # Who acts for himself or his family comes from no institution.
+    from_there = look.institution and look.institution != RESIDENTS
+    parts = [name_of(look.institution, called, language, at) if from_there else ""]
     parts += [called.department(look.actor), name_of(look.actor, called, language, at)]
     role = f"role-{look.role}"
     if look.role and role in ROLES:
@@ -137,7 +147,9 @@ def name_of(reference: str, called: Called, language: Language, at: datetime | N
     """
     known = (called.then.get((reference, at)) if at is not None else None) or called.names.get(reference)
     own = OWN.get(reference)
-    return known or (say(f"access.events.{own}", language) if own else reference)
+    if known or own:
+        return known or say(f"access.events.{own}", language)
+    return say("access.events.another", language) if reference.startswith(_OF_RESIDENTS) else reference
 
 
 def _because(look: Look, language: Language) -> str:

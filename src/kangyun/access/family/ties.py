@@ -1,6 +1,6 @@
 """Who may do what for whom in a family: read from the register of identities, and changed there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -53,6 +53,15 @@ async def of_member(connection: asyncpg.Connection, gate: Gate, identity: int) -
     return _ties(gate, await connection.fetch(_OF_MEMBER, identity))
 
 
+async def names_of(
+    connection: asyncpg.Connection, gate: Gate, patients: Sequence[str], references: Iterable[str]
+) -> dict[str, str]:
+    """Returns the names of those of these references who have, had or asked for something of these registrations."""
+    rows = await connection.fetch(_NAMES, list(patients), sorted(set(references)))
+    vault = identities_of(gate).vault
+    return {row["reference"]: vault.open_personal(row["personal"], row["reference"]).name for row in rows}
+
+
 async def give(
     gate: Gate, identity: int, relation: str, rights: Collection[Right], people: Sequence[Resource], by: str, why: str,
     tie: str = "",
@@ -102,6 +111,14 @@ SELECT p.id, p.tie, p.identity, i.reference, i.personal, p.relation, p.patient, 
 FROM identity_proxy AS p JOIN identity AS i ON i.id = p.identity
 WHERE p.relation <> 'ONESELF' AND p.taken IS NULL AND (p.ends IS NULL OR p.ends > clock_timestamp())
     AND i.status <> 'left'
+"""
+_NAMES = """
+SELECT DISTINCT ON (i.reference) i.reference, i.personal FROM identity AS i
+WHERE i.reference = ANY ($2::text[]) AND i.kind IN ('resident', 'guardian') AND (
+    EXISTS (SELECT FROM identity_proxy AS p WHERE p.identity = i.id AND p.patient = ANY ($1::text[]))
+    OR EXISTS (SELECT FROM family_ask AS a WHERE a.identity = i.id AND a.patients && $1::text[])
+)
+ORDER BY i.reference, i.id DESC
 """
 _OF_RESIDENTS = f"{_TIES} AND p.patient = ANY ($1::text[]) ORDER BY p.id"
 _OF_MEMBER = f"{_TIES} AND p.identity = $1 ORDER BY p.id"

@@ -95,7 +95,8 @@ async def _institutions(record: Record, patient: str) -> tuple[list[str], dict[s
     numbers = list(await record.gate.numbers((patient, *record.actor.patients)))
     store = record.store
     async with store.pool.connection() as connection:
-        rows = await connection.fetch(_INSTITUTIONS, numbers, MOST_INSTITUTIONS)
+        # Who has proven some registrations only is not told where else somebody of that number is registered.
+        rows = await connection.fetch(_INSTITUTIONS, numbers, MOST_INSTITUTIONS, not record.actor.alone)
         references = [row["reference"] for row in rows]
         known = await called(connection, store, references)
     homes = [row["reference"] for row in rows if row["home"]]
@@ -118,8 +119,10 @@ _INSTITUTIONS = """
 WITH all_of AS (
     SELECT unnest($1::int8[]) AS patient
     UNION SELECT l.patient FROM resident_link AS k JOIN resident_link AS l ON l.resident = k.resident
-        WHERE k.patient = ANY ($1::int8[])
-), homes AS (SELECT DISTINCT r.institution FROM resource AS r WHERE r.res = ANY ($1::int8[])),
+        WHERE k.patient = ANY ($1::int8[]) AND $3::bool
+), homes AS (
+    SELECT DISTINCT r.institution FROM resource AS r WHERE r.res = ANY (ARRAY(SELECT patient FROM all_of))
+),
 looked AS (
     SELECT DISTINCT a.institution FROM audit AS a
     WHERE a.patients && ARRAY(SELECT patient FROM all_of) AND a.patients <> '{}' AND a.outcome < 400

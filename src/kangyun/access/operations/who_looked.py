@@ -14,6 +14,7 @@ from kangyun.access.events.looks import Look, looks, name_of, sentence
 from kangyun.access.events.people import Called, called
 from kangyun.access.events.rights import knows_all_types, own_patients, refuse_scopes, sees_all
 from kangyun.access.events.rows import COLUMNS, JOINED, NOT_REFUSED_TO_THEM, Seen, shown, told
+from kangyun.access.family.ties import names_of
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.access.trail.archiving import archived_before
@@ -70,6 +71,8 @@ async def who_looked(record: Record, call: Call) -> Resource:
         found, before = _page(record, rows, count)
         moments = [(name, one.first) for one in found for name in (one.actor, one.institution, one.client) if name]
         names = await called(connection, store, {name for name, _ in moments}, moments)
+        family = [str(call.id), *record.actor.patients]
+        names.names.update(await names_of(connection, record.gate, family, {one.actor for one in found}))
         archived = await archived_before(connection)
     await record.leave_row(ACTION, 200, [current.res])
     mine = frozenset({f"{call.type}/{call.id}", *(f"Patient/{id_}" for id_ in record.actor.patients)})
