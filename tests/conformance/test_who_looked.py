@@ -61,8 +61,8 @@ async def left(people, fresh_database):
     await connection.close()
 
 
-async def told(client, query="?end=2026-01-31", language="zh"):
-    answer = await client.get(f"Patient/li/$who-looked{query}", headers={"accept-language": language})
+async def told(client, query="?end=2026-01-31", language="zh", patient="li"):
+    answer = await client.get(f"Patient/{patient}/$who-looked{query}", headers={"accept-language": language})
     assert answer.status_code == 200, answer.text
     parts = [one["part"] for one in answer.json().get("parameter", ()) if one["name"] == "look"]
     return [
@@ -207,6 +207,15 @@ async def test_between_days(people, left):
 )
 async def test_who_may(people, who, status):
     assert (await people[who].get("Patient/li/$who-looked")).status_code == status
+
+
+async def test_staff_who_treat_a_resident_are_told_of_their_own_institution_only(people):
+    await people["doctor"].put("Patient/county-zhou", json={"resourceType": "Patient", "id": "county-zhou"})
+    await people["doctor"].get("Patient/county-zhou")
+    await people["admin"].get("Patient/county-zhou")
+    found = await texts(people["doctor"], query="", patient="county-zhou")
+    assert found
+    assert all("李医生" in text for text in found)
 
 
 async def test_to_look_at_the_looks_is_a_look(people):

@@ -60,7 +60,8 @@ async def who_looked(record: Record, call: Call) -> Resource:
         own = None if treats else await own_patients(connection, store, record.actor)
         sight = record.sight if treats else EVERYTHING
         current = (await store.reader.locate(connection, [(call.type, call.id)], sight)).get((call.type, call.id))
-        if own is not None and (current is None or current.res not in own):
+        is_seen = current is not None and current.stored is not None
+        if (treats and not is_seen) or (own is not None and (current is None or current.res not in own)):
             raise Forbidden("access.events.not-yours")
         if current is None or current.stored is None:
             raise NotFound

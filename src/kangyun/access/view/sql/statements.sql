@@ -16,7 +16,7 @@ WHERE r.patient = ANY ($1::int8[]) AND NOT r.deleted AND {visible:r} GROUP BY r.
 -- How many a resident's own word keeps from who has a reason to see them otherwise; nothing that has one of the labels $3.
 SELECT count(*) FROM resource AS r
 WHERE r.patient = ANY ($1::int8[]) AND r.type = ANY ($2::int2[]) AND NOT r.deleted
-AND r.labels <> 0 AND (r.labels & $3) = 0 AND NOT {visible:r}
+AND r.labels <> 0 AND (r.labels & $3) = 0 AND {visible:r} IS NOT TRUE
 AND (r.institution = $4 OR EXISTS (
     SELECT FROM disclosure AS d WHERE d.patient = r.patient AND d.party = ANY ($5::int8[]) AND (d.purposes & $6) <> 0
     AND d.relation AND (d.covers & r.labels) <> 0 AND d.low <= now() AND d.high > now() OFFSET 0

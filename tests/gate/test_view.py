@@ -1,0 +1,139 @@
+"""What the console shows of a resident: who finds him by what, the first view, and what is said to be hidden."""
+
+import pytest
+
+from kangyun.access.view import parts
+from kangyun.access.view.finding import find, lately
+from kangyun.access.view.first import first
+from kangyun.base.errors import Invalid, NotFound
+
+A, B = "Organization/a", "Organization/b"
+ID_NUMBER = "urn:oid:2.16.156.10011.1.3"
+ICD, UNITS = "http://hl7.org/fhir/sid/icd-10", "http://unitsofmeasure.org"
+
+
+def about(type_, id_, subject="zhang", **rest):
+    return {"resourceType": type_, "id": id_, "subject": {"reference": f"Patient/{subject}"}} | rest
+
+
+def sugar(id_, value, unit, **rest):
+    return about(
+        "Observation", id_, status="final", code={"text": "空腹血糖", "coding": [{"code": "sugar"}]},
+        valueQuantity={"value": value, "unit": unit, "system": UNITS, "code": unit}, **rest,
+    )  # fmt: skip
+
+
+ZHANG = {
+    "resourceType": "Patient", "id": "zhang", "name": [{"text": "张三丰"}], "gender": "male", "birthDate": "1950-03-02",
+    "identifier": [{"system": ID_NUMBER, "value": "330106195003021217"}],
+    "telecom": [{"system": "phone", "value": "13800000001"}],
+}  # fmt: skip
+RECORD = (
+    about(
+        "Condition", "pressure", code={"text": "高血压", "coding": [{"system": ICD, "code": "I10"}]},
+        clinicalStatus={"coding": [{"code": "active"}]}, onsetDateTime="2015-01-02",
+    ),
+    about("Condition", "cold", code={"text": "感冒"}, clinicalStatus={"coding": [{"code": "resolved"}]}),
+    {
+        "resourceType": "AllergyIntolerance", "id": "penicillin", "patient": {"reference": "Patient/zhang"},
+        "code": {"text": "青霉素"}, "criticality": "high",
+    },
+    about(
+        "Encounter", "visit", status="finished", period={"start": "2026-03-01T09:00:00+08:00"},
+        diagnosis=[{"condition": {"reference": "Condition/pressure"}}], **{"class": {"code": "AMB"}},
+        serviceProvider={"reference": A, "display": "甲医院"},
+    ),
+    sugar(
+        "sugar-1", 6.2, "mmol/L", effectiveDateTime="2026-03-01", referenceRange=[{"low": {"value": 3.9}}],
+        encounter={"reference": "Encounter/visit"}, interpretation=[{"coding": [{"code": "H"}]}],
+    ),
+    sugar("sugar-2", 5.8, "mmol/L", effectiveDateTime="2025-03-01"),
+    sugar("sugar-3", 111, "mg/dL", effectiveDateTime="2024-03-01"),
+    about("DiagnosticReport", "report", status="final", code={"text": "血糖"}, effectiveDateTime="2026-03-01"),
+)  # fmt: skip
+
+
+@pytest.fixture
+async def zhang(written):
+    for one in (ZHANG, *RECORD):
+        await written(one, A)
+
+
+@pytest.mark.parametrize("asked", ["张三丰", "张", "zhangsanfeng", "zsf", "330106195003021217", "13800000001"])
+async def test_a_resident_is_found_by_what_people_type_and_is_masked(zhang, opened, asked):
+    (row,) = (await find(await opened("doctor", A), asked, None)).residents
+    assert (row.name, row.sex, row.born) == ("张*丰", "male", "1950")
+    assert "1950" not in row.number
+    assert row.phone == "138****0001"
+
+
+async def test_somebody_of_another_hospital_finds_nobody(zhang, opened):
+    record = await opened("doctor", B)
+    assert (await find(record, "张三丰", None)).residents == []
+    with pytest.raises(NotFound):
+        await first(record, "zhang")
+
+
+async def test_nothing_is_asked_by_nothing(opened):
+    with pytest.raises(Invalid):
+        await find(await opened("doctor", A), "  ", None)
+
+
+async def test_without_a_question_those_who_were_here_last_are_shown(zhang, opened):
+    found = await lately(await opened("doctor", A))
+    assert [(one.name, one.last, one.kind, one.what) for one in found.residents] == [
+        ("张*丰", "2026-03-01 09:00", "outpatient", "甲医院")
+    ]
+    assert found.lately
+    assert not found.own
+
+
+async def test_the_first_view_is_the_front_page(zhang, opened):
+    view = await first(await opened("doctor", A), "zhang")
+    assert view.person.masked
+    assert [(one.what, one.states[0]) for one in view.problems] == [("高血压", "active"), ("感冒", "resolved")]
+    assert [(one.what, one.states) for one in view.allergies] == [("青霉素", ["high"])]
+    assert {one.code for one in view.marks} == {"elderly", "hypertension"}
+    assert [(one.kind, one.count, one.last) for one in view.events] == [("outpatient", 1, "2026-03-01")]
+    assert view.counts["Observation"] == 3
+    assert view.hidden.count == 0
+
+
+async def test_values_in_different_units_are_not_mixed(zhang, opened):
+    found = await parts.tests(await opened("doctor", A), "zhang")
+    assert [(one.what, one.unit, len(one.points)) for one in found.tests] == [
+        ("空腹血糖", "mmol/L", 2), ("空腹血糖", "mg/dL", 1)
+    ]  # fmt: skip
+    newest = found.tests[0]
+    assert newest.points[0][1:] == (6.2, found.houses.index("甲医院"), "H")
+    assert newest.bands[0].low == 3.9
+
+
+async def test_the_other_parts_are_lists(zhang, opened):
+    record = await opened("doctor", A)
+    (visit,) = (await parts.timeline(record, "zhang")).visits
+    assert (visit.start, visit.kind, visit.what) == ("2026-03-01 09:00", "outpatient", "高血压")
+    assert [one.what for one in (await parts.documents(record, "zhang")).entries] == ["血糖"]
+
+
+async def test_what_the_resident_keeps_back_is_counted_and_not_shown(zhang, written, opened):
+    denied = {
+        "type": "deny", "actor": [{"role": {"text": "recipient"}, "reference": {"reference": A}}],
+        "securityLabel": [{"system": "urn:kangyun:label", "code": "health"}],
+    }  # fmt: skip
+    said = {
+        "resourceType": "Consent", "id": "denial", "status": "active", "scope": {"text": "privacy"},
+        "category": [{"text": "privacy"}], "policyRule": {"text": "regional"},
+        "patient": {"reference": "Patient/zhang"}, "provision": denied,
+    }  # fmt: skip
+    await written(said, A)
+    view = await first(await opened("doctor", A), "zhang")
+    assert view.problems == []
+    assert view.hidden.count == 6  # conditions, an allergy, values
+    assert view.hidden.ways == ["card", "word", "emergency"]
+
+
+async def test_what_a_label_closes_is_never_counted(written, opened):
+    await written(ZHANG, A)
+    await written(about("Condition", "mind", code={"coding": [{"system": ICD, "code": "F20.0"}]}), B)
+    assert (await first(await opened("doctor", A), "zhang")).hidden.count == 0
