@@ -127,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "可在框架中嵌入诊间调阅页的来源（如 https://his.example），逗号分隔，空则都不可 | "
         "Origins whose pages may frame the doctor's look, separated by commas; empty: none",
     ] = ""
+    card_readers: Annotated[
+        str,
+        "控制台可调用的本机读卡服务地址（如 http://127.0.0.1:18989/read），逗号分隔，空则没有 | "
+        "Card readers' services on the user's own computer that the console may ask, separated by commas; empty: none",
+    ] = ""
     session_hours: Annotated[float, "登录最长有效小时数 | Hours that a sign-in lasts at most"] = 12.0
     idle_minutes: Annotated[
         float, "无操作多少分钟后自动退出 | Minutes without a request after which a sign-in ends"

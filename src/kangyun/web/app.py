@@ -38,7 +38,7 @@ from kangyun.web.binaries import names_content
 from kangyun.web.bulk import Bulk
 from kangyun.web.bundles import Bundles
 from kangyun.web.codes import CodeDesk
-from kangyun.web.console import console_routes
+from kangyun.web.console import console_routes, readers_of
 from kangyun.web.crossing import crossing
 from kangyun.web.devices import DeviceDoors
 from kangyun.web.exchange import Answer, HttpRequest, NotAllowed, Receive, Scope, Send, path_of, send_answer
@@ -334,7 +334,7 @@ class Application:
                 *outbox_routes(lambda: self._platform),
                 *family_routes(lambda: self._platform),
                 *look_routes(lambda: self._platform, frames_of(settings.look_frames)),
-                *console_routes(),
+                *console_routes(readers_of(settings.card_readers)),
                 *page_routes(demonstration=settings.demo, zone=settings.time_zone, help_phone=settings.help_phone),
             ],
             exception_handlers={PlatformError: _on_platform_error, Exception: _on_defect},

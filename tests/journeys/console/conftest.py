@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
@@ -24,11 +26,43 @@ WIDTHS = {"desk": (1440, 900), "phone": (360, 740)}
 GRAVE = ("serious", "critical")
 
 
+class CardReader(BaseHTTPRequestHandler):
+    """What a vendor's local service answers of a card: no two alike, this one nested. number: on the card."""
+
+    number = ""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"code": 0, "data": {"partyName": "演示", "certNumber": CardReader.number}}).encode()
+        self.send_response(200)
+        self.send_header("access-control-allow-origin", "*")
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *said: object) -> None:
+        """Says nothing."""
+
+
 @pytest.fixture(scope="session")
-def demonstration() -> Iterator[Installation]:
+def card_reader() -> Iterator[str]:
+    """The address of a card reader's service on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), CardReader) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/read"
+        server.shutdown()
+
+
+@pytest.fixture
+def card() -> type[CardReader]:
+    """The card on the reader: a test sets its number."""
+    return CardReader
+
+
+@pytest.fixture(scope="session")
+def demonstration(card_reader: str) -> Iterator[Installation]:
     """The demonstration with its data, one for all tests of a process; they change nothing that another looks at."""
     with database_folder("console") as data:
-        made = Installation(data, demonstration=True)
+        made = Installation(data, demonstration=True, card_readers=card_reader)
         made.start()
         yield made
         made.stop()
@@ -52,10 +86,14 @@ class Visitor:
     async def come(self, user: str, path: str, by: str = "") -> None:
         """Opens a page as a user of the demonstration, by the platform's own sign-in. by: where that is asked for."""
         await self.page.goto(f"http://127.0.0.1:{self.installation.port}{by or path}")
+        await self.sign_in(user)
+        await self.page.wait_for_url(f"**{path}")
+
+    async def sign_in(self, user: str) -> None:
+        """Fills in the platform's own sign-in, which stands open."""
         await self.page.fill("input[name=user]", user)
         await self.page.fill("input[name=password]", self.password(user))
         await self.page.press("input[name=password]", "Enter")
-        await self.page.wait_for_url(f"**{path}")
 
     async def looks_well(self, name: str) -> None:
         """Keeps a picture, and holds the page against what axe knows of accessible pages."""

@@ -11,7 +11,7 @@ export function FrontPage({ view }: { view: First }) {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
   const { houses } = view;
   return (
-    <Row gutter={[12, 12]}>
+    <Row id="front-page" gutter={[12, 12]}>
       <Col xs={24} xl={14}>
         <Part title={t("basics.title")}><Basics view={view} /></Part>
       </Col>

@@ -5,6 +5,7 @@ not built the page says how. It knows nothing of what the console shows.
 """
 
 import gzip
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from kangyun.base.errors import Invalid
 from kangyun.base.texts import say
 from kangyun.web.openid.visit import SESSION
 
@@ -28,7 +30,9 @@ FILES = {
     "/my-icon-512.png": "image/png",
 }
 """What a browser that keeps the portal beside its pages asks for, by names that stay."""
-NONCE, SIGNED_IN = "__NONCE__", "__SIGNED_IN__"
+NONCE, SIGNED_IN, READERS = "__NONCE__", "__SIGNED_IN__", "__CARD_READERS__"
+# Without signs that a policy would read as its own.
+_LOCAL = re.compile(r"https?://(?:127\.0\.0\.1|localhost):[0-9]{1,5}(?:/[A-Za-z0-9._~/\-]*)?")
 _MEDIA_TYPES = {
     "js": "text/javascript",
     "css": "text/css; charset=utf-8",
@@ -53,8 +57,16 @@ class _Asset:
         return Response(self.plain, media_type=self.media_type, headers=headers)
 
 
-def console_routes() -> list[Route]:
-    """Returns the routes of the pages and of what they load."""
+def readers_of(setting: str) -> tuple[str, ...]:
+    """Returns the addresses of card readers. Raises Invalid for one that is not on the user's own computer."""
+    addresses = tuple(filter(None, (part.strip() for part in setting.split(","))))
+    if not all(_LOCAL.fullmatch(one) for one in addresses):
+        raise Invalid("base.wrong-setting", name="card_readers")
+    return addresses
+
+
+def console_routes(readers: tuple[str, ...] = ()) -> list[Route]:
+    """Returns the routes of the pages and of what they load. readers: whom else the console may ask."""
     built = files(__name__).joinpath("built")
     assets = _assets(built.joinpath("assets"))
 
@@ -65,7 +77,7 @@ def console_routes() -> list[Route]:
     routes = [Route("/assets/{name}", asset)]
     routes += [_kept(path, built.joinpath(path[1:]), media_type) for path, media_type in FILES.items()]
     for path, name in PAGES.items():
-        answer = _page(built.joinpath(name))
+        answer = _page(built.joinpath(name), readers if name == PAGES["/console"] else ())
         routes += [Route(path, answer), Route(f"{path}/{{rest:path}}", answer)]
     return routes
 
@@ -85,8 +97,10 @@ def _kept(path: str, file: Traversable, media_type: str) -> Route:
     return Route(path, answer)
 
 
-def _page(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
+def _page(file: Traversable, readers: tuple[str, ...]) -> Callable[[Request], Awaitable[Response]]:
     text = file.read_text("utf-8") if file.is_file() else ""
+    text = text.replace(READERS, " ".join(readers))
+    connect = " ".join(["'self'", *readers])
 
     async def answer(request: Request) -> Response:
         if not text:
@@ -98,7 +112,7 @@ def _page(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
             # Styles are made while the page runs, each under the nonce; a chart sets those of its own elements.
             "content-security-policy": (
                 f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
-                "style-src-attr 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+                f"style-src-attr 'unsafe-inline'; connect-src {connect}; img-src 'self' data: blob:; font-src 'self'; "
                 "manifest-src 'self'; worker-src 'self'; "
                 "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             ),
