@@ -83,6 +83,7 @@ async def test_openapi_describes_every_address(client):
         "/Patient",
         "/Patient/$everything",
         "/{type}/{id}/$validate",
+        "/$exam",
     } <= paths.keys()
     names = {parameter.get("name") for parameter in paths["/Observation"]["get"]["parameters"]}
     assert {"code", "patient", "value-quantity", "component-code-value-quantity"} <= names

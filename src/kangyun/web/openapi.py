@@ -72,6 +72,9 @@ def openapi(base: str, known: Known) -> Json:
             "get": _operation("searchCompartment", ["compartment", "id", "type", *_shown()], _shown_as("Bundle"))
         },
     }
+    # JSON of ours, not FHIR's: what the last exam of interoperability found.
+    report = {"description": "Report", "content": {"application/json": {"schema": {"type": "object"}}}}
+    paths["/$exam"] = {"get": _operation("exam", [], {"200": report})}
     for name in types:
         paths[f"/{name}"] = _type(name, known)
     for operation in catalog().operations:

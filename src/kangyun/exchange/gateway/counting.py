@@ -48,9 +48,9 @@ class Counting:
             self.queue.count(self.table.place, declared.day.isoformat(), msgspec.json.encode(declared).decode())
 
     def unread(self, session: Session) -> int:
-        """Returns how many rows are never read: their reading column is empty, or a text that is no time.
+        """Returns how many rows are not read on: their reading column is empty, or a text that is no time.
 
-        Raises SourceFailed.
+        What sorts before all times is read once, by the first reading of all. Raises SourceFailed.
         """
         if self.table.by == "flag":
             return 0
