@@ -168,9 +168,9 @@ class LookPage:
         return f'<label>{self.say(name)}<input name="{name}" autocomplete="off" required maxlength="2000"></label>'
 
     def _response(self, head: str, body: str, status: int = 200) -> Response:
-        lang, other = ("zh-CN", "en") if self.language == "zh" else ("en", "zh")
+        lang, other, called = ("zh-CN", "en", "English") if self.language == "zh" else ("en", "zh", "中文")
         marks = f"<span>{escape(self.watermark)}</span>" * MARKS if self.watermark else ""
-        switch = f'<a href="{escape(self.here)}?lang={other}" lang="{other}">{self.say("other-language")}</a>'
+        switch = f'<a href="{escape(self.here)}?lang={other}" lang="{other}">{called}</a>'
         html = (
             f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
