@@ -42,6 +42,7 @@ export function Kept({ parts, since }: { parts: fhir4.ParametersParameter[]; sin
           })}
         </dl>
         {named(parts, "refused").map((one) => <p key={one.valueString} className="shown">{one.valueString}</p>)}
+        <p>{t("always")}</p>
         <Link className="button first" to="/readings">{t("done")}</Link>
       </Card>
     </>
