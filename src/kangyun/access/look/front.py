@@ -4,6 +4,7 @@ Whether there is a reason to look at all is asked first (`standing_grounds`); wh
 itself. Whether anything is hidden is never looked for: it is only said where the reason leaves labels closed.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -48,6 +49,8 @@ SECTIONS: tuple[tuple[str, int, tuple[Search, ...]], ...] = (
         (("DocumentReference", (("_sort", "-date"),)), ("Composition", (("_sort", "-date"),))),
     ),
 )
+LATELY = 3  # searches for what was examined lately
+AT_ONCE = 3  # searches
 ONCE = frozenset({"problems", "medications"})
 """Sections of which a line is shown once, with how often it stands there."""
 
@@ -110,12 +113,12 @@ async def front(record: Record, resident: Resident) -> Front:
     zone, now = record.store.zone, clock.now()
     rules = recognition_here(record.gate.settings.data)
     about = (("patient", ",".join(f"Patient/{id_}" for id_ in resident.ids)),)
-    persons = await _found(record, ("Patient", (("_id", ",".join(resident.ids)),)), MOST)
-    gathered = {
-        name: [await _found(record, (type_, (*about, *pairs)), most) for type_, pairs in searches]
-        for name, most, searches in SECTIONS
-    }
-    lately = [await _found(record, search, MANY) for search in _lately(rules, about, now.astimezone(zone))]
+    whom: Search = ("Patient", (("_id", ",".join(resident.ids)),))
+    asked = [(whom, MOST), *((search, MANY) for search in _lately(rules, about, now.astimezone(zone)))]
+    asked += [((type_, (*about, *pairs)), most) for _, most, searches in SECTIONS for type_, pairs in searches]
+    persons, *rest = await _all_found(record, asked)
+    lately, of_sections = rest[:LATELY], iter(rest[LATELY:])
+    gathered = {name: [next(of_sections) for _ in searches] for name, _, searches in SECTIONS}
     everything = [
         one for found in (persons, *lately, *(one for of in gathered.values() for one in of)) for one in found
     ]
@@ -177,6 +180,17 @@ def _diagnosed(encounter: Resource) -> list[str]:
 
 def _masked(patient: Resource) -> Resource:
     return patient if is_masked(patient) else masked(patient)
+
+
+async def _all_found(record: Record, asked: Sequence[tuple[Search, int]]) -> "list[_Some]":
+    """Returns what searches find, in their order; a few are under way at once, so that others get connections, too."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def found(search: Search, most: int) -> _Some:
+        async with turn:
+            return await _found(record, search, most)
+
+    return list(await asyncio.gather(*(found(search, most) for search, most in asked)))
 
 
 class _Some(list[Stored]):
