@@ -1,6 +1,6 @@
 // One data set: what was agreed, what came, what was refused and why, the calendar, 试传, a replay.
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Skeleton, Tabs } from "antd";
+import { Alert, Grid, Select, Skeleton, Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useParams, useSearchParams } from "react-router";
 import { useClient } from "~/fhir/context";
@@ -26,6 +26,7 @@ export default function OneFeed() {
   const client = useClient();
   const name = useParams().name ?? "";
   const isCentre = useIsCentre();
+  const wide = Grid.useBreakpoint().md;
   const [search, setSearch] = useSearchParams();
   const found = useQuery({ queryKey: ["feed", name], queryFn: () => client.get<Whole>(pathOf(name)), refetchInterval: 10_000 });
   const feed = found.data;
@@ -38,6 +39,8 @@ export default function OneFeed() {
       </Page>
     );
   }
+  const open = search.get("tab") ?? "standing";
+  const show = (tab: string) => setSearch({ tab }, { replace: true });
   const tabs = [
     { key: "standing", label: t("tabs.standing"), children: <Standing feed={feed} /> },
     { key: "calendar", label: t("tabs.calendar"), children: <Calendar feed={feed} /> },
@@ -54,10 +57,14 @@ export default function OneFeed() {
     >
       {feed.state === "paused" && feed.why ? <Alert type="warning" showIcon title={t("paused-for", { why: feed.why })} /> : null}
       {feed.waits ? <Alert type="info" showIcon title={t(`waits-${feed.waits}`, { for: feed.waits_for })} /> : null}
-      <Tabs
-        activeKey={search.get("tab") ?? "standing"} items={tabs} destroyOnHidden
-        onChange={(tab) => setSearch({ tab }, { replace: true })}
-      />
+      {wide ? (
+        <Tabs activeKey={open} items={tabs} destroyOnHidden onChange={show} />
+      ) : (
+        <>
+          <Select value={open} onChange={show} aria-label={t("part")} options={tabs.map(({ key, label }) => ({ value: key, label }))} style={{ width: "100%" }} />
+          {tabs.find((one) => one.key === open)?.children}
+        </>
+      )}
     </Page>
   );
 }
