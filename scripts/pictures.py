@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import base64
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -57,13 +58,20 @@ async def take(browser: Browser, url: str, password: str, wanted: dict[str, Any]
 
 
 async def _do(page: Page, step: str) -> None:
-    """Does one step: `click TEXT`, `fill LABEL=TEXT` (and Enter), `wait TEXT`."""
+    """Does one step.
+
+    `type TEXT` into the field there is, and Enter; `code`: so the digits that the page shows; `click TEXT`;
+    `first SELECTOR` clicks the first of them; `wait TEXT`.
+    """
     verb, _, what = step.partition(" ")
-    if verb == "fill":
-        label, _, text = what.partition("=")
-        field = page.get_by_label(label).first
-        await field.fill(text)
+    if verb in ("type", "code"):
+        field = page.get_by_role("textbox").or_(page.get_by_role("searchbox")).or_(page.get_by_role("combobox")).first
+        await field.wait_for()
+        shown = re.search(r"\b\d{6}\b", await page.inner_text("body")) if verb == "code" else None
+        await field.fill(shown[0] if shown else what)
         await field.press("Enter")
+    elif verb == "first":
+        await page.locator(what).first.click()
     elif verb == "click":
         await page.get_by_text(what, exact=True).first.click()
     elif verb == "wait":

@@ -49,9 +49,9 @@ function cameBack() {
   return new Promise((resolve) => {
     const server = createServer((request, response) => {
       const came = new URL(request.url ?? "/", BACK);
-      response.setHeader("content-type", "text/plain; charset=utf-8");
+      response.setHeader("content-type", "text/html; charset=utf-8");
       response.setHeader("connection", "close");
-      response.end("可以关闭此页。 | You can close this page.");
+      response.end('<link rel="icon" href="data:,">可以关闭此页。 | You can close this page.');
       if (came.pathname !== BACK.pathname) return;
       server.close();
       resolve(came.searchParams);

@@ -81,9 +81,9 @@ def came_back():
             if parts.path == urlsplit(BACK).path:
                 found.update({name: values[0] for name, values in parse_qs(parts.query).items()})
             self.send_response(200)
-            self.send_header("content-type", "text/plain; charset=utf-8")
+            self.send_header("content-type", "text/html; charset=utf-8")
             self.end_headers()
-            self.wfile.write("可以关闭此页。 | You can close this page.".encode())
+            self.wfile.write('<link rel="icon" href="data:,">可以关闭此页。 | You can close this page.'.encode())
 
         def log_message(self, *_):
             pass  # The address holds the code.

@@ -9,8 +9,8 @@ export function Days({ days, height, bright }: { days: Day[]; height: number; br
   const { token } = theme.useToken();
   const text = bright ? "#d7e3ea" : token.colorTextSecondary;
   const line = { lineStyle: { color: bright ? "#25404d" : token.colorBorderSecondary } };
-  const bar = (name: "stored" | "refused", color: string, decal: object | "none") => ({
-    name: t(name), type: "bar", stack: "all", data: days.map((one) => one[name]), itemStyle: { color, decal }, barMaxWidth: 32,
+  const bar = (name: "stored" | "refused", color: string, pattern = {}) => ({
+    name: t(name), type: "bar", stack: "all", data: days.map((one) => one[name]), itemStyle: { color, ...pattern }, barMaxWidth: 32,
   });
   const option = {
     grid: { left: 8, right: 8, top: 36, bottom: 4, containLabel: true },
@@ -19,8 +19,8 @@ export function Days({ days, height, bright }: { days: Day[]; height: number; br
     xAxis: { type: "category", data: days.map((one) => one.day.slice(5)), axisLabel: { color: text }, axisLine: line },
     yAxis: { type: "value", minInterval: 1, axisLabel: { color: text }, splitLine: line },
     series: [
-      bar("stored", bright ? "#2fb8a0" : "#2a8f80", "none"),
-      bar("refused", bright ? "#ff9d73" : "#c2571a", { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3], rotation: 0.8 }),
+      bar("stored", bright ? "#2fb8a0" : "#2a8f80"),
+      bar("refused", bright ? "#ff9d73" : "#c2571a", { decal: { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 3], rotation: 0.8 } }),
       {
         name: t("expected"), type: "line", symbol: "diamond", symbolSize: 8, data: days.map((one) => one.expected),
         lineStyle: { type: "dashed", color: bright ? "#9ecbff" : "#0f5fa8" }, itemStyle: { color: bright ? "#9ecbff" : "#0f5fa8" },
