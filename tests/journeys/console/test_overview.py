@@ -19,7 +19,7 @@ async def test_a_commission_opens_a_number_and_the_wall(visitor):
     await visitor.looks_well("overview")
     await card.focus()
     await page.keyboard.press("Enter")
-    await page.get_by_role("dialog").get_by_text(formula).wait_for()
+    await page.get_by_role("dialog").get_by_text(formula, exact=True).wait_for()
     await visitor.looks_well("overview-meaning")
     await page.keyboard.press("Escape")
     enter, _, renewed = WALL[visitor.language]
