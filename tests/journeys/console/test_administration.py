@@ -32,7 +32,7 @@ async def test_the_system_administrator_tries_a_list_and_takes_one_away(visitor)
     await visitor.looks_well("staff")
     async with page.expect_download() as download:
         await page.get_by_role("button", name=leave).click()
-    book = load_workbook(await (await download.value).path())
+    book = load_workbook(io.BytesIO((await (await download.value).path()).read_bytes()))
     rows = [[cell.value for cell in row] for row in book.active.iter_rows()]
     assert rows[0][0].startswith(f"{title}　演示管理员 · 平台管理中心 · 20")
     assert doctor in {row[0] for row in rows[2:]}
