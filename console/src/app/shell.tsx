@@ -52,7 +52,7 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
           </Space>
           <Space>
             {narrow ? null : <Typography.Text>{who.name}</Typography.Text>}
-            <Typography.Text type="secondary">{t(`app.role.${who.role}`, { defaultValue: who.role })}</Typography.Text>
+            {narrow ? null : <Typography.Text type="secondary">{t(`app.role.${who.role}`, { defaultValue: who.role })}</Typography.Text>}
             <Button type="text" lang={other === "en" ? "en" : "zh-CN"} onClick={() => void choose(other)}>{t("app.other")}</Button>
             <Tooltip title={t(dark ? "app.light" : "app.dark")}>
               <Button type="text" aria-label={t(dark ? "app.light" : "app.dark")} icon={dark ? <SunOutlined /> : <MoonOutlined />} onClick={() => onDark(!dark)} />
