@@ -61,11 +61,14 @@ soak: $(VENV)/installed-dev ## 长时间测试 | Tests that run for long
 	grep -rl --include='test_*.py' 'hypothesis import' src tests benchmarks | \
 		xargs $(BIN)/pytest -q -n auto -m "not soak" --hypothesis-profile searching
 
-pictures: $(VENV)/installed-dev $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
+pictures: $(VENV)/installed-dev ## 重拍 README 的图片（演示须在运行）| Take the README's pictures of a demonstration that is up
+	$(BIN)/python scripts/pictures.py $(ARGS)
+
+lock: $(VENV)/installed-dev ## 把已安装的版本写入 requirements/ | Write the installed versions to requirements/
 	$(BIN)/python scripts/lock.py
 	$(BIN)/python scripts/bundle/build.py --lock
 
 bundle: $(VENV)/installed ## 离线安装包 ARCH=x86_64|aarch64 | Offline bundle for one architecture
 	$(BIN)/python scripts/bundle/build.py --arch $(ARCH)
 
-.PHONY: help install console run check test bench soak lock bundle
+.PHONY: help install console run check test bench soak pictures lock bundle

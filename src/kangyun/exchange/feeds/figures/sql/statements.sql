@@ -34,15 +34,15 @@ FROM feed_source WHERE $1::text IS NULL OR institution = $1;
 
 -- name: days
 -- $2 and $3 the first day and the last. expected: of tables that were declared for the day, `compared` what came of them.
-SELECT a.day::date AS day, count(d.sheet) AS tables, count(d.declared) AS declared, sum(d.declared)::int8 AS expected,
+SELECT a.day, count(d.sheet) AS tables, count(d.declared) AS declared, sum(d.declared)::int8 AS expected,
     sum(d.stored + d.revoked + d.refused)::int8 AS received, sum(d.stored + d.revoked)::int8 AS stored,
     sum(d.refused)::int8 AS refused,
     sum(d.stored + d.revoked + d.refused) FILTER (WHERE d.declared IS NOT NULL)::int8 AS compared
-FROM generate_series($2::date::timestamp, $3::date::timestamp, interval '1 day') AS a(day)
+FROM (SELECT $2::date + n AS day FROM generate_series(0, $3::date - $2::date) AS n) AS a
 LEFT JOIN (
     feed_day AS d JOIN feed_sheet AS s ON s.id = d.sheet
     JOIN feed_source AS f ON f.id = s.feed AND ($1::text IS NULL OR f.institution = $1)
-) ON d.day = a.day::date AND d.day >= $2 AND d.day <= $3
+) ON d.day = a.day AND d.day >= $2 AND d.day <= $3
 GROUP BY a.day ORDER BY a.day;
 
 -- name: month
