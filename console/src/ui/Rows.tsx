@@ -32,6 +32,8 @@ export function Rows<Row extends object>({ columns, exported, more, tools, dataS
   useEffect(() => {
     // Ant Design's scrolling part takes no focus by itself (WCAG 2.1.1).
     for (const part of place.current?.querySelectorAll<HTMLElement>(".ant-table-content, .ant-table-body") ?? []) part.tabIndex = 0;
+    // It measures by a hidden row that repeats the heads, with all that takes focus in them.
+    for (const row of place.current?.querySelectorAll<HTMLElement>(".ant-table-measure-row") ?? []) row.inert = true;
   });
   const paged = pagination ?? (!more && dataSource.length > PAGE ? { pageSize: PAGE, showSizeChanger: false } : false);
   return (

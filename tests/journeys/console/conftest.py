@@ -95,6 +95,17 @@ class Visitor:
         await self.page.fill("input[name=password]", self.password(user))
         await self.page.press("input[name=password]", "Enter")
 
+    async def part(self, name: str) -> None:
+        """Opens a part of a page: by its tab, or on a phone from the list that stands for many tabs."""
+        tab = self.page.get_by_role("tab", name=name)
+        chooser = self.page.get_by_role("combobox", name=re.compile("要看的部分|What to look at"))
+        await tab.or_(chooser).first.wait_for()
+        if await tab.count():
+            await tab.click()
+        else:
+            await chooser.click()
+            await self.page.locator(".ant-select-item-option").filter(has_text=name).click()
+
     async def looks_well(self, name: str) -> None:
         """Keeps a picture, and holds the page against what axe knows of accessible pages."""
         PICTURES.mkdir(parents=True, exist_ok=True)

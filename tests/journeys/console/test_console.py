@@ -11,16 +11,16 @@ FIRST_LOAD = 600_000  # bytes, compressed
 async def test_who_is_not_signed_in_comes_back_to_where_he_wanted_to_go(visitor):
     await visitor.come("doctor", "/console/residents")
     title = {"zh": "居民", "en": "Residents"}[visitor.language]
-    await visitor.page.get_by_role("heading", name=title).wait_for()
+    await visitor.page.get_by_role("heading", name=title, exact=True).wait_for()
     await visitor.looks_well("residents")
 
 
 async def test_the_language_is_switched_and_remembered(visitor):
     await visitor.come("doctor", "/console/residents")
     now, other = {"zh": ("居民", "Residents"), "en": ("Residents", "居民")}[visitor.language]
-    await visitor.page.get_by_role("heading", name=now).wait_for()
+    await visitor.page.get_by_role("heading", name=now, exact=True).wait_for()
     await visitor.page.get_by_role("button", name={"zh": "English", "en": "中文"}[visitor.language]).click()
-    await visitor.page.get_by_role("heading", name=other).wait_for()
+    await visitor.page.get_by_role("heading", name=other, exact=True).wait_for()
 
 
 async def test_nobody_found_says_what_to_do(visitor):

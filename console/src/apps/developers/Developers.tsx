@@ -1,8 +1,8 @@
 // The developer's corner: how to begin, the API as it describes itself, and FHIR to look at by the rights of who is signed in.
-import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { Page } from "~/ui/Page";
+import { Parts } from "~/ui/Parts";
 import { Begin } from "./Begin";
 import { Explorer } from "./Explorer";
 import { Reference } from "./Reference";
@@ -15,10 +15,9 @@ export default function Developers() {
   const [search, setSearch] = useSearchParams();
   return (
     <Page title={t("title")}>
-      <Tabs
-        activeKey={search.get("tab") ?? "begin"}
-        onChange={(tab) => setSearch({ tab })}
-        destroyOnHidden
+      <Parts
+        open={search.get("tab") ?? "begin"}
+        onOpen={(tab) => setSearch({ tab })}
         items={Object.entries(TABS).map(([key, Tab]) => ({ key, label: t(`tabs.${key}`), children: <Tab /> }))}
       />
     </Page>

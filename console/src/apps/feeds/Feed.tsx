@@ -1,11 +1,12 @@
 // One data set: what was agreed, what came, what was refused and why, the calendar, 试传, a replay.
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Grid, Select, Skeleton, Tabs } from "antd";
+import { Alert, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useParams, useSearchParams } from "react-router";
 import { useClient } from "~/fhir/context";
 import { useInstitutions } from "~/fhir/institutions";
 import { Page } from "~/ui/Page";
+import { Parts } from "~/ui/Parts";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { minuteOf } from "~/ui/time";
 import { Calendar } from "./Calendar";
@@ -26,7 +27,6 @@ export default function OneFeed() {
   const client = useClient();
   const name = useParams().name ?? "";
   const isCentre = useIsCentre();
-  const wide = Grid.useBreakpoint().md;
   const [search, setSearch] = useSearchParams();
   const found = useQuery({ queryKey: ["feed", name], queryFn: () => client.get<Whole>(pathOf(name)), refetchInterval: 10_000 });
   const feed = found.data;
@@ -57,14 +57,7 @@ export default function OneFeed() {
     >
       {feed.state === "paused" && feed.why ? <Alert type="warning" showIcon title={t("paused-for", { why: feed.why })} /> : null}
       {feed.waits ? <Alert type="info" showIcon title={t(`waits-${feed.waits}`, { for: feed.waits_for })} /> : null}
-      {wide ? (
-        <Tabs activeKey={open} items={tabs} destroyOnHidden onChange={show} />
-      ) : (
-        <>
-          <Select value={open} onChange={show} aria-label={t("part")} options={tabs.map(({ key, label }) => ({ value: key, label }))} style={{ width: "100%" }} />
-          {tabs.find((one) => one.key === open)?.children}
-        </>
-      )}
+      <Parts open={open} items={tabs} onOpen={show} />
     </Page>
   );
 }

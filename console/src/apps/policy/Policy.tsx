@@ -1,9 +1,10 @@
 // Who may do what, as the platform reads its policy. It is changed where it stands, in files of the installation.
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Descriptions, Tabs, Tag } from "antd";
+import { Alert, Descriptions, Tag } from "antd";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { Page } from "~/ui/Page";
+import { Parts } from "~/ui/Parts";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 
@@ -36,7 +37,7 @@ export default function Policy() {
         { key: "consent", label: t("consent"), children: told ? t(told.permits ? "permit" : "deny") : "" },
         { key: "replaced", label: t("replaced"), children: told?.replaced.length ? told.replaced.join("、") : t("nothing-replaced"), span: 3 },
       ]} />
-      <Tabs items={[
+      <Parts items={[
         { key: "roles", label: t("roles"), children: (
           <Rows rowKey="name" loading={found.isLoading} dataSource={told?.roles ?? []} exported={{ title: t("roles") }} columns={[
             { title: t("role"), dataIndex: "called", fixed: "start" },

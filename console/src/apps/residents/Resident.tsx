@@ -1,11 +1,12 @@
 // One resident: who it is, then the parts of the record, each fetched when it is opened.
 import { useQuery } from "@tanstack/react-query";
-import { Flex, Skeleton, Tabs } from "antd";
+import { Flex, Skeleton } from "antd";
 import { lazy, Suspense, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
 import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { Parts } from "~/ui/Parts";
 import { FrontPage } from "./FrontPage";
 import { Head } from "./Head";
 import { first, type First } from "./view";
@@ -40,9 +41,9 @@ export default function Resident() {
   return (
     <Flex vertical gap={8} style={{ minWidth: 0 }}>
       <Head id={id} view={view} />
-      <Tabs
-        activeKey={open} items={items} destroyOnHidden
-        onChange={(key) => setSearch(key === "front" ? {} : { part: key }, { replace: true })}
+      <Parts
+        open={open} items={items}
+        onOpen={(key) => setSearch(key === "front" ? {} : { part: key }, { replace: true })}
       />
     </Flex>
   );

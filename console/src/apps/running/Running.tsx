@@ -1,8 +1,8 @@
 // How the installation does: whether its parts are well, its jobs, and the room that it takes.
-import { Tabs } from "antd";
 import { useTranslation } from "react-i18next";
 import { useHere } from "~/app/session";
 import { Page } from "~/ui/Page";
+import { Parts } from "~/ui/Parts";
 import { Health } from "./Health";
 import { JobList } from "./JobList";
 import { Storage } from "./Storage";
@@ -15,7 +15,7 @@ export default function Running() {
     : [];
   return (
     <Page title={t("title")}>
-      <Tabs destroyOnHidden items={[{ key: "health", label: t("health"), children: <Health /> }, ...more]} />
+      <Parts items={[{ key: "health", label: t("health"), children: <Health /> }, ...more]} />
     </Page>
   );
 }

@@ -88,7 +88,7 @@ class Applications:
 
         Raises Invalid, naming the member, for what does not fit; Conflict where the client is there already.
         """
-        client = given.client or secrets.token_urlsafe(12)
+        client = given.client or secrets.token_hex(8)  # No sign that a command line takes for an option.
         scopes = read(" ".join(given.scopes))
         _check(given, client)
         identity = await self.identities.admit(
