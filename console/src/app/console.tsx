@@ -35,7 +35,7 @@ function Console() {
   };
   const waiting = <Flex justify="center" style={{ padding: 96 }}><Spin size="large" /></Flex>;
   return (
-    <ConfigProvider locale={i18n.language === "en" ? enUS : zhCN} theme={themeOf(dark)}>
+    <ConfigProvider locale={i18n.language === "en" ? enUS : zhCN} theme={themeOf(dark)} button={{ autoInsertSpace: false }}>
       <QueryClientProvider client={queries}>
         <Session page="console" waiting={waiting}>
           <App component={false}>

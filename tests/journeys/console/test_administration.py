@@ -46,7 +46,7 @@ async def test_the_system_administrator_tries_a_list_and_takes_one_away(visitor)
 
 
 async def test_the_security_administrator_stops_an_account_and_lets_it_in_again(visitor):
-    words = {"zh": ("停 用", "恢 复", "在用"), "en": ("Suspend", "Let in again", "Active")}
+    words = {"zh": ("停用", "恢复", "在用"), "en": ("Suspend", "Let in again", "Active")}
     stop, resume, active = words[visitor.language]
     page = visitor.page
     await visitor.come("security", "/console/staff")

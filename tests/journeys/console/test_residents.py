@@ -8,7 +8,7 @@ from kangyun.testing.installation import TOKEN
 ID_NUMBER = "urn:oid:2.16.156.10011.1.3"
 SAID = {
     "zh": {
-        "problems": "问题清单", "open": "显示完整身份信息", "why": "其他理由", "show": "显 示", "read": "读身份证",
+        "problems": "问题清单", "open": "显示完整身份信息", "why": "其他理由", "show": "显示", "read": "读身份证",
         "visits": "就诊时间线", "tests": "次数", "none": "没有找到", "asks": "短信授权",
     },
     "en": {
