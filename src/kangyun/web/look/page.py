@@ -169,7 +169,7 @@ class LookPage:
 
     def _response(self, head: str, body: str, status: int = 200) -> Response:
         lang, other, called = ("zh-CN", "en", "English") if self.language == "zh" else ("en", "zh", "中文")
-        marks = f"<span>{escape(self.watermark)}</span>" * MARKS if self.watermark else ""
+        marks = f'<span data-mark="{escape(self.watermark)}"></span>' * MARKS if self.watermark else ""
         switch = f'<a href="{escape(self.here)}?lang={other}" lang="{other}">{called}</a>'
         html = (
             f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
