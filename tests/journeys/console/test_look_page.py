@@ -14,7 +14,9 @@ import pytest
 from kangyun.base.crypto import hmac_sm3
 from kangyun.testing.installation import kangyun
 
-HOSPITAL, NUMBER, SYSTEM = "Organization/demo-hospital", "990106195203071235", "urn:oid:2.16.156.10011.1.3"
+HOSPITAL, SYSTEM = "Organization/demo-hospital", "urn:oid:2.16.156.10011.1.3"
+PEOPLE = {"zh-desk": ("王建国", "990106195203071235"), "en-phone": ("王卫国", "990106196309151270")}
+"""At whom each looks, name and number: what one has opened is not open already for the other."""
 LOINC, ICD10 = "http://loinc.org", "http://hl7.org/fhir/sid/icd-10"
 HL7 = "http://terminology.hl7.org/CodeSystem/"
 NOW = datetime.now(UTC)
@@ -56,37 +58,39 @@ def day(ago):
     return (NOW - timedelta(days=ago)).isoformat(timespec="seconds")
 
 
-def resident():
-    """A resident of whom there is something of each kind."""
+def resident(who):
+    """A resident of whom there is something of each kind. who: of PEOPLE."""
+    name, number = PEOPLE[who]
     patient = {
-        "resourceType": "Patient", "id": own("wang"), "name": [{"text": "王建国"}], "gender": "male",
-        "birthDate": "1952-03-07", "identifier": [{"system": SYSTEM, "value": NUMBER}],
-        "telecom": [{"system": "phone", "value": "13800990099"}],
+        "resourceType": "Patient", "id": own(f"{who}/wang"), "name": [{"text": name}], "gender": "male",
+        "birthDate": f"{number[6:10]}-{number[10:12]}-{number[12:14]}",
+        "identifier": [{"system": SYSTEM, "value": number}],
+        "telecom": [{"system": "phone", "value": f"1380{number[-8:-1]}"}],
     }  # fmt: skip
     document = {"contentType": "text/plain", "data": base64.b64encode(TEXT.encode()).decode(), "title": "出院记录"}
     counts = [
-        result("wbc", "6690-2", "白细胞计数", 12.4, "10*9/L", "H", 3.5, 9.5),
-        result("hgb", "718-7", "血红蛋白", 142, "g/L", "N", 130, 175),
+        result(f"{who}/wbc", "6690-2", "白细胞计数", 12.4, "10*9/L", "H", 3.5, 9.5),
+        result(f"{who}/hgb", "718-7", "血红蛋白", 142, "g/L", "N", 130, 175),
     ]
     about = [
         *counts,
-        report("count", "LAB", "58410-2", "血常规", effectiveDateTime=day(1),
+        report(f"{who}/count", "LAB", "58410-2", "血常规", effectiveDateTime=day(1),
                result=[{"reference": f"Observation/{one['id']}"} for one in counts]),
-        report("ct", "RAD", "24627-2", "胸部CT", effectiveDateTime=day(2),
+        report(f"{who}/ct", "RAD", "24627-2", "胸部CT", effectiveDateTime=day(2),
                conclusion="右肺上叶磨玻璃结节，直径约 6 mm，建议随访。"),
-        condition("i10", "I10", "原发性高血压", 900),
-        condition("e11", "E11.9", "2型糖尿病", 400),
-        {"resourceType": "MedicationRequest", "id": own("drug"), "status": "active", "intent": "order",
+        condition(f"{who}/i10", "I10", "原发性高血压", 900),
+        condition(f"{who}/e11", "E11.9", "2型糖尿病", 400),
+        {"resourceType": "MedicationRequest", "id": own(f"{who}/drug"), "status": "active", "intent": "order",
          "medicationCodeableConcept": {"text": "氨氯地平片"}, "authoredOn": day(10),
          "dosageInstruction": [{"text": "每次5mg，每日1次"}]},
-        {"resourceType": "Procedure", "id": own("angiography"), "status": "completed",
+        {"resourceType": "Procedure", "id": own(f"{who}/angiography"), "status": "completed",
          "code": {"text": "冠状动脉造影"}, "performedDateTime": day(59)},
-        {"resourceType": "DocumentReference", "id": own("letter"), "status": "current", "date": day(50),
+        {"resourceType": "DocumentReference", "id": own(f"{who}/letter"), "status": "current", "date": day(50),
          "type": {"text": "出院小结"}, "content": [{"attachment": document}]},
     ]  # fmt: skip
     active = {"coding": [{"system": f"{HL7}allergyintolerance-clinical", "code": "active"}]}
-    whom = {"reference": f"Patient/{own('wang')}"}
-    allergy = {"resourceType": "AllergyIntolerance", "id": own("allergy"), "code": {"text": "青霉素"},
+    whom = {"reference": f"Patient/{own(f'{who}/wang')}"}
+    allergy = {"resourceType": "AllergyIntolerance", "id": own(f"{who}/allergy"), "code": {"text": "青霉素"},
                "clinicalStatus": active, "criticality": "high", "patient": whom}  # fmt: skip
     return [patient, allergy, *(one | {"subject": whom} for one in about)]
 
@@ -112,7 +116,7 @@ class HospitalSystem:
 
 @pytest.fixture(scope="module")
 def hospital_system(demonstration, tmp_path_factory):
-    """A hospital system whose look is set up as the manual says, and a resident."""
+    """A hospital system whose look is set up as the manual says, and the residents."""
     staff = tmp_path_factory.mktemp("staff") / "staff.csv"
     staff.write_text(f"工号,姓名,机构,科室,角色,执业证书编码,离职日期\n1001,李医生,{HOSPITAL},全科,医生,,\n", "utf-8")
     by = ("--by", "security-administrator", "--data", demonstration.data)
@@ -127,13 +131,14 @@ def hospital_system(demonstration, tmp_path_factory):
 
 
 def write(demonstration):
-    """Writes the resident in the hospital's name, as its doctor."""
+    """Writes the residents in the hospital's name, as its doctor."""
     accounts = json.loads((demonstration.data / "demo-sign-ins.json").read_text())
     one = next(one for one in accounts if one["user"] == "doctor")
     token = httpx.post(f"{demonstration.url}/sign-in", json={"user": one["user"], "password": one["password"]}).json()
     entries = [
         {"resource": made, "request": {"method": "PUT", "url": f"{made['resourceType']}/{made['id']}"}}
-        for made in resident()
+        for who in PEOPLE
+        for made in resident(who)
     ]
     said = httpx.post(
         f"{demonstration.url}/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": entries},
@@ -167,7 +172,7 @@ async def test_a_doctor_looks_from_inside_the_hospitals_system(visitor, hospital
 
     await enter("990106195203071239")
     await page.get_by_role("heading", name=told["nobody"], exact=True).wait_for()
-    await enter(NUMBER)
+    await enter(PEOPLE[visitor.picture][1])
     await page.get_by_role("heading", name=told["closed"], exact=True).wait_for()
     await visitor.looks_well("look-closed")
 
