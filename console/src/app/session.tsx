@@ -12,6 +12,10 @@ export interface Who {
   reference: string;
   role: string;
   institution: string;
+  /** May ask whom a code or a card names. */
+  reads_codes: boolean;
+  /** A card in one of the institution's readers opens a record. */
+  reader_opens: boolean;
 }
 
 export interface About {

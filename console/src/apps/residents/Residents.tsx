@@ -4,7 +4,7 @@ import { Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { ageOf } from "~/fhir/reading";
-import { useClient } from "~/fhir/context";
+import { useHere } from "~/app/session";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
@@ -17,7 +17,7 @@ import type { Found, Row } from "./view";
 
 export default function Residents() {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
-  const client = useClient();
+  const { client, who } = useHere();
   const navigate = useNavigate();
   const [search, setSearch] = useSearchParams();
   const asked = search.get("q") ?? "";
@@ -34,7 +34,8 @@ export default function Residents() {
   const card = useMutation({
     mutationFn: async () => {
       const number = await readCard();
-      return { number, id: number ? await presentedCard(client, number) : null };
+      const id = number && who.reads_codes ? await presentedCard(client, number, who.reader_opens) : null;
+      return { number, id };
     },
     onSuccess: ({ number, id }) => {
       if (id) navigate(`/residents/${id}`);
@@ -49,7 +50,7 @@ export default function Residents() {
     <Page title={t("title")}>
       <Finder
         asked={asked} busy={(asked !== "" && found.isFetching) || shown.isPending || card.isPending}
-        onAsk={(text) => setSearch(text ? { q: text } : {})} onScan={(code) => shown.mutate(code)} onCard={() => card.mutate()}
+        onAsk={(text) => setSearch(text ? { q: text } : {})} onScan={(code) => (who.reads_codes ? shown.mutate(code) : setSearch({ q: code }))} onCard={() => card.mutate()}
       />
       <ProblemBox error={shown.error ?? card.error} />
       {card.data && !card.data.number ? <Typography.Text type="warning" role="status">{t("no-card")}</Typography.Text> : null}

@@ -1,6 +1,5 @@
 // A code or a card that is here: the platform says whose it is, and by which reason the record is open now.
 import type { Client } from "~/fhir/client";
-import { Problem } from "~/fhir/client";
 
 export const READER = "id-card-reader";
 export const ID_NUMBER = "urn:oid:2.16.156.10011.1.3";
@@ -18,16 +17,14 @@ export async function presented(client: Client, given: Given): Promise<string | 
   return patientIn(said);
 }
 
-/** Whom a card that a reader has read names: known to whoever asks already, else opened by the card being here. */
-export async function presentedCard(client: Client, number: string): Promise<string | null> {
+/** Whom a card that a reader has read names: known to whoever asks already, else opened by the card being here.
+ *
+ * isBelieved: the policy believes this institution's readers; where it does not, it is not asked to open.
+ */
+export async function presentedCard(client: Client, number: string, isBelieved: boolean): Promise<string | null> {
   const known = await presented(client, { code: number, kind: "id-card" });
-  if (known) return known;
-  try {
-    return await presented(client, { code: number, kind: "id-card", reader: READER });
-  } catch (error) {
-    if (error instanceof Problem && error.status === 403) return null; // This institution's readers are not believed.
-    throw error;
-  }
+  if (known || !isBelieved) return known;
+  return presented(client, { code: number, kind: "id-card", reader: READER });
 }
 
 export function patientIn(said: fhir4.Parameters): string | null {

@@ -240,13 +240,17 @@ async def _userinfo(visit: Visit) -> Response:
 
 
 async def _self(visit: Visit) -> Response:
-    """Tells our own pages who is signed in, and as what."""
+    """Tells our own pages who is signed in, and as what: and whether codes and cards are read for them."""
     identity, actor = await visit.platform.sign_in.person(visit.bearer())
+    card = visit.platform.gate.sights.policy.grounds.get("card")
+    reads_codes = card is not None and actor.role in card.roles
     told = {
         "name": identity.name,
         "reference": identity.reference,
         "role": actor.role,
         "institution": actor.institution,
+        "reads_codes": reads_codes,
+        "reader_opens": reads_codes and card is not None and actor.institution in card.readers,
     }
     return JSONResponse(told, headers=NO_STORE)
 

@@ -9,6 +9,7 @@ import pytest
 from kangyun.access.apps.record import Record
 from kangyun.base import clock
 from kangyun.care.health_card import own
+from kangyun.testing.provider import SITE
 
 NUMBER, VISIT = "990101198001010014", "V-1001"
 ECARD, STATIC_ECARD = "E" * 80, "S" * 80
@@ -80,6 +81,14 @@ async def test_a_card_that_a_reader_of_trust_has_read_opens_the_record(region):
     assert (told["patient"], told["ground"]) == (BOTH, "card")
     refused = await region.call("qian", "$verify-code", code=NUMBER, reader="desk-1")
     assert refused.status_code == 403  # Hospital A's readers are not believed.
+
+
+@pytest.mark.parametrize(
+    ("user", "reads_codes", "reader_opens"), [("wang", True, True), ("qian", True, False), ("bao", False, False)]
+)
+async def test_a_page_is_told_beforehand_what_would_be_refused(region, user, reads_codes, reader_opens):
+    told = (await region.client.get(f"{SITE}/oauth/self", headers=await region.signed_in(user))).json()
+    assert (told["reads_codes"], told["reader_opens"]) == (reads_codes, reader_opens)
 
 
 async def test_a_donor_card_is_known(region):
