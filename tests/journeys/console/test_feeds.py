@@ -52,7 +52,7 @@ async def test_the_centre_sees_what_came_what_differs_and_what_would_come_of_a_r
     await visitor.looks_well("feed-day")
     await page.keyboard.press("Escape")
     await page.goto(page.url.partition("?")[0] + "?tab=replay")
-    await page.get_by_role("combobox").press("Enter")
+    await page.get_by_role("combobox", name=said(visitor, "^表$", "^Table$")).press("Enter")
     await page.get_by_text(TABLE).last.click()
     await page.get_by_role("button", name=said(visitor, "先看差异", "Look first")).click()
     await page.get_by_text(said(visitor, "重放会带来", "A replay would bring")).wait_for()
@@ -77,6 +77,8 @@ async def test_a_hospital_s_own_people_see_their_own_take_rows_back_and_try_othe
     await visitor.looks_well("feed-try")
     await page.goto(page.url.partition("/console/")[0] + "/console/feeds/demo-maternal-tables")
     await page.get_by_text(said(visitor, "没有这个数据接入", "There is no such feed")).wait_for()
+    assert {"404" in one for one in visitor.wrong} == {True}
+    visitor.wrong.clear()  # That another institution's feed is not there is what the browser complains of.
 
 
 async def test_one_proposes_what_a_code_stands_for_and_another_one_approves(ready, visitor):
