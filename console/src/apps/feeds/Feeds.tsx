@@ -29,24 +29,25 @@ export default function Feeds() {
     .filter((one) => state === "all" || (state === "look" ? needsLook(one) : one.state === state))
     .filter((one) => `${name(one.institution)} ${one.title} ${one.name}`.toLowerCase().includes(words.trim().toLowerCase()))
     .sort((one, other) => name(one.institution).localeCompare(name(other.institution), "zh") || one.name.localeCompare(other.name));
+  const count = (of: (one: Feed) => boolean): number | "" => (found.data ? feeds.filter(of).length : "");
   const choices = [
-    { value: "all", label: `${t("all")} ${feeds.length}` },
-    { value: "look", label: `${t("look")} ${feeds.filter(needsLook).length}` },
-    ...STATES.map((one) => ({ value: one, label: `${t(`states.${one}`)} ${feeds.filter((feed) => feed.state === one).length}` })),
+    { value: "all", label: `${t("all")} ${count(() => true)}` },
+    { value: "look", label: `${t("look")} ${count(needsLook)}` },
+    ...STATES.map((one) => ({ value: one, label: `${t(`states.${one}`)} ${count((feed) => feed.state === one)}` })),
   ];
   return (
     <Page title={t("title")} say={t("say")}>
       <Flex gap={32} wrap role="group" aria-label={t("now")}>
-        <Statistic title={t("institutions")} value={new Set(feeds.map((one) => one.institution)).size} />
-        <Statistic title={t("hour")} value={sum(feeds, "hour")} />
-        <Statistic title={t("day")} value={sum(feeds, "rows")} />
-        <Statistic title={t("aside")} value={sum(feeds, "aside")} />
-        <Statistic title={t("waiting")} value={sum(feeds, "waiting")} />
+        <Statistic loading={!found.data} title={t("institutions")} value={new Set(feeds.map((one) => one.institution)).size} />
+        <Statistic loading={!found.data} title={t("hour")} value={sum(feeds, "hour")} />
+        <Statistic loading={!found.data} title={t("day")} value={sum(feeds, "rows")} />
+        <Statistic loading={!found.data} title={t("aside")} value={sum(feeds, "aside")} />
+        <Statistic loading={!found.data} title={t("waiting")} value={sum(feeds, "waiting")} />
       </Flex>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
       <Rows<Feed>
         rowKey="name" dataSource={shown} loading={found.isPending} exported={{ title: t("title") }}
-        locale={{ emptyText: <Nothing say={feeds.length ? t("none-so") : t("none")} /> }}
+        locale={{ emptyText: found.data ? <Nothing say={feeds.length ? t("none-so") : t("none")} /> : " " }}
         tools={
           <>
             {wide ? (
