@@ -158,10 +158,8 @@ class Steward:
         elif not same and patient not in members:
             # The question stood for all registrations of the two residents.
             own = await connection.fetchval(SQL["resident_of"], patient)
-            number = await connection.fetchval(SQL["new_act"])
             mine = (await self._members(connection, [own])).get(own, [patient])
-            await connection.execute(SQL["say_not_same"], mine, members, number)
-            await self._witness("apart", mine, members)
+            await self.keep_apart(connection, mine, members, act)
         await connection.execute(SQL["answer"], question, "same" if same else "not-same", act.actor)
 
     async def dismiss(self, connection: asyncpg.Connection, question: int, act: Act) -> None:

@@ -176,6 +176,17 @@ async def test_a_registration_that_becomes_somebody_elses_is_asked_about(registe
     assert (await client.get("$link-questions")).json()["parameter"] == []
 
 
+async def test_that_two_are_not_one_person_stands_in_the_ledger_and_is_taken_back(
+    register, client, ask, newest_decision
+):
+    await register(number=ONE)
+    second = await register("李四", number=ONE)
+    (question,) = (await client.get("$link-questions")).json()["parameter"]
+    await ask("$answer-link", id=question["part"][0]["valueInteger"], same=False)
+    assert "steward" in (await client.get(f"Patient/{second}/$links")).text
+    await ask("$undo-link", id=await newest_decision(second))
+
+
 async def test_whom_a_steward_linked_stays_with_another_number_and_is_asked_about(register, resident, client, ask):
     first, second = await register(number=ONE), await register("王某", "1950-01-01")
     await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
