@@ -72,8 +72,8 @@ async def _answered(platform: Platform, request: Request, about: Circumstances, 
     refused = ("answer", "no") in form
     chosen = [] if refused else [value for name, value in form if name == "right"]
     try:
-        # Whoever has the link may say no; a yes takes the code.
-        ask = ask if refused else await asking.by_code(platform.gate, id_, dict(form).get("code", ""))
+        # A refusal, too: who asks knows the address, and would learn by it whether there is such a resident.
+        ask = await asking.by_code(platform.gate, id_, dict(form).get("code", ""))
     except WrongCode:
         await platform.door.turn_away(about, 401)
         return _page(language, _form(ask, language, chosen, "wrong"), 401)

@@ -47,15 +47,23 @@ async def test_each_right_is_given_alone_by_sms(family, given, can):
     assert [name for name, _ in await family.look(father)] == ["mine"] * bool(given)
 
 
-async def test_a_wrong_code_gives_nothing_and_a_refusal_needs_none(family):
+async def test_each_answer_needs_the_code(family):
     await family.headers(family.father)
     daughter = await family.headers(family.daughter)
     page = f"{family.root}/family/{await family.ask(daughter, 'see')}"
     wrong = await family.nobody.post(page, data={"code": "000000x", "right": "see", "answer": "yes"})
     assert wrong.status_code == 401
     assert 'role="alert"' in wrong.text
-    assert (await family.nobody.post(page, data={"answer": "no"})).status_code == 200
+    assert (await family.nobody.post(page, data={"answer": "no"})).status_code == 401
+    assert (await family.nobody.post(page, data={"answer": "no", "code": family.code()})).status_code == 200
     assert await family.look(daughter) == []
+
+
+async def test_of_whom_there_is_not_an_answer_says_the_same(family):
+    daughter = await family.headers(family.daughter)
+    page = f"{family.root}/family/{await family.ask(daughter, 'see')}"  # The father never came: nobody has his number.
+    assert (await family.nobody.get(page)).status_code == 200
+    assert (await family.nobody.post(page, data={"answer": "no"})).status_code == 401
 
 
 async def test_the_resident_answers_changes_and_ends_in_the_portal(family):
