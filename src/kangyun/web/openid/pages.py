@@ -25,10 +25,7 @@ CSS = files(__name__.rpartition(".")[0]).joinpath("pages.css").read_bytes()
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
-# Of the pages of second factors only: our own script, which asks the browser's passkeys and the vendor's service here.
-_SCRIPTS = (
-    "script-src 'self'; connect-src http://127.0.0.1:* https://127.0.0.1:* http://localhost:* https://localhost:*"
-)
+_NONE = "'none'"
 HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -54,8 +51,8 @@ class Page:
         """Returns a text of these pages, escaped."""
         return escape(say(f"web.openid.{text}", self.language, given))
 
-    def response(self, title: str, body: str, *, error: str = "", status: int = 200, scripts: bool = False) -> Response:
-        """Returns the page. `error`: said on top, as it is: a text that was made by `say`."""
+    def response(self, title: str, body: str, *, error: str = "", status: int = 200, scripts: str = "") -> Response:
+        """Returns the page. error: said on top as it is, a text made by `say`. scripts: what policy they have."""
         told = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
         lang = "zh-CN" if self.language == "zh" else "en"
         code, name = ("en", "English") if self.language == "zh" else ("zh", "中文")
@@ -69,7 +66,7 @@ class Page:
             f"<main><h1>{self.say(title)}</h1>{told}{body}</main></body></html>"
         )
         # form-action stands last: the application's address belongs to it.
-        policy = f"{_SCRIPTS}; {_POLICY}" if scripts else _POLICY
+        policy = f"{scripts}; {_POLICY}" if scripts else _POLICY
         policy += f" {_origin(self._leads_to)}" if self._leads_to else ""
         return HTMLResponse(html, status, HEADERS | {"content-security-policy": policy})
 
@@ -120,7 +117,7 @@ class Page:
         return self.response("choose-role", body)
 
     def factor(
-        self, kinds: Sequence[str], kind: str, shown: Mapping[str, object], error: str = "", status: int = 200
+        self, kinds: Sequence[str], kind: str, shown: Mapping[str, Any], error: str = "", status: int = 200
     ) -> Response:
         told = "".join(f"<p>{escape(str(value))}</p>" for value in shown.values() if isinstance(value, str))
         hidden = f'<input type="hidden" name="kind" value="{escape(kind)}">'
@@ -130,7 +127,7 @@ class Page:
         if others:
             named = [(one, say(f"web.openid.{one}", self.language)) for one in others]
             body += self.form("/oauth/factor", self.choices("other", named), "other-factor")
-        return self.response("second-factor", body + _script(shown), error=error, status=status, scripts=True)
+        return self.response("second-factor", body + _script(shown), error=error, status=status, scripts=_asks(shown))
 
     def enrol(self, kinds: Sequence[str], error: str = "", status: int = 200) -> Response:
         """The page of who has no second factor yet and needs one."""
@@ -151,7 +148,7 @@ class Page:
         )
         proof = hidden + self.field("proof", complete="one-time-code", most=20_000)
         body = f"<p>{self.say(f'enrol-{kind}')}</p>" + told + self.form("/oauth/confirm", proof, "go-on")
-        return self.response("second-factor", body + _script(shown), error=error, status=status, scripts=True)
+        return self.response("second-factor", body + _script(shown), error=error, status=status, scripts=_asks(shown))
 
     def consent(
         self, application: Application, person: str, wanted: Sequence[str], patients: Sequence[str] | None,
@@ -222,6 +219,13 @@ def _origin(uri: str) -> str:
     """Returns what of an address a policy may name."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+
+
+def _asks(shown: Mapping[str, Any]) -> str:
+    """Returns whom the page of a second factor may ask: the services of USB keys that the operator lists."""
+    vendors = shown.get("ask", {}).get("with", {}).get("vendors", ())
+    origins = " ".join(sorted({_origin(vendor["url"]) for vendor in vendors}))
+    return f"script-src 'self'; connect-src {origins or _NONE}"
 
 
 def _script(shown: Mapping[str, Any]) -> str:
