@@ -72,7 +72,8 @@ def _made(found: Gathered, record: Record, whole: Resource, registered: list[Res
     return First(
         person=person(whole, registered, [one for one in insured if one]),
         registrations=[
-            registration(one, one.get("managingOrganization", {}).get("display", ""), houses) for one in registered
+            registration(one, one.get("managingOrganization", {}).get("display") or registrar, houses)
+            for one, registrar in zip(registered, found.registrars, strict=True)
         ],
         marks=[],
         events=lists.events(visits, found.of("Immunization"), found.of("Procedure"), houses, zone),

@@ -36,10 +36,11 @@ class Houses:
 
 @dataclass(slots=True)
 class Gathered:
-    """persons: registrations as they are stored (not to be shown). found: what is shown, with the name of the
-    institution of each. more: there are older ones."""
+    """persons: registrations as they are stored (not to be shown), and the names of who registered each. found: what
+    is shown, with the name of the institution of each. more: there are older ones."""
 
     persons: list[Stored]
+    registrars: list[str]
     found: list[tuple[Resource, str]]
     more: bool
     houses: Houses
@@ -80,7 +81,8 @@ async def gather(record: Record, id_: str, types: Iterable[str], action: str) ->
         for resource, row in zip(found, rows, strict=True)
     ]
     persons = [one.stored for one in own if one.stored is not None]
-    return Gathered(persons, list(zip(found, houses, strict=True)), more, Houses())
+    registrars = [writers.get(one.institution, "") for one in own if one.stored is not None]
+    return Gathered(persons, registrars, list(zip(found, houses, strict=True)), more, Houses())
 
 
 def _said(encounters: Sequence[Resource]) -> dict[str, str]:
