@@ -1,8 +1,10 @@
 // What an operation of the platform answers, by the names of its parameters; and what one is asked.
 
+type Part = fhir4.ParametersParameter;
+
 /** A parameter with parts: what each says, by name. Of a name that repeats, `all` has every one. */
 export class Parts {
-  constructor(private readonly parts: readonly fhir4.ParametersParameter[]) {}
+  constructor(private readonly parts: readonly Part[]) {}
 
   text(name: string): string {
     const value = valueOf(this.first(name));
@@ -37,36 +39,44 @@ export class Parts {
     return this.parts.flatMap((one) => (one.name === name ? [new Parts(one.part ?? [])] : []));
   }
 
-  private first(name: string): fhir4.ParametersParameter | undefined {
+  private first(name: string): Part | undefined {
     return this.parts.find((one) => one.name === name);
   }
 }
 
 export const answered = (parameters: fhir4.Parameters | undefined): Parts => new Parts(parameters?.parameter ?? []);
 
-type Given = string | number | boolean | undefined;
+/** The value of the first of some parts by its name, as text; "" where there is none. */
+export const text = (parts: readonly Part[] | undefined, name: string): string => new Parts(parts ?? []).text(name);
 
-/** A Parameters resource: whole numbers as valueInteger, other texts as valueString; what is undefined is left out. */
+export const named = (parts: readonly Part[] | undefined, name: string): Part[] => (parts ?? []).filter((one) => one.name === name);
+
+export type Value = string | number | boolean;
+
+/** Each parameter of a name as a plain row, for a table: what each of its parts says; a Reference by its display. */
+export function rowsOf(parameters: fhir4.Parameters | undefined, name: string): Record<string, Value | undefined>[] {
+  return named(parameters?.parameter, name).map(({ part = [] }) => Object.fromEntries(part.map((one) => [one.name, plain(valueOf(one))])));
+}
+
+type Given = Value | { code: string } | undefined;
+
+/** A Parameters resource: whole numbers as valueInteger, texts as valueString; what is undefined or empty is left out. */
 export function parameters(given: Record<string, Given>): fhir4.Parameters {
-  const parameter = Object.entries(given).flatMap(([name, value]): fhir4.ParametersParameter[] => {
+  const parameter = Object.entries(given).flatMap(([name, value]): Part[] => {
     if (value === undefined || value === "") return [];
+    if (typeof value === "object") return [{ name, valueCode: value.code }];
     if (typeof value === "boolean") return [{ name, valueBoolean: value }];
     return [typeof value === "number" ? { name, valueInteger: value } : { name, valueString: value }];
   });
   return { resourceType: "Parameters", parameter };
 }
 
-function valueOf(one: fhir4.ParametersParameter | undefined): unknown {
+function valueOf(one: Part | undefined): unknown {
   return one && Object.entries(one).find(([key]) => key.startsWith("value"))?.[1];
 }
 
-type Part = fhir4.ParametersParameter;
-
-export const named = (parts: Part[] | undefined, name: string): Part[] => (parts ?? []).filter((one) => one.name === name);
-
-/** The value of the first part of a name, as text; "" where there is none. */
-export function text(parts: Part[] | undefined, name: string): string {
-  const one = named(parts, name)[0];
-  const value = one?.valueString ?? one?.valueCode ?? one?.valueInstant ?? one?.valueDateTime ?? one?.valueId ?? one?.valueUri ?? one?.valueReference?.reference;
-  return String(value ?? one?.valueInteger ?? one?.valueDecimal ?? one?.valueBoolean ?? "");
+function plain(value: unknown): Value | undefined {
+  if (typeof value !== "object" || value === null) return value as Value | undefined;
+  const { display, reference } = value as fhir4.Reference;
+  return display ?? reference;
 }

@@ -4,7 +4,7 @@ import { Flex, Segmented, Tag, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHere } from "~/app/session";
-import { listOf, type Value } from "~/fhir/parts";
+import { rowsOf, type Value } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
@@ -25,7 +25,7 @@ export default function Approvals() {
     refetchInterval: 60_000,
     queryFn: () => client.get<fhir4.Parameters>("$approvals", { state: open ? "open" : undefined }),
   });
-  const rows = listOf(found.data, "approval");
+  const rows = rowsOf(found.data, "approval");
   const decide = (row: Row, verb: string) => async (reason: string) => {
     const said = reason ? [{ name: "reason", valueString: reason }] : [];
     await client.post(`$approvals/${row.id}/$${verb}`, { resourceType: "Parameters", parameter: said });

@@ -4,7 +4,7 @@ import { Button, Flex, Segmented, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { listOf, parameters } from "~/fhir/parts";
+import { parameters, rowsOf } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Reasoned } from "~/ui/Reasoned";
@@ -22,16 +22,14 @@ export function Alerts() {
   const [wrong, setWrong] = useState<unknown>(null);
   const found = useQuery({ queryKey: ["alerts", state, i18n.language], queryFn: () => client.get<fhir4.Parameters>("$alerts", { state, _count: 200 }) });
   const step = async (id: number, to: string, reason = "") => {
-    await client.post("$alert", parameters({
-      id: { type: "Integer", value: id }, state: { type: "Code", value: to }, reason: reason ? { type: "String", value: reason } : undefined,
-    }));
+    await client.post("$alert", parameters({ id, state: { code: to }, reason }));
     await queries.invalidateQueries({ queryKey: ["alerts"] });
   };
   return (
     <Flex vertical gap={12}>
       <ProblemBox error={wrong ?? found.error} again={() => { setWrong(null); void found.refetch(); }} />
       <Rows
-        dataSource={listOf(found.data, "alert")} loading={found.isLoading} exported={{ title: t("alerts") }} locale={{ emptyText: <Nothing say={t("no-alerts")} /> }}
+        dataSource={rowsOf(found.data, "alert")} loading={found.isLoading} exported={{ title: t("alerts") }} locale={{ emptyText: <Nothing say={t("no-alerts")} /> }}
         tools={<Segmented value={state} onChange={setState} options={STATES.map((value) => ({ value, label: t(`states.${value}`) }))} />}
         columns={[
           { title: t("state"), text: (one) => t(`states.${String(one.state)}`), render: (_, one) => <Tag color={COLOURS[String(one.state)]}>{t(`states.${String(one.state)}`)}</Tag> },

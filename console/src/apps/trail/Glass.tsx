@@ -4,7 +4,7 @@ import { Flex, Segmented, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { listOf, parameters } from "~/fhir/parts";
+import { parameters, rowsOf } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Reasoned } from "~/ui/Reasoned";
@@ -18,19 +18,17 @@ export function Glass() {
   const [all, setAll] = useState(false);
   const found = useQuery({
     queryKey: ["glass", all],
-    queryFn: () => client.post<fhir4.Parameters>("$broken-glass", parameters({ all: { type: "Boolean", value: all } })),
+    queryFn: () => client.post<fhir4.Parameters>("$broken-glass", parameters({ all })),
   });
   const review = (id: number, justified: boolean) => async (remark: string) => {
-    await client.post("$review-glass", parameters({
-      id: { type: "Integer", value: id }, justified: { type: "Boolean", value: justified }, remark: remark ? { type: "String", value: remark } : undefined,
-    }));
+    await client.post("$review-glass", parameters({ id, justified, remark }));
     await queries.invalidateQueries({ queryKey: ["glass"] });
   };
   return (
     <Flex vertical gap={12}>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
       <Rows
-        dataSource={listOf(found.data, "access")} loading={found.isLoading} locale={{ emptyText: <Nothing say={t(all ? "never-broken" : "none-broken")} /> }}
+        dataSource={rowsOf(found.data, "access")} loading={found.isLoading} locale={{ emptyText: <Nothing say={t(all ? "never-broken" : "none-broken")} /> }}
         exported={{ title: t("glass"), about: (one) => String(one.patient ?? "") }}
         tools={<Segmented value={all ? "all" : "open"} onChange={(value) => setAll(value === "all")} options={[{ value: "open", label: t("to-review") }, { value: "all", label: t("every") }]} />}
         columns={[

@@ -11,6 +11,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from kangyun.fhir import Resource
+from kangyun.fhir.ranges import flags_of
 
 LONGEST = 400  # characters of a line's text
 OPENED = frozenset({"DiagnosticReport", "DocumentReference", "Composition"})
@@ -125,7 +126,7 @@ def _medication(one: Resource) -> _Read:
 
 def _observation(one: Resource) -> _Read:
     parts = [f"{concept(part.get('code'))} {_value(part)}".strip() for part in one.get("component", ())]
-    marks = tuple(_code(mark) or concept(mark) for mark in one.get("interpretation", ()))
+    marks = tuple(_code(mark) or concept(mark) for mark in one.get("interpretation", ())) or flags_of(one)
     detail = _joined(_value(one), *parts)
     moment = _first(one, "effectiveDateTime", "effectiveInstant") or one.get("effectivePeriod", {}).get("start", "")
     return concept(one.get("code")), detail, marks, moment or _first(one, "issued")

@@ -10,6 +10,7 @@ from kangyun.access.view import lists
 from kangyun.access.view.gathering import Gathered, Houses, gather
 from kangyun.access.view.model import Band, Entry, Lines, Test, Tests, Timeline, Visit
 from kangyun.fhir import Resource
+from kangyun.fhir.ranges import flags_of
 
 _CATEGORIES = ("laboratory", "vital-signs")
 _DOCUMENTS = ("DocumentReference", "Composition", "DiagnosticReport")
@@ -53,7 +54,7 @@ def _add(by: dict[tuple[str, str], Test], part: Mapping[str, Any], kind: str, wh
     if isinstance(quantity, Mapping) and quantity.get("value") is not None:
         unit = str(quantity.get("unit") or quantity.get("code") or "")
         test = by.setdefault((code, unit), Test(code, what, kind, unit, [], [], []))
-        test.points.append((when, float(quantity["value"]), place, _mark(part)))
+        test.points.append((when, float(quantity["value"]), place, next(iter(flags_of(part)), "")))
         _band(test, part, place)
         return
     said = concept(part.get("valueCodeableConcept")) or str(part.get("valueString", part.get("valueInteger", "")))
@@ -71,11 +72,6 @@ def _band(test: Test, part: Mapping[str, Any], place: int) -> None:
             bounds = [None if value is None else float(value) for value in (low, high)]
             test.bands.append(Band(place, bounds[0], bounds[1], str(one.get("text", ""))))
             return
-
-
-def _mark(part: Mapping[str, Any]) -> str:
-    codings = (coding for one in part.get("interpretation", ()) for coding in one.get("coding", ()))
-    return next((str(one.get("code", "")) for one in codings), "")
 
 
 def _category(one: Resource) -> str:

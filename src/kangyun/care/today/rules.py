@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from kangyun.fhir import Resource
+from kangyun.fhir.ranges import flags_of
 
 Side = Literal["high", "low", "abnormal"]
 METRIC = "urn:kangyun:code-system:metric"
@@ -77,8 +78,7 @@ def _judged(part: Resource, at: str, rules: Rules, language: str) -> Value | Non
     for limit in rules.limit:
         if limit.metric in codes and number >= limit.at_least:
             return Value(limit.zh if language == "zh" else limit.en, shown, "high", f"≥ {_plain(limit.at_least)}", at)
-    flags = [one.get("code") for said in part.get("interpretation", ()) for one in said.get("coding", ())]
-    side = next((_SIDES[flag] for flag in flags if flag in _SIDES), None)
+    side = next((_SIDES[flag] for flag in flags_of(part) if flag in _SIDES), None)
     return None if side is None else Value(_name(part["code"]), shown, side, _range(part), at)
 
 
