@@ -196,6 +196,7 @@ async def test_an_application_imports_nothing(itself, audited, scope):
 async def test_an_office_is_its_officers(people, sign_in, audited, role, method, path):
     allowed = {
         "system-administrator": {"$staff-import", "Patient/b-li/$bind-certificate"},
+        "doctor": {"Patient/b-li/$who-looked"},  # Of looks by his own institution, of whom he may see.
         "resident": {"AuditEvent"},
     }
     if path in allowed.get(role, ()):

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from kangyun.access.actor import Actor
+from kangyun.access.oidc.issuing import Issuing
 from kangyun.access.people import People
 from kangyun.access.residents.realname import comparable, matches
 from kangyun.access.signin import SignIn
@@ -28,11 +29,16 @@ ACTORS = {"registrar": REGISTRAR, "doctor": DOCTOR, "resident": RESIDENT, "guard
 class Entry:
     """Begins no session: says who would have got one."""
 
-    async def enter(self, patients, name, vouched_by, factors, source, request):
-        return {"entered": list(patients), "vouched_by": vouched_by, "factors": list(factors)}
+    async def begin(self, patients, name, vouched_by, factors, source, request):
+        return {"entered": list(patients), "vouched_by": vouched_by, "factors": list(factors)}, ""
 
     async def end(self, patients, by):
         """There are no sessions to end."""
+
+
+async def token_of(issuing, session, ward=""):
+    """Stands for a token: says of whom it would have been."""
+    return session, 60
 
 
 @pytest.fixture
@@ -78,6 +84,7 @@ async def region(monkeypatch, open_client, wechat, database):
         return ACTORS.get(token) or await known(self, token)
 
     monkeypatch.setattr(SignIn, "actor", actor)
+    monkeypatch.setattr(Issuing, "of_session", token_of)
     monkeypatch.setattr(People, "known", lambda self, register, entry: replace(self, entry=Entry()))
     settings = {
         "demo": True, "wechat_app": "a", "wechat_secret": "s", "wechat_url": f"http://{wechat}",
@@ -150,10 +157,10 @@ async def bound(region, prove):
 @pytest.mark.parametrize("channel", ["sms", "voice"])
 async def test_who_comes_the_first_time_says_who_they_are_and_then_a_code_is_enough(region, prove, sent, channel):
     told = await bound(region, prove)
-    assert told.json()["factors"] == ["sms"]
-    assert sorted(told.json()["entered"]) == ["a", "b"]
+    assert told.json()["access_token"]["factors"] == ["sms"]
+    assert sorted(told.json()["access_token"]["entered"]) == ["a", "b"]
     again = await post(region, "sign-in", **await prove(channel=channel))
-    assert sorted(again.json()["entered"]) == ["a", "b"]
+    assert sorted(again.json()["access_token"]["entered"]) == ["a", "b"]
     assert again.headers["cache-control"] == "no-store"
     assert sent()[-1]["channel"] == channel
 
@@ -197,9 +204,9 @@ async def test_a_registration_of_the_number_that_says_otherwise_sends_to_the_des
 
 async def test_a_telephone_opens_a_registration_that_has_stood_for_a_week(region, prove, database):
     await register(region, "y")
-    assert sorted((await bound(region, prove)).json()["entered"]) == ["a", "b"]
+    assert sorted((await bound(region, prove)).json()["access_token"]["entered"]) == ["a", "b"]
     await age(database)
-    assert sorted((await post(region, "sign-in", **await prove())).json()["entered"]) == ["a", "b", "y"]
+    assert sorted((await post(region, "sign-in", **await prove())).json()["access_token"]["entered"]) == ["a", "b", "y"]
 
 
 @pytest.mark.parametrize("kept", [(), (PHONE,)], ids=["in its place", "beside it"])
@@ -227,8 +234,8 @@ async def test_who_is_bound_by_a_telephone_gets_another_at_a_desk_only(region, p
 
 async def test_a_link_opens_nothing_that_the_telephone_does_not(region, prove, database):
     await database.execute("UPDATE resident_link SET resident = (SELECT min(resident) FROM resident_link)")
-    assert sorted((await bound(region, prove)).json()["entered"]) == ["a", "b"]
-    assert sorted((await post(region, "sign-in", **await prove())).json()["entered"]) == ["a", "b"]
+    assert sorted((await bound(region, prove)).json()["access_token"]["entered"]) == ["a", "b"]
+    assert sorted((await post(region, "sign-in", **await prove())).json()["access_token"]["entered"]) == ["a", "b"]
 
 
 async def test_nobody_guesses_numbers_by_it(region, prove, database):
@@ -247,7 +254,7 @@ async def test_wechat(region, prove, database):
     assert (await post(region, "wechat", code="code-openid1")).status_code == 401
     assert (await post(region, "bind", ticket=ticket, name="张三", number=NUMBER)).status_code == 401
     told = await post(region, "bind", ticket=ticket, name="张三", number=NUMBER, **await prove())
-    assert told.json()["factors"] == ["wechat"]
+    assert told.json()["access_token"]["factors"] == ["wechat"]
     # By the same account he is told what is said to him.
     readers = await database.fetch("SELECT reader FROM outbox_reader WHERE holder IS NOT NULL ORDER BY reader")
     assert [row["reader"] for row in readers] == ["Patient/a", "Patient/b"]
@@ -286,21 +293,21 @@ async def test_a_desk_saw_the_card(region, prove, database):
     for proven, status in ((None, 401), (OTHER, 401), (NEW, 200)):
         done = await at_desk(region, prove, proven=proven)
         assert done.status_code == status
-    assert done.json()["factors"] == ["desk", "sms"]
-    assert done.json()["vouched_by"] == REGISTRAR.reference
-    assert sorted((await post(region, "sign-in", **await prove(NEW))).json()["entered"]) == ["a", "b"]
+    assert done.json()["access_token"]["factors"] == ["desk", "sms"]
+    assert done.json()["access_token"]["vouched_by"] == REGISTRAR.reference
+    assert sorted((await post(region, "sign-in", **await prove(NEW))).json()["access_token"]["entered"]) == ["a", "b"]
 
 
 async def test_a_desk_opens_its_own_registrations_and_tells_the_telephone_of_the_record(region, prove, database, sent):
     await theirs(database, "a")
-    assert (await at_desk(region, prove)).json()["entered"] == ["a"]
+    assert (await at_desk(region, prove)).json()["access_token"]["entered"] == ["a"]
     assert [one["phone"] for one in sent() if one["template"] == "KY-BOUND"] == [PHONE]
 
 
 async def test_a_desk_opens_what_is_another_institution_s_by_its_telephone_only(region, prove):
     given = {"name": "张三", "number": NUMBER, "phone": NEW}
     assert (await region["registrar"].post("$resident-desk", json=given)).status_code == 403
-    assert sorted((await at_desk(region, prove, PHONE, PHONE)).json()["entered"]) == ["a", "b"]
+    assert sorted((await at_desk(region, prove, PHONE, PHONE)).json()["access_token"]["entered"]) == ["a", "b"]
 
 
 async def test_the_rows_of_desk_and_end_name_the_patients(region, prove, database):
