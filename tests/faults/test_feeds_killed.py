@@ -6,6 +6,7 @@ import random
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
+import httpx
 import pytest
 
 from kangyun.exchange.protocol import Rows
@@ -53,6 +54,9 @@ async def test_nothing_is_lost_or_twice_whoever_is_killed(new_installation, kill
     chance = random.Random(kills)
     installation = new_installation(workers=1)
     await asyncio.to_thread(installation.start)
+    house = {"resourceType": "Organization", "id": "house-1", "name": "一院"}
+    asked = httpx.put(f"{installation.url}/fhir/{HOUSE}", json=house, headers={"authorization": f"Bearer {TOKEN}"})
+    assert asked.status_code == 201
     gateway = await Gateway.join(installation.url, installation.database, installation.data, TOKEN, HOUSE)
 
     async def send(numbers):

@@ -77,7 +77,7 @@ async def test_a_record_is_read_part_by_part(visitor):
     await visitor.looks_well("resident-tests")
     for part in QUIET:
         await page.goto(f"{address}?part={part}")
-        await page.locator(f"[data-node-key={part}].ant-tabs-tab-active").wait_for()
+        await page.wait_for_load_state("networkidle")
         await page.wait_for_load_state("networkidle")
     width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width == 0
