@@ -1,6 +1,6 @@
 // The parts of a page: tabs, and where the window is too narrow for all of them a list to choose from. What Ant Design
 // does with tabs that overflow is closed to who reads by ear.
-import { Grid, Select, Tabs, type TabsProps } from "antd";
+import { Grid, Tabs, type TabsProps } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -18,10 +18,12 @@ export function Parts({ items, open, onOpen }: { items: Items; open?: string; on
   if (!narrow || items.length <= FIT) return <Tabs activeKey={shown} items={items} destroyOnHidden onChange={show} />;
   return (
     <>
-      <Select
-        value={shown} onChange={show} aria-label={t("ui.part")} style={{ width: "100%" }}
-        options={items.map(({ key, label }) => ({ value: key, label }))}
-      />
+      <select
+        value={shown} onChange={(event) => show(event.target.value)} aria-label={t("ui.part")}
+        style={{ width: "100%", padding: 6, font: "inherit", color: "inherit", background: "transparent", borderRadius: 6 }}
+      >
+        {items.map(({ key, label }) => <option key={key} value={key}>{label}</option>)}
+      </select>
       {items.find((one) => one.key === shown)?.children}
     </>
   );

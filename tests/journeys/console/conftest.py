@@ -103,8 +103,7 @@ class Visitor:
         if await tab.count():
             await tab.click()
         else:
-            await chooser.click()
-            await self.page.locator(".ant-select-item-option").filter(has_text=name).click()
+            await chooser.select_option(label=name)
 
     async def looks_well(self, name: str) -> None:
         """Keeps a picture, and holds the page against what axe knows of accessible pages."""
