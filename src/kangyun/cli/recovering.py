@@ -60,7 +60,7 @@ def recovered(settings: Settings, medium: Medium, wish: Wish) -> Iterator[Embedd
                 # The log goes on to that instant, as the medium says, and nobody committed anything later in it.
                 server = EmbeddedServer(data, following)
                 if not _run(server, lambda: feeder.failed, lambda: feeder.given):
-                    raise Unavailable("database.backups.not-recovered", log=str(server.log))
+                    raise _not_recovered(server, 0)
             yield server
         finally:
             server.stop()
@@ -79,13 +79,23 @@ def _run(server: EmbeddedServer, failed: Callable[[], Exception | None], given: 
                 server.stop()
                 raise error
             if server.ended is not None:
-                with server.log.open("rb") as source:
-                    source.seek(size)
-                    if _NOT_REACHED in source.read():
-                        return False
-                raise Unavailable("database.backups.not-recovered", log=str(server.log))
+                if _NOT_REACHED in _said(server, size):
+                    return False
+                raise _not_recovered(server, size)
             time.sleep(0.02)
     return True
+
+
+def _not_recovered(server: EmbeddedServer, since: int) -> Unavailable:
+    # A drill takes its folder away, and the log in it; the last line is where a server says why it gave up.
+    lines = _said(server, since).decode("utf-8", "replace").splitlines() or ["-"]
+    return Unavailable("database.backups.not-recovered", log=str(server.log), said=lines[-1])
+
+
+def _said(server: EmbeddedServer, since: int) -> bytes:
+    with server.log.open("rb") as source:
+        source.seek(since)
+        return source.read()
 
 
 def _unpack(data: Path, medium: Medium, base: Base, place: Callable[[str], Path]) -> None:

