@@ -24,6 +24,7 @@ LONGEST = 200  # characters
 KEPT = 3  # former passwords that may not come back
 CLASSES = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 LONG_ENOUGH = 16  # characters, from which on the kinds of signs do not matter
+TELLING = 4  # characters, from which on a name in a password is no chance
 T = TypeVar("T")
 AT_ONCE, WAITING = 2, 50
 """Hashes that a process makes at once, and sign-ins that wait for one: the others are told to come again."""
@@ -57,7 +58,7 @@ def check_strength(password: str, handle: str, shortest: int) -> None:
         raise RuleBroken("access.identities.password-length", least=shortest, most=LONGEST)
     if (kinds < 3 and len(password) < LONG_ENOUGH) or len(set(password)) < 5:
         raise RuleBroken("access.identities.password-kinds", long=LONG_ENOUGH)
-    if handle and handle.lower() in password.lower():
+    if len(handle) >= TELLING and handle.lower() in password.lower():
         raise RuleBroken("access.identities.password-handle")
 
 

@@ -1,10 +1,9 @@
 """The console's files, as they were built from `console/`: one page for all its addresses, and what it loads.
 
-Nothing is compressed or read from disk for a request: what was built is packed once when a process starts. Where it was
-not built the page says how. It knows nothing of what the console shows.
+Nothing is compressed or read from disk for a request: the build has packed what it made, and a process reads both when
+it starts. Where it was not built the page says how. It knows nothing of what the console shows.
 """
 
-import gzip
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -40,7 +39,7 @@ _MEDIA_TYPES = {
     "woff2": "font/woff2",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
-_SMALL = 1024  # bytes, below which packing saves nothing
+_PACKED = ".gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +127,10 @@ def _page(file: Traversable, readers: tuple[str, ...]) -> Callable[[Request], Aw
 
 
 def _assets(folder: Traversable) -> Mapping[str, _Asset]:
-    if not folder.is_dir():
-        return {}
-    return {one.name: _packed(one.name, one.read_bytes()) for one in folder.iterdir()}
+    bodies = {one.name: one.read_bytes() for one in folder.iterdir()} if folder.is_dir() else {}
+    return {name: _asset(name, bodies) for name in bodies if not name.endswith(_PACKED)}
 
 
-def _packed(name: str, body: bytes) -> _Asset:
+def _asset(name: str, bodies: Mapping[str, bytes]) -> _Asset:
     media_type = _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-    packed = gzip.compress(body, 9, mtime=0) if len(body) > _SMALL else b""
-    return _Asset(body, packed if len(packed) < len(body) else b"", media_type)
+    return _Asset(bodies[name], bodies.get(name + _PACKED, b""), media_type)
