@@ -158,8 +158,9 @@ class Feeder:
             asked = sorted(self._folder.glob("*.asked"))
             try:
                 for path in asked:
-                    self._answer(path.stem)
+                    # First: as soon as it has an answer the server may ask for the same again.
                     path.unlink()
+                    self._answer(path.stem)
             except Exception as error:
                 # Without an answer the server waits, and whoever waits for the server looks here.
                 self.failed = error
