@@ -2,7 +2,7 @@
 
 A world is random records, links of registrations, consents, relations, a policy and somebody who asks;
 `kangyun.testing.worlds` makes them and decides, slowly and plainly, what may be seen. Each query is then answered by
-the oracle from the resources that are left. 2,000 worlds here, 100,000 in `make soak`.
+the oracle from the resources that are left. 800 worlds here, 100,000 in `make soak`.
 """
 
 from urllib.parse import parse_qsl

@@ -5,6 +5,7 @@ be read by nobody. What a file may hold is the reader's business.
 """
 
 import tomllib
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,17 @@ FOLDER = "policy"
 
 
 def rules_of(package: str, name: str, data: Path) -> dict[str, Any]:
-    """Returns the rules of a file. `data`: the data folder. Raises Invalid, naming the file, for what is no TOML."""
+    """Returns the rules of a file, of which only the outermost table is the caller's to change.
+
+    `data`: the data folder. Raises Invalid, naming the file, for what is no TOML.
+    """
     own = data / FOLDER / name
+    file = own if own.is_file() else files(package).joinpath("data", name)
     try:
-        if own.is_file():
-            return tomllib.loads(own.read_text("utf-8"))
-        return tomllib.loads(files(package).joinpath("data", name).read_text("utf-8"))
+        return dict(_parsed(file.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         raise Invalid("access.wrong-rules", file=str(own)) from None
+
+
+# A page of a record asks for rules again each time, and they are some thousand signs that hardly ever change.
+_parsed = lru_cache(maxsize=64)(tomllib.loads)
