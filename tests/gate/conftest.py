@@ -1,10 +1,13 @@
 """People of two hospitals, for the tests of the gate."""
 
+import json
+
 import pytest
 
 from kangyun.access.actor import Actor, Circumstances
 
 ABOUT = Circumstances("TEST /", "", "test")
+SITE = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
@@ -40,3 +43,19 @@ def written(administrator):
         return done.stored
 
     return write
+
+
+@pytest.fixture
+async def signed_in(open_client, tmp_path):
+    """Gives the client of a demonstration's account: `await signed_in("doctor")`."""
+
+    async def sign_in(role):
+        client = await open_client(token=None, demo=True)
+        accounts = json.loads((tmp_path / "demo-sign-ins.json").read_bytes())
+        account = next(one for one in accounts if one["role"] == role)
+        body = {"user": account["user"], "password": account["password"]}
+        token = (await client.post(f"{SITE}/sign-in", json=body)).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        return client
+
+    return sign_in

@@ -13,22 +13,6 @@ REASON = {"resourceType": "Parameters", "parameter": [{"name": "reason", "valueC
 
 
 @pytest.fixture
-async def signed_in(open_client, tmp_path):
-    """Gives the client of a demonstration's account: `await signed_in("doctor")`."""
-
-    async def sign_in(role):
-        client = await open_client(token=None, demo=True)
-        accounts = json.loads((tmp_path / "demo-sign-ins.json").read_bytes())
-        account = next(one for one in accounts if one["role"] == role)
-        body = {"user": account["user"], "password": account["password"]}
-        token = (await client.post(f"{SITE}/sign-in", json=body)).json()["access_token"]
-        client.headers["authorization"] = f"Bearer {token}"
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
 async def doctor(signed_in):
     return await signed_in("doctor")
 

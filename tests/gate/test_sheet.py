@@ -1,7 +1,6 @@
 """A list as a workbook: what leaves, what the trail says of it, and when it takes a second officer."""
 
 import io
-import json
 
 import pytest
 from openpyxl import load_workbook
@@ -26,22 +25,10 @@ WRONG = (
 )
 
 
-@pytest.fixture
-async def signed_in(open_client, tmp_path):
-    """Gives the client of a demonstration's account where three persons are too many: `await signed_in("doctor")`."""
+@pytest.fixture(autouse=True)
+def three_are_too_many(tmp_path):
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy" / "approvals.toml").write_text(RULES)
-
-    async def sign_in(role):
-        client = await open_client(token=None, demo=True)
-        accounts = json.loads((tmp_path / "demo-sign-ins.json").read_bytes())
-        account = next(one for one in accounts if one["role"] == role)
-        body = {"user": account["user"], "password": account["password"]}
-        token = (await client.post(f"{SITE}/sign-in", json=body)).json()["access_token"]
-        client.headers["authorization"] = f"Bearer {token}"
-        return client
-
-    return sign_in
 
 
 def a_list(*rows, about=()):

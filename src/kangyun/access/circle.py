@@ -19,6 +19,7 @@ from kangyun.access.identities.hearing import Hearer, hearers
 from kangyun.access.linked import registrations
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.search.dates import bounds
 from kangyun.store.model import Stored
 from kangyun.store.visible import EVERYTHING
@@ -132,15 +133,6 @@ def _members(teams: Iterable[Resource]) -> Iterator[tuple[str, bool]]:
             codes = {coding.get("code") for role in one.get("role", ()) for coding in role.get("coding", ())}
             if name.startswith("Practitioner/"):
                 yield name, bool(codes & NURSES)
-
-
-def name_of(patient: Resource) -> str:
-    """Returns how a Patient is called, "" where it does not say."""
-    for one in patient.get("name", ()):
-        text = one.get("text") or "".join((one.get("family", ""), *one.get("given", ())))
-        if text and one.get("use") != "old":
-            return str(text)
-    return ""
 
 
 def birth_of(patient: Resource) -> date:

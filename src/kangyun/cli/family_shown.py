@@ -52,13 +52,13 @@ def _person(
 
 async def tie(platform: Any, father: str) -> None:
     """Lets the daughter sign in by her telephone, see her father, hear his alarms, and act for her child; once."""
-    from kangyun.access.circle import name_of
     from kangyun.access.events.rows import standing
     from kangyun.access.family import ties
     from kangyun.access.identities.model import PLATFORM
     from kangyun.access.identities.officers import INSTALLER
     from kangyun.access.residents.bindings import Handle, bindings_of
     from kangyun.base import clock
+    from kangyun.fhir.human_name import name_of
 
     gate, identities, evidence = platform.gate, platform.sign_in.identities, "demonstration"
     if await identities.find(f"Patient/{DAUGHTER}") is not None:

@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from uuid import uuid4
 
-from kangyun.access.circle import name_of
 from kangyun.access.family.rights import Right
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox.model import Notice, Reader, Urgency
 from kangyun.base.texts import say
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 
 
 async def tell(

@@ -11,7 +11,6 @@ $family-desk         at a desk: `digits`, the resident's `name` and `number`, `e
 
 from typing import Any
 
-from kangyun.access.circle import name_of
 from kangyun.access.events.rows import standing
 from kangyun.access.family import asking, ties
 from kangyun.access.family.asking import Ask
@@ -28,6 +27,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Forbidden, Invalid, NotFound
 from kangyun.base.numbers import resident_id
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
 OWN_WORK = frozenset({"family-ask", "family-end", "family-answer"})

@@ -14,9 +14,10 @@ from kangyun.access.look.lines import local
 from kangyun.access.record import Record
 from kangyun.access.view import lists
 from kangyun.access.view.gathering import SQL
-from kangyun.access.view.person import name_of, numbers_of
+from kangyun.access.view.person import numbers_of
 from kangyun.base.errors import Invalid
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.identity.golden import golden
 from kangyun.store.model import Stored
 

@@ -7,6 +7,7 @@ from kangyun.access.masking import is_masked
 from kangyun.access.view.gathering import Houses
 from kangyun.access.view.model import Person, Registration
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 
 _WORK = ("occupation", "employer", "work")
 _RELATIONS = "http://terminology.hl7.org/CodeSystem/v2-0131"
@@ -16,13 +17,6 @@ _SYSTEMS = (
     ("urn:kangyun:identifier:health-card", "health-card"),
 )  # fmt: skip
 """What a number is called by the beginning of its system; a page says the code in its language."""
-
-
-def name_of(patient: Resource) -> str:
-    """Returns the official name, else the first."""
-    names = patient.get("name") or [{}]
-    name = next((one for one in names if one.get("use") == "official"), names[0])
-    return str(name.get("text") or f"{name.get('family', '')}{''.join(name.get('given', ()))}")
 
 
 def numbers_of(patient: Resource) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ Encounter, a value an Observation. `rules.py` says what is out of range and who 
 import base64
 import binascii
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import islice
@@ -22,6 +22,7 @@ from kangyun.care.today import roll, rules
 from kangyun.care.today.roll import Fault
 from kangyun.care.today.rules import Rules, Value
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.search.dates import bounds
 
 MINE = (("category", "urn:kangyun:care-team|family-doctor"), ("status", "active"))
@@ -150,7 +151,7 @@ async def _some(
         values[whose[_id(one["subject"])]] += map(_value, rules.out_of_range(one, given, record.language))
     return [
         Resident(
-            f"{_PATIENT}{one['id']}", _name(one), one.get("gender"), one.get("birthDate"),
+            f"{_PATIENT}{one['id']}", name_of(one), one.get("gender"), one.get("birthDate"),
             teams[one["id"]].get("period", {}).get("end"), tuple(alarms[one["id"]]), tuple(stays[one["id"]]),
             tuple(sorted(values[one["id"]], key=lambda each: each.at, reverse=True)),
         )
@@ -181,12 +182,6 @@ def _value(one: Value) -> OutOfRange:
 
 def _id(reference: Resource) -> str:
     return str(reference.get("reference", "")).rpartition("/")[2]
-
-
-def _name(patient: Resource) -> str:
-    names: Iterator[Resource] = (one for one in patient.get("name", ()) if one.get("use") != "old")
-    name = next(names, {})
-    return str(name.get("text") or f"{name.get('family', '')}{''.join(name.get('given', ()))}")
 
 
 async def import_residents(record: Record, *, file: str, dry_run: bool = True) -> Imported:

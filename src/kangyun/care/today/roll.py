@@ -17,6 +17,7 @@ from kangyun.base.errors import Invalid, TooLong
 from kangyun.base.texts import say
 from kangyun.care.today import rules
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 
 MOST_ROWS = 500
 CATEGORY = {"system": "urn:kangyun:care-team", "code": "family-doctor", "display": "家庭医生签约"}
@@ -122,9 +123,7 @@ async def _patient(record: Record, cells: Mapping[str, str]) -> str:
     if len(found) > 1 and len(await _residents(record, [one["id"] for one in found])) > 1:
         raise Wrong("number", "several")
     first = found[0]
-    name: Resource = next((one for one in first.get("name", ()) if one.get("use") != "old"), {})
-    shown = str(name.get("text") or f"{name.get('family', '')}{''.join(name.get('given', ()))}")
-    if not rules.is_named(shown, cells["name"]):
+    if not rules.is_named(name_of(first), cells["name"]):
         raise Wrong("name", "other-name")
     return str(first["id"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from kangyun.access.at_desk import faces
-from kangyun.access.circle import address_of, name_of
+from kangyun.access.circle import address_of
 from kangyun.access.events.people import called
 from kangyun.access.record import Record
 from kangyun.base import clock
@@ -18,6 +18,7 @@ from kangyun.devices.alarms.states import table
 from kangyun.devices.alarms.words import place_in_words, read_evidence, sentence_of
 from kangyun.devices.signals import Warning
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 
 Shown = dict[str, Any]
 """An alarm by the names of its parts; instants as text, nothing where it is not known."""

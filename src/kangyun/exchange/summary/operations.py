@@ -19,8 +19,9 @@ from kangyun.base.texts import Language
 from kangyun.exchange.summary.checking import check_code, is_genuine
 from kangyun.exchange.summary.document import PROFILES, Summary, bundle
 from kangyun.exchange.summary.making import filled, types
-from kangyun.exchange.summary.paper import made_at, name_of, paper
+from kangyun.exchange.summary.paper import made_at, paper
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
 SUMMARY, PAPER = "summary", "summary-paper"

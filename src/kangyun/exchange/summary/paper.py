@@ -23,7 +23,7 @@ from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, T
 from kangyun.base.texts import Language, say
 from kangyun.exchange.summary.document import Summary
 from kangyun.exchange.summary.making import Filled
-from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 
 FONT = "NotoSansSC"
 ABSENT = "〓"
@@ -49,15 +49,6 @@ def paper(summary: Summary, check: str, zone: tzinfo, *, demonstration: bool) ->
 def made_at(summary: Summary, zone: tzinfo) -> str:
     """Returns the minute at which a summary was made, as it stands on the paper."""
     return f"{summary.made.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def name_of(patient: Resource) -> str:
-    """Returns the name that stands on the paper, empty where there is none."""
-    for one in patient.get("name", ()):
-        text = one.get("text") or "".join((one.get("family", ""), *one.get("given", ())))
-        if text and one.get("use") != "old":
-            return str(text)
-    return ""
 
 
 @cache

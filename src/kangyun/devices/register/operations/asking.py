@@ -15,6 +15,7 @@ from kangyun.devices.register.operations.parts import at, count, reference, text
 from kangyun.devices.register.questions import Mover, Question
 from kangyun.devices.register.rights import GIVING, current_holders, numbers_of, users_seen, who
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
 NOBODY = "nobody"
@@ -66,12 +67,6 @@ async def _named(record: Record, users: Sequence[int]) -> dict[int, tuple[str, s
         found = await standing(connection, record.store, set(users))
     shown = await record.shown(list(found.values()))
     return {one.res: (f"Patient/{one.id}", name_of(one.resource)) for one in shown}
-
-
-def name_of(patient: Resource) -> str:
-    """Returns a Patient's name."""
-    name: Resource = next(iter(patient.get("name", ())), {})
-    return str(name.get("text") or "".join((name.get("family", ""), *name.get("given", ()))))
 
 
 def _shown(
