@@ -13,7 +13,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from pytest_asyncio import is_async_test
 
 from kangyun.testing.chromium import chromium
 from kangyun.testing.folders import database_folder
@@ -115,7 +117,15 @@ class Visitor:
         assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in faults] == []
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets the tests of this folder share one event loop, as they share one browser."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     program = chromium()
     if program is None:
@@ -126,7 +136,7 @@ async def browser() -> AsyncIterator[Browser]:
         await made.close()
 
 
-@pytest.fixture(params=["zh-desk", "en-phone"])
+@pytest_asyncio.fixture(params=["zh-desk", "en-phone"], loop_scope="session")
 async def visitor(
     request: pytest.FixtureRequest, browser: Browser, demonstration: Installation
 ) -> AsyncIterator[Visitor]:
@@ -150,5 +160,5 @@ async def visitor(
     page.on("request", asked)
     page.on("pageerror", lambda error: made.wrong.append(str(error)))
     yield made
-    assert made.wrong == []
     await context.close()
+    assert made.wrong == []

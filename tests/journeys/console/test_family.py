@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+import pytest_asyncio
 
 PHONE = "15400000002"  # of the demonstration's daughter
 
@@ -18,7 +19,7 @@ def daughter(demonstration):
         return [{"name": one.name, "value": one.value, "url": demonstration.url} for one in client.cookies.jar]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(visitor, daughter):
     """The portal before the daughter."""
     await visitor.page.context.add_cookies(daughter)

@@ -60,7 +60,7 @@ async def test_a_record_is_read_part_by_part(visitor):
     page, said = visitor.page, SAID[visitor.language]
     await visitor.come("doctor", "/console/residents")
     # Each visitor opens another resident: who has asked once sees that identity from then on.
-    await page.locator(".ant-table-row a").nth(visitor.language == "en").click()
+    await page.locator(".ant-table-row a").nth(int(visitor.language == "en")).click()
     await page.get_by_role("heading", name=said["problems"]).wait_for()
     await visitor.looks_well("resident")
     await page.get_by_role("button", name=said["open"]).click()
