@@ -56,6 +56,13 @@ class Installation:
         self.up(*arguments)
         self.until(lambda: "ready http" in self.said)
 
+    def be_small(self, residents: int) -> Path:
+        """Makes the demonstration, before it is first started, one of fewer residents. Returns its mark."""
+        self.data.mkdir()
+        mark = self.data / "demonstration.json"
+        mark.write_text(json.dumps({"until": "2026-01-31", "seed": 1, "residents": residents, "loaded": 0}))
+        return mark
+
     @property
     def said(self) -> str:
         return self.output.read_text()

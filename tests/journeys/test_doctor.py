@@ -34,17 +34,13 @@ def well(doctor, **options):
     return found[1]
 
 
-def test_a_good_installation(installation, doctor):
+def test_a_good_installation_in_both_languages(installation, doctor):
     installation.start("--empty")
     said = well(doctor)
     for line in ("The root key fits the data", "The schema is up to date", "answers", "The change feed is well"):
         assert f"✓ {line}" in said or f"{line}\n" in said
     assert "✗" not in said
-
-
-def test_chinese_and_english_say_the_same(installation, doctor):
-    installation.start("--empty")
-    marks = [re.findall(r"^  ([✓!✗?])", well(doctor, lang=lang), re.MULTILINE) for lang in ("zh", "en")]
+    marks = [re.findall(r"^  ([✓!✗?])", one, re.MULTILINE) for one in (said, well(doctor, lang="zh"))]
     assert marks[0] == marks[1]
     assert len(marks[0]) > 15
 

@@ -10,6 +10,7 @@ def answered(installation, feed):
 
 
 def test_hospitals_send_as_soon_as_the_demonstration_is_up_and_go_on_after_a_stop(installation):
+    installation.be_small(40)
     installation.start()
     installation.until(lambda: len(answered(installation, "demo-baiyun-tables")) >= 5)
     installation.until(lambda: answered(installation, "demo-centre-files"))

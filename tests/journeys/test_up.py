@@ -137,9 +137,7 @@ def test_an_address_that_is_not_there(installation, arguments, said):
 
 
 def test_a_demonstration_killed_half_way_goes_on(installation):
-    installation.data.mkdir()
-    mark = installation.data / "demonstration.json"
-    mark.write_text(json.dumps({"until": "2026-01-31", "seed": 1, "residents": 30, "loaded": 0}))
+    mark = installation.be_small(30)
     installation.up()
     installation.until(lambda: json.loads(mark.read_bytes())["loaded"] > 3)
     installation.process.kill()
