@@ -6,6 +6,7 @@ import pytest
 
 from kangyun.access.actor import Circumstances
 from kangyun.access.identities.model import Proxy
+from kangyun.access.operations.everything import gathered
 from kangyun.access.residents.bindings import Handle, bindings_of
 from kangyun.base import clock
 from kangyun.testing.linking import link
@@ -50,6 +51,14 @@ def seen_by(platform):
 async def test_a_guardian_sees_what_the_proxy_leaves_open(platform, zhang, seen_by):
     labels = platform.gate.labels
     assert await seen_by(Proxy("a-zhang", "GUARD", ~labels.mask("psychiatry"))) == ["a-pneumonia"]
+
+
+async def test_what_is_gathered_of_one_ward_has_nothing_of_another(zhang, written, opened):
+    await written(condition("a-cough", "R05") | {"subject": {"reference": "Patient/a-wang"}})
+    wards = {"patients": ("a-zhang", "a-wang")}
+    record = await opened("guardian", "Organization/platform", "RelatedPerson/ma", "FAMRQT", **wards)
+    found = await gathered(record, "a-wang", ("Condition",), "summary")
+    assert [one.id for one in (*found.patients, *found.members)] == ["a-wang", "a-cough"]
 
 
 async def test_a_proxy_that_leaves_nothing_out_shows_what_the_role_sees(zhang, seen_by):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+import asyncpg
+
 from kangyun.access.operations.model import Call, Excerpt
 from kangyun.access.record import Record
 from kangyun.base.errors import Gone, Invalid, NotFound
@@ -15,6 +17,7 @@ from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.dates import bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
 from kangyun.identity.golden import golden
+from kangyun.identity.standing import SQL as STANDING
 from kangyun.store.everything import Compartments, Kind, Wish
 from kangyun.store.model import Stored
 from kangyun.store.reader import Current
@@ -79,12 +82,12 @@ class Gathered:
 async def gathered(record: Record, id_: str, types: Iterable[str], action: str) -> Gathered:
     """Returns what a resident's registrations hold of some types; its row is left under `action`.
 
-    Who acts for himself or his family gets all registrations that he acts for. Raises NotFound, Forbidden, TooCostly.
+    Who acts for himself, or for one of his family, gets all registrations of that one that he acts for.
+    Raises NotFound, Forbidden, TooCostly.
     """
     record.may_read("Patient")
     store = record.store
     resident = record.resident_of("Patient", id_)
-    names = [("Patient", one) for one in (record.actor.patients if id_ in record.actor.patients else (id_,))]
     compartments = Compartments(store.reader, store.indexer, store.bases)
     wish = Wish(frozenset(types), None, None, None, LARGEST, None)
     members: list[Stored] = []
@@ -93,7 +96,7 @@ async def gathered(record: Record, id_: str, types: Iterable[str], action: str) 
         if resident is not None:
             owners = (await store.reader.of_residents(connection, [resident], record.sight))[resident]
         else:
-            owners = list((await store.reader.locate(connection, names, record.sight)).values())
+            owners = await _own(record, connection, id_)
         owners = [one for one in owners if one.stored is not None and not one.stored.deleted]
         while owners:
             part = await compartments.everything(connection, "Patient", owners, wish, record.sight)
@@ -110,6 +113,19 @@ async def gathered(record: Record, id_: str, types: Iterable[str], action: str) 
     shown = await record.shown([*people, *members, *included])
     first, last = len(people), len(people) + len(members)
     return Gathered(shown[:first], shown[first:last], shown[last:])
+
+
+async def _own(record: Record, connection: asyncpg.Connection, id_: str) -> list[Current]:
+    """Returns the registration of an id and, of whom the actor acts for, the others of the same person."""
+    ids = record.actor.patients if id_ in record.actor.patients else (id_,)
+    found = await record.store.reader.locate(connection, [("Patient", one) for one in ids], record.sight)
+    if len(ids) == 1 or record.actor.role == "resident" or record.actor.ward:
+        return list(found.values())
+    # Whoever has several wards acts for several persons: what is of one never stands in what is said of another.
+    owner = found.get(("Patient", id_))
+    linked = [] if owner is None else await connection.fetch(STANDING["of_same"], [owner.res])
+    same = {row["patient"] for row in linked}
+    return [one for one in found.values() if one is owner or one.res in same]
 
 
 def _wish(record: Record, call: Call) -> Wish:
