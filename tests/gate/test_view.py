@@ -137,3 +137,19 @@ async def test_what_a_label_closes_is_never_counted(written, opened):
     await written(ZHANG, A)
     await written(about("Condition", "mind", code={"coding": [{"system": ICD, "code": "F20.0"}]}), B)
     assert (await first(await opened("doctor", A), "zhang")).hidden.count == 0
+
+
+async def test_a_prescription_that_names_who_gives_it_and_a_time_beyond_all_sense_is_shown(written, opened):
+    await written(ZHANG, A)
+    given = {"value": 99999999999, "unit": "d", "system": UNITS, "code": "d"}
+    await written(
+        about(
+            "MedicationRequest", "ever", status="active", intent="order", authoredOn="9990-01-02",
+            medicationCodeableConcept={"text": "氨氯地平"}, dispenseRequest={"expectedSupplyDuration": given},
+            performer={"reference": A, "display": "甲医院"},
+        ),
+        A,
+    )  # fmt: skip
+    view = await first(await opened("doctor", A), "zhang")
+    (one,) = view.medications
+    assert (one.what, one.until, view.houses[one.house]) == ("氨氯地平", "9999-12-31", "甲医院")

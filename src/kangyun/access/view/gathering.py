@@ -101,7 +101,8 @@ def _provider(resource: Resource, visits: dict[str, str]) -> str:
     own = resource.get("serviceProvider") or resource.get("custodian") or resource.get("managingOrganization")
     if isinstance(own, dict) and own.get("display"):
         return str(own["display"])
-    for performer in resource.get("performer", ()):
+    performers = resource.get("performer", [])
+    for performer in performers if isinstance(performers, list) else (performers,):  # Of a MedicationRequest it is one.
         actor = performer.get("actor", performer)
         if str(actor.get("reference", "")).startswith("Organization/") and actor.get("display"):
             return str(actor["display"])

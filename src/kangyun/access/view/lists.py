@@ -11,6 +11,10 @@ from kangyun.fhir import Resource
 Said = tuple[Resource, str]
 """A resource, and the institution it is of."""
 _OVER = frozenset({"resolved", "inactive", "remission"})
+# States of an order or statement by which nothing was taken.
+_NEVER_GIVEN = frozenset({"cancelled", "draft", "entered-in-error", "intended", "not-taken"})
+_MOST_DAYS = 3660
+"""For which a prescription is believed to be given: what is written may be any number."""
 # Kinds of visits, by v3-ActCode of the class.
 KINDS = {
     "AMB": "outpatient", "EMER": "emergency", "IMP": "inpatient", "ACUTE": "inpatient", "NONAC": "inpatient",
@@ -60,12 +64,20 @@ def problems(found: Sequence[Said], houses: Houses, zone: tzinfo) -> list[Entry]
 
 
 def medications(found: Sequence[Said], houses: Houses, zone: tzinfo, today: date) -> list[Entry]:
-    """Returns medications by name, those in use first: `active`, or given for a time that is not over."""
-    newest = sorted(found, key=lambda one: _moment(one[0]), reverse=True)
+    """Returns medications by name, those in use first: `active`, or given for a time that is not over.
+
+    What was stopped is over whatever time it had been given for, and so is what was given before that.
+    """
+    newest = sorted(found, key=lambda one: (_is_given(one[0]), _moment(one[0])), reverse=True)
     ends: dict[str, str] = {}
+    stopped: set[str] = set()
     for resource, _ in newest:
-        name = concept(resource.get("medicationCodeableConcept"))
-        ends[name] = max(ends.get(name, ""), _lasts(resource))
+        by_reference = str(resource.get("medicationReference", {}).get("display", ""))
+        name = concept(resource.get("medicationCodeableConcept")) or by_reference
+        if resource.get("status") == "stopped":
+            stopped.add(name)
+        if _is_given(resource) and name not in stopped:
+            ends[name] = max(ends.get(name, ""), _lasts(resource))
     lines = together(entries(newest, houses, zone))
     for one in lines:
         one.until = ends.get(one.what, "")
@@ -74,8 +86,13 @@ def medications(found: Sequence[Said], houses: Houses, zone: tzinfo, today: date
     return sorted(lines, key=lambda one: "active" not in one.states)
 
 
+def _is_given(resource: Resource) -> bool:
+    return resource.get("status") not in _NEVER_GIVEN
+
+
 def _moment(resource: Resource) -> str:
-    return str(resource.get("authoredOn") or resource.get("effectiveDateTime") or "")
+    period = resource.get("effectivePeriod", {})
+    return str(resource.get("authoredOn") or resource.get("effectiveDateTime") or period.get("start") or "")
 
 
 def _lasts(resource: Resource) -> str:
@@ -84,7 +101,9 @@ def _lasts(resource: Resource) -> str:
     began = _moment(resource)[:10]
     if supply.get("code") != "d" or len(began) < len("2026-11-23"):
         return ""
-    return (date.fromisoformat(began) + timedelta(days=int(supply.get("value", 0)))).isoformat()
+    first = date.fromisoformat(began)
+    days = min(max(int(supply.get("value", 0)), 0), _MOST_DAYS, (date.max - first).days)
+    return (first + timedelta(days=days)).isoformat()
 
 
 def kind_of(encounter: Resource) -> str:
