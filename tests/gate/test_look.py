@@ -575,7 +575,7 @@ async def test_each_thing_that_is_read_leaves_a_row_in_the_doctors_name(visited)
         "SELECT action, outcome, role, way, client, shape FROM audit WHERE actor = 'Practitioner/1001' ORDER BY id"
     )
     assert {row["action"] for row in rows} == {"look", "search"}
-    assert len(rows) == 17
+    assert len(rows) == 18
     for row in rows:
         said = row["outcome"], row["role"], row["way"], row["client"], row["shape"]
         assert said == (200, "doctor", "encounter", "his", "GET /look/{session}")

@@ -153,3 +153,32 @@ async def test_a_prescription_that_names_who_gives_it_and_a_time_beyond_all_sens
     view = await first(await opened("doctor", A), "zhang")
     (one,) = view.medications
     assert (one.what, one.until, view.houses[one.house]) == ("氨氯地平", "9999-12-31", "甲医院")
+
+
+async def test_a_blood_group_is_found_behind_many_weights(written, opened):
+    await written(ZHANG, A)
+    await written(
+        about(
+            "Observation", "group", status="final", effectiveDateTime="1990-01-02", valueString="A 型",
+            code={"coding": [{"system": "http://loinc.org", "code": "883-9"}]},
+        ),
+        A,
+    )  # fmt: skip
+    for day in range(1, 22):
+        mass = {"coding": [{"system": "http://loinc.org", "code": "39156-5"}]}
+        said = {"value": 24.5, "unit": "kg/m2", "system": UNITS, "code": "kg/m2"}
+        of = {"status": "final", "code": mass, "valueQuantity": said, "effectiveDateTime": f"2026-01-{day:02}"}
+        await written(about("Observation", f"mass-{day}", **of), A)
+    assert {one.code for one in (await first(await opened("doctor", A), "zhang")).marks} >= {"overweight", "abo"}
+
+
+async def test_what_did_not_take_place_is_no_visit(written, opened):
+    await written(ZHANG, A)
+    for status in ("cancelled", "planned", "entered-in-error"):
+        of = {"status": status, "period": {"start": "2026-03-01"}, "class": {"code": "AMB"}}
+        await written(about("Encounter", status, **of), A)
+    vaccine = {"resourceType": "Immunization", "id": "not", "status": "not-done", "vaccineCode": {"text": "流感"}}
+    await written(vaccine | {"patient": {"reference": "Patient/zhang"}, "occurrenceDateTime": "2026-03-01"}, A)
+    record = await opened("doctor", A)
+    view = await first(record, "zhang")
+    assert (view.events, view.latest, (await parts.timeline(record, "zhang")).visits) == ([], [], [])

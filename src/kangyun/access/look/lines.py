@@ -37,8 +37,7 @@ class Line:
 
 def line_of(resource: Resource, zone: tzinfo) -> Line | None:
     """Returns the line of a resource; None for one that was entered in error."""
-    verification = resource.get("verificationStatus")
-    if resource.get("status") == _ERROR or _ERROR in _codes(verification):
+    if is_error(resource):
         return None
     type_ = resource["resourceType"]
     what, detail, states, moment = _READERS[type_](resource)
@@ -46,6 +45,11 @@ def line_of(resource: Resource, zone: tzinfo) -> Line | None:
     reference = f"{type_}/{resource['id']}" if type_ in OPENED else ""
     shown = tuple(state for state in states if state)
     return Line(what[:LONGEST], detail[:LONGEST], shown, local(moment, zone), limits[:LONGEST], reference)
+
+
+def is_error(resource: Resource) -> bool:
+    """Whether a resource was entered in error."""
+    return resource.get("status") == _ERROR or _ERROR in _codes(resource.get("verificationStatus"))
 
 
 def state_of(line: Line) -> str:

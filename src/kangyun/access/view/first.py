@@ -77,7 +77,7 @@ def _made(found: Gathered, record: Record, whole: Resource, registered: list[Res
         ],
         marks=[],
         events=lists.events(visits, found.of("Immunization"), found.of("Procedure"), houses, zone),
-        latest=[lists.visit(one, named, houses, zone) for one in visits[:LATEST]],
+        latest=[lists.visit(one, named, houses, zone) for one in lists.happened(visits)[:LATEST]],
         allergies=sections["allergies"][:MOST],
         alerts=sections["alerts"][:MOST],
         problems=sections["problems"][:MOST],
@@ -100,9 +100,10 @@ async def health_marks(record: Record, persons: Sequence[Stored], conditions: Se
     measured: list[Resource] = []
     if record.reads("Observation"):
         ids = ",".join(f"Patient/{one.id}" for one in persons)
-        pairs = [("patient", ids), ("code", ",".join(sorted(table.loinc))), ("_sort", "-date"), ("_count", "20")]
-        page = await record.search(await record.read_query("Observation", pairs, strict=True))
-        measured = [one.resource for one in page.matches]
+        for codes in table.loinc:
+            pairs = [("patient", ids), ("code", ",".join(sorted(codes))), ("_sort", "-date"), ("_count", "20")]
+            page = await record.search(await record.read_query("Observation", pairs, strict=True))
+            measured += [one.resource for one in page.matches]
     today = lists.day_of(clock.now(), record.store.zone)
     return marks.marks(table, max(whole, key=whole.count, default=None), conditions, measured, today)
 

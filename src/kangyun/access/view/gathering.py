@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from kangyun.access.alongside import registrations
 from kangyun.access.events.people import called
+from kangyun.access.look.lines import is_error
 from kangyun.access.record import Record
 from kangyun.database.statements import statements
 from kangyun.fhir import Resource
@@ -37,7 +38,7 @@ class Houses:
 @dataclass(slots=True)
 class Gathered:
     """persons: registrations as they are stored (not to be shown), and the names of who registered each. found: what
-    is shown, with the name of the institution of each. more: there are older ones."""
+    is shown, with the name of the institution of each; nothing entered in error. more: there are older ones."""
 
     persons: list[Stored]
     registrars: list[str]
@@ -82,7 +83,8 @@ async def gather(record: Record, id_: str, types: Iterable[str], action: str) ->
     ]
     persons = [one.stored for one in own if one.stored is not None]
     registrars = [writers.get(one.institution, "") for one in own if one.stored is not None]
-    return Gathered(persons, registrars, list(zip(found, houses, strict=True)), more, Houses())
+    said_so = [one for one in zip(found, houses, strict=True) if not is_error(one[0])]
+    return Gathered(persons, registrars, said_so, more, Houses())
 
 
 def _said(encounters: Sequence[Resource]) -> dict[str, str]:

@@ -15,6 +15,8 @@ _OVER = frozenset({"resolved", "inactive", "remission"})
 _NEVER_GIVEN = frozenset({"cancelled", "draft", "entered-in-error", "intended", "not-taken"})
 _MOST_DAYS = 3660
 """For which a prescription is believed to be given: what is written may be any number."""
+# Of a visit, a vaccination, an operation that did not take place, or not yet.
+_NOT_DONE = frozenset({"cancelled", "not-done", "planned", "preparation"})
 # Kinds of visits, by v3-ActCode of the class.
 KINDS = {
     "AMB": "outpatient", "EMER": "emergency", "IMP": "inpatient", "ACUTE": "inpatient", "NONAC": "inpatient",
@@ -111,16 +113,21 @@ def kind_of(encounter: Resource) -> str:
     return KINDS.get(str(encounter.get("class", {}).get("code", "")), "other")
 
 
+def happened(found: Iterable[Said]) -> list[Said]:
+    """Returns of visits, vaccinations and operations those that took place."""
+    return [one for one in found if one[0].get("status") not in _NOT_DONE]
+
+
 def events(
     visits: Sequence[Said], vaccinations: Sequence[Said], operations: Sequence[Said], houses: Houses, zone: tzinfo
 ) -> list[Event]:
-    """Returns services by kind, each with the last."""
+    """Returns services by kind, each with the last. What did not take place, or not yet, is none."""
     by: dict[str, Event] = {}
-    dated = [(kind_of(one), one.get("period", {}).get("start", ""), house) for one, house in visits]
-    dated += [("vaccination", str(one.get("occurrenceDateTime", "")), house) for one, house in vaccinations]
+    dated = [(kind_of(one), one.get("period", {}).get("start", ""), house) for one, house in happened(visits)]
+    dated += [("vaccination", str(one.get("occurrenceDateTime", "")), house) for one, house in happened(vaccinations)]
     dated += [
         ("operation", str(one.get("performedDateTime") or one.get("performedPeriod", {}).get("start", "")), house)
-        for one, house in operations
+        for one, house in happened(operations)
     ]
     for kind, moment, house in dated:
         event = by.setdefault(kind, Event(kind, 0))

@@ -5,7 +5,7 @@ nobody can set one by hand. Source: 国卫办基层发〔2024〕15号, as `data/
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from kangyun.fhir import Resource
 
 FILE = "marks.toml"
 _STANDS = frozenset({"", "active", "recurrence", "relapse", "remission"})
+_REFUTED = frozenset({"refuted", "entered-in-error"})
+_NO_RESULT = frozenset({"cancelled", "entered-in-error", "registered"})
 
 
 class Ages(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}, forbid_unknown_fields=True):
@@ -67,9 +69,9 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blood: Blood
 
     @property
-    def loinc(self) -> frozenset[str]:
-        """The codes of the Observations that are asked for."""
-        return frozenset({self.weight.loinc, *self.blood.abo, *self.blood.rh})
+    def loinc(self) -> tuple[frozenset[str], ...]:
+        """The codes of the Observations that are asked for: what is measured often apart from what is once."""
+        return frozenset({self.weight.loinc}), frozenset({*self.blood.abo, *self.blood.rh})
 
 
 def read_table(table: Mapping[str, Any]) -> Table:
@@ -83,7 +85,12 @@ def read_table(table: Mapping[str, Any]) -> Table:
 def marks(
     table: Table, born: date | None, conditions: Sequence[Resource], observations: Sequence[Resource], today: date
 ) -> list[Mark]:
-    """Returns the marks of a person. conditions, observations: as they are seen, the newest first."""
+    """Returns the marks of a person. conditions, observations: as they are seen, the newest first of each code.
+
+    What was refuted or entered in error, or never came to a result, bears nothing out.
+    """
+    conditions = [one for one in conditions if not _is_refuted(one)]
+    observations = [one for one in observations if one.get("status") not in _NO_RESULT]
     age = None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     found: list[Mark] = []
     if age is not None:
@@ -99,7 +106,7 @@ def _of_conditions(rule: OfConditions, conditions: Sequence[Resource], today: da
     if not days:
         return Mark(rule.kind, rule.code) if undated and not rule.days else None
     newest = max(days)
-    if rule.days and date.fromisoformat(newest) + timedelta(days=rule.days) < today:
+    if rule.days and (today - date.fromisoformat(newest)).days > rule.days:
         return None
     if any(_is(one, rule.ends) and _day(one) > newest for one in conditions):
         return None
@@ -131,10 +138,14 @@ def _is(condition: Resource, beginnings: tuple[str, ...]) -> bool:
 
 
 def _stands(condition: Resource) -> bool:
-    """Whether it stands now: not over, not refuted."""
-    said = {str(one.get("code")) for one in condition.get("verificationStatus", {}).get("coding", ())}
+    """Whether it stands now and is not over."""
     status = next((str(one.get("code")) for one in condition.get("clinicalStatus", {}).get("coding", ())), "")
-    return status in _STANDS and not said & {"refuted", "entered-in-error"}
+    return status in _STANDS
+
+
+def _is_refuted(condition: Resource) -> bool:
+    said = (str(one.get("code")) for one in condition.get("verificationStatus", {}).get("coding", ()))
+    return not _REFUTED.isdisjoint(said)
 
 
 def _day(resource: Resource) -> str:

@@ -21,7 +21,7 @@ async def timeline(record: Record, id_: str) -> Timeline:
     """Returns all visits. Raises NotFound, Gone, Forbidden."""
     found = await gather(record, id_, ("Encounter", "Condition"), "view-timeline")
     named, houses, zone = lists.diagnoses(found.of("Condition")), found.houses, record.store.zone
-    visits = [_visit(lists.visit(one, named, houses, zone)) for one in found.of("Encounter")]
+    visits = [_visit(lists.visit(one, named, houses, zone)) for one in lists.happened(found.of("Encounter"))]
     await record.leave_row("view-timeline", 200, found.numbers)
     return Timeline(visits, houses.names)
 

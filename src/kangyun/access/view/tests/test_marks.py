@@ -55,6 +55,22 @@ def test_conditions(conditions, expected):
     assert found(None, conditions) == expected
 
 
+@pytest.mark.parametrize("said", ["refuted", "entered-in-error"])
+def test_what_was_refuted_or_entered_in_error_bears_nothing_out(said):
+    of = [condition("Z34.9", "2026-10-01"), condition("I10", "2015-01-02")]
+    refuted = [one | {"verificationStatus": {"coding": [{"code": said}]}} for one in of]
+    assert found(None, refuted) == []
+    # What a wrong delivery would have ended goes on.
+    birth = condition("O80.9", "2026-11-01") | {"verificationStatus": {"coding": [{"code": said}]}}
+    assert found(None, [birth, of[0]]) == ["pregnant"]
+
+
+@pytest.mark.parametrize("status", ["entered-in-error", "cancelled"])
+def test_a_measurement_that_was_none_bears_nothing_out(status):
+    wrong = mass(40) | {"status": status}
+    assert found(date(1990, 1, 1), (), [wrong, mass(24, "2020-01-02")]) == ["overweight"]
+
+
 @pytest.mark.parametrize(
     ("value", "code"), [(18.4, "underweight"), (18.5, "normal-weight"), (24, "overweight"), (28, "obese")]
 )
