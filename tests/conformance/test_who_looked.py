@@ -146,6 +146,12 @@ async def test_what_was_refused_and_what_was_an_emergency_stand_out(people, left
         ({"action": "notify", "shape": "NOTIFY full /Encounter"}, "因诊疗收到了您的就诊记录的更新通知"),
         ({"shape": "GET /Basic/[id]", "purpose": ""}, "因未说明的原因查看了您的健康档案中的一项内容"),
         ({"action": "batch", "shape": "POST /"}, "因诊疗处理了您的健康档案"),
+        ({"action": "view", "shape": "GET /Patient/[id]/$view"}, "因诊疗查看了您的健康档案"),
+        ({"action": "search", "shape": "GET /Patient/[id]/$view"}, "因诊疗查看了您的健康档案"),
+        ({"action": "view-tests", "shape": "GET /Patient/[id]/$view?[name]"}, "因诊疗查看了您的检查检验结果"),
+        ({"action": "find", "shape": "GET /$residents?[name]"}, "因诊疗查看了您的基本信息"),
+        ({"action": "series", "shape": "GET /Patient/[id]/$series?start"}, "因诊疗查看了您的检查检验结果"),
+        ({"action": "who-looked", "shape": "GET /Patient/[id]/$who-looked"}, "因诊疗查看了您的查阅记录"),
         ({"client": "Device/app"}, "（通过 Device/app） 因诊疗查看了您的检查检验结果"),
     ],
 )  # fmt: skip

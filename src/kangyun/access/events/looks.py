@@ -27,8 +27,19 @@ _FAMILY = {
     "family-end": "ended",
     "family": "listed",
 }
-_OF_RESIDENTS = ("Patient/", "RelatedPerson/")
 """What a family did about its rights: a sentence of its own each."""
+_OF_RESIDENTS = ("Patient/", "RelatedPerson/")
+_PARTS = {
+    "view-timeline": "Encounter", "view-tests": "Observation", "view-documents": "DocumentReference",
+    "view-family": "FamilyMemberHistory", "view-consents": "Consent",
+}  # fmt: skip
+"""What the parts of the console's page of a resident are of."""
+_SHOWN = {
+    "$view": "", "$residents": "Patient", "$who-looked": "AuditEvent", "$look-questions": "AuditEvent",
+    "$ask-look": "AuditEvent", "$answer-look": "AuditEvent", "$choices": "Consent", "$choose": "Consent",
+    "$series": "Observation", "$series-samples": "Observation", "$last-readings": "Observation",
+}  # fmt: skip
+"""What an operation shows whose address names a type of which it shows more, less or nothing; empty for all of it."""
 
 
 @dataclass(slots=True)
@@ -118,8 +129,12 @@ def _verb(row: Seen) -> str:
 def _what(row: Seen) -> str:
     if row.action in _OF_ALL or row.origin is not None:
         return ""
+    path = row.shape.partition(" ")[2].partition("?")[0].split("/")
+    known = _PARTS.get(row.action, _SHOWN.get(path[-1]))
+    if known is not None:
+        return known
     # The first word of the path; in a compartment it is the last one.
-    words = [word for word in row.shape.partition(" ")[2].partition("?")[0].split("/") if word[:1].isupper()]
+    words = [word for word in path if word[:1].isupper()]
     return words[-1] if words else ""
 
 

@@ -45,6 +45,24 @@ KINDS = {
     "summary-paper": Kind("R", "operation"),
     "check-paper": Kind("R", "operation"),
     "family": Kind("R", "operation"),
+    # What the console opens of a resident, and finds him by.
+    **{
+        action: Kind("R", "operation")
+        for action in (
+            "find",
+            "view",
+            "view-timeline",
+            "view-tests",
+            "view-documents",
+            "view-family",
+            "view-consents",
+            "choices",
+            "look-questions",
+            "series",
+            "series-samples",
+            "last-readings",
+        )
+    },
     "create": Kind("C", "create"),
     "import": Kind("C", "operation"),
     "update": Kind("U", "update"),
