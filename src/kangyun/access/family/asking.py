@@ -5,6 +5,7 @@ there is not, nothing is sent, and who asks is told the same. For a desk: who as
 answer is written into the register in the name of who gave it, in the trail of the resident, and told to both.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +23,14 @@ from kangyun.access.messages import WrongCode, checked_phone
 from kangyun.access.record import Record
 from kangyun.access.residents.bindings import Bindings, Handle, bindings_of
 from kangyun.access.residents.realname import comparable, names_of
-from kangyun.base.errors import Forbidden, Invalid, NotFound
+from kangyun.base.errors import Forbidden, Invalid, NotFound, Unavailable
 from kangyun.base.texts import say
 from kangyun.fhir import Resource
 
-ASKED = "family"
+logger = logging.getLogger(__name__)
+
+ASKED, NOBODY = "family", "family-nobody"
+"""What a code is good for, and what one is that was sent to nobody: it ends none that was."""
 PHONE_HOURS, DESK_HOURS = 24.0, 48.0
 """How long an ask waits: for an answer in the portal, and for a desk."""
 DIGITS = 6
@@ -54,23 +58,30 @@ class Ask:
 async def ask_by_phone(
     record: Record, identity: int, name: str, phone: str, relation: str, rights: Collection[Right]
 ) -> str:
-    """Asks a resident by telephone and returns the ask. Raises Invalid, Throttled, RuleBroken, Unavailable."""
+    """Asks a resident by telephone and returns the ask. Raises Invalid, Throttled, Forbidden.
+
+    Of whom there is not, all is counted and refused as of whom there is, so that no answer tells one from the other.
+    """
     gate, number = record.gate, checked_phone(phone)
     if not 0 < len(name.strip()) <= 100:
         raise Invalid("access.residents.name", at="name")
+    await _check_waiting(gate, identity)
     bindings = _bindings(gate)
     await bindings.count_try(Handle("family", f"identity/{identity}"), record.circumstances.source)
     people = await _people(gate, await bindings.patients(Handle("phone", number)))
     meant = people if any(comparable(name) in names_of(one) for one in people) else []
     if {one["id"] for one in meant} & set(record.actor.patients):
         raise Invalid("access.family.oneself", at="phone")
-    id_ = token_urlsafe(12)
-    challenge = None
-    if meant:
-        said = {"name": record.actor.name, "rights": _words(rights), "link": _link(gate, id_)}
-        challenge = await gate.codes.send(
-            "family", ASKED, number, "sms", record.circumstances.source, {"ask": id_}, said=said
+    id_, challenge = token_urlsafe(12), None
+    said = {"name": record.actor.name, "rights": _words(rights), "link": _link(gate, id_)}
+    try:
+        sent = await gate.codes.send(
+            "family", ASKED if meant else NOBODY, number, "sms", record.circumstances.source, {"ask": id_}, said=said,
+            leaves=bool(meant),
         )  # fmt: skip
+        challenge = sent if meant else None
+    except Unavailable:  # He is asked in the portal all the same.
+        logger.warning("a code for a family's ask did not leave")
     patients = [one["id"] for one in meant]
     await _keep(gate, id_, identity, relation, rights, patients, "phone", challenge, PHONE_HOURS)
     await record.leave_row("family-ask", 200, sorted(await gate.numbers(patients)))
@@ -80,6 +91,7 @@ async def ask_by_phone(
 async def ask_for_desk(record: Record, identity: int, relation: str, rights: Collection[Right]) -> tuple[str, str]:
     """Asks for an answer at a desk; returns the ask and the digits to say there."""
     id_, gate = token_urlsafe(12), record.gate
+    await _check_waiting(gate, identity)
     name, code = await gate.codes.hand_over(ASKED, f"family/{identity}", DESK_HOURS * 60, {"ask": id_}, DIGITS)
     number = await _keep(gate, id_, identity, relation, rights, [], "desk", name, DESK_HOURS)
     await record.leave_row("family-ask", 200, [])
@@ -157,13 +169,18 @@ async def withdraw(gate: Gate, ask: Ask, by: str) -> None:
             raise NotFound("access.family.no-ask")
 
 
+async def _check_waiting(gate: Gate, identity: int) -> None:
+    """Raises Forbidden for whose asks wait in such a number that he asks nobody else."""
+    async with gate.store.pool.connection() as connection:
+        if await connection.fetchval(_COUNT, identity) >= MOST_WAITING:
+            raise Forbidden("access.family.too-many")
+
+
 async def _keep(
     gate: Gate, id_: str, identity: int, relation: str, rights: Collection[Right], patients: Sequence[str], way: str,
     challenge: str | None, hours: float,
 ) -> int:  # fmt: skip
-    async with gate.store.pool.connection() as connection, connection.transaction():
-        if await connection.fetchval(_COUNT, identity) >= MOST_WAITING:
-            raise Forbidden("access.family.too-many")
+    async with gate.store.pool.connection() as connection:
         number: int = await connection.fetchval(
             _KEEP, id_, identity, relation, list(rights), list(patients), way, challenge, hours * 3600
         )

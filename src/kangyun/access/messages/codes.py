@@ -73,12 +73,13 @@ class Codes:
 
     async def send(
         self, template: str, purpose: str, phone: str, channel: Channel, source: str, good_for: Mapping[str, Any],
-        institution: str = "", said: Mapping[str, str] | None = None,
+        institution: str = "", said: Mapping[str, str] | None = None, *, leaves: bool = True,
     ) -> str:  # fmt: skip
         """Sends a code to a telephone and returns the name by which it is asked for.
 
         purpose: it is good for this only. good_for: what `check` returns. source: the address that asked.
-        institution: the name of who asks for it, where the template says that; said: what else it says.
+        institution: the name of who asks for it, where the template says that; said: what else it says. leaves: False
+        for whom nothing is sent to and nobody is to know of that: it is counted, and refused, as any other.
         Raises Throttled where there were too many, Unavailable where it could not be sent, NotSupported where the
         region has no such template.
         """
@@ -88,6 +89,8 @@ class Codes:
         code = self._drawn(self.limits.digits)
         target = self._digester.of("phone", phone)
         id_ = await self._kept(purpose, target, source, code, self.limits.minutes, good_for, limited=True)
+        if not leaves:
+            return id_
         told = {**(said or {}), "code": code, "minutes": f"{self.limits.minutes:g}", "institution": institution}
         await self._sender.send(channel, phone, message.id, {name: told[name] for name in message.variables})
         return id_

@@ -3,6 +3,8 @@
 import pytest
 
 from kangyun.access.identities.hearing import hearers
+from kangyun.access.messages.senders import Channels
+from kangyun.base.errors import Unavailable
 
 WRITTEN = {
     "resourceType": "Observation", "status": "final", "code": {"text": "体重"}, "valueString": "70",
@@ -99,6 +101,40 @@ async def test_who_asks_is_told_the_same_of_whom_there_is_not(family):
         answer = await family.call("family-ask", daughter, **given)
         assert [one["name"] for one in answer.json()["parameter"]] == ["ask"]
     assert len(family.sent()) == before
+
+
+async def test_who_asks_again_at_once_is_refused_alike_of_whom_there_is_not(family):
+    daughter = await family.headers(family.daughter)
+    await family.headers(family.father)
+    for name, phone in (("王建国", family.father[0]), ("王建国", "13811111111")):
+        await family.pass_minutes()
+        given = {"name": name, "phone": phone, "relation": "CHILD", "right": "see"}
+        answers = [await family.call("family-ask", daughter, **given) for _ in range(2)]
+        assert [one.status_code for one in answers] == [200, 429]
+
+
+async def test_whose_asks_wait_asks_nobody_else_and_nothing_is_sent(family):
+    await family.headers(family.father)
+    daughter = await family.headers(family.daughter)
+    for _ in range(5):
+        assert (await family.call("family-ask", daughter, relation="CHILD", right="see")).status_code == 200
+    await family.pass_minutes()
+    before, given = len(family.sent()), {"name": family.father[1], "phone": family.father[0]}
+    assert (await family.call("family-ask", daughter, **given, relation="CHILD", right="see")).status_code == 403
+    assert len(family.sent()) == before
+
+
+async def test_where_no_message_leaves_nobody_is_told_apart(family, monkeypatch):
+    async def gone(*given):
+        raise Unavailable
+
+    father, daughter = await family.headers(family.father), await family.headers(family.daughter)
+    await family.pass_minutes()
+    monkeypatch.setattr(Channels, "send", gone)
+    for phone in (family.father[0], "13811111111"):
+        given = {"name": family.father[1], "phone": phone, "relation": "CHILD", "right": "see"}
+        assert (await family.call("family-ask", daughter, **given)).status_code == 200
+    assert [name for name, _ in await family.look(father)] == ["asked"]
 
 
 async def test_a_desk_answers_for_who_has_no_telephone(family):
