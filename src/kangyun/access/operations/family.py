@@ -18,6 +18,7 @@ from kangyun.access.family.rights import checked, checked_relation
 from kangyun.access.family.telling import tell
 from kangyun.access.family.ties import Tie
 from kangyun.access.identities.model import OF_RESIDENTS
+from kangyun.access.messages import WrongCode
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.access.residents.bindings import bindings_of
@@ -59,7 +60,7 @@ async def family(record: Record, call: Call) -> Resource:
 
 
 async def family_ask(record: Record, call: Call) -> Resource:
-    """Asks a resident, or for a desk. Raises Forbidden, Invalid, Throttled, RuleBroken, Unavailable."""
+    """Asks a resident, or for a desk. Raises Forbidden, Invalid, Throttled."""
     record.in_person()
     inputs = Inputs.of(call.parameters, frozenset({"name", "phone", "relation", "right"}))
     relation, rights = checked_relation(inputs.text("relation")), checked(inputs.texts("right"))
@@ -131,7 +132,10 @@ async def family_desk(record: Record, call: Call) -> Resource:
     if not EVIDENCE[0] <= len(evidence) <= EVIDENCE[1]:
         raise Invalid("access.family.evidence", at="evidence")
     people = await _at_desk(record, inputs.text("name") or "", inputs.text("number") or "")
-    ask = await asking.by_digits(record.gate, inputs.text("digits") or "")
+    try:
+        ask = await asking.by_digits(record.gate, inputs.text("digits") or "")
+    except WrongCode:  # By 401 the registrar would be signed out.
+        raise Forbidden("access.messages.wrong-code", at="digits") from None
     await asking.answer(record, ask, rights, people=people, how=f"desk: {evidence}")
     return parameters({"name": "member", "valueString": ask.member}, {"name": "relation", "valueCode": ask.relation})
 
