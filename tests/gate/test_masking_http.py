@@ -147,3 +147,11 @@ async def test_answers_that_hold_persons_carry_a_watermark_for_staff(doctor, url
     for path in ("Organization", "metadata", "Patient?name=nobody"):
         assert "x-watermark" not in (await doctor.get(path)).headers
     assert "x-watermark" not in (await (await open_client()).get(url)).headers
+
+
+async def test_a_summary_of_who_is_masked_says_so_and_is_not_written_back(doctor, url):
+    made = (await doctor.get(f"{url}/$summary")).json()
+    shown = made["entry"][1]["resource"]
+    assert shown["name"][0]["text"] == "欧阳**"
+    assert "MASKED" in [one["code"] for one in shown["meta"]["security"]]
+    assert (await doctor.put(url, json=shown)).status_code == 422

@@ -59,7 +59,9 @@ def bundle(summary: Summary, base: str) -> Resource:
     identifier = uuid5(_NAMESPACE, f"{base}/{subject}#{summary.made.isoformat()}")
     entries = [one for filled in summary.sections for one in filled.entries]
     author = {"resourceType": "Organization", "id": AUTHOR, "name": say("exchange.summary.author", summary.language)}
-    patient = {**summary.patient, "meta": {"profile": [f"{PROFILES}Patient-uv-ips"]}}
+    # That he is masked goes along: what is left of his name is nowhere taken for it.
+    said = {name: value for name, value in summary.patient.get("meta", {}).items() if name in ("security", "tag")}
+    patient = {**summary.patient, "meta": said | {"profile": [f"{PROFILES}Patient-uv-ips"]}}
     patient.pop("link", None)  # Other registrations are not in the document.
     referred = _referred(entries, summary.references)
     resources = [_composition(summary, identifier), patient, author, *entries, *referred]

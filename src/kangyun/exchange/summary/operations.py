@@ -7,8 +7,9 @@ mask leave. Each leaves its row, `summary` or `summary-paper`. A PDF is answered
 import base64
 from collections.abc import Iterable
 
+from kangyun.access.masking.resources import MARK, PARTIAL, is_masked
 from kangyun.access.operations import Call, Operation
-from kangyun.access.operations.everything import gathered
+from kangyun.access.operations.everything import Gathered, gathered
 from kangyun.access.operations.model import Input, parameters
 from kangyun.access.platform import base_url
 from kangyun.access.record import Record
@@ -67,7 +68,7 @@ async def _made(record: Record, call: Call, action: str, language: Language) -> 
     now = clock.now()
     references = {f"{one.type}/{one.id}": one.resource for one in (*found.included, *found.members)}
     return Summary(
-        patient=found.person.resource,
+        patient=_person(found),
         people=frozenset(f"Patient/{one.id}" for one in (*found.patients, found.person)),
         sections=filled((one.resource for one in found.members), now.astimezone(record.store.zone).date()),
         references=references,
@@ -75,6 +76,15 @@ async def _made(record: Record, call: Call, action: str, language: Language) -> 
         language=language,
         closed=tuple(_closed(record, language)),
     )
+
+
+def _person(found: Gathered) -> Resource:
+    """Returns the one Patient, marked as masked where one of the registrations that it is made of is."""
+    person = found.person.resource
+    if is_masked(person) or not any(is_masked(one.resource) for one in found.patients):
+        return person
+    meta = person.get("meta", {})
+    return {**person, "meta": {**meta, "security": [MARK], "tag": [*meta.get("tag", ()), PARTIAL]}}
 
 
 def _closed(record: Record, language: Language) -> Iterable[str]:
