@@ -4,6 +4,7 @@ All of it is of what is shown to who asks: a resident his own, a guardian what h
 mask leave. Each leaves its row, `summary` or `summary-paper`. A PDF is answered as a Binary.
 """
 
+import asyncio
 import base64
 from collections.abc import Iterable
 
@@ -44,7 +45,7 @@ async def summary_paper(record: Record, call: Call) -> Resource:
     zone = record.store.zone
     text = "\n".join(f"{one.day}\t{one.name}\t{one.value}" for each in made.sections for one in made.lines(each))
     code = check_code(_key(record), text, name_of(made.patient), made_at(made, zone))
-    pdf = paper(made, code, zone, demonstration=record.gate.settings.demo)
+    pdf = await asyncio.to_thread(paper, made, code, zone, demonstration=record.gate.settings.demo)
     return {
         "resourceType": "Binary",
         "contentType": "application/pdf",

@@ -8,6 +8,7 @@ import io
 from datetime import tzinfo
 from functools import cache
 from importlib.resources import as_file, files
+from threading import Lock
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -27,14 +28,20 @@ from kangyun.fhir.human_name import name_of
 
 FONT = "NotoSansSC"
 ABSENT = "〓"
+_ONE_BY_ONE = Lock()
+"""The library keeps what a paper has used of a font in the font."""
 _MARGIN = 16 * mm
 _DAY, _NAME = 24 * mm, 78 * mm
 _INK, _LINE, _SOFT = colors.HexColor("#1f2937"), colors.HexColor("#9ca3af"), colors.HexColor("#eef2f7")
 
 
 def paper(summary: Summary, check: str, zone: tzinfo, *, demonstration: bool) -> bytes:
-    """Returns the PDF. check: the code that stands on each page."""
-    writer = _Writer(summary, check, zone, demonstration)
+    """Returns the PDF. check: the code that stands on each page. It takes its time: not for an event loop."""
+    with _ONE_BY_ONE:
+        return _paper(_Writer(summary, check, zone, demonstration), summary)
+
+
+def _paper(writer: "_Writer", summary: Summary) -> bytes:
     file = io.BytesIO()
     language = summary.language
     template = SimpleDocTemplate(
@@ -123,7 +130,8 @@ class _Writer:
             [self._paragraph(text, self._body) for text in (one.day or "—", one.name, one.value)]
             for one in self._summary.lines(filled)
         ]  # fmt: skip
-        table = Table(rows, colWidths=[_DAY, _NAME, A4[0] - 2 * _MARGIN - _DAY - _NAME], repeatRows=0)
+        # A row that is longer than a page goes on behind it: a conclusion may have thousands of characters.
+        table = Table(rows, colWidths=[_DAY, _NAME, A4[0] - 2 * _MARGIN - _DAY - _NAME], splitInRow=1)
         table.setStyle(TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.25, _LINE), ("VALIGN", (0, 0), (-1, -1), "TOP")]))
         parts.append(table)
         if filled.more:

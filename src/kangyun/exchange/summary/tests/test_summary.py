@@ -105,6 +105,18 @@ def test_the_paper_is_a_pdf_with_its_font_within(summary):
     assert made.count(b"/Type /Page\n") >= 1
 
 
+def test_an_entry_longer_than_a_page_is_printed_whole(summary):
+    said = "".join(f"{number:04}" for number in range(2_000))
+    long = about("DiagnosticReport", "r1", status="final", code={"text": "病理"}, conclusion=said, issued="2026-09-03")
+    sections = filled([*RECORD, long], date(2026, 11, 23))
+    made = paper(replace(summary, sections=sections), "AAAA", UTC, demonstration=False)
+    assert made.count(b"/Type /Page\n") > made_pages(summary) + 2
+
+
+def made_pages(summary):
+    return paper(summary, "AAAA", UTC, demonstration=False).count(b"/Type /Page\n")
+
+
 def test_a_check_code_stands_for_its_name_and_minute_only(summary):
     made = made_at(summary, UTC)
     code = check_code(b"k" * 32, "all of it", "王建国", made)
