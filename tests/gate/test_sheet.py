@@ -1,9 +1,12 @@
 """A list as a workbook: what leaves, what the trail says of it, and when it takes a second officer."""
 
 import io
+import threading
 
 import pytest
 from openpyxl import load_workbook
+
+from kangyun.web import sheet
 
 SITE = "http://127.0.0.1:8080"
 NUMBER = "990000194910010011"
@@ -46,11 +49,11 @@ async def test_what_leaves_is_marked_and_the_trail_says_how_many_rows_and_about_
     body = a_list(["=1+1", NUMBER, 70], ["李", None, 7.5], about=[patient, patient])
     answer = await doctor.post("$sheet", json=body)
     assert answer.status_code == 200, answer.text
-    sheet = load_workbook(io.BytesIO(answer.content)).active
-    rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    book = load_workbook(io.BytesIO(answer.content)).active
+    rows = [[cell.value for cell in row] for row in book.iter_rows()]
     assert rows[0][0].startswith("居民　演示医生 · Organization/demo-hospital · 20")
     assert rows[1:] == [["姓名", "证件号码", "年龄"], ["=1+1", NUMBER, 70], ["李", None, 7.5]]
-    assert [sheet["A3"].data_type, sheet["B3"].number_format] == ["s", "@"]
+    assert [book["A3"].data_type, book["B3"].number_format] == ["s", "@"]
     found = (await auditor.get("AuditEvent", params={"patient": patient, "_count": 1})).json()
     asked = next(one for one in found["entry"][0]["resource"]["entity"] if "description" in one)
     assert asked["description"] == "POST /$sheet [2]"
@@ -74,3 +77,16 @@ async def test_many_persons_take_a_second_officer(signed_in, named):
     assert (await doctor.post("$sheet", json=body | {"title": "别的"})).status_code == 403
     assert (await doctor.post("$sheet", json=body)).status_code == 200
     assert (await doctor.post("$sheet", json=body)).status_code == 403
+
+
+async def test_a_workbook_is_made_beside_the_event_loop(signed_in, monkeypatch):
+    made = []
+
+    def drawn(*given):
+        made.append(threading.current_thread() is threading.main_thread())
+        return b""
+
+    monkeypatch.setattr(sheet, "listing", drawn)
+    doctor = await signed_in("doctor")
+    assert (await doctor.post("$sheet", json=a_list(["李", None, 7]))).status_code == 200
+    assert made == [False]

@@ -9,6 +9,7 @@ is given once, the same list of the same persons, when a second officer has conf
 watermark; one row of the audit trail says how many rows left.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -63,7 +64,9 @@ class SheetDesk:
         persons = await persons_named(record, asked.about)
         counted = persons | self._nameless(asked, persons, record)
         await self._check(asked, counted, request, record)
-        book = listing(asked.title, await self._marks.of(record.actor), asked.columns, asked.rows)
+        mark = await self._marks.of(record.actor)
+        # Seconds, for a long list: nobody else waits for it.
+        book = await asyncio.to_thread(listing, asked.title, mark, asked.columns, asked.rows)
         record.asks(f"{shape(request)} [{len(asked.rows)}]")
         await record.leave_row("sheet", 200, await registrations_of(record, persons.values()))
         headers = {"content-disposition": 'attachment; filename="list.xlsx"', **NO_STORE}
