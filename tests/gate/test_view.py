@@ -109,6 +109,28 @@ async def test_values_in_different_units_are_not_mixed(zhang, opened):
     assert newest.bands[0].low == 3.9
 
 
+LOINC = "http://loinc.org"
+
+
+@pytest.mark.parametrize(
+    ("codings", "tests"),
+    [
+        ([[("urn:a", "101")], [("urn:b", "101")]], [("urn:b|101", 1), ("101", 1)]),
+        ([[("urn:a", "101"), (LOINC, "2823-3")], [("urn:b", "7"), (LOINC, "2823-3")]], [("2823-3", 2)]),
+        ([[("urn:a", "101")], [("urn:a", "101")]], [("101", 2)]),
+    ],
+)
+async def test_a_hospital_s_own_code_is_no_other_hospital_s(written, opened, codings, tests):
+    await written(ZHANG, A)
+    for number, coded in enumerate(codings):
+        code = {"text": "钾", "coding": [{"system": system, "code": value} for system, value in coded]}
+        await written(
+            sugar(f"own-{number}", 4.1, "mmol/L", effectiveDateTime=f"2026-03-0{9 - number}") | {"code": code}, A
+        )
+    found = await parts.tests(await opened("doctor", A), "zhang")
+    assert sorted((one.code, len(one.points)) for one in found.tests) == sorted(tests)
+
+
 async def test_the_other_parts_are_lists(zhang, opened):
     record = await opened("doctor", A)
     (visit,) = (await parts.timeline(record, "zhang")).visits

@@ -13,6 +13,10 @@ from kangyun.fhir import Resource
 from kangyun.fhir.ranges import flags_of
 
 _CATEGORIES = ("laboratory", "vital-signs")
+_COMMON = frozenset({"http://loinc.org", "urn:kangyun:code-system:laboratory-regional"})
+"""Systems whose codes mean the same in each hospital, and one test each."""
+_Coded = tuple[str, str]
+"""System and code."""
 _DOCUMENTS = ("DocumentReference", "Composition", "DiagnosticReport")
 _FAMILY = ("RelatedPerson", "FamilyMemberHistory")
 
@@ -34,7 +38,7 @@ async def tests(record: Record, id_: str) -> Tests:
     """Returns what was measured, by test and unit. Raises as `timeline`."""
     found = await gather(record, id_, ("Observation", "Encounter"), "view-tests")
     await record.leave_row("view-tests", 200, found.numbers)
-    by: dict[tuple[str, str], Test] = {}
+    sorted_out = _Sorting()
     for one, house in found.of("Observation"):
         if one.get("status") in ("entered-in-error", "cancelled"):
             continue
@@ -42,24 +46,47 @@ async def tests(record: Record, id_: str) -> Tests:
         place = found.houses.place(house)
         when = _when(one, record.store.zone)
         for part in (one, *one.get("component", ())):
-            _add(by, part, kind, when, place)
-    return Tests(list(by.values()), found.houses.names, found.more)
+            sorted_out.add(part, kind, when, place)
+    return Tests(sorted_out.tests, found.houses.names, found.more)
 
 
-def _add(by: dict[tuple[str, str], Test], part: Mapping[str, Any], kind: str, when: str, place: int) -> None:
-    """Adds a value to its test. Each unit is a test of its own: values in different units are not compared."""
-    quantity = part.get("valueQuantity")
-    what = concept(part.get("code"))
-    code = next((str(one.get("code", "")) for one in part.get("code", {}).get("coding", ())), what)
-    if isinstance(quantity, Mapping) and quantity.get("value") is not None:
-        unit = str(quantity.get("unit") or quantity.get("code") or "")
-        test = by.setdefault((code, unit), Test(code, what, kind, unit, [], [], []))
-        test.points.append((when, float(quantity["value"]), place, next(iter(flags_of(part)), "")))
-        _band(test, part, place)
-        return
-    said = concept(part.get("valueCodeableConcept")) or str(part.get("valueString", part.get("valueInteger", "")))
-    if said:
-        by.setdefault((code, ""), Test(code, what, kind, "", [], [], [])).said.append((when, said, place))
+class _Sorting:
+    """Sorts values into tests. A code of a hospital's own names a test there and nowhere else: 101 is potassium in one
+    and glucose in the next. Tests of several are one where they have a code of a common system."""
+
+    def __init__(self) -> None:
+        self._by: dict[tuple[_Coded, str], Test] = {}
+        self._same: dict[_Coded, _Coded] = {}
+        self._called: dict[str, _Coded] = {}
+
+    @property
+    def tests(self) -> list[Test]:
+        return list(self._by.values())
+
+    def add(self, part: Mapping[str, Any], kind: str, when: str, place: int) -> None:
+        """Adds a value to its test. Each unit is a test of its own: values in different units are not compared."""
+        quantity = part.get("valueQuantity")
+        if isinstance(quantity, Mapping) and quantity.get("value") is not None:
+            test = self._test(part, kind, str(quantity.get("unit") or quantity.get("code") or ""))
+            test.points.append((when, float(quantity["value"]), place, next(iter(flags_of(part)), "")))
+            _band(test, part, place)
+            return
+        said = concept(part.get("valueCodeableConcept")) or str(part.get("valueString", part.get("valueInteger", "")))
+        if said:
+            self._test(part, kind, "").said.append((when, said, place))
+
+    def _test(self, part: Mapping[str, Any], kind: str, unit: str) -> Test:
+        what = concept(part.get("code"))
+        codings = part.get("code", {}).get("coding", ())
+        coded = [(str(one.get("system", "")), str(one["code"])) for one in codings if one.get("code")] or [("", what)]
+        common = [one for one in coded if one[0] in _COMMON] or coded[:1]
+        same = next((self._same[one] for one in common if one in self._same), common[0])
+        self._same |= {one: same for one in common if one not in self._same}
+        if (same, unit) not in self._by:
+            is_first = self._called.setdefault(same[1], same) == same
+            code = same[1] if is_first else "|".join(same)
+            self._by[same, unit] = Test(code, what, kind, unit, [], [], [])
+        return self._by[same, unit]
 
 
 def _band(test: Test, part: Mapping[str, Any], place: int) -> None:
