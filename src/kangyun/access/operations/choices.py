@@ -17,7 +17,7 @@ from kangyun.base.errors import Forbidden, Invalid
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
-_MOST = "50"
+_PAGE = "200"
 MOST_INSTITUTIONS = 100
 
 
@@ -53,12 +53,10 @@ async def choose(record: Record, call: Call) -> Resource:
     made = choices.consent(
         patient, name, on=on, made=clock.instant(clock.now()), label_system=record.gate.labels.system, homes=homes
     )
-    found = [one for one in await _consents(record, patient) if _name(one.resource) == name]
-    if found:
-        change = record.operation("update", "Consent", id=found[0].id, resource={**made, "id": found[0].id})
-    else:
-        change = record.operation("create", "Consent", resource=made)
-    await record.commit([change], "choose")
+    # Two taps at once make two of one name: all of them say the same from now on, or none could be taken back.
+    found = [one.id for one in await _consents(record, patient) if _name(one.resource) == name]
+    changes = [record.operation("update", "Consent", id=id_, resource={**made, "id": id_}) for id_ in found]
+    await record.commit(changes or [record.operation("create", "Consent", resource=made)], "choose")
     return parameters(_part("choice", name, "", on=on, about="", usual=True))
 
 
@@ -69,10 +67,16 @@ def _own(record: Record, call: Call) -> str:
 
 
 async def _consents(record: Record, patient: str) -> list[Any]:
-    asked = [("patient", f"Patient/{patient}"), ("identifier", f"{SYSTEM}|"), ("_count", _MOST)]
-    page = await record.search(await record.read_query("Consent", asked))
-    # A newer one of a name counts before an older one.
-    return sorted(page.matches, key=lambda one: one.res, reverse=True)
+    found: list[Any] = []
+    cursor: list[tuple[str, str]] = []
+    while True:
+        asked = [("patient", f"Patient/{patient}"), ("identifier", f"{SYSTEM}|"), ("_count", _PAGE), *cursor]
+        page = await record.search(await record.read_query("Consent", asked))
+        found += page.matches
+        if page.next is None:
+            # A newer one of a name counts before an older one.
+            return sorted(found, key=lambda one: one.res, reverse=True)
+        cursor = [("_cursor", page.next)]
 
 
 async def _said(record: Record, patient: str) -> dict[str, bool]:
@@ -92,7 +96,9 @@ def _name(consent: Resource) -> str:
 
 async def _institutions(record: Record, patient: str) -> tuple[list[str], dict[str, str]]:
     """Returns which institutions have treated somebody, and of these and those that looked the names."""
-    numbers = list(await record.gate.numbers((patient, *record.actor.patients)))
+    # A resident's own are all his; whoever has several wards acts for several persons.
+    own = record.actor.patients if record.actor.role == "resident" or record.actor.ward else ()
+    numbers = list(await record.gate.numbers((patient, *own)))
     store = record.store
     async with store.pool.connection() as connection:
         # Who has proven some registrations only is not told where else somebody of that number is registered.

@@ -47,6 +47,29 @@ async def test_a_switch_counts_at_once_and_is_one_consent(family, father):
     assert consents["total"] == 2
 
 
+async def test_two_of_one_choice_are_both_taken_back(family, father):
+    assert (await switch(family, father, "institution/h", False)).status_code == 200
+    (entry,) = (await family.nobody.get("Consent", headers=father)).json()["entry"]
+    twin = {name: value for name, value in entry["resource"].items() if name not in ("id", "meta")}
+    assert (await family.nobody.post("Consent", json=twin, headers=father)).status_code == 201
+    assert (await switch(family, father, "institution/h", True)).status_code == 200
+    look = (await family.nobody.get("Patient/father/$choices", headers=father)).json()
+    assert stated(look)["institution/h"]
+    assert (await family.doctor.get("Patient/h-father")).status_code == 200
+
+
+async def test_a_choice_behind_many_others_is_found_and_changed(family, father):
+    assert (await switch(family, father, "institution/h", False)).status_code == 200
+    (entry,) = (await family.nobody.get("Consent", headers=father)).json()["entry"]
+    for number in range(51):
+        other = {"system": "urn:kangyun:choice", "value": f"institution/other-{number}"}
+        twin = {name: value for name, value in entry["resource"].items() if name not in ("id", "meta")}
+        body = twin | {"identifier": [other], "status": "inactive"}
+        assert (await family.nobody.post("Consent", json=body, headers=father)).status_code == 201
+    look = (await family.nobody.get("Patient/father/$choices", headers=father)).json()
+    assert not stated(look)["institution/h"]
+
+
 async def test_who_only_sees_switches_nothing(family, father):
     daughter = await family.headers(family.daughter)
     ask = await family.ask(daughter, "see")
