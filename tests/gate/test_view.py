@@ -204,3 +204,21 @@ async def test_what_did_not_take_place_is_no_visit(written, opened):
     record = await opened("doctor", A)
     view = await first(record, "zhang")
     assert (view.events, view.latest, (await parts.timeline(record, "zhang")).visits) == ([], [], [])
+
+
+async def test_the_trail_says_of_those_who_were_shown_and_of_nobody_else(written, opened, platform):
+    for number in range(17):
+        id_ = f"person-{number}"
+        await written({"resourceType": "Patient", "id": id_, "name": [{"text": f"张{number}"}]}, A)
+        of = {"status": "finished", "period": {"start": f"2026-03-{number + 1:02}"}, "class": {"code": "AMB"}}
+        await written(about("Encounter", f"visit-{number}", id_, **of), A)
+    found = await lately(await opened("doctor", A))
+    assert len(found.residents) == 15
+    async with platform.pool.connection() as connection:
+        told = await connection.fetch("SELECT DISTINCT unnest(patients) FROM audit WHERE actor = 'Practitioner/li'")
+    assert len(told) == 15
+
+
+async def test_who_sees_no_visits_is_shown_nobody_before_he_asks(zhang, opened):
+    found = await lately(await opened("steward", A, purpose="RECORDMGT"))
+    assert (found.residents, found.lately) == ([], True)

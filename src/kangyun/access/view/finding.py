@@ -76,41 +76,58 @@ async def find(record: Record, asked: str, cursor: str | None) -> Residents:
 
 
 async def lately(record: Record) -> Residents:
-    """Returns whom the actor has treated last; where there is nobody, whom his institution has. Raises Forbidden."""
+    """Returns whom the actor has treated last; where there is nobody, whom his institution has.
+
+    Nobody for who sees no visits. The trail says of those who are shown, and of no other of the visits that were gone
+    through.
+    """
+    if not record.reads("Encounter"):
+        return Residents([], lately=True)
+    record.may_search("Encounter")
+    store = record.store
     for own in (True, False):
         pairs = [("_sort", "-date"), ("_count", str(LOOKED_AT))]
         if own:
             pairs.append(("participant", record.actor.reference))
-        page = await record.search(await record.read_query("Encounter", pairs, strict=True))
-        visits: dict[int, Resource] = {}
+        query = await record.read_query("Encounter", pairs, strict=True)
+        async with store.pool.connection() as connection:
+            page = await store.searcher.search(connection, query, record.actor.reference, record.sight)
+        visits: dict[int, Stored] = {}
         for one in page.matches:
             if one.patient is not None:
-                visits.setdefault(one.patient, one.resource)
-        found = await _residents(record, list(visits), visits)
+                visits.setdefault(one.patient, one)
+        found = await _residents(record, list(visits), visits, LATELY)
         if found or not own:
             break
-    return Residents(found[:LATELY], lately=True, own=own)
+    return Residents(found, lately=True, own=own)
 
 
-async def _residents(record: Record, patients: Sequence[int], visits: dict[int, Resource]) -> list[Resident]:
-    """Returns the residents whose these registrations are, in their order, as they are shown."""
+async def _residents(
+    record: Record, patients: Sequence[int], visits: dict[int, Stored], most: int | None = None
+) -> list[Resident]:  # fmt: skip
+    """Returns the residents whose these registrations are, in their order, as they are shown; most: so many of them."""
     store = record.store
     async with store.pool.connection() as connection:
         rows = await connection.fetch(SQL["residents_of"], list(patients))
         whose = {row["patient"]: row["resident"] for row in rows}
         numbers = list(dict.fromkeys(whose[one] for one in patients if one in whose))
         located = await store.reader.of_residents(connection, numbers, record.sight)
-    stored = [[one.stored for one in located[number] if one.stored is not None] for number in numbers]
-    shown = {one.res: one for one in await record.shown([one for some in stored for one in some])}
-    await record.leave_row("find", 200, sorted(shown))
-    latest: dict[int, Resource] = {}
+    stored = {number: [one.stored for one in located[number] if one.stored is not None] for number in numbers}
+    numbers = [number for number in numbers if stored[number]][:most]
+    latest: dict[int, Stored] = {}
     for patient, visit in visits.items():
         latest.setdefault(whose.get(patient, 0), visit)
+    registered = [one for number in numbers for one in stored[number]]
+    last = [latest[number] for number in numbers if number in latest]
+    shown = {one.res: one for one in await record.shown([*registered, *last])}
+    await record.leave_row("find", 200, sorted({one.res for one in registered}.union(record.patients_of(last))))
     return [
-        _row(record, number, [shown[one.res] for one in some], latest.get(number))
-        for number, some in zip(numbers, stored, strict=True)
-        if some
-    ]
+        _row(
+            record, number, [shown[one.res] for one in stored[number]],
+            shown[latest[number].res].resource if number in latest else None,
+        )
+        for number in numbers
+    ]  # fmt: skip
 
 
 def _row(record: Record, number: int, registered: Sequence[Stored], visit: Resource | None) -> Resident:
