@@ -24,6 +24,8 @@ FILE = "recognition.toml"
 MOST = 30  # entries
 MOST_RESULTS = 8  # of a report; what is out of its range first
 LABORATORY = "LAB"
+_NOT_DONE = frozenset({"registered", "cancelled"})
+"""States of what was ordered and not examined, or not yet."""
 _Days = Annotated[int, msgspec.Meta(ge=1, le=400)]
 
 
@@ -91,7 +93,7 @@ def recent(rules: Recognition, found: Sequence[Found], now: datetime, zone: tzin
     shown: list[Recent] = []
     for reference, one in by_reference.items():
         line = line_of(one.resource, zone) if reference not in within else None
-        if line is None:
+        if line is None or one.resource.get("status") in _NOT_DONE:
             continue
         parts = [by_reference[part].resource for part in references_of(one.resource, "result") if part in by_reference]
         item = rules.item_of([*codes_of(one.resource.get("code")), *(code for part in parts for code in _own(part))])

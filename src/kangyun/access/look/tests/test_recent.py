@@ -41,6 +41,11 @@ def test_a_report_stands_for_its_results_what_is_out_of_range_first(tmp_path):
     assert [line.what for line in shown.results] == ["wbc", "718-7"]
 
 
+@pytest.mark.parametrize("status", ["registered", "cancelled"])
+def test_what_was_not_examined_is_not_lately(tmp_path, status):
+    assert examined(tmp_path, result("718-7", "718-7", "2026-11-22T08:00:00Z") | {"status": status}) == ()
+
+
 def test_only_the_days_of_the_rule_are_lately_and_other_items_are_not_recognised(tmp_path):
     study = {"resourceType": "ImagingStudy", "id": "s", "description": "腹部 CT", "started": "2026-11-20T00:00:00Z"}
     old, unknown = result("old", "718-7", "2026-11-19T23:00:00Z"), result("other", "0-0", "2026-11-23")
