@@ -99,7 +99,9 @@ async def _row(
         "CareTeam", ("patient", patient), ("category", "urn:kangyun:care-team|family-doctor"), ("status", "active")
     )
     wanted: dict[str, Any] = {"participant": members}
-    if cells["start"] or cells["end"] or not standing:
+    # Without days a contract goes on as it stands; one that is over begins anew.
+    is_over = bool(standing) and str(standing[0].get("period", {}).get("end") or "9")[:10] < today.isoformat()
+    if cells["start"] or cells["end"] or not standing or is_over:
         wanted["period"] = period
     if standing and all(standing[0].get(name) == value for name, value in wanted.items()):
         found.same += 1

@@ -66,6 +66,13 @@ async def test_a_list_that_comes_again_changes_what_is_new_only(clinic):
     assert (told["new"], told["changed"], told["same"]) == (0, 1, 1)
 
 
+async def test_a_contract_that_is_over_begins_anew(clinic):
+    await clinic.bring([[WANG, "王建国", "li", "", "2020-01-01", "2020-12-31"]])
+    for changed, same in ((1, 0), (0, 1)):
+        told = said(await clinic.bring([[WANG, "王建国", "li", "", "", ""]]))
+        assert (told["changed"], told["same"]) == (changed, same)
+
+
 async def test_one_fault_and_nothing_holds(clinic):
     answer = await clinic.bring([BOTH[1], *(row for row, _ in FAULTY)])
     faults = [(one["line"], one["column"]) for one in parts(answer, "fault")]
