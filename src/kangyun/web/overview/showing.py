@@ -91,9 +91,13 @@ def meanings(data: Path) -> Meanings:
     if not own.is_file():
         return shipped()
     try:
-        return msgspec.toml.decode(own.read_bytes(), type=Meanings)
+        table = msgspec.toml.decode(own.read_bytes(), type=Meanings)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise Invalid("web.overview-table", file=str(own), reason=str(error)) from None
+    unknown = {one.id for one in table.figures} - {one.id for one in shipped().figures}
+    if unknown:  # What is shown is found by the platform; a region says what it means.
+        raise Invalid("web.overview-table", file=str(own), reason=", ".join(sorted(unknown)))
+    return table
 
 
 def told(found: Found, table: Meanings, institution: tuple[str, str] | None, language: Language) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The first page of a health commission: all figures in one answer, an institution's own people their own."""
 
 from datetime import timedelta
+from importlib.resources import files
 
 import msgspec
 import pytest
@@ -101,3 +102,8 @@ async def test_a_region_s_own_table_says_what_it_means(region, centre, overview)
     own.write_text("edition = 1")
     status, told, _ = await overview()
     assert (status, "overview.toml" in told["issue"][0]["details"]["text"]) == (400, True)
+    own.write_text(
+        (files("kangyun.web.overview") / "figures.toml").read_text().replace('id = "looks"', 'id = "glances"')
+    )
+    status, told, _ = await overview("public-health")
+    assert (status, "glances" in told["issue"][0]["details"]["text"]) == (400, True)
