@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from kangyun.access.consent.compiling import ROLE_SYSTEM
+from kangyun.access.consent.compiling import LEAVES_OUT, ROLE_SYSTEM
 from kangyun.base.texts import Language
 from kangyun.fhir import Resource
 
@@ -93,7 +93,10 @@ def _provision(choice: Choice | None, name: str, label_system: str, homes: Seque
         "purpose": [{"system": _REASONS, "code": one} for one in choice.denies],
     }
     if choice.name == "elsewhere" and homes:
-        made["provision"] = [{"type": "permit", "actor": [_actor({"reference": one}) for one in homes]}]
+        # As a permission it would be a reason to see all of him, for ever, which none of them had while it was on.
+        left_out = [{"url": LEAVES_OUT, "valueBoolean": True}]
+        actors = [_actor({"reference": one}) for one in homes]
+        made["provision"] = [{"extension": left_out, "type": "permit", "actor": actors}]
     return made
 
 

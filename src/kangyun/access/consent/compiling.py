@@ -32,6 +32,8 @@ from kangyun.fhir.search.dates import bounds
 
 ROLE_SYSTEM = "urn:kangyun:role"
 """System of the identifier by which an actor of a provision is a role of the policy."""
+LEAVES_OUT = "urn:kangyun:extension:leaves-out"
+"""Of a provision that permits within one that denies: it leaves out of the denial, and opens nothing to anybody."""
 _ACTIONS = (None, "http://terminology.hl7.org/CodeSystem/consentaction")
 _READING, _NOT_READING = frozenset({"access", "use", "disclose"}), frozenset({"collect", "correct"})
 _BASE = {"OPTIN": "permit", "OPTINR": "permit", "OPTOUT": "deny", "OPTOUTE": "deny", "NOPP": "deny", "NODSCLCD": "deny"}
@@ -134,7 +136,7 @@ class _Reading:
                 if permitted is not None:
                     denials = [rest for denied in denials for rest in self._without(denied, permitted)]
                     _bound(denials)
-        elif type_ == "permit" and permitting is not None and opening is not None:
+        elif type_ == "permit" and permitting is not None and opening is not None and not _only_leaves_out(provision):
             disclosures = self._opening(opening, permitting, named="securityLabel" in provision)
         for kind, one in nested:
             inner = self.word(kind, one, box, opening)
@@ -259,6 +261,11 @@ def _bound(denials: Sequence[Box], disclosures: Sequence[Box] = ()) -> None:
     """Raises RuleBroken where there are too many: each look at the resident's record would go through all of them."""
     if len(denials) + sum(len(box.parties or ANYBODY) for box in disclosures) > MOST:
         raise RuleBroken("access.consent-too-many", at="Consent.provision", most=MOST)
+
+
+def _only_leaves_out(provision: Mapping[str, Any]) -> bool:
+    """Whether an exception to a denial is that, and no permission: who is left out needs a reason as he did before."""
+    return any(one.get("url") == LEAVES_OUT and one.get("valueBoolean") for one in provision.get("extension", ()))
 
 
 def _is_named(name: str) -> bool:

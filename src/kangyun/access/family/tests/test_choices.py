@@ -47,6 +47,14 @@ async def test_a_switch_counts_at_once_and_is_one_consent(family, father):
     assert consents["total"] == 2
 
 
+async def test_who_is_left_out_of_a_denial_is_given_no_reason_by_it(family, father):
+    assert (await family.doctor.get("Observation/bp")).status_code == 404  # Written elsewhere: he has no reason.
+    assert (await switch(family, father, "elsewhere", False)).status_code == 200
+    assert (await family.doctor.get("Observation/bp")).status_code == 404
+    assert (await family.doctor.get("Patient/h-father")).status_code == 200
+    assert await family.database.fetchval("SELECT count(*) FROM disclosure") == 0
+
+
 async def test_two_of_one_choice_are_both_taken_back(family, father):
     assert (await switch(family, father, "institution/h", False)).status_code == 200
     (entry,) = (await family.nobody.get("Consent", headers=father)).json()["entry"]
