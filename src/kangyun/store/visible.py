@@ -33,6 +33,8 @@ _TYPES = {
     "purpose": "int8", "within": "int8[]",
 }  # fmt: skip
 KEPT = TYPE_NUMBERS["Subscription"]
+WRITER = 0
+"""Among whom a denial leaves out: whoever is of the institution that wrote the row, whichever that is. No hash is 0."""
 Token = int
 Alternative = tuple[tuple[Token, ...], ...]
 """Of each group of tokens a row must have one."""
@@ -252,7 +254,8 @@ def _disclosed(over: str) -> str:
 _DENIED = (
     "({a}.patient IS NOT NULL AND EXISTS (SELECT FROM denial AS n WHERE n.patient = {a}.patient "
     "AND (n.labels & {a}.labels) <> 0 AND n.parties && {sight.parties} AND NOT n.besides && {sight.parties} "
-    "AND (n.purposes & {sight.purpose}) <> 0 AND n.low <= now() AND n.high > now() OFFSET 0))"
+    "AND (n.purposes & {sight.purpose}) <> 0 AND n.low <= now() AND n.high > now() "
+    f"AND NOT ({WRITER} = ANY (n.besides) AND {{a}}.institution = {{sight.institution}}) OFFSET 0))"
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from kangyun.access.consent.compiling import LEAVES_OUT, ROLE_SYSTEM
+from kangyun.access.consent.compiling import LEAVES_OUT, ROLE_SYSTEM, WRITER
 from kangyun.base.texts import Language
 from kangyun.fhir import Resource
 
@@ -92,10 +92,11 @@ def _provision(choice: Choice | None, name: str, label_system: str, homes: Seque
         "type": "deny",
         "purpose": [{"system": _REASONS, "code": one} for one in choice.denies],
     }
-    if choice.name == "elsewhere" and homes:
+    if choice.name == "elsewhere":
         # As a permission it would be a reason to see all of him, for ever, which none of them had while it was on.
         left_out = [{"url": LEAVES_OUT, "valueBoolean": True}]
-        actors = [_actor({"reference": one}) for one in homes]
+        # To whom he goes later is none of these, and sees what it writes itself.
+        actors = [*(_actor({"reference": one}) for one in homes), _actor({"identifier": WRITER})]
         made["provision"] = [{"extension": left_out, "type": "permit", "actor": actors}]
     return made
 

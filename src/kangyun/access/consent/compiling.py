@@ -32,6 +32,10 @@ from kangyun.fhir.search.dates import bounds
 
 ROLE_SYSTEM = "urn:kangyun:role"
 """System of the identifier by which an actor of a provision is a role of the policy."""
+WRITER = {"system": "urn:kangyun:party", "value": "writer"}
+"""Identifier of an actor whom an exception leaves out: of each row, the institution that wrote it, now and to come."""
+WRITERS = "writer"
+"""What it is called among the parties of a box."""
 LEAVES_OUT = "urn:kangyun:extension:leaves-out"
 """Of a provision that permits within one that denies: it leaves out of the denial, and opens nothing to anybody."""
 _ACTIONS = (None, "http://terminology.hl7.org/CodeSystem/consentaction")
@@ -203,7 +207,10 @@ class _Reading:
             is_role = identifier.get("system") == ROLE_SYSTEM and identifier.get("value") in self.policy.roles
             if is_role:
                 found.add(f"role:{identifier['value']}")
-            if is_role and not text:
+            is_writer = not denies and identifier == WRITER
+            if is_writer:
+                found.add(WRITERS)
+            if (is_role or is_writer) and not text:
                 continue
             # Of a role and a name, a denial is of each; a permission would be of who is both, which is no party.
             if (denies or not is_role) and meant and all(_is_named(name.removeprefix(BELOW)) for name in meant):

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from kangyun.access.consent.compiling import Box, Word, actors, compile_consent
+from kangyun.access.consent.compiling import WRITERS, Box, Word, actors, compile_consent
 from kangyun.access.consent.meaning import meant
 from kangyun.access.erasing import register as register_eraser
 from kangyun.access.identities.model import OF_RESIDENTS
@@ -29,6 +29,7 @@ from kangyun.store.interactions import Operation
 from kangyun.store.model import Envelope
 from kangyun.store.references import local_target
 from kangyun.store.store import Store
+from kangyun.store.visible import WRITER as MARK
 from kangyun.store.visible import visible
 
 TYPE = "Consent"
@@ -98,7 +99,7 @@ class ConsentRows:
         parties = [ANYBODY] if box.parties is None else sorted(box.parties)
         whom = (
             [party(self.store.keys.hasher, name) for name in parties],
-            [party(self.store.keys.hasher, name) for name in sorted(box.besides)],
+            [MARK if name == WRITERS else party(self.store.keys.hasher, name) for name in sorted(box.besides)],
         )
         return patient, box.purposes, box.labels, box.low, box.high, *whom, source
 

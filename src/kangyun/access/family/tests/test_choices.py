@@ -55,6 +55,18 @@ async def test_who_is_left_out_of_a_denial_is_given_no_reason_by_it(family, fath
     assert await family.database.fetchval("SELECT count(*) FROM disclosure") == 0
 
 
+async def test_a_hospital_that_he_goes_to_later_sees_what_it_writes_itself(family):
+    await family.database.execute("UPDATE version SET instant = instant - interval '8 days'")
+    father = await family.headers(family.father)
+    assert (await switch(family, father, "elsewhere", False)).status_code == 200
+    own = family.registration("h-father", family.father)
+    (await family.registrar.put("Patient/h-father", json=own)).raise_for_status()
+    assert (await family.doctor.get("Patient/h-father")).status_code == 200
+    found = (await family.doctor.get("Patient", params={"name": "王建国"})).json()
+    assert [one["resource"]["id"] for one in found["entry"]] == ["h-father"]
+    assert (await family.doctor.get("Observation/bp")).status_code == 404
+
+
 async def test_two_of_one_choice_are_both_taken_back(family, father):
     assert (await switch(family, father, "institution/h", False)).status_code == 200
     (entry,) = (await family.nobody.get("Consent", headers=father)).json()["entry"]

@@ -23,7 +23,8 @@ AND (r.institution = $4 OR EXISTS (
 ))
 AND EXISTS (
     SELECT FROM denial AS n WHERE n.patient = r.patient AND (n.labels & r.labels) <> 0 AND n.parties && $5::int8[]
-    AND NOT n.besides && $5::int8[] AND (n.purposes & $6) <> 0 AND n.low <= now() AND n.high > now() OFFSET 0
+    AND NOT n.besides && $5::int8[] AND (n.purposes & $6) <> 0 AND n.low <= now() AND n.high > now()
+    AND NOT (0 = ANY (n.besides) AND r.institution = $4) OFFSET 0  -- 0: the writer (store.visible)
 );
 
 -- name: references
