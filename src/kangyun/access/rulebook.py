@@ -15,6 +15,15 @@ from kangyun.base.errors import Invalid
 FOLDER = "policy"
 
 
+@lru_cache(maxsize=64)
+def parsed(text: str) -> dict[str, Any]:
+    """Returns what a TOML file says, which is nobody's to change: whoever asks again is given the same.
+
+    A page of a record asks for rules each time, and they hardly ever change. Raises TOMLDecodeError.
+    """
+    return tomllib.loads(text)
+
+
 def rules_of(package: str, name: str, data: Path) -> dict[str, Any]:
     """Returns the rules of a file, of which only the outermost table is the caller's to change.
 
@@ -23,10 +32,6 @@ def rules_of(package: str, name: str, data: Path) -> dict[str, Any]:
     own = data / FOLDER / name
     file = own if own.is_file() else files(package).joinpath("data", name)
     try:
-        return dict(_parsed(file.read_text("utf-8")))
+        return dict(parsed(file.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         raise Invalid("access.wrong-rules", file=str(own)) from None
-
-
-# A page of a record asks for rules again each time, and they are some thousand signs that hardly ever change.
-_parsed = lru_cache(maxsize=64)(tomllib.loads)

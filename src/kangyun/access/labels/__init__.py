@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from kangyun.access.rulebook import parsed
 from kangyun.base.errors import Invalid
 from kangyun.fhir.definitions import definitions
 from kangyun.fhir.search.words import words
@@ -222,7 +223,7 @@ def _known(types: Iterable[str]) -> Iterable[str]:
 def read_labels(text: str, local: Sequence[Local] = ()) -> Labels:
     """Reads a file of labels. Raises Invalid for one that cannot be."""
     try:
-        return Labels(tomllib.loads(text), local)
+        return Labels(parsed(text), local)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise Invalid("access.labels.file", reason=type(error).__name__) from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from kangyun.access.labels import Labels
+from kangyun.access.rulebook import parsed
 from kangyun.base.errors import Invalid
 from kangyun.fhir.definitions import definitions
 
@@ -141,7 +142,7 @@ class Policy:
 def read_policy(text: str, labels: Labels) -> Policy:
     """Reads a policy. Raises Invalid, naming the place, for one that cannot be."""
     try:
-        read = msgspec.convert(tomllib.loads(text), _File)
+        read = msgspec.convert(parsed(text), _File)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Invalid("access.policy.file", reason=str(error)[:200]) from None
     if read.consent.default not in ("permit", "deny"):

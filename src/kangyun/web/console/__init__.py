@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -67,7 +68,7 @@ def readers_of(setting: str) -> tuple[str, ...]:
 def console_routes(readers: tuple[str, ...] = ()) -> list[Route]:
     """Returns the routes of the pages and of what they load. readers: whom else the console may ask."""
     built = files(__name__).joinpath("built")
-    assets = _assets(built.joinpath("assets"))
+    assets = _assets()
 
     async def asset(request: Request) -> Response:
         found = assets.get(request.path_params["name"])
@@ -126,7 +127,9 @@ def _page(file: Traversable, readers: tuple[str, ...]) -> Callable[[Request], Aw
     return answer
 
 
-def _assets(folder: Traversable) -> Mapping[str, _Asset]:
+@cache
+def _assets() -> Mapping[str, _Asset]:
+    folder = files(__name__).joinpath("built", "assets")
     bodies = {one.name: one.read_bytes() for one in folder.iterdir()} if folder.is_dir() else {}
     return {name: _asset(name, bodies) for name in bodies if not name.endswith(_PACKED)}
 
