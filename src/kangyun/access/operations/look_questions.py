@@ -1,7 +1,8 @@
 """A resident asks about a look at his record, or complains of it; the audit administrator answers. Operations of ours.
 
 `Patient/[id]/$ask-look`   `kind` (ask, complain), `words`, and the look: `text`, `first`, `who` of `$who-looked`
-`$look-questions`          of the audit administrator: all, the open ones first; of a resident: his own with the answers
+`$look-questions`          of the audit administrator: the open ones, the oldest first, and the newest of those
+                           that are answered; of a resident: his own with the answers
 `$answer-look`             `id` and `words`, by the audit administrator; the resident is told that there is an answer
 
 What was said is sealed, goes with the resident's erasure, and stands in no log.
@@ -19,7 +20,7 @@ from kangyun.access.messages.outbox.model import Notice, Reader, Urgency
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
 from kangyun.base import clock
-from kangyun.base.errors import Forbidden, Invalid, NotFound
+from kangyun.base.errors import Forbidden, Invalid, NotFound, RuleBroken
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
@@ -27,11 +28,13 @@ KINDS = ("ask", "complain")
 SHORTEST, LONGEST = 2, 1_000  # characters of what is said
 LONGEST_LOOK = 500
 MOST = 200
+MOST_OPEN = 20
+"""Questions of one registration that wait for an answer."""
 _LOOK = ("text", "first", "who")
 
 
 async def ask_look(record: Record, call: Call) -> Resource:
-    """Keeps a question or a complaint and returns its number. Raises Forbidden, Invalid."""
+    """Keeps a question or a complaint and returns its number. Raises Forbidden, Invalid, RuleBroken."""
     record.in_person()
     if record.actor.role not in OF_RESIDENTS or call.id not in record.actor.patients:
         raise Forbidden("access.events.not-yours")
@@ -42,6 +45,9 @@ async def ask_look(record: Record, call: Call) -> Resource:
     said = {"words": _words(inputs)} | {name: (inputs.text(name) or "")[:LONGEST_LOOK] for name in _LOOK}
     (patient,) = await record.gate.numbers((str(call.id),))
     async with record.store.pool.connection() as connection, connection.transaction():
+        # Two at once may pass it by one: the bound is against flooding.
+        if await connection.fetchval(_WAITING, patient) >= MOST_OPEN:
+            raise RuleBroken("access.events.questions-wait", most=MOST_OPEN)
         sealed = record.gate.residents.sealed(patient, said)
         number = await connection.fetchval(_ASK, patient, record.actor.reference, kind, sealed)
         await record.leave_row_within(connection, "ask-look", 200, [patient])
@@ -119,7 +125,9 @@ register_eraser("look-questions", _forget)
 _ASK = "INSERT INTO look_question (patient, asker, kind, said) VALUES ($1, $2, $3, $4) RETURNING id"
 _LISTED = """
 SELECT id, patient, kind, asked, said, answered, answer FROM look_question
-WHERE $1::int8[] IS NULL OR patient = ANY ($1) ORDER BY answered IS NOT NULL, id DESC LIMIT $2
+WHERE $1::int8[] IS NULL OR patient = ANY ($1)
+ORDER BY answered IS NOT NULL, CASE WHEN answered IS NULL THEN id ELSE -id END LIMIT $2
 """
+_WAITING = "SELECT count(*) FROM look_question WHERE patient = $1 AND answered IS NULL"
 _OPEN = "SELECT id, patient, asker FROM look_question WHERE id = $1 AND answered IS NULL FOR UPDATE"
 _ANSWER = "UPDATE look_question SET answered = clock_timestamp(), answered_by = $2, answer = $3 WHERE id = $1"

@@ -2,6 +2,8 @@
 
 import pytest
 
+from kangyun.access.operations.look_questions import MOST_OPEN
+
 
 def stated(parameters):
     """The switches of `$choices`, by name."""
@@ -122,3 +124,18 @@ async def test_a_complaint_reaches_the_auditor_and_the_answer_comes_back(family,
     assert own["part"][-1] == {"name": "answer", "valueString": "已核查，属误操作，已处理。"}
     told = await family.database.fetch("SELECT template FROM outbox_message")
     assert [one["template"] for one in told] == ["look-answered"]
+
+
+async def test_questions_about_looks_wait_the_oldest_first_and_not_without_end(family, father):
+    url = "Patient/father/$ask-look"
+
+    async def ask(words):
+        given = [{"name": "kind", "valueString": "ask"}, {"name": "words", "valueString": words}]
+        body = {"resourceType": "Parameters", "parameter": given}
+        return (await family.nobody.post(url, json=body, headers=father)).status_code
+
+    assert {await ask(f"第 {number} 个问题") for number in range(MOST_OPEN)} == {200}
+    assert await ask("还有一个") == 422
+    asked = (await family.auditor.get("$look-questions")).json()["parameter"]
+    numbers = [one["part"][0]["valueInteger"] for one in asked]
+    assert numbers == sorted(numbers) and len(numbers) == MOST_OPEN
