@@ -7,12 +7,14 @@ import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { download } from "~/ui/download";
 
-export function Attached({ attachment }: { attachment: fhir4.Attachment }) {
+/** of: the document that it belongs to. place: which of its attachments it is. */
+export function Attached({ of, place, attachment }: { of: string; place: number; attachment: fhir4.Attachment }) {
   const { t } = useTranslation("translation", { keyPrefix: "residents.documents" });
   const client = useClient();
   const type = attachment.contentType ?? "";
   const found = useQuery({
-    queryKey: ["attached", attachment.url ?? attachment.data?.slice(0, 64)],
+    // Never by how it begins: that is the same of all documents of a kind, whoever they are about.
+    queryKey: ["document", of, "attached", place],
     queryFn: async () => {
       const blob = attachment.data ? decoded(attachment.data, type) : await client.file(local(attachment.url ?? ""), {}, type || "*/*");
       return { blob, text: /^text\/|xml|json/.test(type) ? await blob.text() : "" };

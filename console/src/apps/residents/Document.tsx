@@ -34,7 +34,7 @@ export function Document({ reference }: { reference: string }) {
           <Typography.Paragraph style={{ whiteSpace: "pre-wrap" }}>{plain(section.text?.div ?? "")}</Typography.Paragraph>
         </section>
       ))}
-      {attachments.map((each, place) => <Attached key={place} attachment={each} />)}
+      {attachments.map((each, place) => <Attached key={place} of={reference} place={place} attachment={each} />)}
     </Flex>
   );
 }

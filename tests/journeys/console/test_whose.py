@@ -1,0 +1,50 @@
+"""Whose data a page shows: never one person's under another's name. What the platform answers is set by the tests."""
+
+import base64
+import json
+import re
+
+HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
+ENTRIES = [{"what": f"Report {name}", "ref": f"DocumentReference/{name}", "when": "2026-11-20"} for name in "AB"]
+
+
+def view(name: str) -> dict[str, object]:
+    """Returns the first page of somebody's record, in which there is nothing but a name."""
+    lists = ("registrations", "marks", "events", "latest", "allergies", "alerts", "problems", "medications", "houses")
+    return {one: [] for one in lists} | {"person": {"id": name, "name": name}, "counts": {}, "hidden": {}}
+
+
+def document(name: str) -> dict[str, object]:
+    """Returns a document whose file begins as all of its kind do."""
+    text = f"{HEAD:<80}<p>of {name}</p>"
+    attachment = {"contentType": "text/plain", "data": base64.b64encode(text.encode()).decode(), "title": name}
+    return {"resourceType": "DocumentReference", "id": name, "content": [{"attachment": attachment}]}
+
+
+async def answers(page, path, told):
+    """Has the platform answer so at an address. told: what it says, or of the request's address what it says."""
+
+    async def answer(route):
+        body = told(route.request) if callable(told) else told
+        await route.fulfill(content_type="application/json", body=json.dumps(body))
+
+    await page.route(re.compile(path), answer)
+
+
+async def goes(page, path):
+    """Goes to another address of the page as the browser's own buttons do: nothing is loaded anew."""
+    await page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+
+
+async def test_a_document_shows_its_own_file_and_another_resident_none_of_it(visitor):
+    page = visitor.page
+    await answers(page, r"/\$view$", lambda asked: view(asked.url.split("/")[-2]))
+    await answers(page, r"/\$view\?part=documents", {"entries": ENTRIES, "houses": [], "more": False})
+    await answers(page, r"/fhir/DocumentReference/", lambda asked: document(asked.url[-1]))
+    await visitor.come("doctor", "/console/residents")
+    await goes(page, "/console/residents/first?part=documents")
+    for name in "AB":
+        await page.get_by_role("button", name=f"Report {name}").click()
+        await page.get_by_role("dialog").get_by_text(f"of {name}").wait_for()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("dialog").wait_for(state="hidden")
