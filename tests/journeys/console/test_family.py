@@ -1,6 +1,7 @@
 """What a resident decides and takes home: the family, choices, who has looked, downloads."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -62,6 +63,20 @@ async def test_a_daughter_sees_her_father_asks_and_decides(visitor, page):
     await page.locator("section.card [role=status]").wait_for()
     await opened(visitor, "/looked/asked")
     assert await page.get_by_text("我想知道为什么").count() >= 1
+
+
+async def test_a_result_is_not_shown_under_the_name_of_another(page):
+    await page.locator(".people button").nth(1).click()
+    for step in ("a[href='/my/results']", "a[href*='/results/report/']", "a[href*='/results/']"):
+        await page.locator(f"main {step}").first.click()
+    await page.locator("main .value").first.wait_for()
+    await page.locator("footer a:not(.call)").click()
+    await page.locator(".people button").first.click()
+    for address in (r"/results/[^/]+$", r"/results/report/"):
+        await page.evaluate("history.back()")
+        await page.wait_for_url(re.compile(address))
+        await page.locator("main .empty").wait_for()
+        assert await page.locator("main .value").count() == 0
 
 
 async def test_a_resident_takes_the_record_home(visitor, page):

@@ -13,10 +13,11 @@ import { spoken, Value } from "./Value";
 export default function MyReport() {
   const { id = "" } = useParams();
   const { t, i18n } = useTranslation("translation", { keyPrefix: "results" });
-  const { client } = useMe();
+  const { client, person } = useMe();
   const found = useQuery({
-    queryKey: ["report", id],
-    queryFn: () => client.get<fhir4.Bundle>("DiagnosticReport", { _id: id, _include: "DiagnosticReport:result", _count: 1 }),
+    queryKey: ["report", person.id, id],
+    // An address may be another's, of before somebody else was chosen: it is asked for as this person's only.
+    queryFn: () => client.get<fhir4.Bundle>("DiagnosticReport", { _id: id, patient: person.patient, _include: "DiagnosticReport:result", _count: 1 }),
   });
   if (found.isPending) return <Waiting />;
   const all = entries<fhir4.FhirResource>(found.data);

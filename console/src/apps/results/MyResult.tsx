@@ -7,7 +7,7 @@ import { loincOf, valueOf } from "~/fhir/results";
 import { useMe } from "~/portal/session";
 import { Aloud } from "~/ui/plain/Aloud";
 import { Fault } from "~/ui/plain/Fault";
-import { Card, Waiting } from "~/ui/plain/parts";
+import { Card, Empty, Waiting } from "~/ui/plain/parts";
 import { dayOf } from "~/ui/plain/days";
 import meanings from "./meanings.json";
 import { spoken, Value } from "./Value";
@@ -23,7 +23,11 @@ export default function MyResult() {
   const { id = "" } = useParams();
   const { t, i18n } = useTranslation("translation", { keyPrefix: "results" });
   const { client, person } = useMe();
-  const found = useQuery({ queryKey: ["result", id], queryFn: () => client.get<fhir4.Observation>(`Observation/${id}`) });
+  const found = useQuery({
+    queryKey: ["result", person.id, id],
+    // An address may be another's, of before somebody else was chosen: it is asked for as this person's only.
+    queryFn: async () => entries<fhir4.Observation>(await client.get<fhir4.Bundle>("Observation", { _id: id, patient: person.patient }))[0] ?? null,
+  });
   const code = loincOf(found.data?.code);
   const before = useQuery({
     queryKey: ["results", person.id, code],
@@ -32,7 +36,7 @@ export default function MyResult() {
   });
   if (found.isPending) return <Waiting />;
   const one = found.data;
-  if (!one) return <Fault error={found.error} again={() => void found.refetch()} />;
+  if (!one) return found.error ? <Fault error={found.error} again={() => void found.refetch()} /> : <Empty say={t("gone")} />;
   const meaning = (meanings as Record<string, Meaning | undefined>)[code];
   const words = meaning?.[i18n.language === "en" ? "en" : "zh"];
   const earlier = entries<fhir4.Observation>(before.data).filter((each) => each.id !== id);
