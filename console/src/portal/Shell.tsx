@@ -22,7 +22,7 @@ const pages: Page[] = screens.flatMap((screen) => [
 
 export function Shell() {
   const { t } = useTranslation();
-  const { about } = useMe();
+  const { about, people, person } = useMe();
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const here = pages.find((one) => matchPath(one.path, pathname));
@@ -42,6 +42,7 @@ export function Shell() {
         )}
         <h1>{title}</h1>
       </header>
+      {isHome || people.length < 2 ? null : <p className="whose">{t("app.of", { name: person.name })}</p>}
       <main id="main">
         <Suspense fallback={<Waiting />}>
           <Routes>

@@ -40,6 +40,8 @@ interface Who {
 
 type State = { is: "waiting" | "failed" } | { is: "out"; ended: boolean } | { is: "in"; client: Client; people: Person[]; role: Role };
 
+// Whose record was shown, so that a page that is loaded anew is about nobody else. Of this tab only, and until one leaves.
+const CHOSEN = "kangyun-person";
 const Context = createContext<Me | null>(null);
 
 /** Who is here. Only below `Session`. */
@@ -61,16 +63,27 @@ interface Parts {
 export function Session({ about, waiting, failed, signIn, children }: Parts) {
   const queries = useQueryClient();
   const [state, setState] = useState<State>({ is: "waiting" });
-  const [chosen, setChosen] = useState<Person | null>(null);
+  const [chosen, setChosen] = useState(() => sessionStorage.getItem(CHOSEN) ?? "");
   const [tries, setTries] = useState(0);
+  const out = useCallback((ended: boolean) => {
+    queries.clear();
+    sessionStorage.removeItem(CHOSEN);
+    setChosen("");
+    setState({ is: "out", ended });
+  }, [queries]);
+  const arrived = (next: State) => {
+    const kept = sessionStorage.getItem(CHOSEN);
+    if (kept && next.is === "in" && !next.people.some((one) => one.id === kept)) {
+      // Whom one acted for is not there any more: no page goes on, about somebody else.
+      sessionStorage.removeItem(CHOSEN);
+      history.replaceState(null, "", "/my");
+    }
+    setState(next);
+  };
   const begin = useCallback(() => {
     setState({ is: "waiting" });
-    const over = () => {
-      queries.clear();
-      setState({ is: "out", ended: true });
-    };
-    begun(over, () => setTries((one) => one + 1)).then(setState, () => setState({ is: "failed" }));
-  }, [queries]);
+    begun(() => out(true), () => setTries((one) => one + 1)).then(arrived, () => setState({ is: "failed" }));
+  }, [out]);
   useEffect(() => {
     // Without a cookie there is nothing to ask for.
     const mayBeIn = document.querySelector<HTMLMetaElement>("meta[name=signed-in]")?.content !== "no";
@@ -83,16 +96,19 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
   const me = useMemo<Me | null>(() => {
     const first = state.is === "in" ? state.people[0] : undefined;
     if (state.is !== "in" || !first) return null;
-    const person = state.people.find((one) => one.id === chosen?.id) ?? first;
+    const person = state.people.find((one) => one.id === chosen) ?? first;
     const leave = async () => {
       await fetch("/residents/leave", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
-      queries.clear();
-      setState({ is: "out", ended: false });
+      out(false);
+    };
+    const choose = (one: Person) => {
+      sessionStorage.setItem(CHOSEN, one.id);
+      setChosen(one.id);
     };
     const client = person.family?.client ?? state.client;
     const role = person.family ? "guardian" : state.role;
-    return { client, own: state.client, again: begin, people: state.people, person, choose: setChosen, role, about, leave };
-  }, [state, chosen, about, queries]);
+    return { client, own: state.client, again: begin, people: state.people, person, choose, role, about, leave };
+  }, [state, chosen, about, out]);
   if (me) return <Context value={me}>{children}</Context>;
   if (state.is === "out") return signIn(begin, state.ended);
   return state.is === "failed" ? failed(begin) : waiting;

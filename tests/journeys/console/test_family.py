@@ -44,6 +44,7 @@ async def test_a_daughter_sees_her_father_asks_and_decides(visitor, page):
     await people.nth(1).click()
     assert await page.locator(".greeting").text_content() != own
     await visitor.looks_well("my-people")
+    await people.first.click()
     await opened(visitor, "/family")
     assert await page.locator("section.card").count() == 2
     await opened(visitor, "/consents")
@@ -77,6 +78,16 @@ async def test_a_result_is_not_shown_under_the_name_of_another(page):
         await page.wait_for_url(re.compile(address))
         await page.locator("main .empty").wait_for()
         assert await page.locator("main .value").count() == 0
+
+
+async def test_each_page_says_whose_record_it_shows_also_when_it_is_loaded_anew(visitor, page):
+    await page.locator(".people button").nth(1).click()
+    name = await page.locator(".people button[aria-pressed=true]").text_content()
+    await page.locator("main a[href='/my/readings']").click()
+    await page.locator(".whose").get_by_text(name).wait_for()
+    await visitor.looks_well("my-whose")
+    await page.reload()
+    await page.locator(".whose").get_by_text(name).wait_for()
 
 
 async def test_a_resident_takes_the_record_home(visitor, page):
