@@ -1,7 +1,9 @@
 // The first page: what there is. In 长辈版 four things, and the others one step further.
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
 import { useElder } from "./elder";
 import { isFor, screens, type MyScreen } from "./screen";
@@ -15,6 +17,7 @@ export function Home() {
   const elder = useElder();
   const [more, setMore] = useState(false);
   const { role, person, leave } = useMe();
+  const leaving = useMutation({ mutationFn: leave });
   const mine = screens.filter((one) => isFor(one, role));
   const first = mine.filter((one) => one.elder).sort((one, other) => (one.elder ?? 0) - (other.elder ?? 0));
   const groups = GROUPS.map((group) => ({ group, these: mine.filter((one) => one.group === group) })).filter((one) => one.these.length);
@@ -38,7 +41,8 @@ export function Home() {
         </section>
       ))}
       <Switches />
-      <button type="button" className="button quiet" onClick={() => void leave()}>{t("app.leave")}</button>
+      <Fault error={leaving.error} />
+      <button type="button" className="button quiet" disabled={leaving.isPending} onClick={() => leaving.mutate()}>{t("app.leave")}</button>
     </>
   );
 }

@@ -2,7 +2,7 @@
 // holds a cookie of the server's session, which no script can read.
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
-import { Client } from "~/fhir/client";
+import { Client, Problem } from "~/fhir/client";
 import { answered } from "~/fhir/parameters";
 import { language } from "~/ui/language";
 import { peopleOf, type Person } from "./people";
@@ -30,6 +30,7 @@ export interface Me {
   choose: (person: Person) => void;
   role: Role;
   about: About;
+  /** Raises Problem: then one is still signed in. */
   leave: () => Promise<void>;
 }
 
@@ -98,7 +99,9 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
     if (state.is !== "in" || !first) return null;
     const person = state.people.find((one) => one.id === chosen) ?? first;
     const leave = async () => {
-      await fetch("/residents/leave", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+      const asked = fetch("/residents/leave", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+      const answer = await asked.catch(() => null);
+      if (!answer?.ok) throw new Problem(answer?.status ?? 0, [], "");
       out(false);
     };
     const choose = (one: Person) => {

@@ -90,6 +90,14 @@ async def test_each_page_says_whose_record_it_shows_also_when_it_is_loaded_anew(
     await page.locator(".whose").get_by_text(name).wait_for()
 
 
+async def test_a_sign_out_that_fails_says_so_and_who_is_signed_in_stays_shown(visitor, page):
+    await page.route("**/residents/leave", lambda route: route.fulfill(status=503, body="{}"))
+    await page.get_by_role("button", name={"zh": "退出登录", "en": "Sign out"}[visitor.language]).click()
+    await page.locator("main [role=alert]").wait_for()
+    assert await page.locator(".greeting").count() == 1
+    visitor.wrong.clear()  # That it was refused is what the browser complains of.
+
+
 async def test_a_resident_takes_the_record_home(visitor, page):
     await opened(visitor, "/download")
     made = []
