@@ -1,5 +1,6 @@
 """What a resident decides and takes home: the family, choices, who has looked, downloads."""
 
+import asyncio
 import json
 import re
 
@@ -96,6 +97,41 @@ async def test_a_sign_out_that_fails_says_so_and_who_is_signed_in_stays_shown(vi
     await page.locator("main [role=alert]").wait_for()
     assert await page.locator(".greeting").count() == 1
     visitor.wrong.clear()  # That it was refused is what the browser complains of.
+
+
+async def test_a_right_that_was_just_ended_is_not_given_again_by_the_next_tap(visitor, page):
+    held = asyncio.Event()
+    rights = ["see", "act", "hear"]
+    changes = []
+
+    async def family(route):
+        if changes:
+            await held.wait()
+        said = [{"name": "tie", "valueString": "1"}, {"name": "name", "valueString": "甲"}]
+        said += [{"name": "right", "valueCode": one} for one in rights]
+        parameter = [{"name": "mine", "part": said}]
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": parameter})
+
+    async def change(route):
+        changes.append(
+            [one["valueCode"] for one in route.request.post_data_json["parameter"] if one["name"] == "right"]
+        )
+        rights[:] = changes[-1]
+        await route.fulfill(json={"resourceType": "Parameters"})
+
+    await page.route("**/fhir/$family", family)
+    await page.route("**/fhir/$family-change", change)
+    await page.locator("main a[href='/my/family']").click()
+    async with page.expect_response("**/fhir/$family-change"):
+        await page.get_by_role("switch").nth(0).click()
+    # No switch takes a tap as long as what stands now is not known.
+    await page.wait_for_timeout(200)
+    assert await page.locator("[role=switch]:disabled").count() == 3
+    held.set()
+    await page.locator("[role=switch]:enabled").first.wait_for()
+    await page.get_by_role("switch").nth(1).click()
+    await page.locator("[role=switch][aria-checked=false]").nth(1).wait_for()
+    assert changes == [["act", "hear"], ["hear"]]
 
 
 async def test_a_resident_takes_the_record_home(visitor, page):

@@ -11,7 +11,7 @@ import { about, switched } from "./rights";
 
 interface Waiting {
   ask: Parts;
-  done: () => void;
+  done: () => Promise<void>;
 }
 
 /** Somebody asks me. */

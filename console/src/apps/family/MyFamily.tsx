@@ -16,10 +16,11 @@ export default function MyFamily() {
   const queries = useQueryClient();
   const found = useQuery({ queryKey: ["family"], queryFn: () => own.get<fhir4.Parameters>("$family") });
   const said = answered(found.data);
-  const done = () => void queries.invalidateQueries({ queryKey: ["family"] });
+  // A switch is free again when what stands now is shown: the next tap must not bring back what the last has ended.
+  const done = () => queries.invalidateQueries({ queryKey: ["family"] });
   // For whom one acts is known to the whole page.
-  const ended = () => {
-    done();
+  const ended = async () => {
+    await done();
     again();
   };
   if (found.isPending) return <Waiting />;

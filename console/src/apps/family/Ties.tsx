@@ -13,7 +13,7 @@ import { RIGHTS, about, switched } from "./rights";
 
 interface Tied {
   tie: Parts;
-  done: () => void;
+  done: () => Promise<void>;
 }
 
 /** Somebody who may do something for me. */
@@ -101,7 +101,7 @@ function End({ tie, done }: Tied) {
     mutationFn: () => own.post("$family-end", about({ tie: tie.text("tie") })),
     onSuccess: () => {
       setEnded(true);
-      done();
+      return done();
     },
   });
   return (
