@@ -134,6 +134,36 @@ async def test_a_right_that_was_just_ended_is_not_given_again_by_the_next_tap(vi
     assert changes == [["act", "hear"], ["hear"]]
 
 
+async def test_what_is_urgent_is_shown_whatever_the_clock_of_the_telephone_says(visitor, page):
+    reading = [{"name": "metric", "valueCode": "systolic"}, {"name": "title", "valueString": "高压"}]
+    kept = [{"name": "state", "valueCode": "kept"}, {"name": "reading", "part": reading}]
+    told = []
+
+    def line(number, words):
+        part = {"id": ("Integer", number), "made": ("Instant", "2026-11-23T08:00:00Z"), "urgency": ("Code", "red")}
+        parts = [{"name": name, f"value{kind}": value} for name, (kind, value) in part.items()]
+        return {"name": "message", "part": [*parts, {"name": "text", "valueString": words}]}
+
+    async def messages(route):
+        lines = [line(8, "马上打 120"), line(7, "老消息")] if told else [line(7, "老消息")]
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": lines})
+
+    async def add(route):
+        told.append(route.request.post_data_json)
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": kept})
+
+    await page.route(re.compile(r"/fhir/\$messages"), messages)
+    await page.route(re.compile(r"/\$add-reading$"), add)
+    await page.evaluate("const now = Date.now; Date.now = () => now() + 600000")
+    await page.locator("main a[href='/my/readings']").click()
+    await page.locator("main a[href$='/add/temperature']").click()
+    await page.get_by_role("textbox").fill("38.5")
+    await page.get_by_role("textbox").press("Enter")
+    await page.locator(".steps .first").click()
+    await page.get_by_role("alert").get_by_text("马上打 120").wait_for()
+    assert await page.get_by_text("老消息").count() == 0
+
+
 async def test_a_resident_takes_the_record_home(visitor, page):
     await opened(visitor, "/download")
     made = []

@@ -27,7 +27,7 @@ function Asking({ kind }: { kind: Kind }) {
   const [answers, setAnswers] = useState<string[]>(kind.questions.map(() => ""));
   const [choice, setChoice] = useState("");
   const [asked, setAsked] = useState<fhir4.ParametersParameter[]>([]);
-  const [kept, setKept] = useState<{ parts: fhir4.ParametersParameter[]; since: number } | null>(null);
+  const [kept, setKept] = useState<{ parts: fhir4.ParametersParameter[]; after: number } | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const question = kind.questions[at];
@@ -35,13 +35,15 @@ function Asking({ kind }: { kind: Kind }) {
   const send = async () => {
     setBusy(true);
     setProblem(null);
-    const since = Date.now();
     try {
+      // What is said about it comes after the newest of now: a telephone's clock is not the platform's.
+      const newest = named((await client.get<fhir4.Parameters>("$messages", { _count: 1 })).parameter, "message")[0];
+      const after = Number(text(newest?.part, "id"));
       const parameter = [{ name: "line", valueString: line }, ...again(asked)];
       const said = await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter });
       if (text(said.parameter, "state") === "asked") setAsked(said.parameter ?? []);
       else {
-        setKept({ parts: said.parameter ?? [], since });
+        setKept({ parts: said.parameter ?? [], after });
         await queries.invalidateQueries({ queryKey: ["readings"] });
       }
     } catch (error) {
@@ -55,7 +57,7 @@ function Asking({ kind }: { kind: Kind }) {
     setProblem(null);
     setAt(to);
   };
-  if (kept) return <Kept parts={kept.parts} since={kept.since} />;
+  if (kept) return <Kept parts={kept.parts} after={kept.after} />;
   if (question) {
     return (
       <Card>

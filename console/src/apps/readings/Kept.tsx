@@ -1,5 +1,6 @@
 // What was kept, and what the platform says about it: its words as they are, for a while after.
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { named, text } from "~/fhir/parameters";
@@ -12,15 +13,17 @@ import { Card, Mark } from "~/ui/plain/parts";
 const EVERY = 1500; // milliseconds between two looks
 const LONG = 20_000; // for so long a word about it may come
 
-export function Kept({ parts, since }: { parts: fhir4.ParametersParameter[]; since: number }) {
+/** after: the number of the newest message of before; 0 where there was none. */
+export function Kept({ parts, after }: { parts: fhir4.ParametersParameter[]; after: number }) {
   const { t, i18n } = useTranslation("translation", { keyPrefix: "readings" });
   const { client } = useMe();
+  const [since] = useState(Date.now);
   const said = useQuery({
     queryKey: ["messages", "since", since],
     queryFn: () => client.get<fhir4.Parameters>("$messages", { unread: true, _count: 10 }),
     refetchInterval: () => (Date.now() - since < LONG ? EVERY : false),
   });
-  const words = named(said.data?.parameter, "message").filter((one) => Date.parse(text(one.part, "made")) >= since - 1000);
+  const words = named(said.data?.parameter, "message").filter((one) => Number(text(one.part, "id")) > after);
   return (
     <>
       {words.map((one) => (
