@@ -75,6 +75,33 @@ async def test_an_alarm_comes_live_is_answered_and_closed(visitor, demonstration
     await visitor.looks_well("duty")
 
 
+async def test_what_was_typed_about_an_alarm_stays_when_its_news_cannot_be_read(visitor):
+    """The platform says over the line that an alarm has changed, and what has cannot be read just then."""
+    page, lines, opened = visitor.page, [], []
+    one = {"id": 5, "version": 1, "level": "red", "state": "acknowledged", "rule": "r", "text": "186/112", "name": "甲"}
+    kinds = {int: "Integer", str: "String"}
+    parts = [{"name": name, f"value{kinds[type(value)]}": value} for name, value in one.items()]
+    told = {"resourceType": "Parameters", "parameter": [{"name": "alarm", "part": parts}]}
+
+    async def alarm(route):
+        opened.append(route)
+        await route.fulfill(status=200 if len(opened) == 1 else 500, json=told if len(opened) == 1 else {})
+
+    def listening(line):
+        lines.append(line)
+        line.send(json.dumps({"type": "snapshot", "number": 1, "alarms": [one]}))
+
+    await page.route_web_socket("**/alarms/live*", listening)
+    await page.route("**/fhir/$alarm", alarm)
+    await visitor.come("duty", "/console/alarms")
+    await page.locator("li [role=button]").first.click()
+    await page.get_by_label(WORDS[visitor.language]["words"]).fill("他说胸口不疼")
+    lines[-1].send(json.dumps({"type": "changes", "number": 2, "alarms": [one | {"version": 2}]}))
+    await page.locator("#main .ant-alert-error").wait_for()
+    assert await page.get_by_label(WORDS[visitor.language]["words"]).input_value() == "他说胸口不疼"
+    visitor.wrong.clear()  # That it could not be read is what the browser complains of.
+
+
 async def test_an_officer_finds_a_device_and_gives_a_claim_code(visitor):
     page, words = visitor.page, WORDS[visitor.language]
     page.set_default_timeout(90_000)

@@ -1,6 +1,7 @@
 // An alarm that is opened: who and where, what it rests on, the curves, what was told to whom, and what can be done.
 import { useQuery } from "@tanstack/react-query";
 import { Alert, Card, Descriptions, Flex, Skeleton, Typography } from "antd";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useClient } from "~/fhir/context";
@@ -19,21 +20,25 @@ export function Detail({ id, live, now }: { id: number; live: Alarm | undefined;
   const client = useClient();
   // It is opened again when the platform says that it has changed, and never by itself: each opening leaves a row.
   const opened = useQuery({
-    queryKey: ["alarm", id, live?.version ?? 0],
+    queryKey: ["alarm", id],
     staleTime: Number.POSITIVE_INFINITY,
-    placeholderData: (before: fhir4.Parameters | undefined) => before,
     queryFn: () => client.post<fhir4.Parameters>("$alarm", parameters({ id })),
   });
-  if (opened.error && !opened.data) return <ProblemBox error={opened.error} again={() => void opened.refetch()} />;
-  if (!opened.data) return <Card><Skeleton active /></Card>;
   const told = answered(opened.data);
   const [one, person] = [told.all("alarm")[0], told.all("person")[0]];
-  if (!one) return <ProblemBox error={opened.error} />;
+  const { refetch } = opened;
+  const isOld = one !== undefined && (live?.version ?? 0) > alarmOfParts(one).version;
+  useEffect(() => {
+    if (isOld) void refetch();
+  }, [isOld, live?.version, refetch]);
+  const problem = <ProblemBox error={opened.error} again={() => void refetch()} />;
+  if (!one) return opened.error ? problem : <Card><Skeleton active /></Card>;
   const alarm = alarmOfParts(one);
   const evidence = told.all("evidence");
   const metrics = [...new Set(evidence.flatMap((each) => each.values<string>("metric")))];
   return (
     <Flex vertical gap={12} style={{ minWidth: 0 }}>
+      {problem}
       <Card size="small">
         <Flex vertical gap={8}>
           <Flex gap={8} wrap align="center">
@@ -47,7 +52,7 @@ export function Detail({ id, live, now }: { id: number; live: Alarm | undefined;
           <Alert type="info" title={t("only-suspect")} />
         </Flex>
       </Card>
-      <Answer alarm={alarm} person={person} onDone={() => void opened.refetch()} />
+      <Answer alarm={alarm} person={person} onDone={() => void refetch()} />
       {person?.text("series") && metrics.length ? <Curves path={person.text("series")} metrics={metrics} /> : null}
       <Card size="small" title={<h3 style={{ fontSize: 14, margin: 0 }}>{t("evidence")}</h3>}>
         <Flex vertical gap={4}>
