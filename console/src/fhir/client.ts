@@ -95,7 +95,10 @@ export class Client {
   }
 
   private async fetched(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
-    const url = /^(https?:)?\//.test(path) ? path : `${this.base}/${path}`;
+    // A token goes to this host only: of an address that is whole, such as a link of the platform's, which may have names
+    // besides the one that the browser knows, the path alone is followed.
+    const { pathname, search } = new URL(path, new URL(`${this.base}/`, location.origin));
+    const url = pathname + search;
     const raw = body instanceof Blob || body instanceof ArrayBuffer || typeof body === "string" || body === undefined;
     const sent = { accept: "application/fhir+json", "accept-language": this.language(), ...headers };
     if (!raw) sent["content-type" as keyof typeof sent] ??= "application/fhir+json";

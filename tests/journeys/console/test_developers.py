@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -97,3 +98,13 @@ async def test_a_developer_finds_an_operation_and_follows_a_reference(visitor):
     await page.get_by_text('"resourceType": "Patient"').wait_for()
     assert "ask=Patient" in page.url
     await visitor.looks_well("developers-explorer")
+
+
+async def test_a_token_goes_to_no_other_host_than_the_platforms(visitor):
+    await visitor.come("doctor", "/console/developers", "/console/developers")
+    asked = "http://127.0.0.1:9/fhir/Patient?_count=1"
+    async with visitor.page.expect_request(lambda sent: "/fhir/Patient?_count=1" in sent.url) as sent:
+        explorer = f"/console/developers?tab=explorer&ask={quote(asked, safe='')}"
+        await visitor.page.goto(visitor.installation.url + explorer)
+    assert (await sent.value).url.startswith(visitor.installation.url)
+    await visitor.page.get_by_test_id("result").wait_for()
