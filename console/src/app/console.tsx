@@ -8,6 +8,7 @@ import { createRoot } from "react-dom/client";
 import { useTranslation } from "react-i18next";
 import { BrowserRouter } from "react-router";
 import { Problem } from "~/fhir/client";
+import { ProblemBox } from "~/ui/ProblemBox";
 import { begin } from "~/ui/language";
 import { beginStyles } from "~/ui/styles";
 import { themeOf } from "~/ui/theme";
@@ -37,7 +38,7 @@ function Console() {
   return (
     <ConfigProvider locale={i18n.language === "en" ? enUS : zhCN} theme={themeOf(dark)} button={{ autoInsertSpace: false }}>
       <QueryClientProvider client={queries}>
-        <Session page="console" waiting={waiting}>
+        <Session page="console" waiting={waiting} failed={(error, again) => <div style={{ padding: 24 }}><ProblemBox error={error} again={again} /></div>}>
           <App component={false}>
             <BrowserRouter basename="/console">
               <Shell dark={dark} onDark={darken} waiting={waiting} />

@@ -1,5 +1,5 @@
 // Who is signed in, and the client that speaks in their name. Signing in is the platform's own page; we only go there.
-import { createContext, use, useEffect, useState, type ReactNode } from "react";
+import { createContext, use, useCallback, useEffect, useState, type ReactNode } from "react";
 import { Client } from "~/fhir/client";
 import { ClientContext } from "~/fhir/context";
 import { language } from "~/ui/language";
@@ -43,14 +43,27 @@ export function useHere(): Here {
   return here;
 }
 
-export function Session({ page, waiting, children }: { page: string; waiting: ReactNode; children: ReactNode }) {
+interface Shown {
+  page: string;
+  waiting: ReactNode;
+  /** Shown where it cannot be told who is here. */
+  failed: (error: unknown, again: () => void) => ReactNode;
+  children: ReactNode;
+}
+
+export function Session({ page, waiting, failed, children }: Shown) {
   const [here, setHere] = useState<Here | null>(null);
-  useEffect(() => {
-    void begun(page).then(setHere);
+  const [error, setError] = useState<unknown>(null);
+  const begin = useCallback(() => {
+    setError(null);
+    begun(page).then(setHere, setError);
   }, [page]);
+  useEffect(begin, [begin]);
+  if (error) return failed(error, begin);
   return here ? <Context value={here}><ClientContext value={here.client}>{children}</ClientContext></Context> : waiting;
 }
 
+/** Raises Problem. */
 async function begun(page: string): Promise<Here | null> {
   const client = new Client("/fhir", language, () => signIn(page));
   // Without a cookie there is nothing to ask for.
@@ -61,7 +74,7 @@ async function begun(page: string): Promise<Here | null> {
   }
   const [who, about] = await Promise.all([
     client.call("GET", "/oauth/self", undefined, { accept: "application/json" }).then((said) => said.json() as Promise<Who>),
-    fetch("/about").then((said) => said.json() as Promise<About>),
+    client.call("GET", "/about", undefined, { accept: "application/json" }).then((said) => said.json() as Promise<About>),
   ]);
   keepZone(about.zone);
   const back = sessionStorage.getItem(BACK);

@@ -36,9 +36,9 @@ export class Client {
     private readonly ward = "",
   ) {}
 
-  /** Takes a token of the session that the browser's cookie stands for. False where there is none. */
+  /** Takes a token of the session that the browser's cookie stands for. False where there is none. Raises Problem. */
   async begin(): Promise<boolean> {
-    return (await this.renewed().catch(() => null)) !== null;
+    return (await this.renewed()) !== null;
   }
 
   /** What must stand across a page that shows persons; as the platform said it last. */

@@ -32,7 +32,7 @@ function Portal({ about }: { about: About }) {
         <Session
           about={about}
           waiting={<Outside about={about}><Waiting /></Outside>}
-          failed={(again) => <Outside about={about}><Fault error={new Problem(0, [], "")} again={again} /></Outside>}
+          failed={(again, error) => <Outside about={about}><Fault error={error} again={again} /></Outside>}
           signIn={(begun, ended) => <Outside about={about}><SignIn about={about} ended={ended} onSignedIn={begun} /></Outside>}
         >
           <BrowserRouter basename="/my"><Shell /></BrowserRouter>

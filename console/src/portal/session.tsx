@@ -39,7 +39,7 @@ interface Who {
   role: string;
 }
 
-type State = { is: "waiting" | "failed" } | { is: "out"; ended: boolean } | { is: "in"; client: Client; people: Person[]; role: Role };
+type State = { is: "waiting" } | { is: "failed"; error: unknown } | { is: "out"; ended: boolean } | { is: "in"; client: Client; people: Person[]; role: Role };
 
 // Whose record was shown, so that a page that is loaded anew is about nobody else. Of this tab only, and until one leaves.
 const CHOSEN = "kangyun-person";
@@ -55,7 +55,7 @@ export function useMe(): Me {
 interface Parts {
   about: About;
   waiting: ReactNode;
-  failed: (again: () => void) => ReactNode;
+  failed: (again: () => void, error: unknown) => ReactNode;
   /** Shown to who is not signed in. ended: they were, until a moment ago. */
   signIn: (begin: () => void, ended: boolean) => ReactNode;
   children: ReactNode;
@@ -83,7 +83,10 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
   };
   const begin = useCallback(() => {
     setState({ is: "waiting" });
-    begun(() => out(true), () => setTries((one) => one + 1)).then(arrived, () => setState({ is: "failed" }));
+    begun(() => out(true), () => setTries((one) => one + 1)).then(arrived, (error: unknown) => {
+      // Whose sign-in is over was led out already.
+      if (!(error instanceof Problem && error.status === 401)) setState({ is: "failed", error });
+    });
   }, [out]);
   useEffect(() => {
     // Without a cookie there is nothing to ask for.
@@ -114,11 +117,11 @@ export function Session({ about, waiting, failed, signIn, children }: Parts) {
   }, [state, chosen, about, out]);
   if (me) return <Context value={me}>{children}</Context>;
   if (state.is === "out") return signIn(begin, state.ended);
-  return state.is === "failed" ? failed(begin) : waiting;
+  return state.is === "failed" ? failed(begin, state.error) : waiting;
 }
 
 async function begun(over: () => void, again: () => void): Promise<State> {
-  if (!navigator.onLine) return { is: "failed" };
+  if (!navigator.onLine) throw new Problem(0, [], "");
   const client = new Client("/fhir", language, over);
   if (!(await client.begin())) return { is: "out", ended: false };
   const said = await client.call("GET", "/oauth/self", undefined, { accept: "application/json" });
@@ -127,7 +130,8 @@ async function begun(over: () => void, again: () => void): Promise<State> {
   if (!role) return { is: "out", ended: false }; // Somebody's of the staff: the portal is for residents.
   const people = await peopleOf(client, who.reference);
   const family = role === "resident" ? await relatives(client, again) : [];
-  return people.length ? { is: "in", client, people: [...people, ...family], role } : { is: "failed" };
+  if (people.length === 0) throw new Problem(404, [], "");
+  return { is: "in", client, people: [...people, ...family], role };
 }
 
 /** Those whose record one may see, or for whom one may act; each with a client of their own. again: a right has ended. */
@@ -141,5 +145,6 @@ async function relatives(own: Client, again: () => void): Promise<Person[]> {
     if (!(await client.begin())) return [];
     return (await peopleOf(client, first.reference)).map((one) => ({ ...one, family: { client, rights } }));
   });
+  // Of whom nothing can be read now is not shown; one's own record is.
   return (await Promise.all(found.map((one) => one.catch(() => [])))).flat();
 }

@@ -4,6 +4,7 @@ import gzip
 import re
 
 import httpx
+import pytest
 
 FIRST_LOAD = 600_000  # bytes, compressed
 
@@ -38,6 +39,20 @@ async def test_dark_is_remembered_and_reads_as_well(visitor):
     await visitor.page.reload()
     await visitor.page.get_by_role("button", name={"zh": "浅色", "en": "Light"}[visitor.language]).wait_for()
     await visitor.looks_well("residents-dark")
+
+
+@pytest.mark.parametrize("address", ["/account/token", "/oauth/self"])
+async def test_a_start_that_fails_says_so_and_is_tried_again(visitor, address):
+    page = visitor.page
+    await visitor.come("doctor", "/console/residents")
+    await page.route(f"**{address}", lambda route: route.fulfill(status=503, json={}))
+    await page.reload()
+    await page.get_by_role("alert").wait_for()
+    await page.unroute(f"**{address}")
+    await page.get_by_role("alert").get_by_role("button").click()
+    await page.get_by_role("heading", level=1).wait_for()
+    assert page.url.endswith("/console/residents")
+    visitor.wrong.clear()  # That it was refused is what the browser complains of.
 
 
 def test_the_first_load_is_small(demonstration):
