@@ -65,7 +65,8 @@ export function Session({ page, waiting, failed, children }: Shown) {
 
 /** Raises Problem. */
 async function begun(page: string): Promise<Here | null> {
-  const client = new Client("/fhir", language, () => signIn(page));
+  let own = "";
+  const client = new Client("/fhir", language, () => signIn(page, own));
   // Without a cookie there is nothing to ask for.
   const mayBeIn = document.querySelector<HTMLMetaElement>("meta[name=signed-in]")?.content !== "no";
   if (!mayBeIn || !(await client.begin())) {
@@ -77,13 +78,16 @@ async function begun(page: string): Promise<Here | null> {
     client.call("GET", "/about", undefined, { accept: "application/json" }).then((said) => said.json() as Promise<About>),
   ]);
   keepZone(about.zone);
-  const back = sessionStorage.getItem(BACK);
+  own = who.reference;
+  const [whose = "", back = ""] = (sessionStorage.getItem(BACK) ?? "").split(" ");
   sessionStorage.removeItem(BACK);
-  if (back?.startsWith(`/${page}/`)) history.replaceState(null, "", back);
+  // Who signs in where somebody else sat goes on with nobody that the other one looked at.
+  if ((!whose || whose === own) && back.startsWith(`/${page}/`)) history.replaceState(null, "", back);
   return { client, who, about, leave: () => location.assign("/oauth/end-session") };
 }
 
-function signIn(page: string): void {
-  sessionStorage.setItem(BACK, location.pathname + location.search);
+/** own: who was here until now, as a reference; empty for who was not known. */
+function signIn(page: string, own = ""): void {
+  sessionStorage.setItem(BACK, `${own} ${location.pathname}${location.search}`);
   location.assign(`/account?page=${page}&lang=${language()}`);
 }

@@ -41,6 +41,21 @@ async def test_dark_is_remembered_and_reads_as_well(visitor):
     await visitor.looks_well("residents-dark")
 
 
+async def test_who_signs_in_after_another_does_not_land_where_that_one_was(visitor):
+    page = visitor.page
+    await visitor.come("doctor", "/console/residents")
+    await page.locator(".ant-table-row a").first.click()
+    await page.locator("#front-page").wait_for()
+    await page.context.clear_cookies()
+    await page.route("**/fhir/**", lambda route: route.fulfill(status=401, json={}))
+    await visitor.part({"zh": "检验与体征", "en": "Tests"}[visitor.language])
+    await page.locator("input[name=user]").wait_for()
+    await page.unroute("**/fhir/**")
+    await visitor.sign_in("registrar")
+    await page.wait_for_url("**/console/today")
+    visitor.wrong.clear()  # That it was refused is what the browser complains of.
+
+
 @pytest.mark.parametrize("address", ["/account/token", "/oauth/self"])
 async def test_a_start_that_fails_says_so_and_is_tried_again(visitor, address):
     page = visitor.page
