@@ -1,5 +1,5 @@
 // The staff's console: begins languages, session and routes. What is in it stands below `apps/`.
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { App, ConfigProvider, Flex, Spin } from "antd";
 import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
@@ -7,7 +7,7 @@ import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { useTranslation } from "react-i18next";
 import { BrowserRouter } from "react-router";
-import { Problem } from "~/fhir/client";
+import { beginQueries } from "~/fhir/queries";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { begin } from "~/ui/language";
 import { beginStyles } from "~/ui/styles";
@@ -17,15 +17,7 @@ import { Session } from "./session";
 import { Shell } from "./shell";
 
 const DARK = "kangyun-dark";
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 30_000,
-      refetchOnWindowFocus: false,
-      retry: (count, error) => count < 2 && error instanceof Problem && (error.status === 0 || error.status === 503),
-    },
-  },
-});
+const queries = beginQueries();
 
 function Console() {
   const { i18n } = useTranslation();

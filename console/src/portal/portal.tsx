@@ -1,9 +1,9 @@
 // The residents' portal: begins languages, session and routes. What is in it stands below `apps/*/my.tsx`.
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
-import { Problem } from "~/fhir/client";
+import { beginQueries } from "~/fhir/queries";
 import { begin } from "~/ui/language";
 import { Fault } from "~/ui/plain/Fault";
 import { Waiting } from "~/ui/plain/parts";
@@ -14,15 +14,7 @@ import { Session, type About } from "./session";
 import { Shell } from "./Shell";
 import { SignIn } from "./SignIn";
 
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      staleTime: 30_000,
-      refetchOnWindowFocus: false,
-      retry: (count, error) => count < 2 && error instanceof Problem && (error.status === 0 || error.status === 503),
-    },
-  },
-});
+const queries = beginQueries();
 
 function Portal({ about }: { about: About }) {
   const elder = useElderState();

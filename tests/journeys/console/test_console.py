@@ -24,6 +24,15 @@ async def test_the_language_is_switched_and_remembered(visitor):
     await visitor.page.get_by_role("heading", name=other, exact=True).wait_for()
 
 
+async def test_what_the_platform_says_is_asked_for_in_the_language_that_is_switched_to(visitor):
+    page = visitor.page
+    await visitor.come("security", "/console/policy")
+    now, other = {"zh": ("医生", "Doctor"), "en": ("Doctor", "医生")}[visitor.language]
+    await page.locator("td").get_by_text(now, exact=True).first.wait_for()
+    await page.get_by_role("button", name={"zh": "English", "en": "中文"}[visitor.language]).click()
+    await page.locator("td").get_by_text(other, exact=True).first.wait_for()
+
+
 async def test_nobody_found_says_what_to_do(visitor):
     await visitor.come("doctor", "/console/residents")
     field = visitor.page.get_by_role("searchbox").or_(visitor.page.get_by_role("textbox"))
