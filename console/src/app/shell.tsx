@@ -4,6 +4,7 @@ import { Alert, Button, Flex, Layout, Menu, Space, Tooltip, Typography, Watermar
 import { Suspense, lazy, useMemo, useState, useSyncExternalStore, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
+import { Fresh } from "~/ui/Fresh";
 import { Nothing } from "~/ui/Nothing";
 import { choose, language } from "~/ui/language";
 import { Keys } from "./Keys";
@@ -76,7 +77,7 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
           <Watermark content={mark ? mark.split(" · ") : ""} font={{ color: token.colorFill, fontSize: 13 }} gap={[120, 96]}>
             <Suspense fallback={waiting}>
               <Routes>
-                {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Page />} />)}
+                {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
                 <Route path="/" element={mine[0] ? <Navigate to={mine[0].path} replace /> : <Nothing say={t("app.nothing")} />} />
                 <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
               </Routes>

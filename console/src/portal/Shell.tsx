@@ -2,6 +2,7 @@
 import { Suspense, lazy, useEffect, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Route, Routes, matchPath, useLocation, useNavigate } from "react-router";
+import { Fresh } from "~/ui/Fresh";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Empty, Waiting } from "~/ui/plain/parts";
 import { Demonstration } from "./Demonstration";
@@ -47,7 +48,7 @@ export function Shell() {
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Home />} />
-            {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Page />} />)}
+            {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
             <Route path="*" element={<Empty say={t("ui.status.404")} />} />
           </Routes>
         </Suspense>

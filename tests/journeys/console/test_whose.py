@@ -48,3 +48,21 @@ async def test_a_document_shows_its_own_file_and_another_resident_none_of_it(vis
         await page.get_by_role("dialog").get_by_text(f"of {name}").wait_for()
         await page.keyboard.press("Escape")
         await page.get_by_role("dialog").wait_for(state="hidden")
+
+
+async def test_what_was_open_of_one_resident_is_not_open_at_the_next(visitor):
+    page = visitor.page
+    await answers(page, r"/\$view$", lambda asked: view(asked.url.split("/")[-2]))
+    await answers(page, r"/\$view\?part=documents", {"entries": ENTRIES, "houses": [], "more": False})
+    await answers(page, r"/fhir/DocumentReference/", lambda asked: document(asked.url[-1]))
+    await visitor.come("doctor", "/console/residents")
+    for name in ("second", "first"):  # Both are known by now, as they are to who goes back and forth.
+        await goes(page, f"/console/residents/{name}?part=documents")
+        await page.get_by_role("heading", name=name).wait_for()
+        await page.get_by_role("button", name="Report A").wait_for()
+    await page.get_by_role("button", name="Report A").click()
+    await page.get_by_role("dialog").get_by_text("of A").wait_for()
+    await goes(page, "/console/residents/second?part=documents")
+    await page.get_by_role("heading", name="second", include_hidden=True).wait_for()
+    await page.get_by_role("button", name="Report A", include_hidden=True).wait_for()
+    await page.get_by_role("dialog").wait_for(state="hidden")
