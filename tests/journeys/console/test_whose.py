@@ -1,11 +1,21 @@
 """Whose data a page shows: never one person's under another's name. What the platform answers is set by the tests."""
 
+import asyncio
 import base64
 import json
 import re
 
+import pytest
+
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 ENTRIES = [{"what": f"Report {name}", "ref": f"DocumentReference/{name}", "when": "2026-11-20"} for name in "AB"]
+
+FIRST, SECOND = "AAAAAAAA11111111", "BBBBBBBB22222222"
+GUN = """(field, code) => { field.focus(); field.select(); [...code].forEach((key) => {
+    field.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+    document.execCommand('insertText', false, key);
+}); }"""
+"""Types as fast as a code gun, however busy the machine is."""
 
 
 def view(name: str) -> dict[str, object]:
@@ -66,3 +76,49 @@ async def test_what_was_open_of_one_resident_is_not_open_at_the_next(visitor):
     await page.get_by_role("heading", name="second", include_hidden=True).wait_for()
     await page.get_by_role("button", name="Report A", include_hidden=True).wait_for()
     await page.get_by_role("dialog").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
+async def test_of_two_codes_that_were_read_the_last_is_opened_whichever_answer_is_late(visitor):
+    page, late = visitor.page, asyncio.Event()
+
+    async def verified(route):
+        code = route.request.post_data_json["parameter"][0]["valueString"]
+        if code == FIRST:
+            await late.wait()
+        said = {"name": "patient", "valueReference": {"reference": f"Patient/{code}"}}
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": [said]})
+
+    await page.route("**/fhir/$verify-code", verified)
+    await answers(page, r"/\$view$", lambda asked: view(asked.url.split("/")[-2]))
+    await visitor.come("doctor", "/console/residents")
+    field = page.get_by_role("searchbox").or_(page.get_by_role("textbox")).first
+    for code in (FIRST, SECOND):
+        await field.evaluate(GUN, code)
+        await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/residents/{SECOND}")
+    async with page.expect_response("**/fhir/$verify-code"):
+        late.set()
+    await page.wait_for_timeout(200)
+    assert page.url.endswith(f"/residents/{SECOND}")
+
+
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
+async def test_a_reading_that_is_being_kept_does_not_shut_what_was_opened_for_the_next(visitor):
+    page, late = visitor.page, asyncio.Event()
+
+    async def kept(route):
+        await late.wait()
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": [{"name": "state", "valueCode": "kept"}]})
+
+    await page.route("**/$add-reading", kept)
+    await visitor.come("doctor", "/console/today")
+    await page.locator("tbody").get_by_role("button", name="录入").first.click()
+    await page.get_by_placeholder("152/94 78").fill("152/94")
+    await page.keyboard.press("Enter")
+    await page.locator("[role=dialog] .ant-btn-loading").wait_for()
+    await page.keyboard.press("Escape")
+    await page.wait_for_timeout(500)
+    assert await page.get_by_placeholder("152/94 78").is_visible()
+    late.set()
+    await page.get_by_placeholder("152/94 78").wait_for(state="hidden")

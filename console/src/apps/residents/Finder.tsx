@@ -1,6 +1,6 @@
 // The one field for whom somebody looks: typed, read by a code gun, or by a card reader.
 import { IdcardOutlined } from "@ant-design/icons";
-import { Button, Flex, Input, type InputRef } from "antd";
+import { Button, Flex, Input, Spin, type InputRef } from "antd";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { readers } from "./readers";
@@ -37,11 +37,13 @@ export function Finder({ asked, busy, onAsk, onScan, onCard }: Shown) {
   return (
     <Flex gap={8} wrap>
       <Input.Search
-        key={asked} ref={field} autoFocus allowClear defaultValue={asked} maxLength={400} loading={busy}
+        key={asked} ref={field} autoFocus allowClear defaultValue={asked} maxLength={400}
         enterButton={all("ui.search")} placeholder={t("placeholder")} aria-label={t("placeholder")}
         onKeyDown={(event) => { if (event.key.length === 1) typing.current = typed(typing.current, event.timeStamp); }}
         onSearch={(text) => ended(text.trim())} style={{ flex: "1 1 280px", maxWidth: 560 }}
       />
+      {/* Beside the field: while the field itself loads, it takes no other question, and drops what a gun reads. */}
+      {busy ? <Spin size="small" style={{ alignSelf: "center" }} /> : null}
       {readers().length > 0 ? <Button icon={<IdcardOutlined />} loading={busy} onClick={onCard}>{t("read-card")}</Button> : null}
     </Flex>
   );

@@ -29,7 +29,6 @@ export default function Residents() {
   });
   const shown = useMutation({
     mutationFn: (code: string) => presented(client, { code }),
-    onSuccess: (id, code) => (id ? navigate(`/residents/${id}`) : setSearch({ q: code })),
   });
   const card = useMutation({
     mutationFn: async () => {
@@ -37,11 +36,22 @@ export default function Residents() {
       const id = number && who.reads_codes ? await presentedCard(client, number, who.reader_opens) : null;
       return { number, id };
     },
+  });
+  // Who was asked for last is opened, whichever answer is late: these are called for the newest only.
+  const scanned = (code: string) => shown.mutate(code, {
+    onSuccess: (id) => (id ? void navigate(`/residents/${id}`) : setSearch({ q: code })),
+  });
+  const read = () => card.mutate(undefined, {
     onSuccess: ({ number, id }) => {
-      if (id) navigate(`/residents/${id}`);
+      if (id) void navigate(`/residents/${id}`);
       else if (number) setSearch({ q: number });
     },
   });
+  const ask = (text: string) => {
+    shown.reset();
+    card.reset();
+    setSearch(text ? { q: text } : {});
+  };
   const rows = unique(found.data?.pages.flatMap((page) => page.residents) ?? []);
   const lately = found.data?.pages[0]?.lately ?? false;
   const own = found.data?.pages[0]?.own ?? false;
@@ -50,7 +60,7 @@ export default function Residents() {
     <Page title={t("title")}>
       <Finder
         asked={asked} busy={(asked !== "" && found.isFetching) || shown.isPending || card.isPending}
-        onAsk={(text) => setSearch(text ? { q: text } : {})} onScan={(code) => (who.reads_codes ? shown.mutate(code) : setSearch({ q: code }))} onCard={() => card.mutate()}
+        onAsk={ask} onScan={(code) => (who.reads_codes ? scanned(code) : ask(code))} onCard={read}
       />
       <ProblemBox error={shown.error ?? card.error} />
       {card.data && !card.data.number ? <Typography.Text type="warning" role="status">{t("no-card")}</Typography.Text> : null}

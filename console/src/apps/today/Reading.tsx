@@ -42,8 +42,12 @@ export function Reading({ resident, onClose, onKept }: { resident: Resident | nu
     setLine(text);
     if (send.status !== "idle") send.reset();
   };
+  // What was sent is waited for: its answer belongs to this resident, and may ask back.
+  const leave = () => {
+    if (!send.isPending) onClose();
+  };
   return (
-    <Modal open={resident !== null} title={t("type-of", { name: resident?.name ?? "" })} onCancel={onClose} footer={null} destroyOnHidden>
+    <Modal open={resident !== null} title={t("type-of", { name: resident?.name ?? "" })} onCancel={leave} footer={null} destroyOnHidden>
       <Form layout="vertical" onFinish={() => line.trim() && send.mutate({ line: line.trim(), place })}>
         <Form.Item label={t("line")} htmlFor="reading-line" extra={t("line-say")} style={{ marginBottom: 12 }}>
           <Input id="reading-line" autoFocus size="large" value={line} onChange={(event) => changed(event.target.value)} placeholder="152/94 78" autoComplete="off" />
