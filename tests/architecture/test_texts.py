@@ -1,6 +1,7 @@
 """What the platform says, it says in Chinese and in English alike, and each text that is asked for is there."""
 
 import ast
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -63,3 +64,30 @@ def test_whatever_the_doctor_finds_comes_with_what_to_do():
     assert len(found) > 60
     assert sorted(text for _, text in found if text not in texts) == []
     assert sorted(text for state, text in found if state != "good" and f"{text}-do" not in texts) == []
+
+
+CONSOLE = sorted((SOURCE.parents[1] / "console" / "src").rglob("zh.json"))
+PLACE = re.compile(r"{{(\w+)}}")
+
+
+def leaves(texts, at=""):
+    """Returns what a file of the console's texts says, by key."""
+    found = {}
+    for key, text in texts.items():
+        found |= leaves(text, f"{at}{key}.") if isinstance(text, dict) else {f"{at}{key}": str(text)}
+    return found
+
+
+@pytest.mark.parametrize("file", CONSOLE, ids=lambda file: "/".join(file.parts[-4:-1]))
+def test_the_console_says_in_both_languages_the_same(file):
+    """What one of them has not is shown in the other: Chinese in an English page."""
+    chinese, english = (
+        leaves(json.loads(file.with_name(f"{language}.json").read_text("utf-8"))) for language in ("zh", "en")
+    )
+    assert sorted(chinese.keys() ^ english.keys()) == []
+    unlike = [key for key in chinese if sorted(PLACE.findall(chinese[key])) != sorted(PLACE.findall(english[key]))]
+    assert unlike == []
+
+
+def test_the_consoles_texts_were_found():
+    assert len(CONSOLE) > 30
