@@ -1,4 +1,5 @@
 // Reading FHIR for people: names, codings, dates. Pure; nothing is fetched here.
+import { dayOf } from "~/ui/time";
 
 export function nameOf(patient: Pick<fhir4.Patient, "name">): string {
   const name = patient.name?.find((one) => one.use === "official") ?? patient.name?.[0];
@@ -9,11 +10,12 @@ export function said(concept: fhir4.CodeableConcept | undefined): string {
   return concept?.text ?? concept?.coding?.find((one) => one.display)?.display ?? concept?.coding?.[0]?.code ?? "";
 }
 
-export function ageOf(birthDate: string | undefined, today = new Date()): number | null {
+/** The age in years, on a day of the region. */
+export function ageOf(birthDate: string | undefined, today = dayOf(new Date())): number | null {
   const [year, month = 1, day = 1] = (birthDate ?? "").split("-").map(Number);
   if (!year) return null;
-  const before = today.getMonth() + 1 < month || (today.getMonth() + 1 === month && today.getDate() < day);
-  return today.getFullYear() - year - (before ? 1 : 0);
+  const [now = year, nowMonth = 1, nowDay = 1] = today.split("-").map(Number);
+  return now - year - (nowMonth < month || (nowMonth === month && nowDay < day) ? 1 : 0);
 }
 
 export function entries<T extends fhir4.FhirResource>(bundle: fhir4.Bundle | undefined): T[] {

@@ -8,6 +8,7 @@ import { begin } from "~/ui/language";
 import { Fault } from "~/ui/plain/Fault";
 import { Waiting } from "~/ui/plain/parts";
 import "~/ui/plain/plain.css";
+import { keepZone } from "~/ui/time";
 import { ElderContext, useElderState } from "./elder";
 import { Outside } from "./Outside";
 import { Session, type About } from "./session";
@@ -47,6 +48,7 @@ async function told(): Promise<About> {
 }
 
 void Promise.all([begin(texts), told()]).then(([, about]) => {
+  if (about.zone) keepZone(about.zone);
   createRoot(document.getElementById("root") as HTMLElement).render(<StrictMode><Portal about={about} /></StrictMode>);
 });
 if ("serviceWorker" in navigator && import.meta.env.PROD) void navigator.serviceWorker.register("/my-worker.js", { scope: "/my" });

@@ -12,6 +12,8 @@ export type Role = "resident" | "guardian";
 export interface About {
   name: string;
   demonstration: boolean;
+  /** Of the region, as in "Asia/Shanghai"; absent where it could not be asked. */
+  zone?: string;
   /** Whom to call: the operator's telephone. */
   help: string;
 }

@@ -164,6 +164,16 @@ async def test_what_is_urgent_is_shown_whatever_the_clock_of_the_telephone_says(
     assert await page.get_by_text("老消息").count() == 0
 
 
+async def test_times_are_those_of_the_region_whichever_it_is(page):
+    part = [{"name": "id", "valueInteger": 1}, {"name": "made", "valueInstant": "2026-11-23T08:12:00Z"}]
+    told = {"resourceType": "Parameters", "parameter": [{"name": "message", "part": part}]}
+    await page.route("**/about", lambda route: route.fulfill(json={"demonstration": True, "zone": "Asia/Urumqi"}))
+    await page.route(re.compile(r"/fhir/\$messages"), lambda route: route.fulfill(json=told))
+    await page.route("**/fhir/$message-read", lambda route: route.fulfill(json={"resourceType": "Parameters"}))
+    await page.goto(page.url.rstrip("/") + "/messages")
+    await page.get_by_text("2026-11-23 14:12").wait_for()
+
+
 async def test_a_resident_takes_the_record_home(visitor, page):
     await opened(visitor, "/download")
     made = []

@@ -1,5 +1,5 @@
 // A curve drawn as SVG: a band from least to most, a line through the means, broken where nothing was measured.
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 import type { Stretch } from "./stretches";
 
 const WIDTH = 340; // As wide as a phone, so that its words are as large as the others.
@@ -57,6 +57,6 @@ function broken(points: Stretch[], silence: number): Stretch[][] {
 }
 
 function stamp(at: number, days: number): string {
-  const said = written(new Date(at).toISOString());
+  const said = minuteOf(at);
   return days > 1 ? said.slice(5, 10) : said.slice(11);
 }

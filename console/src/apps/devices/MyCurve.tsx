@@ -8,7 +8,7 @@ import { said } from "~/fhir/reading";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Card, Empty, Waiting } from "~/ui/plain/parts";
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 import { Curve } from "./Curve";
 import { stretches } from "./stretches";
 
@@ -48,7 +48,7 @@ export default function MyCurve() {
             <summary>{t("table")}</summary>
             <dl className="facts">
               {points.slice(-ROWS).reverse().map((one) => (
-                <div key={one.at}><dt>{written(new Date(one.at).toISOString())}</dt><dd>{one.low === one.high ? one.mean : `${one.low}-${one.high}`}</dd></div>
+                <div key={one.at}><dt>{minuteOf(one.at)}</dt><dd>{one.low === one.high ? one.mean : `${one.low}-${one.high}`}</dd></div>
               ))}
             </dl>
           </details>

@@ -8,7 +8,7 @@ import { unitOf } from "~/fhir/results";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Card, Empty, Waiting } from "~/ui/plain/parts";
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 
 const OWN = "urn:kangyun:code-system:metric";
 /** What says something to nobody: how a device is, where it is, what belongs to another value. */
@@ -40,7 +40,7 @@ export default function MyDevices() {
             {shown.map((one) => (
               <li key={one.metric}>
                 <Link className="row" to={`/devices/${one.metric}`}>
-                  <span>{one.title}<span className="hint block">{written(one.at)} {t(one.typed ? "typed" : "device")}</span></span>
+                  <span>{one.title}<span className="hint block">{minuteOf(one.at)} {t(one.typed ? "typed" : "device")}</span></span>
                   <span className="value">{one.quantity?.value} <small>{unitOf(one.quantity, i18n.language)}</small></span>
                 </Link>
               </li>

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Card } from "~/ui/plain/parts";
+import { dayOf } from "~/ui/time";
 import { everything, pdf, saved, summary } from "./files";
 
 const KINDS = ["paper", "ips", "fhir"] as const;
@@ -28,7 +29,7 @@ function Way({ kind }: { kind: Kind }) {
   const make = useMutation({
     mutationFn: async () => {
       setCount(0);
-      const name = `${person.name}-${t(`${kind}.file`)}-${new Date().toISOString().slice(0, 10)}`;
+      const name = `${person.name}-${t(`${kind}.file`)}-${dayOf(new Date())}`;
       if (kind === "paper") return saved(await pdf(client, person), `${name}.pdf`);
       if (kind === "ips") return saved(await summary(client, person), `${name}.json`);
       return saved(await everything(client, person, setCount), `${name}.ndjson`);

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import type { Parts } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
 import { Mark } from "~/ui/plain/parts";
 import { Switch } from "~/ui/plain/Switch";

@@ -8,7 +8,7 @@ import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Qr } from "~/ui/plain/Qr";
 import { Card, Empty, Waiting } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 
 export default function MyCard() {
   const { t } = useTranslation("translation", { keyPrefix: "health_card" });

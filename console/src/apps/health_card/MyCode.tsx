@@ -8,7 +8,7 @@ import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Qr } from "~/ui/plain/Qr";
 import { Card, Waiting } from "~/ui/plain/parts";
-import { timeOf } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 
 const EARLY = 60_000; // milliseconds before its end in which a code is renewed
 const LEAST = 15_000;
@@ -34,7 +34,7 @@ export default function MyCode() {
           <p className="whose">{person.name}</p>
           <Qr text={text(said, "code")} label={t("label", { name: person.name })} />
           <p className="digits" aria-label={t("digits")}>{spaced(text(said, "digits"))}</p>
-          <p className="hint">{t("until", { time: timeOf(text(said, "until")) })}</p>
+          <p className="hint">{t("until", { time: minuteOf(text(said, "until")).slice(11) })}</p>
           <p className="hint">{text(said, "notice")}</p>
         </Card>
       ) : null}

@@ -4,7 +4,7 @@ import { said } from "~/fhir/reading";
 import { Listing } from "~/portal/listing";
 import { Aloud } from "~/ui/plain/Aloud";
 import { Card, Empty } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 
 export default function MyMedicines() {
   const { t } = useTranslation("translation", { keyPrefix: "medicines" });

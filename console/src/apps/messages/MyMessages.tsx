@@ -7,7 +7,7 @@ import { useMe } from "~/portal/session";
 import { Aloud } from "~/ui/plain/Aloud";
 import { Fault } from "~/ui/plain/Fault";
 import { Empty, Mark, Waiting } from "~/ui/plain/parts";
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 
 export default function MyMessages() {
   const { t } = useTranslation("translation", { keyPrefix: "messages" });
@@ -31,7 +31,7 @@ export default function MyMessages() {
       {lines.map((one) => (
         <section key={text(one, "id")} className={text(one, "urgency") === "red" ? "fault" : "card"}>
           <p className="hint">
-            {written(text(one, "made"))} {text(one, "urgency") === "red" ? <Mark kind="high">{t("urgent")}</Mark> : null}
+            {minuteOf(text(one, "made"))} {text(one, "urgency") === "red" ? <Mark kind="high">{t("urgent")}</Mark> : null}
             {text(one, "read") ? null : <Mark kind="note">{t("new")}</Mark>}
           </p>
           <p>{text(one, "text")}</p>

@@ -7,7 +7,7 @@ import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Card, Waiting } from "~/ui/plain/parts";
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 import { KINDS, type Kind } from "./kinds";
 import { measured, placeOf } from "./measured";
 
@@ -32,7 +32,7 @@ function Readings({ kind }: { kind: Kind }) {
       {last ? (
         <>
           <p className="value">{measured(last, i18n.language)}</p>
-          <p className="hint">{written(last.effectiveDateTime)} {t(placeOf(last))}</p>
+          <p className="hint">{minuteOf(last.effectiveDateTime)} {t(placeOf(last))}</p>
         </>
       ) : found.isSuccess ? <p>{t("none")}</p> : null}
       <Link className={kind.name === "pressure" ? "button first" : "button"} to={`/readings/add/${kind.name}`}>
@@ -42,7 +42,7 @@ function Readings({ kind }: { kind: Kind }) {
         <details>
           <summary>{t("before")}</summary>
           <dl className="facts">
-            {before.map((one) => <div key={one.id}><dt>{written(one.effectiveDateTime)} {t(placeOf(one))}</dt><dd>{measured(one, i18n.language)}</dd></div>)}
+            {before.map((one) => <div key={one.id}><dt>{minuteOf(one.effectiveDateTime)} {t(placeOf(one))}</dt><dd>{measured(one, i18n.language)}</dd></div>)}
           </dl>
         </details>
       ) : null}

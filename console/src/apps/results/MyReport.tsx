@@ -7,7 +7,7 @@ import { useMe } from "~/portal/session";
 import { Aloud } from "~/ui/plain/Aloud";
 import { Fault } from "~/ui/plain/Fault";
 import { Card, Empty, Waiting } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 import { spoken, Value } from "./Value";
 
 export default function MyReport() {

@@ -8,7 +8,7 @@ import { useMe } from "~/portal/session";
 import { Aloud } from "~/ui/plain/Aloud";
 import { Fault } from "~/ui/plain/Fault";
 import { Card, Empty, Waiting } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 import meanings from "./meanings.json";
 import { spoken, Value } from "./Value";
 

@@ -5,7 +5,7 @@ import { said } from "~/fhir/reading";
 import { flagOf } from "~/fhir/results";
 import { Listing } from "~/portal/listing";
 import { Card, Empty, Mark } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 
 export default function MyResults() {
   const { t } = useTranslation("translation", { keyPrefix: "results" });

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { said } from "~/fhir/reading";
 import { Listing } from "~/portal/listing";
 import { Card, Empty } from "~/ui/plain/parts";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 
 export default function MyVaccinations() {
   const { t } = useTranslation("translation", { keyPrefix: "vaccinations" });

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { answered } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
-import { written } from "~/ui/plain/days";
+import { minuteOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
 import { Empty, Mark, Waiting } from "~/ui/plain/parts";
 
@@ -19,11 +19,11 @@ export default function Asked() {
       {found.isSuccess && !questions.length ? <Empty say={t("noQuestions")} /> : null}
       {questions.map((one) => (
         <section key={one.text("id")} className="card">
-          <p className="hint">{written(one.text("asked"))} {t(one.text("kind") === "complain" ? "complained" : "asked")}</p>
+          <p className="hint">{minuteOf(one.text("asked"))} {t(one.text("kind") === "complain" ? "complained" : "asked")}</p>
           <p className="hint">{one.text("text")}</p>
           <p>{one.text("words")}</p>
           {one.text("answer") ? (
-            <p><Mark kind="good">{t("answer", { day: written(one.text("answered")) })}</Mark> {one.text("answer")}</p>
+            <p><Mark kind="good">{t("answer", { day: minuteOf(one.text("answered")) })}</Mark> {one.text("answer")}</p>
           ) : (
             <Mark kind="note">{t("waiting")}</Mark>
           )}

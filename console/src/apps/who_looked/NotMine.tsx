@@ -6,7 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { parameters } from "~/fhir/parameters";
 import { entries } from "~/fhir/reading";
 import { useMe } from "~/portal/session";
-import { dayOf } from "~/ui/plain/days";
+import { dayOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
 import { Empty, Waiting } from "~/ui/plain/parts";
 
