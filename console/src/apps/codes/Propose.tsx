@@ -4,8 +4,9 @@ import { App, Form, Input, Modal, Radio, Select, Switch } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
+import { parameters } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
-import { parameters, type Code, type Suggestion } from "./code";
+import type { Code, Suggestion } from "./code";
 
 // As the workbook says them (access/codes/table.py RELATIONS).
 const RELATIONS = { equivalent: "等同", wider: "更宽", narrower: "更窄", inexact: "近似" } as const;

@@ -1,4 +1,5 @@
 // A code of an institution and what stands of it, as `$codes` says it (docs/codes.md).
+import { answered, type Parts } from "~/fhir/parameters";
 
 export type State = "unmapped" | "proposed" | "approved" | "unneeded";
 export const STATES: State[] = ["unmapped", "proposed", "approved", "unneeded"];
@@ -48,36 +49,25 @@ export interface Answer {
 
 /** Reads the Parameters of `$codes`. */
 export function read(said: fhir4.Parameters): Answer {
+  const told = answered(said);
   const totals: Record<State, number> = { unmapped: 0, proposed: 0, approved: 0, unneeded: 0 };
-  const codes: Code[] = [];
-  for (const one of said.parameter ?? []) {
-    const parts = new Map((one.part ?? []).map((part) => [part.name, part]));
-    const text = (name: string) => parts.get(name)?.valueString ?? parts.get(name)?.valueCode ?? "";
-    if (one.name === "total") totals[text("state") as State] = parts.get("codes")?.valueInteger ?? 0;
-    if (one.name !== "code") continue;
-    codes.push({
-      key: `${text("system")}|${text("code")}`,
-      system: text("system"), code: text("code"), name: text("name"), unit: text("unit"), specimen: text("specimen"),
-      count: parts.get("count")?.valueDecimal ?? 0, first: text("first"), last: text("last"), state: text("state") as State,
-      row: parts.get("row")?.valueInteger ?? null, target: text("target"), targetName: text("targetName"), relation: text("relation"),
-      proposer: text("proposer"), remark: text("remark"),
-      suggestions: (one.part ?? []).filter((part) => part.name === "suggestion").map((part) => suggestion(part.part ?? [])),
-    });
-  }
-  return { totals, codes };
+  for (const one of told.all("total")) totals[one.text("state") as State] = one.number("codes") ?? 0;
+  return { totals, codes: told.all("code").map(codeOf) };
 }
 
-function suggestion(parts: fhir4.ParametersParameter[]): Suggestion {
-  const found = new Map(parts.map((part) => [part.name, part]));
+function codeOf(one: Parts): Code {
   return {
-    target: found.get("target")?.valueString ?? "", name: found.get("name")?.valueString ?? "",
-    score: found.get("score")?.valueDecimal ?? 0, reason: found.get("reason")?.valueCode ?? "",
+    key: `${one.text("system")}|${one.text("code")}`,
+    system: one.text("system"), code: one.text("code"), name: one.text("name"), unit: one.text("unit"), specimen: one.text("specimen"),
+    count: one.number("count") ?? 0, first: one.text("first"), last: one.text("last"), state: one.text("state") as State,
+    row: one.number("row"), target: one.text("target"), targetName: one.text("targetName"), relation: one.text("relation"),
+    proposer: one.text("proposer"), remark: one.text("remark"), suggestions: one.all("suggestion").map(suggestionOf),
   };
 }
 
+const suggestionOf = (one: Parts): Suggestion => ({
+  target: one.text("target"), name: one.text("name"), score: one.number("score") ?? 0, reason: one.text("reason"),
+});
+
 /** The id of the institution whose list it is, empty for another's: urn:kangyun:code-system:local:{institution}:{list}. */
 export const houseOf = (system: string): string => /^urn:kangyun:code-system:local:([^:]+):/.exec(system)?.[1] ?? "";
-
-export function parameters(said: Record<string, string | undefined>): fhir4.Parameters {
-  return { resourceType: "Parameters", parameter: Object.entries(said).flatMap(([name, value]) => (value ? [{ name, valueString: value }] : [])) };
-}

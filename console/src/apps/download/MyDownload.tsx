@@ -5,8 +5,9 @@ import { useTranslation } from "react-i18next";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Card } from "~/ui/plain/parts";
+import { download } from "~/ui/download";
 import { dayOf } from "~/ui/time";
-import { everything, pdf, saved, summary } from "./files";
+import { everything, pdf, summary } from "./files";
 
 const KINDS = ["paper", "ips", "fhir"] as const;
 type Kind = (typeof KINDS)[number];
@@ -30,9 +31,9 @@ function Way({ kind }: { kind: Kind }) {
     mutationFn: async () => {
       setCount(0);
       const name = `${person.name}-${t(`${kind}.file`)}-${dayOf(new Date())}`;
-      if (kind === "paper") return saved(await pdf(client, person), `${name}.pdf`);
-      if (kind === "ips") return saved(await summary(client, person), `${name}.json`);
-      return saved(await everything(client, person, setCount), `${name}.ndjson`);
+      if (kind === "paper") return download(await pdf(client, person), `${name}.pdf`);
+      if (kind === "ips") return download(await summary(client, person), `${name}.json`);
+      return download(await everything(client, person, setCount), `${name}.ndjson`);
     },
   });
   return (

@@ -1,14 +1,14 @@
 // The files that a resident takes home, as the platform makes them. Nothing is left behind in the browser.
 import type { Client } from "~/fhir/client";
 import { link } from "~/fhir/reading";
+import { blobOf } from "~/fhir/workbook";
 import type { Person } from "~/portal/people";
 
 const PAGE = 500;
 
 export async function pdf(client: Client, person: Person): Promise<Blob> {
   const binary = await client.get<fhir4.Binary>(`Patient/${person.id}/$summary-paper`);
-  const bytes = Uint8Array.from(atob(binary.data ?? ""), (sign) => sign.charCodeAt(0));
-  return new Blob([bytes], { type: "application/pdf" });
+  return blobOf(binary.data ?? "", "application/pdf");
 }
 
 export async function summary(client: Client, person: Person): Promise<Blob> {
@@ -29,12 +29,4 @@ export async function everything(client: Client, person: Person, got: (count: nu
     }
   }
   return new Blob([[...lines.values()].join("\n"), "\n"], { type: "application/fhir+ndjson" });
-}
-
-/** Gives a file to the browser, which asks where to. */
-export function saved(file: Blob, name: string): void {
-  const address = URL.createObjectURL(file);
-  const anchor = Object.assign(document.createElement("a"), { href: address, download: name });
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

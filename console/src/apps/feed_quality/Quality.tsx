@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useClient } from "~/fhir/context";
 import { useInstitutions } from "~/fhir/institutions";
+import { blobOf } from "~/fhir/workbook";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
@@ -29,8 +30,7 @@ export default function Quality() {
   const making = useMutation({
     mutationFn: async (form: (typeof FORMS)[number]) => {
       const made = await client.get<fhir4.Binary>("MeasureReport/$feed-quality-circular", { month, form });
-      const bytes = Uint8Array.from(atob(made.data ?? ""), (one) => one.charCodeAt(0));
-      download(new Blob([bytes], { type: made.contentType }), `${t("circular")} ${month}.${form}`);
+      download(blobOf(made.data ?? "", made.contentType), `${t("circular")} ${month}.${form}`);
     },
   });
   const lines = found.data?.lines ?? [];

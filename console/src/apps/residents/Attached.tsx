@@ -4,6 +4,7 @@ import { Button, Skeleton, Typography } from "antd";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
+import { blobOf } from "~/fhir/workbook";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { download } from "~/ui/download";
 
@@ -16,7 +17,7 @@ export function Attached({ of, place, attachment }: { of: string; place: number;
     // Never by how it begins: that is the same of all documents of a kind, whoever they are about.
     queryKey: ["document", of, "attached", place],
     queryFn: async () => {
-      const blob = attachment.data ? decoded(attachment.data, type) : await client.file(local(attachment.url ?? ""), {}, type || "*/*");
+      const blob = attachment.data ? blobOf(attachment.data, type) : await client.file(local(attachment.url ?? ""), {}, type || "*/*");
       return { blob, text: /^text\/|xml|json/.test(type) ? await blob.text() : "" };
     },
   });
@@ -49,10 +50,6 @@ function Picture({ blob, title }: { blob: Blob; title: string }) {
 
 /** The record's own address of a Binary, without the base that it was written under. */
 const local = (url: string): string => /Binary\/[^/?]+$/.exec(url)?.[0] ?? url;
-
-function decoded(data: string, type: string): Blob {
-  return new Blob([Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0))], { type });
-}
 
 /** The words of a document of the region (CDA): its titles and texts, in their order. */
 function readable(xml: string): string {
