@@ -46,16 +46,12 @@ export class Parts {
 
 export const answered = (parameters: fhir4.Parameters | undefined): Parts => new Parts(parameters?.parameter ?? []);
 
-/** The value of the first of some parts by its name, as text; "" where there is none. */
-export const text = (parts: readonly Part[] | undefined, name: string): string => new Parts(parts ?? []).text(name);
-
-export const named = (parts: readonly Part[] | undefined, name: string): Part[] => (parts ?? []).filter((one) => one.name === name);
-
 export type Value = string | number | boolean;
 
 /** Each parameter of a name as a plain row, for a table: what each of its parts says; a Reference by its display. */
 export function rowsOf(parameters: fhir4.Parameters | undefined, name: string): Record<string, Value | undefined>[] {
-  return named(parameters?.parameter, name).map(({ part = [] }) => Object.fromEntries(part.map((one) => [one.name, plain(valueOf(one))])));
+  const all = (parameters?.parameter ?? []).filter((one) => one.name === name);
+  return all.map(({ part = [] }) => Object.fromEntries(part.map((one) => [one.name, plain(valueOf(one))])));
 }
 
 type Given = Value | { code: string } | undefined;

@@ -1,6 +1,6 @@
 // Persons out of registrations: a hospital's Patient is one registration of somebody who has several. Which are of one
 // person the resident index says (`$links`).
-import { text, named } from "~/fhir/parameters";
+import { answered } from "~/fhir/parameters";
 import type { Client } from "~/fhir/client";
 import { entries, nameOf } from "~/fhir/reading";
 
@@ -32,11 +32,11 @@ export async function peopleOf(client: Client, own: string): Promise<Person[]> {
   const rest = [...found.filter((one) => `Patient/${one.id}` === own), ...found.filter((one) => `Patient/${one.id}` !== own)];
   const people: Person[] = [];
   for (let first = rest.shift(); first; first = rest.shift()) {
-    const links = (await client.get<fhir4.Parameters>(`Patient/${first.id}/$links`)).parameter;
-    const linked = new Set(named(links, "registration").map((one) => one.valueReference?.reference ?? ""));
+    const links = answered(await client.get<fhir4.Parameters>(`Patient/${first.id}/$links`));
+    const linked = new Set(links.values<fhir4.Reference>("registration").map((one) => one.reference));
     const others = rest.filter((one) => linked.has(`Patient/${one.id}`));
     for (const one of others) rest.splice(rest.indexOf(one), 1);
-    people.push(person([first, ...others], text(links, "resident").replace("Patient/", "")));
+    people.push(person([first, ...others], links.text("resident").replace("Patient/", "")));
   }
   return people;
 }

@@ -174,6 +174,24 @@ async def test_times_are_those_of_the_region_whichever_it_is(page):
     await page.get_by_text("2026-11-23 14:12").wait_for()
 
 
+async def test_older_messages_are_a_page_further(page):
+    def told(route):
+        older = "_cursor=place" in route.request.url
+        text = {"name": "text", "valueString": "旧的一条" if older else "新的一条"}
+        number = {"name": "id", "valueInteger": 1 if older else 2}
+        more = [] if older else [{"name": "next", "valueString": "place"}]
+        return route.fulfill(
+            json={"resourceType": "Parameters", "parameter": [{"name": "message", "part": [number, text]}, *more]}
+        )
+
+    await page.route(re.compile(r"/fhir/\$messages"), told)
+    await page.route("**/fhir/$message-read", lambda route: route.fulfill(json={"resourceType": "Parameters"}))
+    await page.locator("main a[href='/my/messages']").click()
+    await page.get_by_text("新的一条").wait_for()
+    await page.locator("main .button").last.click()
+    await page.get_by_text("旧的一条").wait_for()
+
+
 async def test_a_resident_takes_the_record_home(visitor, page):
     await opened(visitor, "/download")
     made = []

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
-import { named } from "~/fhir/parameters";
+import { answered } from "~/fhir/parameters";
 import { said } from "~/fhir/reading";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
@@ -28,9 +28,9 @@ export default function MyCurve() {
       return client.get<fhir4.Parameters>(`Patient/${person.resident}/$series`, { metric, start, points: POINTS });
     },
   });
-  const series = named(found.data?.parameter, "series");
-  const points = series.flatMap((one) => stretches(one.part ?? [])).sort((one, other) => one.at - other.at);
-  const title = said(named(series[0]?.part, "code")[0]?.valueCodeableConcept);
+  const series = answered(found.data).all("series");
+  const points = series.flatMap((one) => stretches(one)).sort((one, other) => one.at - other.at);
+  const title = said(series[0]?.value<fhir4.CodeableConcept>("code"));
   return (
     <>
       <div className="steps" role="group" aria-label={t("span")}>

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { named, text } from "~/fhir/parameters";
+import { answered } from "~/fhir/parameters";
 import { said } from "~/fhir/reading";
 import { unitOf } from "~/fhir/results";
 import { useMe } from "~/portal/session";
@@ -23,11 +23,11 @@ export default function MyDevices() {
     refetchInterval: 60_000,
   });
   if (found.isPending) return <Waiting />;
-  const readings = named(found.data?.parameter, "reading").map((one) => {
-    const concept = named(one.part, "code")[0]?.valueCodeableConcept;
+  const readings = answered(found.data).all("reading").map((one) => {
+    const concept = one.value<fhir4.CodeableConcept>("code");
     const metric = concept?.coding?.find((each) => each.system === OWN)?.code ?? "";
-    const marks = named(one.part, "mark").map((each) => each.valueCode);
-    return { metric, title: said(concept), quantity: named(one.part, "value")[0]?.valueQuantity, at: text(one.part, "at"), typed: marks.includes("typed") };
+    const marks = one.values<string>("mark");
+    return { metric, title: said(concept), quantity: one.value<fhir4.Quantity>("value"), at: one.text("at"), typed: marks.includes("typed") };
   });
   const shown = readings.filter((one, place) => !SILENT.has(one.metric) && readings.findIndex((other) => other.metric === one.metric) === place);
   return (

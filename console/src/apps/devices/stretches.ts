@@ -1,5 +1,5 @@
 // The platform's answer to `$series` as points: samples as they are, or stretches with their least and most. Pure.
-import { named, text } from "~/fhir/parameters";
+import type { Parts } from "~/fhir/parameters";
 
 export interface Stretch {
   at: number;
@@ -8,15 +8,15 @@ export interface Stretch {
   mean: number;
 }
 
-export function stretches(parts: fhir4.ParametersParameter[]): Stretch[] {
-  const start = Date.parse(text(parts, "start"));
-  const offsets = text(parts, "offsets");
+export function stretches(series: Parts): Stretch[] {
+  const start = Date.parse(series.text("start"));
+  const offsets = series.text("offsets");
   if (offsets) {
-    const values = numbers(named(parts, "values")[0]?.valueSampledData);
+    const values = numbers(series.value<fhir4.SampledData>("values"));
     return offsets.split(" ").flatMap((one, place) => made(start + Number(one), values[place], values[place], values[place]));
   }
-  const period = Number(text(parts, "period"));
-  const [low, high, mean] = ["low", "high", "mean"].map((name) => numbers(named(parts, name)[0]?.valueSampledData));
+  const period = series.number("period") ?? 0;
+  const [low, high, mean] = ["low", "high", "mean"].map((name) => numbers(series.value<fhir4.SampledData>(name)));
   return (mean ?? []).flatMap((one, place) => made(start + place * period, low?.[place], high?.[place], one));
 }
 

@@ -1,4 +1,5 @@
 // Scores and rules as `$feed-quality` and `$feed-quality-rules` say them (src/kangyun/oversight/feed_quality/README.md).
+import { answered } from "~/fhir/parameters";
 
 export const DIMENSIONS = ["completeness", "validity", "timeliness", "consistency", "linkage"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
@@ -28,36 +29,25 @@ export interface Rules {
   tables: { table: string; fields: string[] }[];
 }
 
-type Part = fhir4.ParametersParameter;
-
-const text = (parts: Part[] | undefined, name: string): string => {
-  const found = parts?.find((one) => one.name === name);
-  return found?.valueString ?? found?.valueCode ?? found?.valueReference?.reference ?? "";
-};
-
 export function scoresOf(said: fhir4.Parameters): Scores {
-  const all = said.parameter ?? [];
+  const told = answered(said);
   return {
-    overall: text(all, "overall"), edition: text(all, "edition"),
-    lines: all.filter((one) => one.name === "line").map(({ part }) => ({
-      report: text(part, "report"), institution: text(part, "institution"), feed: text(part, "feed"), table: text(part, "table"), title: text(part, "title"),
-      rows: part?.find((one) => one.name === "rows")?.valueInteger ?? 0, score: text(part, "score"), grade: text(part, "grade"),
-      completeness: text(part, "completeness"), validity: text(part, "validity"), timeliness: text(part, "timeliness"),
-      consistency: text(part, "consistency"), linkage: text(part, "linkage"),
-      appealed: (part ?? []).filter((one) => one.name === "appealed").map((one) => one.valueString ?? one.valueCode ?? ""),
+    overall: told.text("overall"), edition: told.text("edition"),
+    lines: told.all("line").map((one) => ({
+      report: one.text("report"), institution: one.text("institution"), feed: one.text("feed"), table: one.text("table"), title: one.text("title"),
+      rows: one.number("rows") ?? 0, score: one.text("score"), grade: one.text("grade"), completeness: one.text("completeness"),
+      validity: one.text("validity"), timeliness: one.text("timeliness"), consistency: one.text("consistency"), linkage: one.text("linkage"),
+      appealed: one.values<string>("appealed"),
     })),
   };
 }
 
 export function rulesOf(said: fhir4.Parameters): Rules {
-  const all = said.parameter ?? [];
-  const named = (name: string) => all.filter((one) => one.name === name).map((one) => one.part);
+  const told = answered(said);
   return {
-    edition: text(all, "edition"),
-    weights: named("weight").map((part) => ({ dimension: text(part, "dimension"), parts: text(part, "parts") })),
-    grades: named("grade").map((part) => ({ name: text(part, "name"), least: text(part, "least") })),
-    tables: named("table").map((part) => ({
-      table: text(part, "table"), fields: (part ?? []).filter((one) => one.name === "field").map((one) => one.valueString ?? ""),
-    })),
+    edition: told.text("edition"),
+    weights: told.all("weight").map((one) => ({ dimension: one.text("dimension"), parts: one.text("parts") })),
+    grades: told.all("grade").map((one) => ({ name: one.text("name"), least: one.text("least") })),
+    tables: told.all("table").map((one) => ({ table: one.text("table"), fields: one.values<string>("field") })),
   };
 }

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Problem } from "~/fhir/client";
-import { text } from "~/fhir/parameters";
+import { answered } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
@@ -18,7 +18,7 @@ export default function MyCard() {
     queryFn: () => client.post<fhir4.Parameters>(`Patient/${person.carded}/$print-card`, { resourceType: "Parameters" }),
     retry: false,
   });
-  const said = card.data?.parameter;
+  const said = card.data && answered(card.data);
   if (card.isPending) return <Waiting />;
   if (card.error instanceof Problem && card.error.status === 422) return <Empty say={t("noCard")} />;
   return (
@@ -28,10 +28,10 @@ export default function MyCard() {
         <>
           <Card>
             <p className="whose">{t("paper")}<br />{person.name}</p>
-            <Qr text={text(said, "code")} label={t("label", { name: person.name })} />
-            <p className="digits">{text(said, "number").replace(/(\d{4})(?=\d)/g, "$1 ")}</p>
-            <p>{t("good", { day: dayOf(text(said, "until")) })}</p>
-            <p className="hint">{text(said, "notice")}</p>
+            <Qr text={said.text("code")} label={t("label", { name: person.name })} />
+            <p className="digits">{said.text("number").replace(/(\d{4})(?=\d)/g, "$1 ")}</p>
+            <p>{t("good", { day: dayOf(said.text("until")) })}</p>
+            <p className="hint">{said.text("notice")}</p>
             <p className="hint">{t("lost", { number: about.help })}</p>
           </Card>
           <button type="button" className="button first" onClick={() => print()}><Glyph name="print" />{t("print")}</button>

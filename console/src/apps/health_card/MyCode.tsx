@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { text } from "~/fhir/parameters";
+import { answered } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
@@ -22,9 +22,9 @@ export default function MyCode() {
     staleTime: 0,
     gcTime: 0,
     refetchOnWindowFocus: true,
-    refetchInterval: (query) => Math.max(LEAST, Date.parse(text(query.state.data?.parameter, "until")) - Date.now() - EARLY || LEAST),
+    refetchInterval: (query) => Math.max(LEAST, Date.parse(answered(query.state.data).text("until")) - Date.now() - EARLY || LEAST),
   });
-  const said = shown.data?.parameter;
+  const said = shown.data && answered(shown.data);
   if (shown.isPending) return <Waiting />;
   return (
     <>
@@ -32,10 +32,10 @@ export default function MyCode() {
       {said ? (
         <Card>
           <p className="whose">{person.name}</p>
-          <Qr text={text(said, "code")} label={t("label", { name: person.name })} />
-          <p className="digits" aria-label={t("digits")}>{spaced(text(said, "digits"))}</p>
-          <p className="hint">{t("until", { time: minuteOf(text(said, "until")).slice(11) })}</p>
-          <p className="hint">{text(said, "notice")}</p>
+          <Qr text={said.text("code")} label={t("label", { name: person.name })} />
+          <p className="digits" aria-label={t("digits")}>{spaced(said.text("digits"))}</p>
+          <p className="hint">{t("until", { time: minuteOf(said.text("until")).slice(11) })}</p>
+          <p className="hint">{said.text("notice")}</p>
         </Card>
       ) : null}
       <Link className="button" to="/code/print"><Glyph name="print" />{t("pages.print")}</Link>

@@ -4,7 +4,7 @@ import { Button, Flex, Input, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { parameters } from "~/fhir/parameters";
+import { answered, parameters } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
 
 export function OpenWhole({ references }: { references: string[] }) {
@@ -21,7 +21,7 @@ export function OpenWhole({ references }: { references: string[] }) {
   // A resident is not opened; his registrations are.
   async function registrations(): Promise<string[]> {
     const linked = await Promise.all(references.map((one) => client.get<fhir4.Parameters>(`${one}/$links`)));
-    const all = linked.flatMap((said) => (said.parameter ?? []).filter((one) => one.name === "registration").map((one) => one.valueReference?.reference ?? ""));
+    const all = linked.flatMap((said) => answered(said).values<fhir4.Reference>("registration").map((one) => one.reference ?? ""));
     return [...new Set(all)];
   }
   return (

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
-import { named, text } from "~/fhir/parameters";
+import { answered, type Parts } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Question } from "~/ui/plain/Question";
@@ -26,8 +26,8 @@ function Asking({ kind }: { kind: Kind }) {
   const [at, setAt] = useState(0);
   const [answers, setAnswers] = useState<string[]>(kind.questions.map(() => ""));
   const [choice, setChoice] = useState("");
-  const [asked, setAsked] = useState<fhir4.ParametersParameter[]>([]);
-  const [kept, setKept] = useState<{ parts: fhir4.ParametersParameter[]; after: number } | null>(null);
+  const [asked, setAsked] = useState<Parts | null>(null);
+  const [kept, setKept] = useState<{ told: Parts; after: number } | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const question = kind.questions[at];
@@ -37,13 +37,13 @@ function Asking({ kind }: { kind: Kind }) {
     setProblem(null);
     try {
       // What is said about it comes after the newest of now: a telephone's clock is not the platform's.
-      const newest = named((await client.get<fhir4.Parameters>("$messages", { _count: 1 })).parameter, "message")[0];
-      const after = Number(text(newest?.part, "id"));
+      const newest = answered(await client.get<fhir4.Parameters>("$messages", { _count: 1 })).all("message")[0];
+      const after = newest?.number("id") ?? 0;
       const parameter = [{ name: "line", valueString: line }, ...again(asked)];
-      const said = await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter });
-      if (text(said.parameter, "state") === "asked") setAsked(said.parameter ?? []);
+      const told = answered(await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter }));
+      if (told.text("state") === "asked") setAsked(told);
       else {
-        setKept({ parts: said.parameter ?? [], after });
+        setKept({ told, after });
         await queries.invalidateQueries({ queryKey: ["readings"] });
       }
     } catch (error) {
@@ -53,11 +53,11 @@ function Asking({ kind }: { kind: Kind }) {
     }
   };
   const back = (to: number) => {
-    setAsked([]);
+    setAsked(null);
     setProblem(null);
     setAt(to);
   };
-  if (kept) return <Kept parts={kept.parts} after={kept.after} />;
+  if (kept) return <Kept told={kept.told} after={kept.after} />;
   if (question) {
     return (
       <Card>
@@ -85,18 +85,18 @@ function Asking({ kind }: { kind: Kind }) {
         {kind.questions.map((one, place) => (answers[place] ? <div key={one.name}><dt>{t(`name.${one.name}`)}</dt><dd className="value">{answers[place]} {one.unit}</dd></div> : null))}
         {choice ? <div><dt>{t(`name.${kind.choice?.name}`)}</dt><dd className="value">{t(`${kind.choice?.name}.${choice}`)}</dd></div> : null}
       </dl>
-      {named(asked, "question").map((one) => <p key={one.valueString} className="shown" role="alert">{one.valueString}</p>)}
+      {(asked?.values<string>("question") ?? []).map((one) => <p key={one} className="shown" role="alert">{one}</p>)}
       <Fault error={problem} />
       <div className="steps">
         <button type="button" className="button" onClick={() => { setChoice(""); back(0); }}>{t("change")}</button>
-        <button type="button" className="button first" disabled={busy} aria-busy={busy} onClick={() => void send()}>{t(asked.length ? "sure" : "keep")}</button>
+        <button type="button" className="button first" disabled={busy} aria-busy={busy} onClick={() => void send()}>{t(asked ? "sure" : "keep")}</button>
       </div>
     </Card>
   );
 }
 
 /** What the question before gave, to say that it is right. */
-function again(asked: fhir4.ParametersParameter[]): fhir4.ParametersParameter[] {
-  const confirm = text(asked, "confirm");
-  return confirm ? [{ name: "confirm", valueString: confirm }, { name: "at", valueDateTime: text(asked, "at") }] : [];
+function again(asked: Parts | null): fhir4.ParametersParameter[] {
+  const confirm = asked?.text("confirm");
+  return asked && confirm ? [{ name: "confirm", valueString: confirm }, { name: "at", valueDateTime: asked.text("at") }] : [];
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { named, text } from "~/fhir/parameters";
+import { answered, type Parts } from "~/fhir/parameters";
 import { unitOf } from "~/fhir/results";
 import { useMe } from "~/portal/session";
 import { Aloud } from "~/ui/plain/Aloud";
@@ -14,7 +14,7 @@ const EVERY = 1500; // milliseconds between two looks
 const LONG = 20_000; // for so long a word about it may come
 
 /** after: the number of the newest message of before; 0 where there was none. */
-export function Kept({ parts, after }: { parts: fhir4.ParametersParameter[]; after: number }) {
+export function Kept({ told, after }: { told: Parts; after: number }) {
   const { t, i18n } = useTranslation("translation", { keyPrefix: "readings" });
   const { client } = useMe();
   const [since] = useState(Date.now);
@@ -23,28 +23,28 @@ export function Kept({ parts, after }: { parts: fhir4.ParametersParameter[]; aft
     queryFn: () => client.get<fhir4.Parameters>("$messages", { unread: true, _count: 10 }),
     refetchInterval: () => (Date.now() - since < LONG ? EVERY : false),
   });
-  const words = named(said.data?.parameter, "message").filter((one) => Number(text(one.part, "id")) > after);
+  const words = answered(said.data).all("message").filter((one) => (one.number("id") ?? 0) > after);
   return (
     <>
       {words.map((one) => (
-        <section key={text(one.part, "id")} className={text(one.part, "urgency") === "red" ? "fault" : "card"} role="alert">
-          <p className="value">{text(one.part, "text")}</p>
-          <Aloud text={text(one.part, "text")} />
-          {text(one.part, "urgency") === "red" ? <a className="button call first" href="tel:120"><Glyph name="call" />{t("call120")}</a> : null}
+        <section key={one.text("id")} className={one.text("urgency") === "red" ? "fault" : "card"} role="alert">
+          <p className="value">{one.text("text")}</p>
+          <Aloud text={one.text("text")} />
+          {one.text("urgency") === "red" ? <a className="button call first" href="tel:120"><Glyph name="call" />{t("call120")}</a> : null}
         </section>
       ))}
       <Card>
         <p role="status"><Mark kind="good">{t("kept")}</Mark></p>
         <dl className="facts">
-          {named(parts, "reading").map((one) => {
-            const quantity = named(one.part, "value")[0]?.valueQuantity;
-            const metric = text(one.part, "metric");
+          {told.all("reading").map((one) => {
+            const quantity = one.value<fhir4.Quantity>("value");
+            const metric = one.text("metric");
             return metric === "meal-context" ? null : (
-              <div key={metric}><dt>{text(one.part, "title")}</dt><dd className="value">{quantity?.value} {unitOf(quantity, i18n.language)}</dd></div>
+              <div key={metric}><dt>{one.text("title")}</dt><dd className="value">{quantity?.value} {unitOf(quantity, i18n.language)}</dd></div>
             );
           })}
         </dl>
-        {named(parts, "refused").map((one) => <p key={one.valueString} className="shown">{one.valueString}</p>)}
+        {told.values<string>("refused").map((one) => <p key={one} className="shown">{one}</p>)}
         <p>{t("always")}</p>
         <Link className="button first" to="/readings">{t("done")}</Link>
       </Card>

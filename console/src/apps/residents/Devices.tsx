@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Button, Flex, Segmented, Skeleton } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { answered } from "~/fhir/parameters";
 import { said } from "~/fhir/reading";
 import { useClient } from "~/fhir/context";
 import { Nothing } from "~/ui/Nothing";
@@ -55,13 +56,12 @@ export default function DevicesPart({ id, view }: { id: string; view: First }) {
 }
 
 function readingsOf(answer: fhir4.Parameters): Reading[] {
-  return (answer.parameter ?? []).filter((one) => one.name === "reading").map((one, place) => {
-    const at = (name: string) => one.part?.find((each) => each.name === name);
-    const concept = at("code")?.valueCodeableConcept;
-    const value = at("value")?.valueQuantity;
+  return answered(answer).all("reading").map((one, place) => {
+    const concept = one.value<fhir4.CodeableConcept>("code");
+    const value = one.value<fhir4.Quantity>("value");
     return {
-      id: String(place), code: concept?.coding?.[0]?.code ?? "", what: said(concept), device: at("device")?.valueString ?? "",
-      at: at("at")?.valueInstant ?? "", value: value?.value ?? "", unit: value?.unit ?? "",
+      id: String(place), code: concept?.coding?.[0]?.code ?? "", what: said(concept), device: one.text("device"),
+      at: one.text("at"), value: value?.value ?? "", unit: value?.unit ?? "",
     };
   });
 }

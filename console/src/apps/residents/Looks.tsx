@@ -4,13 +4,14 @@ import { Alert, Flex, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { Problem } from "~/fhir/client";
+import { answered } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { minuteOf } from "~/ui/time";
 import type { First } from "./view";
 
-interface Look { id: string; text: string; last: string; who: string; count: number; emergency: boolean }
+interface Look { id: string; text: string; last: string; emergency: boolean }
 
 export default function LooksPart({ id, view }: { id: string; view: First }) {
   const { t } = useTranslation("translation", { keyPrefix: "residents.looks" });
@@ -43,10 +44,9 @@ export default function LooksPart({ id, view }: { id: string; view: First }) {
 }
 
 function looksOf(answer: fhir4.Parameters): Look[] {
-  return (answer.parameter ?? []).filter((one) => one.name === "look").map((one) => {
-    const at = (name: string) => one.part?.find((each) => each.name === name);
-    const [text, last] = [at("text")?.valueString ?? "", at("last")?.valueInstant ?? ""];
-    return { id: `${last} ${text}`, text, last, who: at("who")?.valueReference?.display ?? "", count: at("count")?.valueInteger ?? 1, emergency: at("emergency")?.valueBoolean ?? false };
+  return answered(answer).all("look").map((one) => {
+    const [text, last] = [one.text("text"), one.text("last")];
+    return { id: `${last} ${text}`, text, last, emergency: one.yes("emergency") };
   });
 }
 

@@ -4,6 +4,7 @@ import { Alert, Button, Flex, Form, Input, Segmented } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
+import { answered } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { patientIn, presented } from "./presenting";
 
@@ -29,7 +30,7 @@ export function Ways({ ways, target, onOpened }: Shown) {
   const sending = useMutation({
     mutationFn: () => called("$ask-word", {}),
   });
-  const challenge = sending.data?.parameter?.find((one) => one.name === "challenge")?.valueString ?? "";
+  const challenge = answered(sending.data).text("challenge");
   const opening = useMutation({
     mutationFn: async ({ said }: { said: string }) => {
       if (way === "card" && !target.id) return presented(client, { code: said });

@@ -1,5 +1,6 @@
 // A code or a card that is here: the platform says whose it is, and by which reason the record is open now.
 import type { Client } from "~/fhir/client";
+import { answered } from "~/fhir/parameters";
 
 export const READER = "id-card-reader";
 export const ID_NUMBER = "urn:oid:2.16.156.10011.1.3";
@@ -28,6 +29,5 @@ export async function presentedCard(client: Client, number: string, isBelieved: 
 }
 
 export function patientIn(said: fhir4.Parameters): string | null {
-  const reference = said.parameter?.find((one) => one.name === "patient")?.valueReference?.reference;
-  return reference?.split("/").at(-1) ?? null;
+  return answered(said).text("patient").split("/").at(-1) || null;
 }
