@@ -111,3 +111,13 @@ async def test_an_officer_finds_a_device_and_gives_a_claim_code(visitor):
     await page.get_by_role("button", name=words["open"]).first.click()
     await page.get_by_role("button", name=words["claim"]).click()
     await page.locator(".ant-alert-success").wait_for()
+
+
+async def test_a_list_of_devices_that_cannot_be_taken_away_says_so(visitor):
+    page = visitor.page
+    page.set_default_timeout(90_000)
+    await visitor.come("devices", "/console/devices")
+    await page.route("**/Device/$fleet?*as=xlsx*", lambda route: route.fulfill(status=403, json={}))
+    await page.get_by_role("button", name={"zh": "导出 Excel", "en": "Export to Excel"}[visitor.language]).click()
+    await page.locator("#main .ant-alert-error").wait_for()
+    visitor.wrong.clear()  # That it was refused is what the browser complains of.

@@ -1,6 +1,6 @@
 // The fleet of an institution: how many are how, which need somebody, and what an officer does with one. No resident's
 // name stands here: who keeps devices sees nobody's record.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Button, Card, Input, Statistic, Typography, theme } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -31,18 +31,23 @@ export default function Devices() {
   const told = answered(fleet.data);
   const rows = told.all("device").map(deviceOf).filter((one) => one.name.toLowerCase().includes(looked.trim().toLowerCase()));
   const again = () => void queries.invalidateQueries({ queryKey: ["fleet"] });
-  const leave = async () => {
-    const book = answered(await client.get<fhir4.Parameters>("Device/$fleet", { state, as: "xlsx" })).text("devices");
-    download(blobOf(book), `${t("title")}.xlsx`);
-  };
+  const leaving = useMutation({
+    mutationFn: async () => answered(await client.get<fhir4.Parameters>("Device/$fleet", { state, as: "xlsx" })).text("devices"),
+    onSuccess: (book) => download(blobOf(book), `${t("title")}.xlsx`),
+  });
   return (
-    <Page title={t("title")} say={t("say")} actions={<><Button onClick={() => void leave()}>{all("ui.export")}</Button><Enrol onDone={again} /></>}>
+    <Page title={t("title")} say={t("say")} actions={<><Button loading={leaving.isPending} onClick={() => leaving.mutate()}>{all("ui.export")}</Button><Enrol onDone={again} /></>}>
+      <ProblemBox error={leaving.error} />
       <ProblemBox error={fleet.error} again={() => void fleet.refetch()} />
       <div style={{ display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(104px, 1fr))", gap: 8 }}>
         {(["", ...STATES] as const).map((one) => (
           <Card
             key={one} size="small" hoverable role="button" tabIndex={0} aria-pressed={state === one} onClick={() => setState(one)}
-            onKeyDown={(event) => event.key === "Enter" && setState(one)}
+            onKeyDown={(event) => {
+              if (event.key !== "Enter" && event.key !== " ") return;
+              event.preventDefault();
+              setState(one);
+            }}
             style={{ outline: state === one ? `2px solid ${token.colorPrimary}` : undefined }}
           >
             <Statistic title={t(one ? `state.${one}` : "needs")} value={one ? (told.number(one) ?? 0) : needing(told.number.bind(told))} styles={{ content: { fontSize: 20 } }} />
