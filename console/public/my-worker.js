@@ -20,11 +20,16 @@ async function kept(request) {
   if (found) return found;
   const answer = await fetch(request);
   if (answer.ok) {
-    await frame.put(request, answer.clone());
+    await put(frame, request, answer);
     const [oldest, ...others] = await frame.keys();
     if (others.length >= MOST) await frame.delete(oldest);
   }
   return answer;
+}
+
+// A telephone that is full keeps nothing, and opens the portal all the same.
+function put(frame, name, answer) {
+  return frame.put(name, answer.clone()).catch(() => undefined);
 }
 
 // The page is the same at each of its addresses.
@@ -32,7 +37,7 @@ async function page(request) {
   const frame = await caches.open(FRAME);
   try {
     const answer = await fetch(request);
-    if (answer.ok) await frame.put("/my", answer.clone());
+    if (answer.ok) await put(frame, "/my", answer);
     return answer;
   } catch (error) {
     const found = await frame.match("/my");

@@ -20,6 +20,10 @@ KEPT = """async () => {
     const each = (await caches.keys()).map(async (name) => (await caches.open(name)).keys());
     return (await Promise.all(each)).flat().map((one) => one.url);
 }"""
+FULL = """async () => {
+    Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
+    for (const name of await caches.keys()) await caches.delete(name);
+}"""
 RED = "您的血压 186/112，偏高。请坐下休息 5 分钟再量一次。如有胸痛、说话不清、一侧手脚没力气，马上打 120。"
 PAGES = (
     "/code", "/code/print", "/results", "/readings", "/readings/add/pressure", "/visits", "/medicines",
@@ -125,6 +129,18 @@ async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept
     await page.reload()
     await page.get_by_text("连不上平台").wait_for()
     visitor.wrong.clear()  # That nothing was reached is what the browser complains of.
+
+
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
+async def test_a_telephone_that_is_full_opens_the_portal_all_the_same(visitor):
+    page = visitor.page
+    await page.goto(f"{visitor.installation.url}/my")
+    await page.evaluate("navigator.serviceWorker.ready")
+    (worker,) = page.context.service_workers
+    await worker.evaluate(FULL)
+    await page.reload()
+    await page.get_by_role("textbox").wait_for()
+    assert await page.evaluate(KEPT) == []
 
 
 def test_the_portals_first_load_is_small_and_it_can_be_installed(demonstration):
