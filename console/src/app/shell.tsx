@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
 import { Fresh } from "~/ui/Fresh";
 import { Nothing } from "~/ui/Nothing";
+import { MAIN, useLanding } from "~/ui/landing";
 import { choose, language } from "~/ui/language";
 import { Keys } from "./Keys";
 import { mayOpen, screens, type Screen } from "./screen";
@@ -23,6 +24,7 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
   const { client, who, about, leave } = useHere();
   const mark = useSyncExternalStore(client.onWatermark, client.watermark);
   const { pathname } = useLocation();
+  useLanding(pathname);
   const { token } = theme.useToken();
   const [narrow, setNarrow] = useState(false);
   const [shut, setShut] = useState(false);
@@ -73,7 +75,7 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
             <Menu mode="inline" items={items} selectedKeys={open ? [open.name] : []} onClick={() => setShut(true)} style={{ borderInlineEnd: 0 }} />
           </nav>
         </Layout.Sider>
-        <Layout.Content id="main" role="main" style={{ padding: 16 }}>
+        <Layout.Content id={MAIN} role="main" tabIndex={-1} style={{ padding: 16 }}>
           <Watermark content={mark ? mark.split(" · ") : ""} font={{ color: token.colorFill, fontSize: 13 }} gap={[120, 96]}>
             <Suspense fallback={waiting}>
               <Routes>

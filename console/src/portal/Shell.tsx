@@ -3,6 +3,7 @@ import { Suspense, lazy, useEffect, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Route, Routes, matchPath, useLocation, useNavigate } from "react-router";
 import { Fresh } from "~/ui/Fresh";
+import { MAIN, useLanding } from "~/ui/landing";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Empty, Waiting } from "~/ui/plain/parts";
 import { Demonstration } from "./Demonstration";
@@ -24,14 +25,17 @@ const pages: Page[] = screens.flatMap((screen) => [
 export function Shell() {
   const { t } = useTranslation();
   const { about, people, person } = useMe();
-  const { pathname } = useLocation();
+  const { pathname, key } = useLocation();
   const navigate = useNavigate();
+  // Who came here by an address, such as that of a message, has no page before this one.
+  const back = () => void (key === "default" ? navigate("/") : navigate(-1));
   const here = pages.find((one) => matchPath(one.path, pathname));
   const title = here ? t(here.title) : t("app.name");
   useEffect(() => {
     document.title = here ? `${title} - ${t("app.name")}` : title;
     window.scrollTo(0, 0);
   }, [here, title, t]);
+  useLanding(pathname);
   const isHome = pathname === "/" || pathname === "";
   return (
     <div className="page">
@@ -39,12 +43,12 @@ export function Shell() {
       <Demonstration about={about} />
       <header className="bar">
         {isHome ? null : (
-          <button type="button" className="back" onClick={() => void navigate(-1)}><Glyph name="back" />{t("app.back")}</button>
+          <button type="button" className="back" onClick={back}><Glyph name="back" />{t("app.back")}</button>
         )}
         <h1>{title}</h1>
       </header>
       {isHome || people.length < 2 ? null : <p className="whose">{t("app.of", { name: person.name })}</p>}
-      <main id="main">
+      <main id={MAIN} tabIndex={-1}>
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Home />} />

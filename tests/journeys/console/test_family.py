@@ -192,6 +192,15 @@ async def test_older_messages_are_a_page_further(page):
     await page.get_by_text("旧的一条").wait_for()
 
 
+async def test_another_page_begins_at_its_beginning_and_back_leads_home_where_nothing_was_before(page):
+    await page.locator("main a[href='/my/visits']").press("Enter")
+    await page.locator("main#main:focus").wait_for()
+    base = page.url.rsplit("/", 1)[0]
+    await page.goto(f"{base}/medicines")
+    await page.locator(".back").click()
+    await page.locator(".greeting").wait_for()
+
+
 async def test_a_resident_takes_the_record_home(visitor, page):
     await opened(visitor, "/download")
     made = []
