@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -199,6 +200,25 @@ async def test_another_page_begins_at_its_beginning_and_back_leads_home_where_no
     await page.goto(f"{base}/medicines")
     await page.locator(".back").click()
     await page.locator(".greeting").wait_for()
+
+
+async def test_a_code_is_renewed_before_it_is_over_also_where_the_clock_is_slow(page):
+    asked = []
+
+    async def shown(route):
+        asked.append(route)
+        until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+        said = {"code": "K1", "digits": str(10_000_000 + len(asked)), "until": until}
+        parameter = [{"name": name, "valueString": text} for name, text in said.items()]
+        await route.fulfill(json={"resourceType": "Parameters", "parameter": parameter})
+
+    await page.route(re.compile(r"/\$show-card$"), shown)
+    await page.clock.install(time=datetime.now(UTC) - timedelta(minutes=10))
+    await page.reload()
+    await page.locator("main a[href='/my/code']").click()
+    await page.get_by_text("1000 0001").wait_for()
+    await page.clock.run_for(245_000)
+    await page.get_by_text("1000 0002").wait_for()
 
 
 async def test_a_resident_takes_the_record_home(visitor, page):

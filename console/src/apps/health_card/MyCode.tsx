@@ -12,6 +12,7 @@ import { minuteOf } from "~/ui/time";
 
 const EARLY = 60_000; // milliseconds before its end in which a code is renewed
 const LEAST = 15_000;
+const MOST = 240_000; // A code lasts for 5 minutes, also where the telephone's clock is slow.
 
 export default function MyCode() {
   const { t } = useTranslation("translation", { keyPrefix: "health_card" });
@@ -22,7 +23,10 @@ export default function MyCode() {
     staleTime: 0,
     gcTime: 0,
     refetchOnWindowFocus: true,
-    refetchInterval: (query) => Math.max(LEAST, Date.parse(answered(query.state.data).text("until")) - Date.now() - EARLY || LEAST),
+    refetchInterval: (query) => {
+      const left = Date.parse(answered(query.state.data).text("until")) - Date.now() - EARLY || LEAST;
+      return Math.min(MOST, Math.max(LEAST, left));
+    },
   });
   const said = shown.data && answered(shown.data);
   if (shown.isPending) return <Waiting />;
