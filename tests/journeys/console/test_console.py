@@ -42,6 +42,23 @@ async def test_nobody_found_says_what_to_do(visitor):
     await visitor.page.get_by_text(said).wait_for()
 
 
+async def test_an_answer_that_cannot_be_read_is_not_said_to_be_the_networks_fault(visitor):
+    await visitor.page.route(re.compile(r"/fhir/\$residents"), lambda route: route.fulfill(body="<p>"))
+    await visitor.come("doctor", "/console/residents")
+    said = {"zh": "平台出了问题", "en": "Something went wrong in the platform"}[visitor.language]
+    await visitor.page.get_by_role("alert").get_by_text(said).wait_for()
+
+
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
+@pytest.mark.parametrize("path", ["/console/residents", "/console/today"])
+async def test_a_slash_leads_to_the_search_of_a_page(visitor, path):
+    await visitor.come("doctor", path)
+    await visitor.page.get_by_role("row").nth(1).wait_for()
+    await visitor.page.evaluate("document.activeElement.blur()")
+    await visitor.page.keyboard.press("/")
+    assert await visitor.page.evaluate("document.activeElement.matches('#main input')")
+
+
 async def test_dark_is_remembered_and_reads_as_well(visitor):
     await visitor.come("doctor", "/console/residents")
     await visitor.page.get_by_role("button", name={"zh": "深色", "en": "Dark"}[visitor.language]).click()

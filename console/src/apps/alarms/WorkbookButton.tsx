@@ -7,6 +7,7 @@ import type { Search } from "~/fhir/client";
 import { useClient } from "~/fhir/context";
 import { workbookOf } from "~/fhir/workbook";
 import { download } from "~/ui/download";
+import { wordsOf } from "~/ui/words";
 
 export function WorkbookButton({ path, search, name, disabled }: { path: string; search?: Search; name: string; disabled?: boolean }) {
   const { t } = useTranslation();
@@ -18,7 +19,7 @@ export function WorkbookButton({ path, search, name, disabled }: { path: string;
     try {
       download(await workbookOf(client, path, search), `${name}.xlsx`);
     } catch (error) {
-      void message.error(error instanceof Error && error.message ? error.message : t("ui.status.500"));
+      void message.error(wordsOf(error, t));
     } finally {
       setBusy(false);
     }

@@ -13,6 +13,7 @@ import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows, type Column } from "~/ui/Rows";
 import { download } from "~/ui/download";
 import { XLSX, sendList } from "~/ui/importing";
+import { wordsOf } from "~/ui/words";
 
 const KINDS = ["institutions", "departments", "maps"] as const;
 type Shown = "Organization" | "CodeSystem";
@@ -78,6 +79,7 @@ function systems(t: Say): Column<fhir4.CodeSystem>[] {
 /** Whole registers by the list: what goes out can be imported again, and then changes nothing. */
 function Lists() {
   const { t } = useTranslation("translation", { keyPrefix: "registers" });
+  const { t: all } = useTranslation();
   const { message } = App.useApp();
   const client = useClient();
   const queries = useQueryClient();
@@ -88,7 +90,7 @@ function Lists() {
     try {
       download(await book(kind, false), `${t(`kinds.${kind}`)}.xlsx`);
     } catch (error) {
-      void message.error((error as Error).message);
+      void message.error(wordsOf(error, all));
     } finally {
       setBusy("");
     }

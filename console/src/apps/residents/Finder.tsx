@@ -1,7 +1,7 @@
 // The one field for whom somebody looks: typed, read by a code gun, or by a card reader.
 import { IdcardOutlined } from "@ant-design/icons";
-import { Button, Flex, Input, Spin, type InputRef } from "antd";
-import { useEffect, useRef } from "react";
+import { Button, Flex, Input, Spin } from "antd";
+import { useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { readers } from "./readers";
 import { isScanned, silent, typed } from "./scanning";
@@ -18,16 +18,6 @@ export function Finder({ asked, busy, onAsk, onScan, onCard }: Shown) {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
   const { t: all } = useTranslation();
   const typing = useRef(silent);
-  const field = useRef<InputRef>(null);
-  useEffect(() => {
-    const focus = (event: KeyboardEvent) => {
-      if (event.key !== "/" || event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
-      event.preventDefault();
-      field.current?.focus({ cursor: "all" });
-    };
-    document.addEventListener("keydown", focus);
-    return () => document.removeEventListener("keydown", focus);
-  }, []);
   const ended = (text: string) => {
     const scanned = isScanned(typing.current, text);
     typing.current = silent;
@@ -37,7 +27,7 @@ export function Finder({ asked, busy, onAsk, onScan, onCard }: Shown) {
   return (
     <Flex gap={8} wrap>
       <Input.Search
-        key={asked} ref={field} autoFocus allowClear defaultValue={asked} maxLength={400}
+        key={asked} autoFocus allowClear defaultValue={asked} maxLength={400}
         enterButton={all("ui.search")} placeholder={t("placeholder")} aria-label={t("placeholder")}
         onKeyDown={(event) => { if (event.key.length === 1) typing.current = typed(typing.current, event.timeStamp); }}
         onSearch={(text) => ended(text.trim())} style={{ flex: "1 1 280px", maxWidth: 560 }}

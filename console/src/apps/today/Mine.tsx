@@ -1,7 +1,7 @@
 // The first page of a doctor: my residents, who needs me first first, and a line to type a pressure in.
 import { useQuery } from "@tanstack/react-query";
 import { Button, Flex, Input, Segmented, Typography } from "antd";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { useClient } from "~/fhir/context";
@@ -24,7 +24,6 @@ export default function Mine() {
   const [kind, setKind] = useState<Kind>("all");
   const [looked, setLooked] = useState("");
   const [typing, setTyping] = useState<Resident | null>(null);
-  const search = useSlash();
   const day = useQuery({ queryKey: ["today"], refetchInterval: 60_000, queryFn: () => client.get<fhir4.Parameters>("CareTeam/$today").then(dayOf) });
   const all = day.data?.residents ?? [];
   const rows = useMemo(() => all.filter((one) => isOf(one, kind) && one.name.includes(looked.trim())), [all, kind, looked]);
@@ -47,7 +46,7 @@ export default function Mine() {
               aria-label={t("show")} value={kind} onChange={setKind}
               options={KINDS.map((one) => ({ value: one, label: t(`kind.${one}`, { count: all.filter((each) => isOf(each, one)).length }) }))}
             />
-            <Input ref={search} allowClear aria-label={t("find")} placeholder={t("find")} value={looked} onChange={(event) => setLooked(event.target.value)} style={{ width: 160 }} />
+            <Input type="search" allowClear aria-label={t("find")} placeholder={t("find")} value={looked} onChange={(event) => setLooked(event.target.value)} style={{ width: 160 }} />
           </Flex>
         }
         columns={[
@@ -69,19 +68,4 @@ export default function Mine() {
 function sexAge(one: Resident, t: (key: string, given?: Record<string, unknown>) => string): string {
   const age = ageOf(one.born);
   return [one.gender ? t(`sex.${one.gender}`) : "", age === null ? "" : t("age", { count: age })].filter(Boolean).join(" ");
-}
-
-/** The field that `/` goes to, wherever one is. */
-function useSlash() {
-  const field = useRef<{ focus: () => void } | null>(null);
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      if (event.key !== "/" || /^(INPUT|TEXTAREA)$/.test((event.target as HTMLElement).tagName)) return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    window.addEventListener("keydown", pressed);
-    return () => window.removeEventListener("keydown", pressed);
-  }, []);
-  return field as React.RefObject<never>;
 }
