@@ -12,15 +12,16 @@ export function flagOf(interpretation: fhir4.CodeableConcept[] | undefined): Fla
   return code ? "note" : "";
 }
 
+// UCUM writes some units as nobody reads them.
 const UNITS: Record<string, string> = {
-  "mm[Hg]": "mmHg", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "umol/L": "μmol/L", "/min": "次/分", Cel: "℃", "{steps}": "步", "1": "",
+  "mm[Hg]": "mmHg", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L", "umol/L": "μmol/L", "kg/m2": "kg/m²", "/min": "次/分", Cel: "℃", "{steps}": "步",
+  "{score}": "", "1": "",
 };
 const UNITS_EN: Record<string, string> = { "/min": "/min", "{steps}": "steps" };
 
-export function unitOf(quantity: fhir4.Quantity | undefined, language: string): string {
-  const unit = quantity?.unit ?? quantity?.code ?? "";
-  return (language === "en" ? UNITS_EN[unit] : undefined) ?? UNITS[unit] ?? unit;
-}
+export const unitSaid = (unit: string, language: string): string => (language === "en" ? UNITS_EN[unit] : undefined) ?? UNITS[unit] ?? unit;
+
+export const unitOf = (quantity: fhir4.Quantity | undefined, language: string): string => unitSaid(quantity?.unit ?? quantity?.code ?? "", language);
 
 export function valueOf(one: fhir4.Observation | fhir4.ObservationComponent, language: string): string {
   const quantity = one.valueQuantity;

@@ -122,3 +122,14 @@ async def test_a_reading_that_is_being_kept_does_not_shut_what_was_opened_for_th
     assert await page.get_by_placeholder("152/94 78").is_visible()
     late.set()
     await page.get_by_placeholder("152/94 78").wait_for(state="hidden")
+
+
+async def test_a_unit_is_said_in_the_language_of_the_page(visitor):
+    page = visitor.page
+    test = {"code": "8867-4", "what": "Pulse", "kind": "vital", "unit": "/min", "points": [["2026-11-20", 78, 0, ""]]}
+    await answers(page, r"/\$view$", lambda asked: view("somebody"))
+    await answers(page, r"/\$view\?part=tests", {"tests": [test], "houses": ["A"], "more": False})
+    await visitor.come("doctor", "/console/residents")
+    await goes(page, "/console/residents/somebody?part=tests")
+    said = {"zh": "次/分", "en": "/min"}[visitor.language]
+    await page.get_by_role("cell", name=said, exact=True).wait_for()

@@ -1,6 +1,8 @@
 // Series and limits as the platform answers them, made into what a chart draws. Nothing is judged here.
 import type { EChartsCoreOption } from "echarts/core";
 import type { Parts } from "~/fhir/parameters";
+import { unitSaid } from "~/fhir/results";
+import { language } from "~/ui/language";
 import { minuteOf } from "~/ui/time";
 
 const METRICS = "urn:kangyun:code-system:metric";
@@ -8,8 +10,6 @@ type Point = [at: number, value: number | null];
 
 export interface Curve { metric: string; title: string; unit: string; points: Point[] }
 export interface Limit { metric: string; level: string; value: number; own: boolean }
-
-const UNITS: Record<string, string> = { "mm[Hg]": "mmHg", "/min": "/min", Cel: "℃", "{steps}": "", "1": "" };
 
 export function curvesOf(told: Parts): Curve[] {
   const found = new Map<string, Curve>();
@@ -19,7 +19,7 @@ export function curvesOf(told: Parts): Curve[] {
     const data = one.value<fhir4.SampledData>("values") ?? one.value<fhir4.SampledData>("mean");
     if (!data) continue;
     const code = data.origin.code ?? "";
-    const curve = found.get(metric) ?? { metric, title: named?.text ?? metric, unit: UNITS[code] ?? code, points: [] };
+    const curve = found.get(metric) ?? { metric, title: named?.text ?? metric, unit: unitSaid(code, language()), points: [] };
     curve.points.push(...pointsOf(one, data));
     found.set(metric, curve);
   }
@@ -57,7 +57,7 @@ export function optionOf(curves: Curve[], limits: Limit[], words: Words, colours
     color: colours,
     grid: { left: 48, right: 16, top: 32, bottom: 28 },
     legend: { top: 0, data: curves.map((one) => one.title) },
-    tooltip: { trigger: "axis", formatter: (shown: { value: Point; seriesName: string }[]) => tipOf(shown) },
+    tooltip: { trigger: "axis", renderMode: "richText", confine: true, formatter: (shown: { value: Point; seriesName: string }[]) => tipOf(shown) },
     xAxis: { type: "time" },
     yAxis: { type: "value", scale: true },
     series: curves.map((curve) => ({
@@ -78,5 +78,5 @@ const isSparse = (curve: Curve) => curve.points.filter(([, value]) => value !== 
 function tipOf(shown: { value: Point; seriesName: string }[]): string {
   const there = shown.filter((one) => one.value[1] !== null);
   if (!there[0]) return "";
-  return [minuteOf(there[0].value[0]), ...there.map((one) => `${one.seriesName} ${one.value[1]}`)].join("<br>");
+  return [minuteOf(there[0].value[0]), ...there.map((one) => `${one.seriesName} ${one.value[1]}`)].join("\n");
 }

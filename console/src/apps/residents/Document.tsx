@@ -4,11 +4,12 @@ import { Descriptions, Flex, Skeleton, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { entries, said } from "~/fhir/reading";
 import { useClient } from "~/fhir/context";
+import { rangeOf } from "~/fhir/results";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { Attached } from "./Attached";
-import { unitSaid } from "./measuring";
+import { flagSaid, unitSaid } from "./measuring";
 
 type Shown = fhir4.DiagnosticReport | fhir4.DocumentReference | fhir4.Composition;
 
@@ -55,22 +56,12 @@ function Results({ ids }: { ids: string[] }) {
           { title: t("tests.item"), text: (one) => said(one.code) },
           { title: t("tests.value"), text: (one) => one.valueQuantity?.value ?? one.valueString ?? said(one.valueCodeableConcept) },
           { title: t("tests.unit"), text: (one) => unitSaid(one.valueQuantity?.unit) },
-          { title: t("tests.flag"), text: (one) => flag(one.interpretation?.[0]?.coding?.[0]?.code ?? "", t) },
-          { title: t("tests.normal"), text: (one) => range(one.referenceRange?.[0]) },
+          { title: t("tests.flag"), text: (one) => flagSaid(one.interpretation?.[0]?.coding?.[0]?.code ?? "", t) },
+          { title: t("tests.normal"), text: (one) => rangeOf(one.referenceRange) },
         ]}
       />
     </>
   );
-}
-
-const flag = (code: string, t: (key: string, options: { defaultValue: string }) => string): string =>
-  code && code !== "N" ? t(`tests.flags.${code}`, { defaultValue: code }) : "";
-
-function range(one: fhir4.ObservationReferenceRange | undefined): string {
-  if (!one) return "";
-  const [low, high] = [one.low?.value, one.high?.value];
-  if (low !== undefined && high !== undefined) return `${low}–${high}`;
-  return high !== undefined ? `≤ ${high}` : low !== undefined ? `≥ ${low}` : one.text ?? "";
 }
 
 function attached(one: Shown): fhir4.Attachment[] {

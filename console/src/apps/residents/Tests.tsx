@@ -8,7 +8,7 @@ import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { Trend } from "./Trend";
-import { bandSaid, newest, unitSaid } from "./measuring";
+import { bandSaid, flagSaid, newest, unitSaid } from "./measuring";
 import { houseOf, part, type First, type Test, type Tests } from "./view";
 
 const keyOf = (one: Test): string => `${one.code} ${one.unit ?? ""}`;
@@ -62,9 +62,4 @@ export default function TestsPart({ id, view }: { id: string; view: First }) {
       />
     </Flex>
   );
-}
-
-/** What a laboratory marked: an arrow and a word. */
-export function flagSaid(flag: string, t: (key: string, options: { defaultValue: string }) => string): string {
-  return flag && flag !== "N" ? t(`tests.flags.${flag}`, { defaultValue: flag }) : "";
 }

@@ -4,8 +4,7 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Chart } from "~/ui/Chart";
 import { Rows } from "~/ui/Rows";
-import { flagSaid } from "./Tests";
-import { bandSaid, unitSaid } from "./measuring";
+import { bandSaid, flagSaid, unitSaid } from "./measuring";
 import { houseOf, type Test } from "./view";
 
 const COLOURS = ["#0f5fa8", "#b42318", "#216e39", "#9a5b00", "#6941c6", "#0e7490"];

@@ -1,13 +1,9 @@
 // How a measured value, its unit and what counts as normal are written. Nothing is calculated: marks are the laboratory's.
+import { unitSaid as unitIn } from "~/fhir/results";
+import { language } from "~/ui/language";
 import type { Band, Test } from "./view";
 
-// UCUM writes some units as nobody reads them.
-const UNITS: Record<string, string> = {
-  "mm[Hg]": "mmHg", "10*9/L": "10⁹/L", "10*12/L": "10¹²/L", "/min": "次/分", "Cel": "℃", "kg/m2": "kg/m²", "umol/L": "μmol/L",
-  "{score}": "", "{steps}": "步", "1": "",
-};
-
-export const unitSaid = (unit: string | undefined): string => UNITS[unit ?? ""] ?? unit ?? "";
+export const unitSaid = (unit: string | undefined): string => unitIn(unit ?? "", language());
 
 export interface Newest { when: string; value: string | number; house: number; flag: string }
 
@@ -22,4 +18,9 @@ export function bandSaid(band: Band | undefined): string {
   if (band.low !== undefined && band.high !== undefined) return `${band.low}–${band.high}`;
   if (band.high !== undefined) return `≤ ${band.high}`;
   return band.low !== undefined ? `≥ ${band.low}` : band.said ?? "";
+}
+
+/** What a laboratory marked: an arrow and a word. */
+export function flagSaid(flag: string, t: (key: string, options: { defaultValue: string }) => string): string {
+  return flag && flag !== "N" ? t(`tests.flags.${flag}`, { defaultValue: flag }) : "";
 }
