@@ -4,6 +4,7 @@ import { useClient } from "./context";
 import { entries } from "./reading";
 
 const KEPT = 600_000; // Milliseconds: names hardly change.
+const MOST = 100; // of one request: an address is not without end
 
 /** Gives the name of each of these, empty where it is not known. */
 export function useInstitutions(references: string[]): (reference: string) => string {
@@ -13,8 +14,15 @@ export function useInstitutions(references: string[]): (reference: string) => st
     queryKey: ["institutions", ids],
     enabled: ids.length > 0,
     staleTime: KEPT,
-    queryFn: () => client.get<fhir4.Bundle>("Organization", { _id: ids.join(","), _elements: "name", _count: ids.length }),
+    queryFn: async () => {
+      const asked = portions(ids).map((some) => client.get<fhir4.Bundle>("Organization", { _id: some.join(","), _elements: "name", _count: MOST }));
+      return (await Promise.all(asked)).flatMap((one) => entries<fhir4.Organization>(one));
+    },
   });
-  const names = new Map(entries<fhir4.Organization>(found.data).map((one) => [`Organization/${one.id}`, one.name ?? ""]));
+  const names = new Map((found.data ?? []).map((one) => [`Organization/${one.id}`, one.name ?? ""]));
   return (reference) => names.get(reference) ?? "";
+}
+
+function portions(ids: string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / MOST) }, (_, nth) => ids.slice(nth * MOST, (nth + 1) * MOST));
 }

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
@@ -112,3 +113,23 @@ async def test_quality_and_the_exam_say_by_what_and_where_gaps_are(ready, visito
     await visitor.come("admin", "/console/exam")
     await page.get_by_text(said(visitor, "平台尚无对应的服务", "WS/T 790.15")).first.wait_for()
     await visitor.looks_well("exam")
+
+
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
+async def test_the_names_of_many_institutions_are_asked_for_in_portions(visitor):
+    page, asked = visitor.page, []
+    numbers = ("rate", "next", "waiting", "parked", "stopped", "rows", "aside", "hour")
+    feed = dict.fromkeys(numbers, 0) | {"title": "t", "state": "live", "waits": "", "why": ""}
+    feeds = [feed | {"name": f"f{nth}", "institution": f"Organization/{nth}"} for nth in range(250)]
+
+    async def named(route):
+        ids = parse_qs(urlsplit(route.request.url).query)["_id"][0].split(",")
+        asked.append(len(ids))
+        found = [{"resource": {"resourceType": "Organization", "id": id_, "name": f"第 {id_} 医院"}} for id_ in ids]
+        await route.fulfill(json={"resourceType": "Bundle", "type": "searchset", "entry": found})
+
+    await page.route(re.compile(r"^http://[^/]+/feeds$"), lambda route: route.fulfill(json=feeds))
+    await page.route(re.compile(r"/fhir/Organization\?"), named)
+    await visitor.come("feeds", "/console/feeds")
+    await page.get_by_role("cell", name="第 0 医院", exact=True).wait_for()
+    assert sorted(asked) == [50, 100, 100]
