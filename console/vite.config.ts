@@ -17,5 +17,10 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rollupOptions: { input: { console: here("console.html"), my: here("my.html") } },
   },
-  server: { proxy: { "^/(fhir|oauth|account|residents|devices|alarms|feeds)": "http://127.0.0.1:8080" } },
+  // All that pages ask of the platform, the line of the alarm centre too.
+  server: {
+    proxy: {
+      "^/(about|fhir|oauth|account|residents|devices|alarms|feeds|openapi.json)": { target: "http://127.0.0.1:8080", ws: true },
+    },
+  },
 });

