@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 WORDS = {
     "zh": {
@@ -75,6 +76,7 @@ async def test_an_alarm_comes_live_is_answered_and_closed(visitor, demonstration
     await visitor.looks_well("duty")
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_what_was_typed_about_an_alarm_stays_when_its_news_cannot_be_read(visitor):
     """The platform says over the line that an alarm has changed, and what has cannot be read just then."""
     page, lines, opened = visitor.page, [], []
@@ -113,6 +115,7 @@ async def test_an_officer_finds_a_device_and_gives_a_claim_code(visitor):
     await page.locator(".ant-alert-success").wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_a_list_of_devices_that_cannot_be_taken_away_says_so(visitor):
     page = visitor.page
     page.set_default_timeout(90_000)

@@ -24,6 +24,7 @@ async def test_the_language_is_switched_and_remembered(visitor):
     await visitor.page.get_by_role("heading", name=other, exact=True).wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_what_the_platform_says_is_asked_for_in_the_language_that_is_switched_to(visitor):
     page = visitor.page
     await visitor.come("security", "/console/policy")
@@ -42,6 +43,7 @@ async def test_nobody_found_says_what_to_do(visitor):
     await visitor.page.get_by_text(said).wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_an_answer_that_cannot_be_read_is_not_said_to_be_the_networks_fault(visitor):
     await visitor.page.route(re.compile(r"/fhir/\$residents"), lambda route: route.fulfill(body="<p>"))
     await visitor.come("doctor", "/console/residents")
@@ -67,6 +69,7 @@ async def test_dark_is_remembered_and_reads_as_well(visitor):
     await visitor.looks_well("residents-dark")
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_who_signs_in_after_another_does_not_land_where_that_one_was(visitor):
     page = visitor.page
     await visitor.come("doctor", "/console/residents")
@@ -83,6 +86,7 @@ async def test_who_signs_in_after_another_does_not_land_where_that_one_was(visit
 
 
 @pytest.mark.parametrize("address", ["/account/token", "/oauth/self"])
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_a_start_that_fails_says_so_and_is_tried_again(visitor, address):
     page = visitor.page
     await visitor.come("doctor", "/console/residents")

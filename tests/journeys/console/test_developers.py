@@ -100,6 +100,7 @@ async def test_a_developer_finds_an_operation_and_follows_a_reference(visitor):
     await visitor.looks_well("developers-explorer")
 
 
+@pytest.mark.parametrize("visitor", ["en-desk"], indirect=True)
 async def test_a_token_goes_to_no_other_host_than_the_platforms(visitor):
     await visitor.come("doctor", "/console/developers", "/console/developers")
     asked = "http://127.0.0.1:9/fhir/Patient?_count=1"

@@ -68,6 +68,7 @@ async def test_a_daughter_sees_her_father_asks_and_decides(visitor, page):
     assert await page.get_by_text("我想知道为什么").count() >= 1
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_a_result_is_not_shown_under_the_name_of_another(page):
     await page.locator(".people button").nth(1).click()
     for step in ("a[href='/my/results']", "a[href*='/results/report/']", "a[href*='/results/']"):
@@ -82,6 +83,7 @@ async def test_a_result_is_not_shown_under_the_name_of_another(page):
         assert await page.locator("main .value").count() == 0
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_each_page_says_whose_record_it_shows_also_when_it_is_loaded_anew(visitor, page):
     await page.locator(".people button").nth(1).click()
     name = await page.locator(".people button[aria-pressed=true]").text_content()
@@ -92,6 +94,7 @@ async def test_each_page_says_whose_record_it_shows_also_when_it_is_loaded_anew(
     await page.locator(".whose").get_by_text(name).wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_a_sign_out_that_fails_says_so_and_who_is_signed_in_stays_shown(visitor, page):
     await page.route("**/residents/leave", lambda route: route.fulfill(status=503, body="{}"))
     await page.get_by_role("button", name={"zh": "退出登录", "en": "Sign out"}[visitor.language]).click()
@@ -100,6 +103,7 @@ async def test_a_sign_out_that_fails_says_so_and_who_is_signed_in_stays_shown(vi
     visitor.wrong.clear()  # That it was refused is what the browser complains of.
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_a_right_that_was_just_ended_is_not_given_again_by_the_next_tap(visitor, page):
     held = asyncio.Event()
     rights = ["see", "act", "hear"]
@@ -135,6 +139,7 @@ async def test_a_right_that_was_just_ended_is_not_given_again_by_the_next_tap(vi
     assert changes == [["act", "hear"], ["hear"]]
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_what_is_urgent_is_shown_whatever_the_clock_of_the_telephone_says(visitor, page):
     reading = [{"name": "metric", "valueCode": "systolic"}, {"name": "title", "valueString": "高压"}]
     kept = [{"name": "state", "valueCode": "kept"}, {"name": "reading", "part": reading}]
@@ -165,6 +170,7 @@ async def test_what_is_urgent_is_shown_whatever_the_clock_of_the_telephone_says(
     assert await page.get_by_text("老消息").count() == 0
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_times_are_those_of_the_region_whichever_it_is(page):
     part = [{"name": "id", "valueInteger": 1}, {"name": "made", "valueInstant": "2026-11-23T08:12:00Z"}]
     told = {"resourceType": "Parameters", "parameter": [{"name": "message", "part": part}]}
@@ -175,6 +181,7 @@ async def test_times_are_those_of_the_region_whichever_it_is(page):
     await page.get_by_text("2026-11-23 14:12").wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_older_messages_are_a_page_further(page):
     def told(route):
         older = "_cursor=place" in route.request.url
@@ -193,6 +200,7 @@ async def test_older_messages_are_a_page_further(page):
     await page.get_by_text("旧的一条").wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_another_page_begins_at_its_beginning_and_back_leads_home_where_nothing_was_before(page):
     await page.locator("main a[href='/my/visits']").press("Enter")
     await page.locator("main#main:focus").wait_for()
@@ -202,6 +210,7 @@ async def test_another_page_begins_at_its_beginning_and_back_leads_home_where_no
     await page.locator(".greeting").wait_for()
 
 
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_a_code_is_renewed_before_it_is_over_also_where_the_clock_is_slow(page):
     asked = []
 

@@ -46,6 +46,7 @@ async def goes(page, path):
     await page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
 
 
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
 async def test_a_document_shows_its_own_file_and_another_resident_none_of_it(visitor):
     page = visitor.page
     await answers(page, r"/\$view$", lambda asked: view(asked.url.split("/")[-2]))
@@ -60,6 +61,7 @@ async def test_a_document_shows_its_own_file_and_another_resident_none_of_it(vis
         await page.get_by_role("dialog").wait_for(state="hidden")
 
 
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
 async def test_what_was_open_of_one_resident_is_not_open_at_the_next(visitor):
     page = visitor.page
     await answers(page, r"/\$view$", lambda asked: view(asked.url.split("/")[-2]))
@@ -124,6 +126,7 @@ async def test_a_reading_that_is_being_kept_does_not_shut_what_was_opened_for_th
     await page.get_by_placeholder("152/94 78").wait_for(state="hidden")
 
 
+@pytest.mark.parametrize("visitor", ["en-phone"], indirect=True)
 async def test_a_unit_is_said_in_the_language_of_the_page(visitor):
     page = visitor.page
     test = {"code": "8867-4", "what": "Pulse", "kind": "vital", "unit": "/min", "points": [["2026-11-20", 78, 0, ""]]}
