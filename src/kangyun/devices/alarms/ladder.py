@@ -6,6 +6,7 @@ after, and never in between. After an outage all that was due is told late, and 
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from kangyun.access.circle import Circle, circle_of
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.access.staff.posts import let_in
+from kangyun.base.errors import Unavailable
+from kangyun.database.pool import LOST
 from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
@@ -42,10 +45,10 @@ class Ladder:
     gate: Gate
     alarms: Alarms
 
-    async def due(self, now: datetime) -> list[int]:
-        """Returns the alarms of which something is due, what was due first first."""
+    async def due(self, now: datetime, without: Sequence[int] = ()) -> list[int]:
+        """Returns the alarms of which something is due, what was due first first; `without` those."""
         async with self.gate.store.pool.connection() as connection:
-            return [row["alarm"] for row in await connection.fetch(SQL["due"], now, AT_ONCE)]
+            return [row["alarm"] for row in await connection.fetch(SQL["due"], now, AT_ONCE, list(without))]
 
     async def next_due(self) -> datetime | None:
         """Returns when something is due next."""
@@ -57,10 +60,15 @@ class Ladder:
         """Does what is due of an alarm, and returns how many timers that were. One transaction."""
         async with self.gate.store.pool.connection() as connection:
             known = await connection.fetchrow(SQL["whose"], alarm)
+        if known is None:  # Erased meanwhile.
+            return 0
         # Read beforehand, so that nobody waits for it with the alarm in hand; what it is for is looked at again then.
         circle = await self._circle(known) if known["state"] not in STOPPED else _EMPTY
         async with self.gate.store.pool.connection() as connection, connection.transaction():
-            ((row),) = await connection.fetch(SQL["lock"], [alarm])
+            rows = await connection.fetch(SQL["lock"], [alarm])
+            if not rows:
+                return 0
+            row = rows[0]
             timers = await connection.fetch(SQL["timers_due"], alarm, now)
             for timer in timers:
                 row = await self._fire(connection, row, timer, circle, now)
@@ -74,7 +82,13 @@ class Ladder:
         async with self.gate.store.pool.connection() as connection, connection.transaction():
             outcomes = await self.gate.outbox.take(connection, "alarm", AT_ONCE)
             for one in outcomes:
-                await self._hear(connection, one, now)
+                try:
+                    async with connection.transaction():
+                        await self._hear(connection, one, now)
+                except (Unavailable, asyncpg.PostgresError, *LOST):
+                    raise
+                except Exception as error:  # What it said of one alarm keeps nobody from hearing of the others.
+                    logger.error("alarms: an outcome of %s was not heard: %s", one.asker, type(error).__name__)
         return len(outcomes)
 
     async def tell_gaps(self, now: datetime) -> int:

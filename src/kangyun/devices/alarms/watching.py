@@ -5,6 +5,7 @@ It looks each `LOOK` seconds, and when the next timer is due: nothing rings it, 
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -47,26 +48,38 @@ async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.E
     while not stop.is_set() and not connection.is_closed():
         now = clock.now()
         if (now - relinked).total_seconds() > RELINK_EVERY:
-            async with connection.transaction():
-                await relink(connection, ladder.alarms, now)
+            await beside(_relink(connection, ladder, now))
             relinked = now
         if (now - looked_ahead).total_seconds() > GAPS_EVERY:
-            await ladder.tell_gaps(now)
+            await beside(ladder.tell_gaps(now))
             looked_ahead = now
         if not await look(ladder, now, failed):
-            await pause(stop, _until(await ladder.next_due()))
+            await pause(stop, LOOK if failed else _until(await ladder.next_due()))
+
+
+async def _relink(connection: asyncpg.Connection, ladder: Ladder, now: datetime) -> None:
+    async with connection.transaction():
+        await relink(connection, ladder.alarms, now)
+
+
+async def beside(work: Awaitable[object]) -> None:
+    """Does what is not telling: where that fails it is tried again in its time, and alarms are told meanwhile."""
+    try:
+        await work
+    except LOST:
+        raise
+    except Exception as error:
+        logger.error("alarms: beside telling: %s", type(error).__name__)
 
 
 async def look(ladder: Ladder, now: datetime, failed: dict[int, datetime]) -> int:
     """Does what is due and hears what became of notices; returns how much that was. failed: alarms, and until when."""
     done = await ladder.hear(now)
-    for alarm in await ladder.due(now):
-        if failed.get(alarm, now) > now:
-            continue
+    for alarm in await ladder.due(now, [one for one, until in failed.items() if until > now]):
         try:
             done += await ladder.climb(alarm, now)
             failed.pop(alarm, None)
-        except (PlatformError, asyncpg.PostgresError) as error:
+        except Exception as error:  # Whatever it is: the others do not wait for it, nor does this process end of it.
             failed[alarm] = now + AGAIN_AFTER
             logger.error("alarms: %d is told later: %s", alarm, type(error).__name__)
     return done

@@ -192,7 +192,8 @@ INSERT INTO duty_stand_in (desk, starts, ends, who, instead_of, given_by) VALUES
 INSERT INTO duty_holiday (desk, day, off, name) VALUES ($1, $2, $3, $4);
 
 -- name: due
-SELECT alarm FROM alarm_timer WHERE done IS NULL AND due <= $1 GROUP BY alarm ORDER BY min(due), alarm LIMIT $2;
+SELECT alarm FROM alarm_timer WHERE done IS NULL AND due <= $1 AND alarm <> ALL ($3::int8[])
+GROUP BY alarm ORDER BY min(due), alarm LIMIT $2;
 
 -- name: next_due
 SELECT min(due) FROM alarm_timer WHERE done IS NULL;

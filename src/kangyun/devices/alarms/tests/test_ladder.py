@@ -11,7 +11,7 @@ from kangyun.access.platform import Platform
 from kangyun.access.relations.whom import by_id
 from kangyun.base import clock
 from kangyun.base.errors import RuleBroken
-from kangyun.devices.alarms import Alarms
+from kangyun.devices.alarms import Alarms, watching
 from kangyun.devices.alarms.acting import Act, act
 from kangyun.devices.alarms.erasing import forget_patients
 from kangyun.devices.alarms.flags import flag_some
@@ -319,3 +319,60 @@ async def test_two_climb_at_once_and_somebody_answers_and_each_is_told_once(regi
     assert len(told) in (0, 5) and len(set(told)) == len(told)
     await region.later(60)
     assert await region.told() == told
+
+
+class Broken(Exception):
+    """A defect, of whatever kind."""
+
+
+async def test_an_alarm_that_cannot_be_told_holds_up_no_other_and_is_tried_again(region, monkeypatch):
+    first, second = await region.raise_(), await region.raise_("glucose-low")
+    climb, failed = Ladder.climb, {}
+
+    async def breaks(self, alarm, now):
+        if alarm == first:
+            raise Broken
+        return await climb(self, alarm, now)
+
+    monkeypatch.setattr(Ladder, "climb", breaks)
+    await look(region.ladder, region.now, failed)
+    assert {key.split("/")[1] for (key,) in await region.ask(TOLD)} == {str(second)}
+    assert await region.ladder.due(region.now, list(failed)) == []
+    monkeypatch.undo()
+    assert await look(region.ladder, region.now + timedelta(seconds=31), failed) and not failed
+
+
+async def test_an_outcome_that_cannot_be_heard_keeps_nobody_from_hearing_the_others(region):
+    await region.admit("wang")
+    alarm = await region.raise_()
+    await region.later(0.01)
+    await region.answer("answered", "alarm/17", "Practitioner/wang")  # A key that none of ours has.
+    await region.answer("answered", f"alarm/{alarm}/1/0/desk", "Practitioner/wang")
+    await region.ask("UPDATE outbox_outcome SET asker = (SELECT 'alarm/' || min(id) FROM alarm)")
+    await region.later(0.01)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("acknowledged", "Practitioner/wang")]
+    assert await region.ask("SELECT count(*) FROM outbox_outcome") == [(0,)]
+
+
+async def test_who_was_erased_since_it_fell_due_holds_up_nobody(region):
+    alarm = await region.raise_()
+    async with region.platform.pool.connection() as connection:
+        await forget_patients(connection, [region.holder], [])
+    assert await region.ladder.climb(alarm, region.now) == 0
+
+
+@pytest.mark.parametrize("fails", ["relink", "tell_gaps"])
+async def test_alarms_are_told_whatever_fails_beside_them(region, monkeypatch, fails):
+    async def breaks(*given, **more):
+        raise Broken
+
+    monkeypatch.setattr({"relink": watching, "tell_gaps": Ladder}[fails], fails, breaks)
+    await region.raise_()
+    stop = asyncio.Event()
+    climbing = asyncio.ensure_future(watching.keep_climbing(region.platform, stop))
+    async with asyncio.timeout(20):
+        while not await region.told():
+            assert not climbing.done()
+            await asyncio.sleep(0.02)
+    stop.set()
+    await climbing
