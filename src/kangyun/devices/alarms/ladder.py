@@ -63,7 +63,8 @@ class Ladder:
         if known is None:  # Erased meanwhile.
             return 0
         # Read beforehand, so that nobody waits for it with the alarm in hand; what it is for is looked at again then.
-        circle = await self._circle(known) if known["state"] not in STOPPED else _EMPTY
+        # Of one that was answered, too: it may be handed over, or cry again before it is in hand.
+        circle = await self._circle(known) if known["state"] != "closed" else _EMPTY
         async with self.gate.store.pool.connection() as connection, connection.transaction():
             rows = await connection.fetch(SQL["lock"], [alarm])
             if not rows:

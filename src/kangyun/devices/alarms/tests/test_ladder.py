@@ -376,3 +376,14 @@ async def test_alarms_are_told_whatever_fails_beside_them(region, monkeypatch, f
             await asyncio.sleep(0.02)
     stop.set()
     await climbing
+
+
+async def test_who_it_is_handed_to_is_told_of_whom(region):
+    await region.admit("zhao")
+    alarm = await region.raise_("blood-pressure-high")
+    await region.later(0.01)
+    await region.act(alarm, "acknowledge")
+    await region.act(alarm, "hand-over", to="Practitioner/zhao")
+    await region.later(0.01)
+    ((key, sealed),) = await region.ask("SELECT key, sealed FROM outbox_message WHERE key LIKE '%/owner'")
+    assert region.platform.gate.outbox.letters.open(key, sealed).variables["sentence"].startswith("王建国")
