@@ -125,8 +125,8 @@ async def _set_timer(connection: asyncpg.Connection, alarms: Alarms, row: Any, a
     # What comes back when; and who has it now is told of it, but not by himself.
     timers = [] if minutes is None else [(kind, now + timedelta(minutes=minutes))]
     timers += [("tell-one", now)] if handed and asked.to != asked.by else []
-    mark = int(now.timestamp()) & 0x7FFFFFFF
     for kind, due in timers:
+        # By the version of this change: said twice in a moment, the second stopped the first and is set all the same.
         await connection.execute(
-            SQL["set_timers"], [row["id"]], [row["round"]], [mark], [kind], [asked.to or asked.by], [due]
+            SQL["set_timers"], [row["id"]], [row["round"]], [row["version"]], [kind], [asked.to or asked.by], [due]
         )

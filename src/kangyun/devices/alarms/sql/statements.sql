@@ -95,7 +95,7 @@ UPDATE alarm SET state = $2, outcome = coalesce($3, outcome), round = round + $4
     closed_by = coalesce(closed_by, $7),
     paged = CASE WHEN $4 > 0 THEN $5 ELSE paged END,
     version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by()
-WHERE id = $1 RETURNING id, rule, level, round, state, owner;
+WHERE id = $1 RETURNING id, rule, level, round, version, state, owner;
 
 -- name: touch
 UPDATE alarm SET version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by() WHERE id = ANY ($1::int8[]);

@@ -234,6 +234,14 @@ async def test_what_was_promised_and_not_done_comes_back(region):
     assert len(await region.told()) == 4
 
 
+async def test_a_promise_that_is_made_twice_in_a_moment_is_one(region):
+    alarm = await region.raise_()
+    for _ in range(2):  # A button that was pressed twice.
+        await region.act(alarm, "acknowledge", minutes=10)
+    await region.later(11)
+    assert await region.ask("SELECT state, owner FROM alarm") == [("escalated", None)]
+
+
 async def test_a_second_answer_does_not_stop_a_promise_that_stands(region):
     alarm = await region.raise_()
     await region.act(alarm, "acknowledge", minutes=10)
