@@ -156,9 +156,11 @@ class Alarms:
             rows.append(
                 (person, holder, rule, level, house, desks[house], len(mine), not fresh, mine[0].at, mine[-1].at)
             )
+        open_ = await connection.fetch(SQL["open_of"], *map(list, zip(*(row[:3:2] for row in rows), strict=True)))
+        before = {(row["person"], row["rule"]): row["level"] for row in open_}
         raised = await connection.fetch(
             SQL["raise"], now, *map(list, zip(*rows, strict=True)),
-            list(self.plan.again), timedelta(minutes=self.plan.again_after),
+            list(self.plan.again), timedelta(minutes=self.plan.again_after), timedelta(minutes=self.plan.stale_after),
         )  # fmt: skip
         alarms = {(row["person"], row["rule"]): row["id"] for row in raised}
         given = [(one.holder, one.rule, one.at, alarms[person_and_rule(one)]) for one in taken]
@@ -166,7 +168,11 @@ class Alarms:
         events = [
             (
                 row["id"],
-                "raised" if row["new"] else "again" if row["rule"] in self.plan.again else "rise",
+                "raised"
+                if row["new"]
+                else "rise"
+                if row["level"] > before.get((row["person"], row["rule"]), 3)
+                else "again",
                 "",
                 str(row["level"]),
             )

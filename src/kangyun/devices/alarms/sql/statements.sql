@@ -16,7 +16,8 @@ ON CONFLICT DO NOTHING RETURNING holder, rule, at;
 
 -- name: raise
 -- A row a person and rule, sorted by the caller. It pages where it is new, higher than before, or was quiet so far; and
--- of the rules of $12 where it paged longer ago than $13.
+-- of the rules of $12 where it paged longer ago than $13; of any rule where it paged longer ago than $14, as who answered
+-- then has not closed it.
 INSERT INTO alarm AS a (
     person, holder, rule, level, state, institution, desk, count, quiet, round, since, newest, paged
 )
@@ -38,12 +39,15 @@ ON CONFLICT (person, rule) WHERE state <> 'closed' DO UPDATE SET
     since = least(a.since, excluded.since),
     state = CASE WHEN NOT excluded.quiet AND (
         a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
     ) THEN 'raised' ELSE a.state END,
     round = a.round + CASE WHEN NOT excluded.quiet AND (
         a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
     ) THEN 1 ELSE 0 END,
     paged = CASE WHEN NOT excluded.quiet AND (
         a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
     ) THEN $1 ELSE a.paged END,
     quiet = a.quiet AND excluded.quiet,
     version = a.version + 1,
@@ -121,7 +125,7 @@ JOIN alarm AS a ON a.id = e.alarm
 WHERE a.state <> 'closed' AND a.person <> n.person;
 
 -- name: open_of
-SELECT id FROM alarm WHERE state <> 'closed' AND (person, rule) IN (SELECT * FROM unnest($1::int8[], $2::text[]));
+SELECT id, person, rule, level FROM alarm WHERE state <> 'closed' AND (person, rule) IN (SELECT * FROM unnest($1::int8[], $2::text[]));
 
 -- name: give_to
 UPDATE alarm SET person = $2, version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by() WHERE id = $1;

@@ -75,11 +75,20 @@ async def test_a_further_cry_pages_again_after_a_minute_also_when_answered(
     assert await raised(platform, alarms, first, further) == []
 
 
-async def test_other_rules_do_not_page_again_however_long_ago_they_paged(platform, alarms, found):
+@pytest.mark.parametrize(
+    ("hours", "level", "pages"), [(11.9, 3, False), (12.1, 3, True), (12.1, 2, False)],
+)  # fmt: skip
+async def test_what_was_answered_and_never_closed_swallows_nothing_of_another_day(
+    platform, alarms, found, hours, level, pages
+):
     await raised(platform, alarms, found("glucose-low", ago=600))
-    await asked(platform, PAGED_AGO.format(600))
-    (one,) = await raised(platform, alarms, found("glucose-low"))
-    assert not one.pages
+    await asked(platform, "UPDATE alarm SET state = 'acknowledged', owner = 'Practitioner/li'")
+    await asked(platform, PAGED_AGO.format(hours * 3600))
+    (one,) = await raised(platform, alarms, found("glucose-low", level))
+    assert (one.new, one.pages, one.level) == (False, pages, 3)
+    assert (await asked(platform, "SELECT state, count FROM alarm")) == [("raised" if pages else "acknowledged", 2)]
+    said = await asked(platform, "SELECT what FROM alarm_event ORDER BY id")
+    assert said == [("raised",), *([("again",)] if pages else [])]
 
 
 async def test_a_repetition_pages_nobody_and_a_rise_pages_again(platform, alarms, found):
