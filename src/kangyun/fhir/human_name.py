@@ -14,4 +14,5 @@ def name_of(person: Resource) -> str:
 
 def written(name: Resource) -> str:
     """Returns a HumanName in one line, family name first as Chinese names are written."""
-    return str(name.get("text") or "".join((name.get("family", ""), *name.get("given", ()))))
+    # A part that is not said stands as null, where an extension says why.
+    return str(name.get("text") or "".join(part for part in (name.get("family"), *name.get("given", ())) if part))

@@ -12,6 +12,7 @@ OFFICIAL = {"use": "official", "family": "欧阳", "given": ["建", "国"]}
     ("names", "expected"),
     [
         ([OLD, USUAL, OFFICIAL], "欧阳建国"), ([OLD, USUAL], "小名"), ([OLD], ""), ([], ""),
+        ([{"family": "欧阳", "given": [None, "国"]}], "欧阳国"), ([{"family": None, "given": ["国"]}], "国"),
         ([{"use": "official"}], ""), ([{"use": "official"}, USUAL], "小名"),
     ],
 )  # fmt: skip
