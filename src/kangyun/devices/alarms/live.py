@@ -97,7 +97,9 @@ class Live:
             await self._look(connection)
             self._ready.set()
             await pause(self._stop, LOOK)
+        # Who comes now waits for the first look of the next: what changes until then is looked at by nobody.
         self._number = 0
+        self._ready.clear()
 
     async def _look(self, connection: asyncpg.Connection) -> None:
         horizon: int = await connection.fetchval(SQL["horizon"])
