@@ -175,6 +175,9 @@ class Ladder:
         if not rows:  # Erased meanwhile.
             return
         (row,) = rows
+        while row["joined"] is not None:  # It became part of another, which is the one to be answered now.
+            (row,) = await connection.fetch(SQL["lock"], [row["joined"]])
+        alarm = row["id"]
         detail = " ".join(part for part in (whom_of(one.key), one.reader, one.channel) if part)
         await note(connection, self.alarms, row, f"notice-{one.what}", "", detail)
         await connection.execute(SQL["touch"], [alarm])

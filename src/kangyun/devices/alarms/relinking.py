@@ -125,11 +125,15 @@ async def _move(
 async def _take_over(
     connection: asyncpg.Connection, alarms: Ladders, mine: Any, other: Any, share: _Share, now: datetime
 ) -> None:
-    """Adds to an alarm. It pages again where it was answered at a lower level, and what comes was not answered."""
-    unanswered = mine["state"] != "acknowledged" and other["state"] == "acknowledged"
-    pages = unanswered and mine["level"] > other["level"]
+    """Adds to an alarm. It pages again where what comes is still to be answered and goes further than what is there: it
+    is of a higher level, or nobody was to be told of this one so far. Its own ladder ends with it.
+    """
+    unanswered = mine["state"] != "acknowledged" and not mine["quiet"]
+    pages = unanswered and (other["quiet"] or mine["level"] > other["level"])
+    # What was old when it came makes nothing graver.
+    level = other["level"] if mine["quiet"] and not other["quiet"] else mine["level"]
     row = await connection.fetchrow(
-        SQL["take_over"], other["id"], share.number, mine["level"], pages, share.newest, now
+        SQL["take_over"], other["id"], share.number, level, pages, share.newest, now
     )  # fmt: skip
     if pages:
         await connection.execute(SQL["note_events"], [other["id"]], ["rise"], [""], [str(mine["level"])])

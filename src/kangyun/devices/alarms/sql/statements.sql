@@ -87,7 +87,7 @@ FROM unnest($3::text[]) AS n(whom)
 WHERE NOT EXISTS (SELECT FROM alarm_timer WHERE alarm = $1 AND done IS NULL AND kind IN ('tell', 'repeat'));
 
 -- name: lock
-SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome
+SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome, quiet, joined
 FROM alarm WHERE id = ANY ($1::int8[]) ORDER BY id FOR UPDATE;
 
 -- name: change
@@ -138,7 +138,7 @@ WHERE id = $1;
 
 -- name: take_over
 -- Adds what another alarm rested on. $4: it pages again.
-UPDATE alarm SET count = count + $2, level = greatest(level, $3), newest = greatest(newest, $5),
+UPDATE alarm SET count = count + $2, level = CASE WHEN quiet AND $4::bool THEN $3 ELSE greatest(level, $3) END, newest = greatest(newest, $5),
     state = CASE WHEN $4::bool THEN 'raised' ELSE state END, round = round + CASE WHEN $4::bool THEN 1 ELSE 0 END,
     paged = CASE WHEN $4::bool THEN $6 ELSE paged END, quiet = quiet AND NOT $4::bool,
     version = version + 1, number = pg_current_xact_id()::text::int8 + moved_by()

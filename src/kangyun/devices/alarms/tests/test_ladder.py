@@ -395,3 +395,15 @@ async def test_who_it_is_handed_to_is_told_of_whom(region):
     await region.later(0.01)
     ((key, sealed),) = await region.ask("SELECT key, sealed FROM outbox_message WHERE key LIKE '%/owner'")
     assert region.platform.gate.outbox.letters.open(key, sealed).variables["sentence"].startswith("王建国")
+
+
+async def test_who_answers_an_alarm_that_became_part_of_another_has_that_one(region):
+    await region.admit("wang")
+    first, second = await region.raise_(), await region.raise_("fall")
+    await region.later(0.01)
+    await region.ask(f"UPDATE alarm SET state = 'closed', closed = now(), joined = {second} WHERE id = {first}")
+    await region.answer("answered", f"alarm/{first}/1/0/desk", "Practitioner/wang")
+    await region.later(0.01)
+    assert await region.ask(f"SELECT state, owner FROM alarm WHERE id = {second}") == [
+        ("acknowledged", "Practitioner/wang")
+    ]

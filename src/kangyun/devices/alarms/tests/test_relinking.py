@@ -82,6 +82,30 @@ async def test_what_was_answered_at_a_lower_level_pages_again_for_what_was_not(r
     ]
 
 
+QUIET = 3600  # seconds: shown, and told to nobody
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [({"level": 3, "ago": QUIET}, {"level": 3}), ({"level": 2, "ago": 60}, {"level": 3}), ({"level": 1}, {"level": 2})],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_what_nobody_has_answered_is_told_on_as_it_was_whichever_takes_the_other(
+    region, found, first, second, reverse
+):
+    holders = (SECOND, FIRST) if reverse else (FIRST, SECOND)
+    given = [found("spo2-low", holder=holder, **one) for holder, one in zip(holders, (first, second), strict=True)]
+    await region.raise_(*given)
+    await region.link(FIRST, RESIDENT)
+    await region.link(SECOND, RESIDENT)
+    await region.follow()
+    ((level, quiet),) = await region.ask("SELECT level, quiet FROM alarm WHERE state <> 'closed'")
+    assert (level, quiet) == (second["level"], False)
+    ladder = "SELECT string_agg(whom, ' ' ORDER BY due, id) FROM alarm_timer WHERE done IS NULL GROUP BY alarm"
+    ((whom,),) = await region.ask(ladder)
+    assert whom.split()[-1] == "head" and ("desk" in whom.split()) is (level == 3)
+
+
 async def test_linked_parted_and_linked_again_is_as_it_was(region, found):
     await region.raise_(found(holder=FIRST, ago=60), found(holder=SECOND))
     for resident in (RESIDENT, None, RESIDENT):
