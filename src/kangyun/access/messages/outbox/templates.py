@@ -24,6 +24,8 @@ UNSAID = "—"
 """Stands where a variable was not given: a sentence with a gap is better than none."""
 URGENT = "urgent"
 _PUBLIC = "public"
+_NO_OWN = "-"
+"""Of the data folder, where no region puts rules: there are those that come with the platform."""
 _NOW = "-now"
 """Ends the name of what is said in place of another template whose minutes are none."""
 
@@ -92,17 +94,23 @@ def places(sentence: str) -> set[str]:
 
 
 def read_templates(data: Path, allowed: Collection[str], forbidden: Collection[str]) -> Templates:
-    """Reads the templates of an installation. Raises Invalid, naming the template."""
-    found = rules_of("kangyun.access.messages.outbox", FILE, data)
-    found.pop("edition", None)
-    try:
-        all_: dict[str, dict[str, Words]] = msgspec.convert(found, dict[str, dict[str, Words]])
-    except msgspec.ValidationError:
-        raise Invalid("access.wrong-rules", file=FILE) from None
+    """Reads the templates of an installation; what a region's own file does not have is said as the platform says it:
+    what came with a later version must not be said to nobody. Raises Invalid, naming the template.
+    """
+    shipped, all_ = _words(data / _NO_OWN), _words(data)
     for name, words in all_.items():
         if _PUBLIC not in words or set(words) - {_PUBLIC, *ROLES} or not _is_public(words[_PUBLIC], allowed, forbidden):
             raise Invalid("access.messages.outbox.not-public", template=name)
-    return Templates(all_)
+    return Templates({name: shipped.get(name, {}) | all_.get(name, {}) for name in {**shipped, **all_}})
+
+
+def _words(data: Path) -> dict[str, dict[str, Words]]:
+    found = rules_of("kangyun.access.messages.outbox", FILE, data)
+    found.pop("edition", None)
+    try:
+        return msgspec.convert(found, dict[str, dict[str, Words]])
+    except msgspec.ValidationError:
+        raise Invalid("access.wrong-rules", file=FILE) from None
 
 
 def _is_public(words: Words, allowed: Collection[str], forbidden: Collection[str]) -> bool:

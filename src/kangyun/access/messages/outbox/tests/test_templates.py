@@ -101,3 +101,13 @@ def test_a_region_s_own_template_is_held_to_the_same(tmp_path, public):
 
 def test_a_variable_that_was_not_given_leaves_a_mark_and_breaks_nothing():
     assert TEMPLATES.sentence("silent", "doctor", {"name": "王建国"}).startswith("王建国的—已 — 天")
+
+
+def test_what_a_region_s_own_file_does_not_say_is_said_as_the_platform_says_it(tmp_path):
+    (tmp_path / "policy").mkdir()
+    own = '[warning.doctor]\nzh = "请看：{sentence}"\nen = "x"\n[warning.public]\nzh = "请看 {link}"\nen = "x"\n'
+    (tmp_path / "policy/templates.toml").write_text(own)
+    found = read_templates(tmp_path, SHIPPED.public.variables, SHIPPED.public.forbidden)
+    assert found.sentence("warning", "doctor", {"sentence": "收缩压 186"}) == "请看：收缩压 186"
+    assert found.has("warning", "family") and found.has("escalated", "desk") and found.has("stray", "desk")
+    assert found.public("sos", red=True) == TEMPLATES.public("sos", red=True)
