@@ -4,20 +4,25 @@ in; WeChat by what is kept here, a desk by rule.
 A Patient who is not active or has died is reached by nothing. What is found is handed to a channel, shown to nobody.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from kangyun.access.messages.outbox import statements as sql
 from kangyun.access.messages.outbox.letters import Known, Letters
 from kangyun.access.messages.outbox.model import Channel
 from kangyun.access.messages.outbox.rules import Chosen
 from kangyun.access.messages.telephones import checked_phone
+from kangyun.base.crypto import Unreadable
 from kangyun.base.errors import Invalid
 from kangyun.fhir import Resource
 from kangyun.store.reader import Reader as StoreReader
+
+logger = logging.getLogger(__name__)
 
 DESK = "desk/"
 UNCHOSEN = Chosen()
@@ -62,7 +67,11 @@ class Contacts:
             for one, phone in (await self.proven(connection, unknown)).items():
                 found[one] = Contact({"sms": phone, "voice": phone})
         for row in await connection.fetch(sql.KNOWN, list(readers)):
-            known = self.letters.open_reader(row["reader"], row["sealed"])
+            try:
+                known = self.letters.open_reader(row["reader"], row["sealed"])
+            except (Unreadable, msgspec.DecodeError) as error:  # He is told as one who chose nothing.
+                logger.error("outbox: what a reader chose cannot be read: %s", type(error).__name__)
+                continue
             contact = found[row["reader"]]
             more = {channel: at for channel, at in known.addresses.items() if contact.addresses is not GONE}
             found[row["reader"]] = Contact({**contact.addresses, **more}, known.chosen)  # type: ignore[dict-item]

@@ -97,6 +97,7 @@ SELECT id, key, urgency, template, holder, asker, sealed, made, not_after FROM o
 WHERE reader = $2 AND state = 'waiting' AND due <= $1 ORDER BY urgency, made, id LIMIT $3 FOR UPDATE SKIP LOCKED
 """
 PUT_OFF = "UPDATE outbox_message SET due = $2 WHERE id = ANY ($1::int8[])"
+PUT_OFF_ALL = "UPDATE outbox_message SET due = $3 WHERE reader = $1 AND state = 'waiting' AND due <= $2"
 CLIMB = "UPDATE outbox_message SET state = 'climbing', due = $2 WHERE id = ANY ($1::int8[])"
 DAY = """
 INSERT INTO outbox_day (reader, day) VALUES ($1, $2)

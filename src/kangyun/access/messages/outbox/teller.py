@@ -8,8 +8,9 @@ It looks twenty times a second, by an index: no more than PostgreSQL's plain sta
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,13 +24,14 @@ from kangyun.access.messages.outbox.channels import Installed
 from kangyun.access.messages.outbox.contacts import Contact, Contacts
 from kangyun.access.messages.outbox.deciding import Decided, Decider, Going
 from kangyun.access.messages.outbox.ladder import Attempt
+from kangyun.access.messages.outbox.letters import Letter
 from kangyun.access.messages.outbox.lists import gather
 from kangyun.access.messages.outbox.model import Urgency
 from kangyun.access.messages.outbox.outcomes import end, tell
 from kangyun.access.messages.outbox.rates import Rates
 from kangyun.access.messages.outbox.sending import Failed, NotSent, Refused, Sent, Throttled
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
+from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.database.gathering import Gathering
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import LOST, Pool
@@ -40,6 +42,7 @@ LOOK = 0.05  # seconds between two looks where nothing was found
 PATIENCE = 1.0  # seconds until somebody else may have given the lease up
 MOST = 100  # messages that are decided on together
 MOST_READERS = 50
+AGAIN_AFTER = timedelta(seconds=30)  # our choice
 Audit = Callable[[asyncpg.Connection, Sequence[int]], Awaitable[None]]
 """Leaves the row that says about whom something was told, within a transaction."""
 
@@ -129,11 +132,27 @@ class Teller:
         attempts: dict[int, list[Attempt]] = {row["id"]: [] for row in rows}
         for message, *rest in await connection.fetch(sql.ATTEMPTS, list(attempts)):
             attempts[message].append(Attempt(*rest))
-        letters = {row["id"]: self.outbox.letters.open(row["key"], row["sealed"]) for row in rows}
+        letters: dict[int, Letter] = {}
+        for row in rows:
+            with self._apart(row["id"]):
+                letters[row["id"]] = self.outbox.letters.open(row["key"], row["sealed"])
         readers = {reader.reference for letter in letters.values() for reader in letter.readers}
         contacts: dict[str, Contact] = await self.contacts.of(connection, readers)
         decider = Decider(self.outbox, self.installed.senders, self._rates, self.root)
-        return [decider.decide(row, letters[row["id"]], attempts[row["id"]], contacts, now) for row in rows]
+        decided = {row["id"]: Decided(row["id"], now + AGAIN_AFTER, row["turn"], row["reader"]) for row in rows}
+        for row in rows:
+            if row["id"] in letters:
+                with self._apart(row["id"]):
+                    decided[row["id"]] = decider.decide(row, letters[row["id"]], attempts[row["id"]], contacts, now)
+        return list(decided.values())
+
+    @contextlib.contextmanager
+    def _apart(self, message: int) -> Iterator[None]:
+        """What is wrong with one message, whatever it is, holds up no other: it is tried again later."""
+        try:
+            yield
+        except Exception as error:
+            logger.error("outbox: message %d is told later: %s", message, type(error).__name__)
 
     async def _note(self, connection: asyncpg.Connection, decided: Sequence[Decided], now: datetime) -> list[Going]:
         """Writes down what was decided. Returns what is to be sent once that stands."""
@@ -166,8 +185,14 @@ class Teller:
                 return 0
             contacts = await self.contacts.of(connection, readers)
             for reader in readers:
-                async with connection.transaction():
-                    await gather(connection, self.outbox, reader, contacts[reader], now)
+                try:
+                    async with connection.transaction():
+                        await gather(connection, self.outbox, reader, contacts[reader], now)
+                except (Unavailable, asyncpg.PostgresError, *LOST):
+                    raise
+                except Exception as error:  # The others have their lists; he has his later.
+                    logger.error("outbox: a list is made later: %s", type(error).__name__)
+                    await connection.execute(sql.PUT_OFF_ALL, reader, now, now + AGAIN_AFTER)
         return len(readers)
 
     # --- one request

@@ -246,3 +246,34 @@ async def test_nothing_personal_leaves_by_other_hands(world):
     assert not [
         one for channel in world.channels.values() for one in channel.got if "王" in str(one) or "186" in str(one)
     ]
+
+
+@pytest.mark.parametrize("wrong", ["sealed = '\\x00'", "template = 'that-there-was-once'"])
+@pytest.mark.parametrize("urgency", [Urgency.RED, Urgency.AMBER, Urgency.PLAIN])
+async def test_a_message_that_cannot_be_told_holds_up_no_other_and_is_tried_again(world, wrong, urgency):
+    await world.reach(LI)
+    await world.reach(WANG, sms=OTHER)
+    for key, reader in (("alarm/1/doctor", LI), ("alarm/2/doctor", WANG)):
+        await world.put(key, readers=(reader,), urgency=urgency)
+        world.later(seconds=1)
+    row = await world.connection.fetchrow("SELECT * FROM outbox_message WHERE reader = $1", LI)
+    await world.connection.execute(f"UPDATE outbox_message SET {wrong} WHERE id = $1", row["id"])
+    world.later(minutes=30)
+    for _ in range(5):
+        await world.teller.tick()
+    assert [one for one in world.sent() if one[0] == "sms"] == [("sms", OTHER)]
+    restore = "UPDATE outbox_message SET sealed = $2, template = $3 WHERE id = $1"
+    await world.connection.execute(restore, row["id"], row["sealed"], row["template"])
+    world.later(seconds=31)
+    await world.run()
+    assert ("sms", PHONE) in world.sent()
+
+
+async def test_who_chose_what_cannot_be_read_is_told_all_the_same(world):
+    await world.reach(LI)
+    await world.reach(WANG, sms=OTHER)
+    await world.connection.execute("UPDATE outbox_reader SET sealed = '\\x00' WHERE reader = $1", LI)
+    await world.put(readers=(LI, WANG))
+    await world.run()
+    assert world.sent() == [("sms", OTHER)]
+    assert await world.told() == [("no-address", LI, "")]
