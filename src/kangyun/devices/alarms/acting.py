@@ -15,6 +15,7 @@ from kangyun.base.errors import Invalid, NotFound
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.states import State, after, known_outcome
 
+RED = 3
 STOPPED = frozenset({"acknowledged", "closed"})
 """States in which nobody more is told."""
 
@@ -74,6 +75,10 @@ async def act(
         await connection.execute(SQL["stop_all_but_promises" if promised else "stop_timers"], [id_])
         await outbox.withdraw(connection, [f"alarm/{id_}"])
         await _set_timer(connection, alarms, changed, asked, now)
+    # Of a further cry of `again` the family is told in other words, and those are of the cry alone.
+    answered = asked.step == "acknowledge" and row["state"] != "acknowledged" and row["rule"] not in alarms.plan.again
+    if answered and row["level"] == RED:
+        await connection.execute(SQL["tell_back"], id_, now, "family")
     if asked.step == "escalate":
         await climb_on(connection, alarms, changed, now, anew=anew)
     return following

@@ -15,14 +15,15 @@ import asyncpg
 
 from kangyun.access.at_desk import close_by_alarm
 from kangyun.access.circle import Circle, circle_of
+from kangyun.access.events.people import called
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.access.staff.posts import let_in
 from kangyun.base.errors import Unavailable
 from kangyun.database.pool import LOST
-from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
+from kangyun.devices.alarms.acting import RED, STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
-from kangyun.devices.alarms.raising import SQL, Alarms, micros_of, place_of
+from kangyun.devices.alarms.raising import FOLLOWED, SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
 from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of, staffed
 from kangyun.devices.alarms.states import after
@@ -32,7 +33,6 @@ from kangyun.devices.signals import Warning
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
-RED = 3
 REPEATED: tuple[Whom, ...] = ("desk", "head")
 WHY = "alarm: who is to be told"
 _EMPTY = Circle((), (), "", "", None, (), "", (), (), ())
@@ -115,7 +115,10 @@ class Ladder:
         """Does what one timer asks, and crosses it off. Returns the alarm's row as it is then."""
         tells = timer["kind"] in ("tell", "repeat", "tell-one")
         stopped = row["state"] in STOPPED if timer["kind"] in ("tell", "repeat") else row["state"] != "acknowledged"
-        stopped |= timer["kind"] == "tell-one" and row["owner"] != timer["whom"]
+        if timer["kind"] == "tell-one":
+            stopped = (
+                row["state"] == "closed" if timer["whom"] in FOLLOWED else stopped or row["owner"] != timer["whom"]
+            )
         await connection.execute(SQL["cross_off"], timer["id"], now, stopped)
         if stopped:
             return row
@@ -137,15 +140,19 @@ class Ladder:
         desk = await connection.fetchval(SQL["institution"], row["desk"]) or ""
         there, named = await on_duty(connection, plan, row["desk"], desk, now, zone)
         heads = await looks_after(connection, plan, desk)
-        alone = timer["kind"] == "tell-one"
+        alone = timer["kind"] == "tell-one" and timer["whom"] not in FOLLOWED
+        has = row["owner"] if row["state"] == "acknowledged" else ""
+        doctor = (await called(connection, self.gate.store, [has])).names.get(has, "") if has in circle.doctors else ""
         told = Telling(
             row["id"], row["holder"], row["rule"], row["level"], timer["round"], timer["rung"],
             "owner" if alone else timer["whom"], circle,
             desk, there if named else heads, heads, plan.emergency_of(desk),
-            Said(evidence, circle, now, zone, minutes), timer["whom"] if alone else "",
+            Said(evidence, circle, now, zone, minutes, has, doctor), timer["whom"] if alone else "",
         ).notices()  # fmt: skip
         await self.gate.outbox.put(connection, told, now)
-        climbs = timer["rung"] != await connection.fetchval(SQL["first_rung"], row["id"], timer["round"])
+        climbs = timer["kind"] != "tell-one" and timer["rung"] != await connection.fetchval(
+            SQL["first_rung"], row["id"], timer["round"]
+        )
         if climbs and row["state"] == "raised":
             await connection.execute(SQL["change"], row["id"], after(row["state"], "climb"), None, 0, now, None, None)
             await note(connection, self.alarms, row, "climb", "", timer["whom"])

@@ -59,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again: frozenset[str] = frozenset({"sos", "fall"})
     again_after: float = 1
     stale_after: float = 720
+    follow_after: float = 3
     repeat_every: float = 10
     unverified: bool = False
 
@@ -121,7 +122,7 @@ def checked(rules: Mapping[str, object]) -> Plan:
         begin, end = (datetime.strptime(one, _CLOCK) for one in plan.day)  # noqa: DTZ007
     except (msgspec.ValidationError, ValueError) as error:
         raise Invalid("devices.alarms.plan", place=str(error)) from None
-    times = [plan.old_after, plan.hand_over, plan.late_after, plan.again_after, plan.stale_after]
+    times = [plan.old_after, plan.hand_over, plan.late_after, plan.again_after, plan.stale_after, plan.follow_after]
     times += [one.after for one in plan.rungs]
     if begin >= end or min(times) < 0 or plan.repeat_every <= 0:
         raise Invalid("devices.alarms.plan", place="day, after")

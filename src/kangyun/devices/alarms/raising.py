@@ -19,12 +19,13 @@ from kangyun.access.kept import Kept
 from kangyun.access.linked import Linked, linked
 from kangyun.base import clock
 from kangyun.database.statements import statements
-from kangyun.devices.alarms.plan import Plan, read_plan
+from kangyun.devices.alarms.plan import Plan, Whom, read_plan
 from kangyun.devices.alarms.relinking import relink
 from kangyun.devices.places import load_places
 from kangyun.devices.signals import Level, Warning
 
 SQL = statements("devices.alarms")
+FOLLOWED: tuple[Whom, ...] = ("resident", "family")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -87,6 +88,13 @@ class Alarms:
         desks = await self.desks_of(connection, set(houses.values()))
         raised = await self._raise(connection, taken, people, houses, desks, now)
         await self.set_ladders(connection, [row for row in raised if row["pages"]], now)
+        red = {(people[one.holder].person, one.rule) for one in taken if one.level == Level.RED and not one.late}
+        further = [
+            row["id"]
+            for row in raised
+            if not row["pages"] and (row["person"], row["rule"]) in red and row["rule"] not in self.plan.again
+        ]
+        await self._follow(connection, further, now)
         return [Raised(*(row[name] for name in _RAISED)) for row in raised]
 
     async def _houses(
@@ -182,6 +190,12 @@ class Alarms:
         if events:
             await connection.execute(SQL["note_events"], *map(list, zip(*events, strict=True)))
         return list(raised)
+
+    async def _follow(self, connection: asyncpg.Connection, further: Sequence[int], now: datetime) -> None:
+        """Has the residents told of a further red reading, and their families: whoever has the alarm has it already."""
+        apart = timedelta(minutes=self.plan.follow_after)
+        if further:
+            await connection.execute(SQL["follow"], further, now, apart, list(FOLLOWED))
 
     async def set_ladders(self, connection: asyncpg.Connection, rows: Sequence[Any], now: datetime) -> None:
         """Puts a new ladder in place of what is still to be told of these alarms."""

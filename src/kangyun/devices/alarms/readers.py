@@ -89,7 +89,8 @@ class Telling:
         template = "escalated" if climbed else self.rule if self.rule in OWN_TEMPLATES else "warning"
         return Notice(
             key=f"{key}/{more}" if more else key,
-            urgency=URGENCIES[self.level],
+            # That somebody has it is good news, and wakes nobody.
+            urgency=Urgency.AMBER if self.whom == "family" and self.said.has else URGENCIES[self.level],
             template=template,
             readers=tuple(readers),
             # Who is told by `escalated` is told the name by it.

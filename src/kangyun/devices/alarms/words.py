@@ -63,7 +63,8 @@ def sentence_of(
 class Said(msgspec.Struct, frozen=True):
     """What a notice may say: the same to all, and the sentence for each kind of reader.
 
-    late: minutes by which the platform tells it later than it should have.
+    late: minutes by which the platform tells it later than it should have. has: who has answered, "" for nobody;
+    doctor: how he is called, where he is of the resident's doctors.
     """
 
     evidence: Warning
@@ -71,6 +72,8 @@ class Said(msgspec.Struct, frozen=True):
     now: datetime
     zone: tzinfo
     late: int = 0
+    has: str = ""
+    doctor: str = ""
 
     def variables(self) -> dict[str, str]:
         """Returns what is said to whoever it is."""
@@ -94,7 +97,11 @@ class Said(msgspec.Struct, frozen=True):
         names = Names(medicine=medicine)
         if named:
             age = circle.age(self.now.astimezone(self.zone).date())
-            names = Names(person=circle.name, kinship=kin, age=age, medicine=medicine)
+            by_doctor = self.has in circle.doctors
+            names = Names(
+                person=circle.name, kinship=kin, age=age, medicine=medicine, doctor=self.doctor, received=by_doctor,
+                at_desk=bool(self.has) and not by_doctor,
+            )  # fmt: skip
         said = sentence_of(self.evidence, self.zone, self.now, reader, names)
         return self._lateness() + said
 

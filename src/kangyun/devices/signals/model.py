@@ -101,7 +101,7 @@ class Names(NamedTuple):
 
     person: 王建国. kinship: what the person is to the reader, 父亲. doctor: 李医生. age: years.
     conditions: as the doctor wrote them, 高血压. medicine: what is known of taken medicine. Both for the doctor only.
-    received: whether the doctor's desk has it: the family is told so only then.
+    received: whether the doctor's desk has it: the family is told so only then. at_desk: somebody else on duty has it.
     """
 
     person: str = ""
@@ -111,3 +111,4 @@ class Names(NamedTuple):
     conditions: str = ""
     medicine: str = ""
     received: bool = False
+    at_desk: bool = False

@@ -152,7 +152,7 @@ def _where_known(figures: Mapping[str, str | int], language: Language) -> dict[s
 
 def _received(names: Names, language: Language) -> str:
     if not names.received:
-        return ""
+        return say(f"{_TEXTS}.received-desk", language) if names.at_desk else ""
     if not names.doctor:
         return say(f"{_TEXTS}.received-some", language)
     return say(f"{_TEXTS}.received", language, {"doctor": names.doctor})

@@ -86,6 +86,28 @@ SELECT $1, $2, 1 + coalesce((
 FROM unnest($3::text[]) AS n(whom)
 WHERE NOT EXISTS (SELECT FROM alarm_timer WHERE alarm = $1 AND done IS NULL AND kind IN ('tell', 'repeat'));
 
+-- name: follow
+-- Once more the resident and his family, of a further reading: not more often than after $3. They are no rungs, and
+-- are numbered as none.
+INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
+SELECT a.id, a.round, 1000 + a.version, 'tell-one', n.whom, $2::timestamptz
+FROM alarm AS a CROSS JOIN unnest($4::text[]) AS n(whom)
+WHERE a.id = ANY ($1::int8[]) AND a.paged < $2::timestamptz - $3::interval AND NOT EXISTS (
+    SELECT FROM alarm_timer AS t
+    WHERE t.alarm = a.id AND t.kind = 'tell-one' AND t.whom = n.whom AND t.due > $2::timestamptz - $3::interval
+)
+ON CONFLICT DO NOTHING;
+
+-- name: tell_back
+-- Who was told of it by its ladder hears that somebody has it.
+INSERT INTO alarm_timer (alarm, round, rung, kind, whom, due)
+SELECT a.id, a.round, 1000 + a.version, 'tell-one', $3, $2::timestamptz FROM alarm AS a
+WHERE a.id = $1 AND EXISTS (
+    SELECT FROM alarm_timer AS t WHERE t.alarm = a.id AND t.round = a.round AND t.kind = 'tell' AND t.whom = $3
+        AND t.done IS NOT NULL AND NOT t.stopped
+)
+ON CONFLICT DO NOTHING;
+
 -- name: lock
 SELECT id, person, holder, rule, level, state, round, version, owner, institution, desk, outcome, quiet, joined
 FROM alarm WHERE id = ANY ($1::int8[]) ORDER BY id FOR UPDATE;

@@ -430,3 +430,55 @@ async def test_who_answers_an_alarm_that_became_part_of_another_has_that_one(reg
     assert await region.ask(f"SELECT state, owner FROM alarm WHERE id = {second}") == [
         ("acknowledged", "Practitioner/wang")
     ]
+
+
+PAGED_AGO = "UPDATE alarm SET paged = paged - interval '{} minutes'"
+
+
+async def said_to(region, whom: str) -> list[tuple[int, str]]:
+    """What one reader was told, and how urgently."""
+    letters = region.platform.gate.outbox.letters
+    rows = await region.ask(f"SELECT key, sealed, urgency FROM outbox_message WHERE reader = '{whom}' ORDER BY id")
+    return [(urgency, letters.open(key, sealed).readers[0].variables["sentence"]) for key, sealed, urgency in rows]
+
+
+def pressure(upper: int) -> dict[str, object]:
+    return {"figures": {"value": f"{upper}/112", "limit": 180}}
+
+
+@pytest.mark.parametrize(("minutes", "answered", "told"), [(2, False, 1), (5, False, 2), (5, True, 2)])
+async def test_a_further_red_reading_is_told_to_the_resident_and_pages_nobody(region, minutes, answered, told):
+    alarm = await region.raise_("blood-pressure-high", ago=minutes * 60, **pressure(186))
+    await region.later(0.01)
+    if answered:
+        await region.act(alarm, "acknowledge", by="Practitioner/wang")
+    await region.ask(PAGED_AGO.format(minutes))
+    before = await region.ask("SELECT state, round FROM alarm")
+    await region.raise_("blood-pressure-high", **pressure(184))
+    await region.later(0.01)
+    mine = await said_to(region, "Patient/p")
+    assert [urgency for urgency, _ in mine] == [0] * told
+    assert ("184/112" in mine[-1][1]) is (told == 2)
+    assert await region.ask("SELECT state, round FROM alarm") == before
+    assert len([key for key in await region.told() if key.endswith("/desk")]) == 1
+
+
+@pytest.mark.parametrize(("by", "words"), [("li", "家庭医生已收到。"), ("wang", "值守人员已收到。")])
+async def test_the_family_that_was_told_hears_that_somebody_has_it_and_is_not_woken(region, by, words):
+    alarm = await region.raise_("blood-pressure-high", **pressure(186))
+    await region.later(0.01)
+    await region.act(alarm, "acknowledge", by=f"Practitioner/{by}")
+    await region.later(0.01)
+    await region.act(alarm, "acknowledge", by=f"Practitioner/{by}", words="在路上")
+    await region.later(0.01)
+    (red, first), (amber, then) = await said_to(region, "RelatedPerson/son")
+    assert (red, amber) == (0, 1)
+    assert words in then and "已收到" not in first
+    assert await region.ask("SELECT state FROM alarm") == [("acknowledged",)]
+
+
+async def test_the_family_that_was_told_nothing_hears_nothing_of_an_answer(region):
+    alarm = await region.raise_("blood-pressure-high", **pressure(186))
+    await region.act(alarm, "acknowledge")
+    await region.later(0.01)
+    assert await region.told() == []
