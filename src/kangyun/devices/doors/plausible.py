@@ -15,18 +15,23 @@ _PRESSURE = "devices.doors.pressure"
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """Why something is asked back. text: the id of a text. values, meant: as they are shown; meant '' for none."""
+    """Why something is asked back. text: the id of a text. values, meant: as they are shown; meant '' for none.
+
+    impossible: nobody living has it; kept all the same, it is judged by nothing, and who types it must know that.
+    """
 
     text: str
     metric: str
     values: str
     meant: str = ""
+    impossible: bool = False
 
     def say(self, language: Language) -> str:
         """Returns the question."""
         name = _PRESSURE if self.metric in ("sys", "dia") else f"devices.metrics.{known()[self.metric].metric.name}"
         name = say(name, language)
-        return say(self.text, language, {"metric": name, "values": self.values, "meant": self.meant})
+        said = say(self.text, language, {"metric": name, "values": self.values, "meant": self.meant})
+        return said + say("devices.doors.impossible", language) if self.impossible else said
 
 
 def doubts(values: Sequence[Value]) -> list[Doubt]:
@@ -42,7 +47,7 @@ def _single(one: Value) -> Doubt | None:
     if _is_usual(one, one.value):
         return None
     meant = [value for value in _slips(one.value) if _is_usual(one, value)]
-    return _doubt(one.metric, _shown(one.value), [_shown(value) for value in meant])
+    return _doubt(one.metric, _shown(one.value), [_shown(value) for value in meant], [one])
 
 
 def _pressure(upper: Value | None, lower: Value | None) -> Doubt | None:
@@ -60,7 +65,7 @@ def _pressure(upper: Value | None, lower: Value | None) -> Doubt | None:
         ]
         if _fits(upper, lower, high, low)
     ]
-    return _doubt("sys", f"{_shown(upper.value)}/{_shown(lower.value)}", meant)
+    return _doubt("sys", f"{_shown(upper.value)}/{_shown(lower.value)}", meant, [upper, lower])
 
 
 def _fits(upper: Value, lower: Value, high: float, low: float) -> bool:
@@ -91,11 +96,20 @@ def _slips(value: float) -> list[float]:
     return [round(value * factor, 3) for factor in table().slips["factors"]]
 
 
-def _doubt(metric: str, values: str, meant: Sequence[str]) -> Doubt:
+def _doubt(metric: str, values: str, meant: Sequence[str], typed: Sequence[Value]) -> Doubt:
     several = sorted(set(meant))
+    impossible = not all(_can_be(one) for one in typed)
     if len(several) == 1:
-        return Doubt("devices.doors.meant", metric, values, several[0])
-    return Doubt("devices.doors.unusual", metric, values)
+        return Doubt("devices.doors.meant", metric, values, several[0], impossible)
+    return Doubt("devices.doors.unusual", metric, values, impossible=impossible)
+
+
+def _can_be(one: Value) -> bool:
+    metric = known()[one.metric]
+    try:
+        return metric.lowest <= _stored(one, one.value) <= metric.highest
+    except Refused:
+        return False
 
 
 def _shown(value: float) -> str:

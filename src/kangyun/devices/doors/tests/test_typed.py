@@ -87,6 +87,13 @@ async def test_what_is_unusual_is_asked_back_and_taken_the_second_time(type_in, 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("line", "impossible"), [("1520/94", True), ("220/125", False), ("血糖 300", True)])
+async def test_who_types_what_cannot_be_is_told_that_it_warns_nobody(type_in, line, impossible):
+    _, asked = await type_in("wang", line=line)
+    assert part(asked, "state") == "asked"
+    assert ("不会提醒任何人" in part(asked, "question")) is impossible
+
+
 async def test_one_metric_by_name_with_its_unit(type_in, stored):
     status, answer = await type_in("nurse", metric="glucose", value=100, unit="mg/dL")
     assert (status, part(answer, "state"), await stored()) == (200, "kept", [("glucose", 5.6, Mark.TYPED)])
