@@ -38,7 +38,7 @@ class Circle:
     """A resident and who is around him. numbers, patients: of his registrations, the one asked for first.
 
     name, gender, phones, address: as his registrations have them; address in one line. medicated: there is a current
-    statement or order of a medicine; of which is not told.
+    statement or order of a medicine; of which is not told. reachable: the first registration that names a telephone.
     """
 
     numbers: tuple[int, ...]
@@ -52,6 +52,7 @@ class Circle:
     doctors: tuple[str, ...]
     nurses: tuple[str, ...]
     medicated: bool = False
+    reachable: str = ""
 
     def age(self, today: date) -> int | None:
         """Returns full years, None where the birth is not known."""
@@ -94,6 +95,7 @@ async def circle_of(gate: Gate, person: int, registration: int, why: str) -> Cir
         tuple(name for name, nurse in members if not nurse),
         tuple(name for name, nurse in members if nurse),
         medicated,
+        next((one.id for one in known if any(phones_of(one.resource))), ""),
     )
 
 

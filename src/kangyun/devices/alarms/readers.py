@@ -49,7 +49,9 @@ class Telling:
         circle = self.circle
         match self.whom:
             case "resident":
-                self_ = [Reader(f"Patient/{id_}", "resident", self._says("resident")) for id_ in circle.patients[:1]]
+                # Who gave the device out may know no telephone of his, and another registration does.
+                ids = dict.fromkeys([*circle.patients[:1], *([circle.reachable] if circle.reachable else [])])
+                self_ = [Reader(f"Patient/{id_}", "resident", self._says("resident")) for id_ in ids]
                 return [self._notice(self_)] if self_ else []
             case "family":
                 return [

@@ -17,6 +17,7 @@ from kangyun.devices.alarms.erasing import forget_patients
 from kangyun.devices.alarms.flags import flag_some
 from kangyun.devices.alarms.ladder import Ladder
 from kangyun.devices.alarms.watching import look
+from kangyun.testing.linking import link
 
 TEAM = {
     "resourceType": "CareTeam", "id": "t", "status": "active", "subject": {"reference": "Patient/p"},
@@ -482,3 +483,18 @@ async def test_the_family_that_was_told_nothing_hears_nothing_of_an_answer(regio
     await region.act(alarm, "acknowledge")
     await region.later(0.01)
     assert await region.told() == []
+
+
+@pytest.mark.parametrize(("own", "readers"), [(True, ["Patient/p"]), (False, ["Patient/p", "Patient/q"])])
+async def test_the_resident_is_told_by_a_registration_that_names_a_telephone(region, client, own, readers):
+    await client.put("Patient/q", json=PERSON | {"id": "q"})
+    if not own:
+        await client.put("Patient/p", json={name: value for name, value in PERSON.items() if name != "telecom"})
+    other = (await by_id(region.platform.gate.store, "q")).patient
+    async with region.platform.pool.connection() as connection:
+        for number in (region.holder, other):
+            await link(connection, number, region.holder + 1)
+    await region.raise_("blood-pressure-high", **pressure(186))
+    await region.later(0.01)
+    ((key, sealed),) = await region.ask("SELECT key, sealed FROM outbox_message WHERE key LIKE '%/resident'")
+    assert [one.reference for one in region.platform.gate.outbox.letters.open(key, sealed).readers] == readers
