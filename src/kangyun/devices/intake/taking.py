@@ -5,8 +5,9 @@ the same, one is refused, and a group that was cut off anywhere is taken in agai
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
-from kangyun.database.pool import Pool
+from kangyun.base.errors import Unavailable
+from kangyun.database.pool import LOST, Pool
 from kangyun.devices.alarms.strays import Cry
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decode, instant_of, marked
@@ -148,6 +150,22 @@ class Taker:
         async with self._pool.connection() as connection, connection.transaction():
             await self._advance(connection, batches, taken)
             await self._asides.put(connection, [Aside(record, f"{TEXTS}not-taken") for record in records], batches)
+            try:
+                async with connection.transaction():
+                    await self._parts.strays.tell(connection, list(self._cries(records)))
+            except (Unavailable, asyncpg.PostgresError, *LOST):
+                raise
+            except Exception as error:  # It is put aside all the same, or it would stop everybody's.
+                logger.error("intake: a cry for help was told to nobody: %s", type(error).__name__)
+
+    def _cries(self, records: Sequence[Record]) -> Iterator[Cry]:
+        """Yields the cries for help of records that cannot be taken in: the desk is told, though not about whom."""
+        for record in records:
+            with contextlib.suppress(Exception):  # Whatever made it fail may do so here.
+                message, _ = self._parts.read(record.format, record.payload, record.received, 0)
+                for event in message.events:
+                    if event_kinds()[event.kind].urgent:
+                        yield Cry(record.device, event.kind, event.at, _position_of(event))
 
     async def _worked(self, found: Found) -> _Work:
         """Returns the readings as columns: whose they are and of which series, and what must be asked."""

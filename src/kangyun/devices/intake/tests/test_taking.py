@@ -269,6 +269,20 @@ async def test_what_nobody_can_take_in_is_put_aside_and_stops_nobody(world, monk
     assert asides_of(world.platform).opened(digest, sealed) == poison.payload
 
 
+async def test_a_cry_for_help_that_cannot_be_taken_in_is_heard_at_the_desk_all_the_same(world, monkeypatch):
+    await world.make()
+    intake = world.intake()
+
+    async def fails(self, connection, warnings):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(type(intake.parts.alarms), "raise_", fails)
+    await world.log.append(Lane.EVENT, [world.record({"e": "sos", "t": world.now // 1000})])
+    await world.take(intake)
+    assert await world.rows("SELECT reason FROM device_aside") == [("devices.intake.not-taken",)]
+    assert await world.rows("SELECT template, urgency FROM outbox_message") == [("stray", 0)]
+
+
 async def test_a_device_that_is_not_registered_is_put_aside(world):
     await world.make()
     await world.log.append(Lane.LIVE, [world.record(reading(world), device=77), world.record(reading(world))])
