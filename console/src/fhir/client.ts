@@ -26,6 +26,7 @@ export class Client {
   private session: Session | null = null;
   private renewing: Promise<Session | null> | null = null;
   private mark = "";
+  private ahead: number | null = null;
   private readonly listeners = new Set<() => void>();
 
   constructor(
@@ -43,6 +44,9 @@ export class Client {
 
   /** What must stand across a page that shows persons; as the platform said it last. */
   readonly watermark = (): string => this.mark;
+
+  /** What the platform's clock says, by its last answer; empty before there was one. A telephone's own may be wrong. */
+  readonly now = (): string => (this.ahead === null ? "" : new Date(performance.now() + this.ahead).toISOString());
 
   /** Calls when the watermark is another, until what is returned is called. */
   readonly onWatermark = (listener: () => void): (() => void) => {
@@ -81,6 +85,8 @@ export class Client {
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     const token = await this.token();
     const answer = await this.fetched(method, path, body, { ...headers, authorization: `Bearer ${token}` });
+    const date = Date.parse(answer.headers.get("date") ?? "");
+    if (!Number.isNaN(date)) this.ahead = date - performance.now();
     if (answer.status === 401) this.onSignedOut();
     if (!answer.ok) throw await problem(answer);
     const mark = answer.headers.get("x-watermark");

@@ -126,6 +126,26 @@ async def test_a_reading_that_is_being_kept_does_not_shut_what_was_opened_for_th
     await page.get_by_placeholder("152/94 78").wait_for(state="hidden")
 
 
+@pytest.mark.parametrize("visitor", ["zh-desk"], indirect=True)
+async def test_a_reading_whose_answer_was_lost_is_sent_again_as_the_same_one(visitor):
+    page, sent = visitor.page, []
+
+    async def lost(route):
+        sent.append({one["name"]: one for one in route.request.post_data_json["parameter"]})
+        await route.abort()
+
+    await page.route("**/$add-reading", lost)
+    await visitor.come("doctor", "/console/today")
+    await page.locator("tbody").get_by_role("button", name="录入").first.click()
+    await page.get_by_placeholder("152/94 78").fill("152/94")
+    for _ in range(2):
+        await page.keyboard.press("Enter")
+        await page.get_by_role("dialog").get_by_role("alert").wait_for()
+        await page.wait_for_timeout(1_100)
+    assert len(sent) == 2 and sent[0]["at"] == sent[1]["at"]
+    visitor.wrong.clear()  # That its answers were lost is what the browser complains of.
+
+
 @pytest.mark.parametrize("visitor", ["en-phone"], indirect=True)
 async def test_a_unit_is_said_in_the_language_of_the_page(visitor):
     page = visitor.page

@@ -1,7 +1,7 @@
 // Writing down a measurement: one question a page, then once more all of it, then it is kept. The server asks back where a
 // value is unusual, and says what is to be done; its words are shown as they are.
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { answered, type Parts } from "~/fhir/parameters";
@@ -30,6 +30,8 @@ function Asking({ kind }: { kind: Kind }) {
   const [kept, setKept] = useState<{ told: Parts; after: number } | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  // Of one instant, however often it is sent: where an answer was lost, the platform knows it again.
+  const taken = useRef("");
   const question = kind.questions[at];
   const line = kind.line(answers, kind.choice?.answers[choice] ?? "");
   const send = async () => {
@@ -39,7 +41,8 @@ function Asking({ kind }: { kind: Kind }) {
       // What is said about it comes after the newest of now: a telephone's clock is not the platform's.
       const newest = answered(await client.get<fhir4.Parameters>("$messages", { _count: 1 })).all("message")[0];
       const after = newest?.number("id") ?? 0;
-      const parameter = [{ name: "line", valueString: line }, ...again(asked)];
+      taken.current = asked?.text("at") || taken.current || client.now();
+      const parameter = [{ name: "line", valueString: line }, ...again(asked), ...(taken.current ? [{ name: "at", valueDateTime: taken.current }] : [])];
       const told = answered(await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter }));
       if (told.text("state") === "asked") setAsked(told);
       else {
@@ -53,6 +56,7 @@ function Asking({ kind }: { kind: Kind }) {
     }
   };
   const back = (to: number) => {
+    taken.current = "";
     setAsked(null);
     setProblem(null);
     setAt(to);
@@ -98,5 +102,5 @@ function Asking({ kind }: { kind: Kind }) {
 /** What the question before gave, to say that it is right. */
 function again(asked: Parts | null): fhir4.ParametersParameter[] {
   const confirm = asked?.text("confirm");
-  return asked && confirm ? [{ name: "confirm", valueString: confirm }, { name: "at", valueDateTime: asked.text("at") }] : [];
+  return confirm ? [{ name: "confirm", valueString: confirm }] : [];
 }
