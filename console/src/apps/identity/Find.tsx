@@ -1,11 +1,11 @@
 // A person is looked for, to see the ledger: what was decided about who he is, and by whom.
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Empty, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useClient } from "~/fhir/context";
-import { entries, nameOf } from "~/fhir/reading";
+import { entries, link, nameOf } from "~/fhir/reading";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { valuesOf } from "./said";
@@ -15,11 +15,14 @@ export function Find() {
   const { t: all } = useTranslation();
   const client = useClient();
   const [asked, setAsked] = useState("");
-  const found = useQuery({
+  const found = useInfiniteQuery({
     queryKey: ["identity", "find", asked],
     enabled: asked !== "",
-    queryFn: async () => entries<fhir4.Patient>(await client.get<fhir4.Bundle>("Patient", { ...criteria(asked), _count: 50 })),
+    initialPageParam: "",
+    queryFn: ({ pageParam }) => client.get<fhir4.Bundle>(pageParam || "Patient", pageParam ? {} : { ...criteria(asked), _count: 50 }),
+    getNextPageParam: (last) => link(last, "next"),
   });
+  const rows = found.data?.pages.flatMap((page) => entries<fhir4.Patient>(page)) ?? [];
   return (
     <>
       <Input.Search
@@ -28,7 +31,8 @@ export function Find() {
       />
       <ProblemBox error={found.error} again={() => void found.refetch()} />
       <Rows<fhir4.Patient>
-        dataSource={found.data ?? []} loading={found.isFetching} locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t(asked ? "nobody" : "find-ask")} /> }}
+        dataSource={rows} loading={found.isLoading} locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t(asked ? "nobody" : "find-ask")} /> }}
+        more={{ has: found.hasNextPage, fetching: found.isFetchingNextPage, fetch: () => void found.fetchNextPage() }}
         exported={{ title: t("registrations"), about: (one) => `Patient/${one.id}` }}
         columns={[
           { title: t("fields.name"), text: (one) => nameOf(one), render: (_, one) => <Link to={`/identity/person/${one.id}`}>{nameOf(one) || t("unnamed")}</Link> },

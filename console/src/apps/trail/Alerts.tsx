@@ -1,10 +1,10 @@
 // What the platform found odd in the trail, and what became of it.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Button, Flex, Segmented, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { parameters, rowsOf } from "~/fhir/parameters";
+import { answered, parameters, rowsOf } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Reasoned } from "~/ui/Reasoned";
@@ -20,7 +20,12 @@ export function Alerts() {
   const queries = useQueryClient();
   const [state, setState] = useState<string>("open");
   const [wrong, setWrong] = useState<unknown>(null);
-  const found = useQuery({ queryKey: ["alerts", state, i18n.language], queryFn: () => client.get<fhir4.Parameters>("$alerts", { state, _count: 200 }) });
+  const found = useInfiniteQuery({
+    queryKey: ["alerts", state, i18n.language],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) => client.get<fhir4.Parameters>("$alerts", { state, _count: 100, ...(pageParam ? { _cursor: pageParam } : {}) }),
+    getNextPageParam: (last) => answered(last).text("next") || undefined,
+  });
   const step = async (id: number, to: string, reason = "") => {
     await client.post("$alert", parameters({ id, state: { code: to }, reason }));
     await queries.invalidateQueries({ queryKey: ["alerts"] });
@@ -29,7 +34,8 @@ export function Alerts() {
     <Flex vertical gap={12}>
       <ProblemBox error={wrong ?? found.error} again={() => { setWrong(null); void found.refetch(); }} />
       <Rows
-        dataSource={rowsOf(found.data, "alert")} loading={found.isLoading} exported={{ title: t("alerts") }} locale={{ emptyText: <Nothing say={t("no-alerts")} /> }}
+        dataSource={found.data?.pages.flatMap((page) => rowsOf(page, "alert")) ?? []} loading={found.isLoading} exported={{ title: t("alerts") }} locale={{ emptyText: <Nothing say={t("no-alerts")} /> }}
+        more={{ has: found.hasNextPage, fetching: found.isFetchingNextPage, fetch: () => void found.fetchNextPage() }}
         tools={<Segmented value={state} onChange={setState} options={STATES.map((value) => ({ value, label: t(`states.${value}`) }))} />}
         columns={[
           { title: t("state"), text: (one) => t(`states.${String(one.state)}`), render: (_, one) => <Tag color={COLOURS[String(one.state)]}>{t(`states.${String(one.state)}`)}</Tag> },
