@@ -13,7 +13,7 @@ import { Rows } from "~/ui/Rows";
 import { dayOf as dateOf, minuteOf } from "~/ui/time";
 import { Reading } from "./Reading";
 import { Alarms, Discharges, Values } from "./Said";
-import { dayOf, isOf, type Kind, type Resident } from "./day";
+import { dayOf, isNamed, isOf, type Kind, type Resident } from "./day";
 
 const KINDS: Kind[] = ["all", "alarm", "discharge", "value"];
 
@@ -26,7 +26,7 @@ export default function Mine() {
   const [typing, setTyping] = useState<Resident | null>(null);
   const day = useQuery({ queryKey: ["today"], refetchInterval: 60_000, queryFn: () => client.get<fhir4.Parameters>("CareTeam/$today").then(dayOf) });
   const all = day.data?.residents ?? [];
-  const rows = useMemo(() => all.filter((one) => isOf(one, kind) && one.name.includes(looked.trim())), [all, kind, looked]);
+  const rows = useMemo(() => all.filter((one) => isOf(one, kind) && isNamed(one.name, looked.trim())), [all, kind, looked]);
   const open = (one: Resident) => void go(`/residents/${one.id}`);
   const said = (one: Resident) => ({
     alarms: one.alarms.map((each) => `${t(`level.${each.level}`)} ${t(`rule.${each.rule}`, { defaultValue: t("rule.other") })}`).join(t("and")),

@@ -45,8 +45,8 @@ export function Values({ values }: { values: Value[] }) {
       {values.slice(0, MOST).map((one) => (
         <Tooltip key={one.what + one.at} title={[minuteOf(one.at), one.range ? t("range", { range: one.range }) : ""].filter(Boolean).join(" ")}>
           <span>
-            {one.what} <Typography.Text strong>{one.value}</Typography.Text> {one.side === "low" ? <ArrowDownOutlined /> : one.side === "high" ? <ArrowUpOutlined /> : null}
-            {t(`side.${one.side}`)}
+            {one.what} <Typography.Text strong>{one.value}</Typography.Text> {one.side.endsWith("low") ? <ArrowDownOutlined /> : one.side.endsWith("high") ? <ArrowUpOutlined /> : null}
+            <Typography.Text strong={one.side.startsWith("critical")} type={one.side.startsWith("critical") ? "danger" : undefined}>{t(`side.${one.side}`)}</Typography.Text>
           </span>
         </Tooltip>
       ))}

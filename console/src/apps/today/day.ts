@@ -35,3 +35,10 @@ export type Kind = "all" | "alarm" | "discharge" | "value";
 
 export const isOf = (one: Resident, kind: Kind): boolean =>
   kind === "all" || (kind === "alarm" ? one.alarms : kind === "discharge" ? one.discharges : one.values).length > 0;
+
+/** Whether a name that is shown masked (王*国) may hold what was typed of it: a star stands for any one character. */
+export const isNamed = (shown: string, typed: string): boolean => {
+  const masked = [...shown];
+  const wanted = [...typed];
+  return masked.some((_, at) => at + wanted.length <= masked.length && wanted.every((one, next) => masked[at + next] === "*" || masked[at + next] === one)) || typed === "";
+};

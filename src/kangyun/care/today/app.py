@@ -56,7 +56,7 @@ class Discharge:
 
 @dataclass(frozen=True, slots=True)
 class OutOfRange:
-    """A value. side: high, low, abnormal. range: what it is held against."""
+    """A value. side: high, low, abnormal; critical-high, critical-low, critical. range: what it is held against."""
 
     what: str
     value: str
@@ -112,8 +112,12 @@ async def today(record: Record) -> Day:
     rest = iter(mine)
     while ids := list(islice(rest, AT_ONCE)):
         found += await _some(record, dict.fromkeys(ids), given, since, {id_: mine[id_] for id_ in ids})
-    found.sort(key=lambda one: (-rules.weight(map(_plain, one.alarm), one.discharge, one.value), one.name))
+    found.sort(key=lambda one: (-_weight(one), one.name))
     return Day(since, len(found), tuple(found))
+
+
+def _weight(one: Resident) -> int:
+    return rules.weight(map(_plain, one.alarm), one.discharge, [each.side for each in one.value])
 
 
 def _plain(one: Alarm) -> rules.Alarm:
@@ -153,7 +157,7 @@ async def _some(
         Resident(
             f"{_PATIENT}{one['id']}", name_of(one), one.get("gender"), one.get("birthDate"),
             teams[one["id"]].get("period", {}).get("end"), tuple(alarms[one["id"]]), tuple(stays[one["id"]]),
-            tuple(sorted(values[one["id"]], key=lambda each: each.at, reverse=True)),
+            tuple(sorted(values[one["id"]], key=lambda each: (rules.is_critical(each.side), each.at), reverse=True)),
         )
         for one in people
     ]  # fmt: skip

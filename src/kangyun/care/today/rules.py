@@ -14,11 +14,12 @@ import msgspec
 from kangyun.fhir import Resource
 from kangyun.fhir.ranges import flags_of
 
-Side = Literal["high", "low", "abnormal"]
+Side = Literal["high", "low", "abnormal", "critical-high", "critical-low", "critical"]
 METRIC = "urn:kangyun:code-system:metric"
 RULE, LEVEL, ALARM = "urn:kangyun:alarm-rule", "urn:kangyun:alarm-level", "urn:kangyun:identifier:alarm"
 _SIDES: Mapping[str, Side] = {
-    "H": "high", "HH": "high", "HU": "high", "L": "low", "LL": "low", "LU": "low", "A": "abnormal", "AA": "abnormal",
+    "HH": "critical-high", "LL": "critical-low", "AA": "critical",
+    "H": "high", "HU": "high", "L": "low", "LU": "low", "A": "abnormal",
 }  # fmt: skip
 """Of http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation."""
 _UNITS = {"mm[Hg]": "mmHg", "Cel": "℃"}
@@ -78,7 +79,8 @@ def _judged(part: Resource, at: str, rules: Rules, language: str) -> Value | Non
     for limit in rules.limit:
         if limit.metric in codes and number >= limit.at_least:
             return Value(limit.zh if language == "zh" else limit.en, shown, "high", f"≥ {_plain(limit.at_least)}", at)
-    side = next((_SIDES[flag] for flag in flags_of(part) if flag in _SIDES), None)
+    flags = flags_of(part)
+    side = next((side for flag, side in _SIDES.items() if flag in flags), None)
     return None if side is None else Value(_name(part["code"]), shown, side, _range(part), at)
 
 
@@ -123,9 +125,15 @@ def alarm_of(flag: Resource) -> Alarm | None:
     return Alarm(int(numbers[0]), by_system.get(LEVEL, ""), by_system.get(RULE, ""), since)
 
 
-def weight(alarms: Iterable[Alarm], discharges: Sequence[object], values: Sequence[object]) -> int:
-    """Returns how soon somebody comes in the list: red alarms first, then who came home, then values."""
-    return 1000 * sum(_WEIGHT.get(one.level, 1) for one in alarms) + 100 * len(discharges) + len(values)
+def is_critical(side: str) -> bool:
+    """Whether a laboratory called a value critical (危急值)."""
+    return side.startswith("critical")
+
+
+def weight(alarms: Iterable[Alarm], discharges: Sequence[object], sides: Sequence[str]) -> int:
+    """Returns how soon somebody comes in the list: red alarms, critical values, who came home, other values."""
+    critical = sum(map(is_critical, sides))
+    return 1000 * (sum(_WEIGHT.get(one.level, 1) for one in alarms) + critical) + 100 * len(discharges) + len(sides)
 
 
 def is_named(shown: str, typed: str) -> bool:

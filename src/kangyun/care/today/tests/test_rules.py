@@ -33,7 +33,7 @@ def said(*parts):
         (part(90, "mm[Hg]", "diastolic-office"), [("诊室舒张压", "90 mmHg", "high", "≥ 90")]),
         (
             part("5.90", "mmol/L", flag="HH", text="血钾", low=3.5, high=5.3),
-            [("血钾", "5.9 mmol/L", "high", "3.5–5.3")],
+            [("血钾", "5.9 mmol/L", "critical-high", "3.5–5.3")],
         ),
         (part(86, "g/L", flag="L", text="血红蛋白", low=115), [("血红蛋白", "86 g/L", "low", "≥ 115")]),
         (part(86, "g/L", flag="A", text="某项"), [("某项", "86 g/L", "abnormal", "")]),
@@ -47,8 +47,12 @@ def test_what_is_out_of_range(given, wanted):
 
 def test_red_comes_before_all_else():
     red, yellow = (rules.Alarm(1, level, "sos", "") for level in ("red", "yellow"))
-    many = [object()] * 50
+    many = ["high"] * 50
     assert rules.weight([red], [], []) > rules.weight([yellow], many[:9], many) > rules.weight([], [], many) > 0
+
+
+def test_a_critical_value_comes_before_who_came_home():
+    assert rules.weight([], [], ["critical-low"]) > rules.weight([], ["home"] * 3, ["low"] * 9)
 
 
 @pytest.mark.parametrize(("typed", "may_be"), [("王建国", True), ("王国", False), ("李建国", False)])
