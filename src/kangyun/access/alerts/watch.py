@@ -193,8 +193,8 @@ class Watch:
                 self._touched_patients.add((patient, day))
 
     def odd(self) -> tuple[list[Alert], list[tuple[str, Day]]]:
-        """Returns what is odd in windows that were counted in since the last call, and what was done on days that are
-        over: those that go on can be counted anew from the rows."""
+        """Returns what is odd in windows that were counted in since the last call, and what was done on days that were
+        counted in or are over: who looks at today's figures sees them as they grow."""
         found: list[Alert] = []
         for actor, begin in self._touched:
             doing = self._doings[actor, begin]
@@ -209,9 +209,10 @@ class Watch:
                 found += self._same_record(rule)
             elif rule.kind == "door":
                 found += self._at_the_door(rule)
+        days = [(actor, self._day(actor, begin)) for actor, begin in sorted(self._touched_days)]
         for touched in (self._touched, self._touched_days, self._touched_patients, self._touched_doors):
             touched.clear()
-        return found, self._forget()
+        return found, days + self._forget()
 
     def _checks(self, window: Window, role: str) -> list[tuple[Rule, int, "_Check"]]:
         """Returns the rules for a role, with their limits."""

@@ -209,3 +209,13 @@ def test_a_file_that_is_none_is_named(tmp_path, text):
     assert raised.value.issues[0].parameters["file"] == str(file)
     with pytest.raises(Invalid):
         read_rules(str(tmp_path / "none.toml"))
+
+
+def test_a_day_that_goes_on_is_told_as_it_grows():
+    watch = Watch([], ZONE)
+    told = []
+    for n in range(2):
+        watch.take(row(n, [n]))
+        told += [(actor, one.patients, one.rows) for actor, one in watch.odd()[1]]
+    assert told == [(DOCTOR, 1, 1), (DOCTOR, 2, 2)]
+    assert watch.odd()[1] == []
