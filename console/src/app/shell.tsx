@@ -29,6 +29,8 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
   const [narrow, setNarrow] = useState(false);
   const [shut, setShut] = useState(false);
   const mine = useMemo(() => screens.filter((one) => mayOpen(one, who.role)), [who.role]);
+  // Who has work of their own begins there, not where everybody may go.
+  const home = mine.find((one) => one.roles !== "all") ?? mine[0];
   const open = mine.find((one) => pathname === one.path || pathname.startsWith(`${one.path}/`));
   const items = GROUPS.map((group) => ({
     key: group,
@@ -80,7 +82,7 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
             <Suspense fallback={waiting}>
               <Routes>
                 {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
-                <Route path="/" element={mine[0] ? <Navigate to={mine[0].path} replace /> : <Nothing say={t("app.nothing")} />} />
+                <Route path="/" element={home ? <Navigate to={home.path} replace /> : <Nothing say={t("app.nothing")} />} />
                 <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
               </Routes>
             </Suspense>

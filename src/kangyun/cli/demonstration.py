@@ -71,7 +71,7 @@ def sign_ins(settings: Settings) -> str:
     # Read as it is: the web processes have made it, and the sign-in itself need not be loaded to show it.
     accounts = msgspec.json.decode((settings.data / "demo-sign-ins.json").read_bytes(), type=list[dict[str, Any]])
     return "\n".join(
-        [speak("cli.sign-ins"), *(f"  {one['user']:<10}{one['password']:<23}{one['name']}" for one in accounts)]
+        [speak("cli.sign-ins"), *(f"  {one['user']:<15}{one['password']:<23}{one['name']}" for one in accounts)]
     )
 
 

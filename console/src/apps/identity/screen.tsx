@@ -6,7 +6,7 @@ export const screen: Screen = {
   path: "/identity",
   icon: <NodeIndexOutlined />,
   group: "oversight",
-  order: 30,
+  order: 8,
   roles: ["steward"],
   load: () => import("./Desk"),
   pages: [{ path: "/identity/person/:id", load: () => import("./Person") }],
