@@ -8,18 +8,23 @@ import { Glyph } from "~/ui/plain/Glyph";
 import { Empty, Waiting } from "~/ui/plain/parts";
 import { Demonstration } from "./Demonstration";
 import { Home } from "./Home";
+import { mayActFor } from "./people";
 import { screens } from "./screen";
 import { useMe } from "./session";
 
 interface Page {
   title: string;
   path: string;
+  own?: true;
+  acts?: true;
   Page: ComponentType;
 }
 
 const pages: Page[] = screens.flatMap((screen) => [
-  { title: `${screen.name}.title`, path: screen.path, Page: lazy(screen.load) },
-  ...(screen.pages ?? []).map((one) => ({ title: `${screen.name}.pages.${one.key}`, path: one.path, Page: lazy(one.load) })),
+  { title: `${screen.name}.title`, path: screen.path, own: screen.own, acts: screen.acts, Page: lazy(screen.load) },
+  ...(screen.pages ?? []).map(({ key, path, acts = screen.acts, load }) => (
+    { title: `${screen.name}.pages.${key}`, path, own: screen.own, acts, Page: lazy(load) }
+  )),
 ]);
 
 export function Shell() {
@@ -47,12 +52,12 @@ export function Shell() {
         )}
         <h1>{title}</h1>
       </header>
-      {isHome || people.length < 2 ? null : <p className="whose">{t("app.of", { name: person.name })}</p>}
+      {isHome || here?.own || people.length < 2 ? null : <p className="whose">{t("app.of", { name: person.name })}</p>}
       <main id={MAIN} tabIndex={-1}>
         <Suspense fallback={<Waiting />}>
           <Routes>
             <Route path="/" element={<Home />} />
-            {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
+            {pages.map(({ path, acts, Page }) => <Route key={path} path={path} element={acts && !mayActFor(person) ? <SeesOnly /> : <Fresh Page={Page} />} />)}
             <Route path="*" element={<Empty say={t("ui.status.404")} />} />
           </Routes>
         </Suspense>
@@ -62,5 +67,16 @@ export function Shell() {
         <Link className="button call" to="/call"><Glyph name="call" />{t("app.call")}</Link>
       </footer>
     </div>
+  );
+}
+
+/** In place of what one would do for a family member who allowed to see only. */
+function SeesOnly() {
+  const { t } = useTranslation();
+  const { person } = useMe();
+  return (
+    <Empty say={t("app.seesOnly", { name: person.name })}>
+      <Link className="button" to="/family/ask"><Glyph name="family" />{t("family.pages.ask")}</Link>
+    </Empty>
   );
 }

@@ -26,6 +26,9 @@ export interface Person {
 
 const CARD = "urn:kangyun:identifier:health-card";
 
+/** Whether one may act for somebody: for oneself always, for a family member where they allowed it. */
+export const mayActFor = (person: Person): boolean => person.family?.rights.includes("act") ?? true;
+
 /** Whom somebody acts for. own: the reference that stands for who is signed in, who comes first. Raises Problem. */
 export async function peopleOf(client: Client, own: string): Promise<Person[]> {
   const found = entries<fhir4.Patient>(await client.get<fhir4.Bundle>("Patient", { _count: 50 }));

@@ -19,10 +19,14 @@ export interface MyScreen {
   elder?: 1 | 2 | 3;
   /** Who is shown it; everybody where it is absent. What somebody may do is decided by the server alone. */
   roles?: readonly Role[];
+  /** It is of who is signed in, whoever's record is shown. */
+  own?: true;
+  /** It is of no use to a family member who may see and not act. */
+  acts?: true;
   /** Loaded when it is opened. */
   load: Load;
   /** Further pages of the screen: their title is `pages.<key>` of its texts. */
-  pages?: { key: string; path: string; load: Load }[];
+  pages?: { key: string; path: string; acts?: true; load: Load }[];
 }
 
 const found = import.meta.glob<{ my: MyScreen }>("../apps/*/my.tsx", { eager: true });

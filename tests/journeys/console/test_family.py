@@ -46,6 +46,12 @@ async def test_a_daughter_sees_her_father_asks_and_decides(visitor, page):
     await people.nth(1).click()
     assert await page.locator(".greeting").text_content() != own
     await visitor.looks_well("my-people")
+    father = await people.nth(1).text_content()
+    await page.locator("a[href='/my/code']").click()  # He allowed to see, and not to act.
+    assert father in await page.locator(".whose").text_content()
+    assert father in await page.locator(".empty").text_content()
+    await visitor.looks_well("my-code-of-another")
+    await page.go_back()
     await people.first.click()
     await opened(visitor, "/family")
     assert await page.locator("section.card").count() == 2

@@ -3,6 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { mayActFor } from "~/portal/people";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
@@ -35,12 +36,13 @@ export default function MyCall() {
 /** Tells the family and the duty desk. */
 function Cry() {
   const { t } = useTranslation("translation", { keyPrefix: "alarms" });
-  const { client, person } = useMe();
+  const { client, people, person } = useMe();
   const [asked, setAsked] = useState(false);
   const cry = useMutation({ mutationFn: () => client.post(`Patient/${person.id}/$call-help`, { resourceType: "Parameters" }) });
+  if (!mayActFor(person)) return <Card title={t("tell")}><p>{t("mayNot", { name: person.name })}</p></Card>;
   return (
     <Card title={t("tell")}>
-      <p>{t("tellWhom")}</p>
+      <p>{t(person.id === people[0]?.id ? "tellWhom" : "tellFor", { name: person.name })}</p>
       <Fault error={cry.error} />
       {cry.isSuccess ? (
         <div role="status"><Mark kind="good">{t("told")}</Mark><p>{t("toldThen")}</p></div>

@@ -7,6 +7,7 @@ export const my: MyScreen = {
   icon: <Glyph name="family" />,
   group: "family",
   order: 10,
+  own: true,
   load: () => import("./MyFamily"),
   pages: [{ key: "ask", path: "/family/ask", load: () => import("./AskFamily") }],
 };

@@ -8,6 +8,7 @@ export const my: MyScreen = {
   group: "health",
   order: 10,
   elder: 1,
+  acts: true,
   load: () => import("./MyCode"),
   pages: [{ key: "print", path: "/code/print", load: () => import("./MyCard") }],
 };

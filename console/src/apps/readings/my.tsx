@@ -9,5 +9,5 @@ export const my: MyScreen = {
   order: 30,
   elder: 3,
   load: () => import("./MyReadings"),
-  pages: [{ key: "add", path: "/readings/add/:kind", load: () => import("./AddReading") }],
+  pages: [{ key: "add", path: "/readings/add/:kind", acts: true, load: () => import("./AddReading") }],
 };
