@@ -41,7 +41,7 @@ export default function MyConsents() {
       </Card>
       <Card title={t("institutions")}>
         <p className="hint">{t("institutionsAbout")}</p>
-        {said.all("institution").map((one) => row(one, t(one.text("about") === "treated" ? "treated" : "looked")))}
+        {said.all("institution").map((one) => row(one, t(one.text("about"))))}
         {said.all("institution").length ? null : <p>{t("noInstitutions")}</p>}
       </Card>
     </>

@@ -31,10 +31,10 @@ async def look_at_choices(record: Record, call: Call) -> Resource:
     for one in choices.choices().choice:
         words, about = one.words(language)
         parts.append(_part("choice", one.name, words, on=said.get(one.name, one.usual), about=about, usual=one.usual))
-    homes, names = await _institutions(record, patient)
+    homes, registered, names = await _institutions(record, patient)
     for reference, name in names.items():
         key = f"{INSTITUTION}{reference.partition('/')[2]}"
-        about = "treated" if reference in homes else "looked"
+        about = "treated" if reference in homes else "registered" if reference in registered else "looked"
         parts.append(_part("institution", key, name, on=said.get(key, True), about=about, usual=True))
     await record.leave_row("choices", 200, sorted(await record.gate.numbers((patient,))))
     return parameters(*parts)
@@ -46,7 +46,7 @@ async def choose(record: Record, call: Call) -> Resource:
     patient = _own(record, call)
     inputs = Inputs.of(call.parameters, frozenset({"choice", "on"}))
     name, on = inputs.text("choice") or "", inputs.boolean("on", False)
-    homes, names = await _institutions(record, patient)
+    homes, _, names = await _institutions(record, patient)
     known = {f"{INSTITUTION}{one.partition('/')[2]}" for one in names}
     if choices.find(name) is None and name not in known:
         raise Invalid("fhir.search.value", parameter="choice")
@@ -94,19 +94,31 @@ def _name(consent: Resource) -> str:
     return next((str(one.get("value", "")) for one in consent.get("identifier", ()) if one.get("system") == SYSTEM), "")
 
 
-async def _institutions(record: Record, patient: str) -> tuple[list[str], dict[str, str]]:
-    """Returns which institutions have treated somebody, and of these and those that looked the names."""
+async def _institutions(record: Record, patient: str) -> tuple[list[str], set[str], dict[str, str]]:
+    """Returns who has treated somebody, whose a registration says to be, and the names of these and of who looked."""
     # A resident's own are all his; whoever has several wards acts for several persons.
     own = record.actor.patients if record.actor.role == "resident" or record.actor.ward else ()
     numbers = list(await record.gate.numbers((patient, *own)))
+    registered = await _registered(record, None if own else patient)
     store = record.store
     async with store.pool.connection() as connection:
         # Who has proven some registrations only is not told where else somebody of that number is registered.
         rows = await connection.fetch(_INSTITUTIONS, numbers, MOST_INSTITUTIONS, not record.actor.alone)
-        references = [row["reference"] for row in rows]
+        references = list(dict.fromkeys([*(row["reference"] for row in rows), *sorted(registered)]))
         known = await called(connection, store, references)
     homes = [row["reference"] for row in rows if row["home"]]
-    return homes, {one: known.names[one] for one in references if one in known.names}
+    return homes, registered, {one: known.names[one] for one in references if one in known.names}
+
+
+async def _registered(record: Record, patient: str | None) -> set[str]:
+    """Returns whose registrations these are, where another sent them: a city's platform, a bulk import.
+
+    patient: one of several persons; None where all that is seen is of one.
+    """
+    asked = [("_count", _PAGE)] + ([("_id", patient)] if patient else [])
+    found = (await record.search(await record.read_query("Patient", asked))).matches
+    named = (one.resource.get("managingOrganization", {}).get("reference", "") for one in found)
+    return {str(one) for one in named if str(one).startswith("Organization/")}
 
 
 def _part(name: str, key: str, words: str, *, on: bool, about: str, usual: bool) -> dict[str, Any]:

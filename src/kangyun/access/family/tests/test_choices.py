@@ -49,6 +49,16 @@ async def test_a_switch_counts_at_once_and_is_one_consent(family, father):
     assert consents["total"] == 2
 
 
+async def test_an_institution_whose_registration_another_sent_can_be_denied(family, father):
+    name = {"resourceType": "Organization", "id": "clinic", "name": "乡卫生院"}
+    (await family.administrator.put("Organization/clinic", json=name)).raise_for_status()
+    sent = family.registration("h-father", family.father, managingOrganization={"reference": "Organization/clinic"})
+    (await family.registrar.put("Patient/h-father", json=sent)).raise_for_status()
+    assert (await switch(family, father, "institution/clinic", False)).status_code == 200
+    look = (await family.nobody.get("Patient/father/$choices", headers=father)).json()
+    assert not stated(look)["institution/clinic"]
+
+
 async def test_who_is_left_out_of_a_denial_is_given_no_reason_by_it(family, father):
     assert (await family.doctor.get("Observation/bp")).status_code == 404  # Written elsewhere: he has no reason.
     assert (await switch(family, father, "elsewhere", False)).status_code == 200
