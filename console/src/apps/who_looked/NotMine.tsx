@@ -4,7 +4,7 @@ import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuery } from "@tanstack/react-query";
 import { parameters } from "~/fhir/parameters";
-import { entries } from "~/fhir/reading";
+import { entries, nameOf } from "~/fhir/reading";
 import { useMe } from "~/portal/session";
 import { dayOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
@@ -41,6 +41,8 @@ function Registration({ patient }: { patient: fhir4.Patient }) {
     <section className="card">
       <h2>{where ?? t("registration")}</h2>
       <dl className="facts">
+        <div><dt>{t("name")}</dt><dd>{nameOf(patient)}</dd></div>
+        <div><dt>{t("born")}</dt><dd>{patient.birthDate ?? "—"}</dd></div>
         <div><dt>{t("address")}</dt><dd>{patient.address?.[0]?.text ?? "—"}</dd></div>
         <div><dt>{t("since")}</dt><dd>{dayOf(patient.meta?.lastUpdated)}</dd></div>
       </dl>
