@@ -67,8 +67,8 @@ function Asking({ kind }: { kind: Kind }) {
       <Card>
         <Question
           key={question.name} ask={t(`ask.${question.name}`)} hint={t(`hint.${question.name}`, { defaultValue: "" })} unit={question.unit}
-          value={answers[at] ?? ""} inputMode="decimal" autoComplete="off" maxLength={7}
-          onChange={(value) => setAnswers(answers.map((one, place) => (place === at ? value : one)))}
+          value={answers[at] ?? ""} inputMode="decimal" autoComplete="off" maxLength={7} wrong={(value) => (isNumber(value) ? undefined : t("numberOnly"))}
+          onChange={(value) => setAnswers(answers.map((one, place) => (place === at ? plain(value) : one)))}
           next={t("next")} onNext={() => back(at + 1)} back={at > 0 ? { say: t("before1"), go: () => back(at - 1) } : undefined}
         />
         {question.optional ? <button type="button" className="button quiet" onClick={() => back(at + 1)}>{t("skip")}</button> : null}
@@ -98,6 +98,11 @@ function Asking({ kind }: { kind: Kind }) {
     </Card>
   );
 }
+
+/** As Chinese keyboards write figures, put as the server reads them. */
+const plain = (typed: string): string => typed.normalize("NFKC").replace("。", ".");
+
+const isNumber = (typed: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(typed);
 
 /** What the question before gave, to say that it is right. */
 function again(asked: Parts | null): fhir4.ParametersParameter[] {
