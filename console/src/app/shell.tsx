@@ -4,8 +4,10 @@ import { Alert, Button, Flex, Layout, Menu, Space, Tooltip, Typography, Watermar
 import { Suspense, lazy, useMemo, useState, useSyncExternalStore, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
+import { Broken } from "~/ui/Broken";
 import { Fresh } from "~/ui/Fresh";
 import { Nothing } from "~/ui/Nothing";
+import { ProblemBox } from "~/ui/ProblemBox";
 import { MAIN, useLanding } from "~/ui/landing";
 import { choose, language } from "~/ui/language";
 import { Keys } from "./Keys";
@@ -79,13 +81,15 @@ export function Shell({ dark, onDark, waiting }: { dark: boolean; onDark: (to: b
         </Layout.Sider>
         <Layout.Content id={MAIN} role="main" tabIndex={-1} style={{ padding: 16 }}>
           <Watermark content={mark ? mark.split(" · ") : ""} font={{ color: token.colorFill, fontSize: 13 }} gap={[120, 96]}>
-            <Suspense fallback={waiting}>
-              <Routes>
-                {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
-                <Route path="/" element={home ? <Navigate to={home.path} replace /> : <Nothing say={t("app.nothing")} />} />
-                <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
-              </Routes>
-            </Suspense>
+            <Broken at={pathname} say={(error) => <ProblemBox error={error} again={() => window.location.reload()} />}>
+              <Suspense fallback={waiting}>
+                <Routes>
+                  {pages.map(({ path, Page }) => <Route key={path} path={path} element={<Fresh Page={Page} />} />)}
+                  <Route path="/" element={home ? <Navigate to={home.path} replace /> : <Nothing say={t("app.nothing")} />} />
+                  <Route path="*" element={<Nothing say={t("ui.status.404")} />} />
+                </Routes>
+              </Suspense>
+            </Broken>
           </Watermark>
           <Keys />
         </Layout.Content>

@@ -2,8 +2,10 @@
 import { Suspense, lazy, useEffect, type ComponentType } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Route, Routes, matchPath, useLocation, useNavigate } from "react-router";
+import { Broken } from "~/ui/Broken";
 import { Fresh } from "~/ui/Fresh";
 import { MAIN, useLanding } from "~/ui/landing";
+import { Fault } from "~/ui/plain/Fault";
 import { Glyph } from "~/ui/plain/Glyph";
 import { Empty, Waiting } from "~/ui/plain/parts";
 import { Demonstration } from "./Demonstration";
@@ -54,13 +56,15 @@ export function Shell() {
       </header>
       {isHome || here?.own || people.length < 2 ? null : <p className="whose">{t("app.of", { name: person.name })}</p>}
       <main id={MAIN} tabIndex={-1}>
-        <Suspense fallback={<Waiting />}>
-          <Routes>
-            <Route path="/" element={<Home />} />
-            {pages.map(({ path, acts, Page }) => <Route key={path} path={path} element={acts && !mayActFor(person) ? <SeesOnly /> : <Fresh Page={Page} />} />)}
-            <Route path="*" element={<Empty say={t("ui.status.404")} />} />
-          </Routes>
-        </Suspense>
+        <Broken at={pathname} say={(error) => <Fault error={error} again={() => window.location.reload()} />}>
+          <Suspense fallback={<Waiting />}>
+            <Routes>
+              <Route path="/" element={<Home />} />
+              {pages.map(({ path, acts, Page }) => <Route key={path} path={path} element={acts && !mayActFor(person) ? <SeesOnly /> : <Fresh Page={Page} />} />)}
+              <Route path="*" element={<Empty say={t("ui.status.404")} />} />
+            </Routes>
+          </Suspense>
+        </Broken>
       </main>
       <footer className="foot">
         {isHome ? null : <Link className="button" to="/"><Glyph name="home" />{t("app.home")}</Link>}

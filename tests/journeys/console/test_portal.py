@@ -73,6 +73,8 @@ async def test_a_70_year_old_signs_in_shows_the_code_reads_a_result_adds_a_readi
     await page.get_by_role("link", name="首页").click()
     await page.get_by_role("link", name="我的血压").click()
     await page.get_by_role("link", name="记一次血压").click()
+    await answer(page, "一百八")
+    await page.get_by_role("alert").get_by_text("请只填数字").wait_for()
     await answer(page, "1860")
     await answer(page, "112")
     await looks_well_to_old_eyes(visitor, "6-question")
@@ -126,6 +128,9 @@ async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept
     assert all(re.search(r"/my$|/assets/", one) for one in kept)
     assert len(kept) > 2
     await page.context.set_offline(True)
+    await page.get_by_role("link", name="我的药").click()  # Of which nothing has been loaded.
+    await page.get_by_role("alert").get_by_text("连不上平台").wait_for()
+    await page.get_by_role("link", name="叫人").wait_for()
     await page.reload()
     await page.get_by_text("连不上平台").wait_for()
     visitor.wrong.clear()  # That nothing was reached is what the browser complains of.
