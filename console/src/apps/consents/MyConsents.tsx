@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { answered, type Parts } from "~/fhir/parameters";
+import { mayActFor } from "~/portal/people";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
 import { Card, Waiting } from "~/ui/plain/parts";
@@ -9,6 +10,7 @@ import { Switch } from "~/ui/plain/Switch";
 
 export default function MyConsents() {
   const { t } = useTranslation("translation", { keyPrefix: "consents" });
+  const { t: all } = useTranslation();
   const { client, person } = useMe();
   const queries = useQueryClient();
   const key = ["choices", person.id];
@@ -24,16 +26,17 @@ export default function MyConsents() {
   if (found.isPending) return <Waiting />;
   const said = answered(found.data);
   const choices = said.all("choice");
+  const may = mayActFor(person);
   const row = (one: Parts, hint: string) => (
     <Switch
-      key={one.text("name")} label={one.text("words")} hint={hint || undefined} on={one.yes("on")} busy={choose.isPending}
+      key={one.text("name")} label={one.text("words")} hint={hint || undefined} on={one.yes("on")} busy={choose.isPending || !may}
       onSwitch={() => choose.mutate({ name: one.text("name"), on: !one.yes("on") })}
     />
   );
   return (
     <>
       <Fault error={found.error ?? choose.error} again={found.error ? () => void found.refetch() : undefined} />
-      <p>{t("about")}</p>
+      <p>{may ? t("about") : all("app.seesOnly", { name: person.name })}</p>
       <Card title={t("general")}>{choices.filter((one) => one.yes("usual")).map((one) => row(one, one.text("about")))}</Card>
       <Card title={t("sensitive")}>
         <p className="hint">{t("sensitiveAbout")}</p>
