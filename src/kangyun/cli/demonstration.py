@@ -6,7 +6,7 @@ killed half-way goes on where it was: a bundle that is loaded twice changes noth
 
 import asyncio
 import os
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -55,7 +55,9 @@ def is_demonstration(settings: Settings, empty: bool) -> bool:
         return True
     fresh = not (settings.data / "postgresql").exists() and not settings.database
     if fresh and not empty:
-        _write(settings, Mark(datetime.now(ZoneInfo(settings.time_zone)).date()))
+        # A day is made whole, and nothing may stand in a record that is still to come.
+        yesterday = datetime.now(ZoneInfo(settings.time_zone)).date() - timedelta(days=1)
+        _write(settings, Mark(yesterday))
         return True
     return False
 

@@ -24,18 +24,21 @@ _STAYS = {5: "慢性阻塞性肺疾病急性加重", 17: "2 型糖尿病伴血�
 _RESULTS = {
     5: ("2823-3", "血钾", "5.9", "mmol/L", "HH", "3.5", "5.3"),
     12: ("718-7", "血红蛋白", "86", "g/L", "L", "115", "150"),
-    17: ("4548-4", "糖化血红蛋白", "10.2", "%", "HH", "4.0", "6.0"),
+    17: ("4548-4", "糖化血红蛋白", "10.2", "%", "H", "4.0", "6.0"),
     22: ("2160-0", "血肌酐", "146", "umol/L", "H", "57", "97"),
 }  # fmt: skip
 
 
 def with_team(bundle: Bundle, place: int, members: Sequence[str], until: date) -> Bundle:
-    """Returns the bundle of a resident with his team. place: of the resident, from 0. members: references of staff."""
+    """Returns the bundle of a resident with his team. place: of the resident, from 0. members: references of staff.
+
+    until: the last day of the record, on which some are discharged and some results come.
+    """
     if place >= TEAMED:
         return bundle
     patient = next(one["fullUrl"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Patient")
     chosen = members if place < BY_ALL else members[:1]
-    made = [_team(patient, chosen, until), *_since_yesterday(patient, place, until)]
+    made = [_team(patient, chosen, until), *_on_the_last_day(patient, place, until)]
     return bundle | {"entry": [*bundle["entry"], *(_entry(one, place) for one in made)]}
 
 
@@ -59,14 +62,14 @@ def _team(patient: str, members: Sequence[str], until: date) -> Resource:
     }  # fmt: skip
 
 
-def _since_yesterday(patient: str, place: int, until: date) -> list[Resource]:
+def _on_the_last_day(patient: str, place: int, until: date) -> list[Resource]:
     found: list[Resource] = []
     if (reason := _STAYS.get(place)) is not None:
         act = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP", "display": "住院"}
         found.append({
             "resourceType": "Encounter", "status": "finished", "class": act, "subject": {"reference": patient},
             "reasonCode": [{"text": reason}],
-            "period": {"start": _at(until, 8, 9), "end": _at(until, 1, 10)},
+            "period": {"start": _at(until, 7, 9), "end": _at(until, 0, 10)},
         })  # fmt: skip
     if (result := _RESULTS.get(place)) is not None:
         code, name, value, unit, flag, low, high = result
@@ -77,7 +80,7 @@ def _since_yesterday(patient: str, place: int, until: date) -> list[Resource]:
                 "system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory",
             }]}],
             "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": name},
-            "effectiveDateTime": _at(until, 1, 9),
+            "effectiveDateTime": _at(until, 0, 9),
             "valueQuantity": {"value": Decimal(value), **number},
             "interpretation": [{"coding": [{"system": _FLAG, "code": flag}]}],
             "referenceRange": [{"low": {"value": Decimal(low), **number}, "high": {"value": Decimal(high), **number}}],

@@ -27,7 +27,7 @@ def test_the_others_have_none():
     assert added(TEAMED) == []
 
 
-def test_a_stay_ended_and_a_result_came_since_yesterday():
+def test_a_stay_ended_and_a_result_came_on_the_last_day():
     _, stay, result = added(5)
-    assert stay["period"]["end"] == "2026-11-22T10:00:00+08:00"
+    assert stay["period"]["end"] == "2026-11-23T10:00:00+08:00"
     assert result["interpretation"][0]["coding"][0]["code"] == "HH"
