@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4, uuid5
 
 from playwright.async_api import Page, Response, async_playwright
@@ -27,6 +28,7 @@ from kangyun.access.platform import open_platform
 from kangyun.base.settings import read_settings
 from kangyun.cli.demonstration import HOSPITAL, Mark, accounts_bundle
 from kangyun.fhir import Resource
+from kangyun.fhir.human_name import name_of
 from kangyun.fhir.json import decode, encode
 from kangyun.simulate.city import City
 from kangyun.simulate.registrations import error_model
@@ -100,8 +102,11 @@ async def load(installation: Installation, bundles: list[list[Resource]]) -> Non
         await platform.close()
 
 
-async def measured(installation: Installation, times: int) -> dict[str, Any]:
-    """Returns seconds and bytes of each opening; the first of them also loads the page's scripts."""
+async def measured(installation: Installation, name: str, times: int) -> dict[str, Any]:
+    """Returns seconds and bytes of each opening; the first of them also loads the page's scripts.
+
+    name: of the resident, who is looked for by it.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         page = await (await browser.new_context(viewport={"width": 1440, "height": 900})).new_page()
@@ -111,7 +116,7 @@ async def measured(installation: Installation, times: int) -> dict[str, Any]:
         await _sign_in(page, installation)
         seconds, sizes = [], []
         for _ in range(times):
-            await page.goto(f"{installation.url}/console/residents")
+            await page.goto(f"{installation.url}/console/residents?q={quote(name)}")
             await page.locator(".ant-table-row a").first.wait_for()
             await page.wait_for_load_state("networkidle")
             answers.clear()
@@ -166,8 +171,9 @@ def main() -> int:
         try:
             institutions, life = resources(given.resources)
             accounts = [entry["resource"] for entry in accounts_bundle(Mark(UNTIL))["entry"]]
+            name = name_of(next(one for one in life if one["resourceType"] == "Patient"))
             asyncio.run(load(installation, [accounts, institutions, life]))
-            found = asyncio.run(measured(installation, given.times))
+            found = asyncio.run(measured(installation, name, given.times))
         finally:
             installation.stop()
     found |= {"resources": len(life), "machine": machine()}
