@@ -10,7 +10,6 @@ import asyncio
 import json
 import re
 import statistics
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -131,14 +130,12 @@ async def measured(installation: Installation, name: str, times: int) -> dict[st
             sizes.append(
                 sum([len(await one.body()) for one in answers if "json" in one.headers.get("content-type", "")])
             )
-        parts = await _parts(page, answers)
         await browser.close()
     return {
         "first": seconds[0],
         "median": statistics.median(seconds),
         "worst": max(seconds),
         "bytes": max(sizes),
-        "parts": parts,
     }
 
 
@@ -150,20 +147,6 @@ async def _sign_in(page: Page, installation: Installation) -> None:
     await page.fill("input[name=password]", password)
     await page.press("input[name=password]", "Enter")
     await page.wait_for_url("**/console/residents")
-
-
-async def _parts(page: Page, answers: list[Response]) -> dict[str, dict[str, float]]:
-    """Returns seconds and bytes of the larger parts, each opened as one would."""
-    found = {}
-    for name in ("timeline", "tests", "documents"):
-        answers.clear()
-        began = time.perf_counter()
-        await page.locator(f"[data-node-key={name}]").click()
-        await page.locator(".ant-tabs-tabpane-active .ant-table-row").first.wait_for()
-        took = time.perf_counter() - began
-        size = sum([len(await one.body()) for one in answers if "json" in one.headers.get("content-type", "")])
-        found[name] = {"seconds": took, "bytes": size}
-    return found
 
 
 def main() -> int:
@@ -187,8 +170,6 @@ def main() -> int:
     first, median, worst = (f"{found[name]:.2f} s" for name in ("first", "median", "worst"))
     print(f"{len(life)} resources   first {first}   median {median}   worst {worst}")
     print(f"JSON until usable {found['bytes'] / 1000:.1f} KB")
-    for name, part in found["parts"].items():
-        print(f"  {name:10} {part['seconds']:.2f} s  {part['bytes'] / 1000:.1f} KB")
     given.out.parent.mkdir(exist_ok=True)
     given.out.write_text(json.dumps(found, indent=2))
     return 0 if found["median"] < MOST_SECONDS and found["bytes"] < MOST_BYTES else 1
