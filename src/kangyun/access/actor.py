@@ -42,6 +42,11 @@ class Actor:
     ward: str = ""
     acts: bool = True
 
+    @property
+    def for_one(self) -> bool:
+        """Whether all `patients` are registrations of one person: whoever has several wards acts for several."""
+        return self.role == "resident" or bool(self.ward)
+
 
 def credential(actor: Actor) -> bytes:
     """Returns an actor as it is kept for what is done later in its name; without the name for people."""

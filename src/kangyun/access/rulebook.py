@@ -30,8 +30,14 @@ def rules_of(package: str, name: str, data: Path) -> dict[str, Any]:
     `data`: the data folder. Raises Invalid, naming the file, for what is no TOML.
     """
     own = data / FOLDER / name
-    file = own if own.is_file() else files(package).joinpath("data", name)
+    if not own.is_file():
+        return shipped_rules(package, name)
     try:
-        return dict(parsed(file.read_text("utf-8")))
+        return dict(parsed(own.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         raise Invalid("access.wrong-rules", file=str(own)) from None
+
+
+def shipped_rules(package: str, name: str) -> dict[str, Any]:
+    """Returns the rules that come with a package, as `rules_of` does."""
+    return dict(parsed(files(package).joinpath("data", name).read_text("utf-8")))

@@ -96,8 +96,7 @@ def _name(consent: Resource) -> str:
 
 async def _institutions(record: Record, patient: str) -> tuple[list[str], set[str], dict[str, str]]:
     """Returns who has treated somebody, whose a registration says to be, and the names of these and of who looked."""
-    # A resident's own are all his; whoever has several wards acts for several persons.
-    own = record.actor.patients if record.actor.role == "resident" or record.actor.ward else ()
+    own = record.actor.patients if record.actor.for_one else ()
     numbers = list(await record.gate.numbers((patient, *own)))
     registered = await _registered(record, None if own else patient)
     store = record.store

@@ -119,9 +119,9 @@ async def _own(record: Record, connection: asyncpg.Connection, id_: str) -> list
     """Returns the registration of an id and, of whom the actor acts for, the others of the same person."""
     ids = record.actor.patients if id_ in record.actor.patients else (id_,)
     found = await record.store.reader.locate(connection, [("Patient", one) for one in ids], record.sight)
-    if len(ids) == 1 or record.actor.role == "resident" or record.actor.ward:
+    if len(ids) == 1 or record.actor.for_one:
         return list(found.values())
-    # Whoever has several wards acts for several persons: what is of one never stands in what is said of another.
+    # What is of one ward never stands in what is said of another.
     owner = found.get(("Patient", id_))
     linked = [] if owner is None else await connection.fetch(STANDING["of_same"], [owner.res])
     same = {row["patient"] for row in linked}

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from kangyun.access.messages.outbox.model import Role
-from kangyun.access.rulebook import rules_of
+from kangyun.access.rulebook import rules_of, shipped_rules
 from kangyun.base.errors import Invalid
 from kangyun.base.texts import Language
 
@@ -24,8 +24,7 @@ UNSAID = "—"
 """Stands where a variable was not given: a sentence with a gap is better than none."""
 URGENT = "urgent"
 _PUBLIC = "public"
-_NO_OWN = "-"
-"""Of the data folder, where no region puts rules: there are those that come with the platform."""
+_PACKAGE = "kangyun.access.messages.outbox"
 _NOW = "-now"
 """Ends the name of what is said in place of another template whose minutes are none."""
 
@@ -97,15 +96,14 @@ def read_templates(data: Path, allowed: Collection[str], forbidden: Collection[s
     """Reads the templates of an installation; what a region's own file does not have is said as the platform says it:
     what came with a later version must not be said to nobody. Raises Invalid, naming the template.
     """
-    shipped, all_ = _words(data / _NO_OWN), _words(data)
+    shipped, all_ = _words(shipped_rules(_PACKAGE, FILE)), _words(rules_of(_PACKAGE, FILE, data))
     for name, words in all_.items():
         if _PUBLIC not in words or set(words) - {_PUBLIC, *ROLES} or not _is_public(words[_PUBLIC], allowed, forbidden):
             raise Invalid("access.messages.outbox.not-public", template=name)
     return Templates({name: shipped.get(name, {}) | all_.get(name, {}) for name in {**shipped, **all_}})
 
 
-def _words(data: Path) -> dict[str, dict[str, Words]]:
-    found = rules_of("kangyun.access.messages.outbox", FILE, data)
+def _words(found: dict[str, Any]) -> dict[str, dict[str, Words]]:
     found.pop("edition", None)
     try:
         return msgspec.convert(found, dict[str, dict[str, Words]])
