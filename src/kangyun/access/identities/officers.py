@@ -62,6 +62,10 @@ def demo_accounts(file: Path) -> list[Account]:
         write_once(
             file, [Account(user, f"{user[0]}-{drawn_password()}", *rest) for user, *rest in DEMO_ROLES],
         )  # fmt: skip
+    return _accounts(file)
+
+
+def _accounts(file: Path) -> list[Account]:
     return msgspec.json.decode(file.read_bytes(), type=list[Account])
 
 
@@ -82,30 +86,42 @@ async def admit_demo(identities: Identities, file: Path) -> None:
 
 
 async def admit_officers(identities: Identities, connection: asyncpg.Connection, file: Path) -> bool:
-    """Lets the three officers in, where there never were any, and returns whether it has: then `file` says how."""
-    if not await _missing(connection):
+    """Lets the three officers in, where there never were any, and returns whether it has: then `file` says how.
+
+    The file stands under its name only when all that it says holds. A start that was broken off leaves it under another
+    one, for the next to go on with: whom it let in already keeps the password that was drawn.
+    """
+    unfinished = file.with_suffix(".unfinished")
+    if not await _missing(connection) and not unfinished.exists():
         return False
     # Of several that start at once one does it.
     if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
         return False
     try:
-        accounts = [
-            Account(role, drawn_password(), NAMES[role], f"Practitioner/{role}", PLATFORM, role)
-            for role in await _missing(connection)
-        ]
-        if not accounts:
-            return False
-        file.unlink(missing_ok=True)  # Left by a start that was broken off: those it tells of have no role yet.
-        write_once(file, accounts)
-        for account in accounts:
+        missing = await _missing(connection)
+        if missing and not unfinished.exists():
+            write_once(
+                unfinished,
+                [
+                    Account(role, drawn_password(), NAMES[role], f"Practitioner/{role}", PLATFORM, role)
+                    for role in missing
+                ],
+            )
+        if not unfinished.exists():
+            return False  # Another has finished meanwhile.
+        for account in _accounts(unfinished):
+            if account.role not in missing:
+                continue
             found = await identities.find(account.user)
             id_ = found.id if found else await identities.admit(
                 "staff", account.reference, PLATFORM, account.name, roles=[], vouched_by=INSTALLER,
                 evidence="first start", handle=account.user,
             )  # fmt: skip
-            await identities.set_password(id_, account.password, initial=True)
+            if (await identities.proven(account.user, account.password))[0] is None:
+                await identities.set_password(id_, account.password, initial=True)
             # The role last: whoever comes after a start that was broken off goes on with those that have none.
             await identities.give_role(id_, account.role, PLATFORM, INSTALLER)
+        unfinished.rename(file)
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return True
