@@ -17,6 +17,7 @@ from kangyun.access.actor import Actor
 from kangyun.access.apps import presence
 from kangyun.access.apps.model import Installed
 from kangyun.access.apps.presence import Named, Shown
+from kangyun.access.every import every
 from kangyun.access.intake import check
 from kangyun.access.keyed import Digester
 from kangyun.access.messages.senders import Channel
@@ -78,15 +79,11 @@ class Record:
         """Returns what matches all criteria, `("status", "requested")`. Raises TooCostly for more than `most`."""
         self._may_read(type_)
         found: list[gate.Stored] = []
-        cursor: list[tuple[str, str]] = []
-        while len(found) <= most:
-            pairs = [*criteria, ("_count", str(most + 1 - len(found))), *cursor]
-            page = await self._inner.search(await self._inner.read_query(type_, pairs, strict=True))
-            found += page.matches
-            if page.next is None:
-                return [self._noted(one) for one in found]
-            cursor = [("_cursor", page.next)]
-        raise TooCostly("access.apps.more", type=type_, most=most)
+        async for one in every(self._inner, type_, *criteria, at_once=most + 1, strict=True):
+            found.append(one)
+            if len(found) > most:
+                raise TooCostly("access.apps.more", type=type_, most=most)
+        return [self._noted(one) for one in found]
 
     async def same(self, patients: Collection[str]) -> dict[str, str]:
         """Returns all registrations, of those that the actor sees, of the residents of some: for the id of each, of

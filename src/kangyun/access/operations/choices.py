@@ -9,6 +9,7 @@ from typing import Any
 from kangyun.access.consent import choices
 from kangyun.access.consent.choices import INSTITUTION, SYSTEM
 from kangyun.access.events.people import called
+from kangyun.access.every import every
 from kangyun.access.identities.model import OF_RESIDENTS
 from kangyun.access.operations.model import Call, parameters
 from kangyun.access.record import Record
@@ -17,7 +18,6 @@ from kangyun.base.errors import Forbidden, Invalid
 from kangyun.fhir import Resource
 from kangyun.fhir.terminology.operations.parameters import Inputs
 
-_PAGE = "200"
 MOST_INSTITUTIONS = 100
 
 
@@ -67,16 +67,10 @@ def _own(record: Record, call: Call) -> str:
 
 
 async def _consents(record: Record, patient: str) -> list[Any]:
-    found: list[Any] = []
-    cursor: list[tuple[str, str]] = []
-    while True:
-        asked = [("patient", f"Patient/{patient}"), ("identifier", f"{SYSTEM}|"), ("_count", _PAGE), *cursor]
-        page = await record.search(await record.read_query("Consent", asked))
-        found += page.matches
-        if page.next is None:
-            # A newer one of a name counts before an older one.
-            return sorted(found, key=lambda one: one.res, reverse=True)
-        cursor = [("_cursor", page.next)]
+    asked = [("patient", f"Patient/{patient}"), ("identifier", f"{SYSTEM}|")]
+    found = [one async for one in every(record, "Consent", *asked)]
+    # A newer one of a name counts before an older one.
+    return sorted(found, key=lambda one: one.res, reverse=True)
 
 
 async def _said(record: Record, patient: str) -> dict[str, bool]:
@@ -114,8 +108,7 @@ async def _registered(record: Record, patient: str | None) -> set[str]:
 
     patient: one of several persons; None where all that is seen is of one.
     """
-    asked = [("_count", _PAGE)] + ([("_id", patient)] if patient else [])
-    found = (await record.search(await record.read_query("Patient", asked))).matches
+    found = [one async for one in every(record, "Patient", *([("_id", patient)] if patient else []))]
     named = (one.resource.get("managingOrganization", {}).get("reference", "") for one in found)
     return {str(one) for one in named if str(one).startswith("Organization/")}
 

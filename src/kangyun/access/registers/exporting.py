@@ -1,8 +1,9 @@
 """A register written as a list: what is exported can be imported, and then changes nothing."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
-from kangyun.access.record import Record, Stored
+from kangyun.access.every import every
+from kangyun.access.record import Record
 from kangyun.access.registers import departments, institutions, maps
 from kangyun.access.registers.importing import check
 from kangyun.access.registers.lists import Kind, the_list
@@ -10,19 +11,18 @@ from kangyun.access.staff.sheets import template
 from kangyun.fhir import Resource
 from kangyun.fhir.china.systems import system
 
-_PAGE = 500
 _Row = dict[str, str]
 
 
 async def export(kind: Kind, record: Record) -> tuple[bytes, int]:
     """Returns a workbook of what is registered, and how many rows it has. Raises Forbidden."""
     check(record.actor)
-    everything = {one.id: one.resource async for one in _all(record, "Organization")}
+    everything = {one.id: one.resource async for one in every(record, "Organization")}
     if kind == "maps":
         names = await _local_names(record)
-        rows = [row async for one in _all(record, "ConceptMap") for row in _mapped(one.resource, names, everything)]
+        rows = [row async for one in every(record, "ConceptMap") for row in _mapped(one.resource, names, everything)]
     elif kind == "departments":
-        services = [one.resource async for one in _all(record, "HealthcareService")]
+        services = [one.resource async for one in every(record, "HealthcareService")]
         serving = {one["providedBy"]["reference"] for one in services if one.get("active") and "providedBy" in one}
         rows = [
             _department(one, f"Organization/{id_}" in serving, everything)
@@ -35,18 +35,6 @@ async def export(kind: Kind, record: Record) -> tuple[bytes, int]:
     table = [[row.get(column, "") for column in listed.column] for row in rows]
     await record.leave_row(f"{kind}-export", 200, [])
     return template(listed.column, listed.note, listed.title, table), len(table)
-
-
-async def _all(record: Record, type_: str) -> AsyncIterator[Stored]:
-    cursor: str | None = None
-    while True:
-        pairs = [("_count", str(_PAGE)), *([("_cursor", cursor)] if cursor else [])]
-        page = await record.search(await record.read_query(type_, pairs))
-        for one in page.matches:
-            yield one
-        cursor = page.next
-        if cursor is None:
-            return
 
 
 def _institution(one: Resource, everything: Mapping[str, Resource]) -> _Row:
@@ -108,7 +96,7 @@ def _mapped(one: Resource, names: Mapping[str, Mapping[str, str]], everything: M
 
 async def _local_names(record: Record) -> dict[str, dict[str, str]]:
     found = {}
-    async for one in _all(record, "CodeSystem"):
+    async for one in every(record, "CodeSystem"):
         if one.resource["url"].startswith(maps.LOCAL_SYSTEM):
             concepts = one.resource.get("concept", ())
             key = one.resource["url"].removeprefix(maps.LOCAL_SYSTEM)
