@@ -24,7 +24,7 @@ from kangyun.store import rows
 from kangyun.store.labelling import SEVERAL
 from kangyun.store.types import TYPE_NUMBERS
 
-_PLACE = re.compile(r"\{(visible|versions):(\w+)(?:,(\w+))?\}")
+_PLACE = re.compile(r"\{(visible|denied|versions):(\w+)(?:,(\w+))?\}")
 _VALUE = re.compile(r"\{sight\.(\w+)\}")
 _SELVES = "{sight.selves}"
 _TYPES = {
@@ -147,7 +147,10 @@ def own_patients(sight: Sight) -> str:
 
 
 def seen(sql: str, sight: Sight, *values: Any) -> tuple[Any, ...]:
-    """Returns a statement and its values, each `{visible:alias}` and `{versions:version,alias}` filled."""
+    """Returns a statement and its values, each `{visible:alias}` and `{versions:version,alias}` filled.
+
+    Also `{denied:alias}`, which is whether a denial closes a row, and each value of the sight, as `{sight.parties}`.
+    """
     text, names = _filled(sql, None if sight.everything else sight.shape, len(values))
     return text, *values, *(_value(sight, name) for name in names)
 
@@ -220,9 +223,7 @@ def _condition(shape: _Shape) -> str:
         of_nobody = "{a}.patient IS NULL AND {a}.type = ANY ({sight.open_types})"
         ways.append(f"({of_nobody} AND ({{a}}.labels & ({{sight.open_closed}} | {SEVERAL})) = 0)")
     either = f"({' OR '.join(ways)})" if ways else "FALSE"
-    if shape.by_rule:
-        either = either.replace("{a}.labels", f"({{a}}.labels | {labels_by_rule('{a}', '{sight.by_rule}')})")
-    parts = ["{a}.labels <> 0", either]
+    parts = ["{a}.labels <> 0", _by_rule(either, shape)]
     if shape.types:
         of_type = "{a}.type = ANY ({sight.types})"
         parts.insert(0, f"({{sight.types}} IS NULL OR {of_type})" if shape.each else of_type)
@@ -230,6 +231,13 @@ def _condition(shape: _Shape) -> str:
         parts.append(_KEPT)
     parts += [_narrowing(place, number, sizes) for place, (number, sizes) in enumerate(shape.narrowed)]
     return f"({' AND '.join(parts)})"
+
+
+def _by_rule(condition: str, shape: _Shape) -> str:
+    """What a row is labelled with is, while rows are labelled anew, what the rules say of it as well."""
+    if not shape.by_rule:
+        return condition
+    return condition.replace("{a}.labels", f"({{a}}.labels | {labels_by_rule('{a}', '{sight.by_rule}')})")
 
 
 def _versions(version: str, alias: str, shape: _Shape) -> str:
@@ -289,8 +297,10 @@ def _filled(sql: str, shape: _Shape | None, values: int) -> tuple[str, tuple[str
     def put(match: re.Match[str]) -> str:
         kind, first, second = match.groups()
         if shape is None:
-            return "TRUE"
-        return _condition(shape).replace("{a}", first) if kind == "visible" else _versions(first, second, shape)
+            return "FALSE" if kind == "denied" else "TRUE"
+        if kind == "versions":
+            return _versions(first, second, shape)
+        return (_condition(shape) if kind == "visible" else _by_rule(_DENIED, shape)).replace("{a}", first)
 
     def number(match: re.Match[str]) -> str:
         name = match[1]

@@ -120,10 +120,5 @@ async def hidden(record: Record, every: list[int], standing: Standing | None) ->
         return Hidden()
     types = [TYPE_NUMBERS[name] for name in COUNTED if record.reads(name)]
     async with record.store.pool.connection() as connection:
-        count = await connection.fetchval(
-            *seen(
-                SQL["withheld"], sight, every, types, sight.granted_closed, record.institution, list(sight.parties),
-                sight.purpose,
-            )
-        )  # fmt: skip
+        count = await connection.fetchval(*seen(SQL["withheld"], sight, every, types))
     return Hidden(count, standing is not None and standing.closed, ways)

@@ -13,19 +13,15 @@ SELECT r.type, count(*) AS count FROM resource AS r
 WHERE r.patient = ANY ($1::int8[]) AND NOT r.deleted AND {visible:r} GROUP BY r.type;
 
 -- name: withheld
--- How many a resident's own word keeps from who has a reason to see them otherwise; nothing that has one of the labels $3.
+-- How many a resident's own word keeps from who has a reason to see them otherwise; nothing that a label closes.
 SELECT count(*) FROM resource AS r
 WHERE r.patient = ANY ($1::int8[]) AND r.type = ANY ($2::int2[]) AND NOT r.deleted
-AND r.labels <> 0 AND (r.labels & $3) = 0 AND {visible:r} IS NOT TRUE
-AND (r.institution = $4 OR EXISTS (
-    SELECT FROM disclosure AS d WHERE d.patient = r.patient AND d.party = ANY ($5::int8[]) AND (d.purposes & $6) <> 0
+AND r.labels <> 0 AND (r.labels & {sight.granted_closed}) = 0 AND {visible:r} IS NOT TRUE AND {denied:r}
+AND (r.institution = {sight.institution} OR EXISTS (
+    SELECT FROM disclosure AS d
+    WHERE d.patient = r.patient AND d.party = ANY ({sight.parties}) AND (d.purposes & {sight.purpose}) <> 0
     AND d.relation AND (d.covers & r.labels) <> 0 AND d.low <= now() AND d.high > now() OFFSET 0
-))
-AND EXISTS (
-    SELECT FROM denial AS n WHERE n.patient = r.patient AND (n.labels & r.labels) <> 0 AND n.parties && $5::int8[]
-    AND NOT n.besides && $5::int8[] AND (n.purposes & $6) <> 0 AND n.low <= now() AND n.high > now()
-    AND NOT (0 = ANY (n.besides) AND r.institution = $4) OFFSET 0  -- 0: the writer (store.visible)
-);
+));
 
 -- name: references
 -- What institutions are called by numbers.

@@ -37,18 +37,13 @@ ON CONFLICT (person, rule) WHERE state <> 'closed' DO UPDATE SET
     holder = CASE WHEN excluded.newest >= a.newest THEN excluded.holder ELSE a.holder END,
     newest = greatest(a.newest, excluded.newest),
     since = least(a.since, excluded.since),
-    state = CASE WHEN NOT excluded.quiet AND (
-        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
-        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
-    ) THEN 'raised' ELSE a.state END,
-    round = a.round + CASE WHEN NOT excluded.quiet AND (
-        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
-        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
-    ) THEN 1 ELSE 0 END,
-    paged = CASE WHEN NOT excluded.quiet AND (
-        a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
-        OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
-    ) THEN $1 ELSE a.paged END,
+    (state, round, paged) = (
+        SELECT CASE WHEN pages THEN 'raised' ELSE a.state END, a.round + pages::int, CASE WHEN pages THEN $1 ELSE a.paged END
+        FROM (SELECT NOT excluded.quiet AND (
+            a.quiet OR excluded.level > a.level OR (a.rule = ANY ($12::text[]) AND a.paged < $1 - $13::interval)
+            OR (excluded.level = a.level AND a.paged < $1 - $14::interval)
+        ) AS pages) AS now
+    ),
     quiet = a.quiet AND excluded.quiet,
     version = a.version + 1,
     number = pg_current_xact_id()::text::int8 + moved_by()
