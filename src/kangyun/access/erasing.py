@@ -12,7 +12,6 @@ operations).
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,15 +25,13 @@ from kangyun.access.identities import erased
 from kangyun.access.ledger import Ledger
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, derived_key
-from kangyun.base.errors import Conflict, Forbidden, Gone, NotFound, PlatformError
-from kangyun.database.leases import pause
+from kangyun.base.errors import Conflict, Forbidden, Gone, NotFound
 from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.store.erasure import SERIAL, Eraser, Extent, extent_of, sweep
 from kangyun.store.expunge import AUDIT
 from kangyun.store.model import Stored
 from kangyun.store.store import Store
-
-logger = logging.getLogger(__name__)
 
 ROLES = frozenset({"security-administrator"})
 """Whose officers may ask; an administrator may as well."""
@@ -199,13 +196,12 @@ def detail_of(extent: Extent, request: str) -> dict[str, Any]:
 
 async def keep_sweeping(pool: Pool, stop: asyncio.Event) -> None:
     """Ends, until `stop`, what an erasure left behind whose process was stopped right after its commit."""
-    while not stop.is_set():
-        try:
-            async with pool.connection() as connection:
-                await sweep(connection)
-        except (PlatformError, asyncpg.PostgresError) as error:
-            logger.warning("erasure: %s", type(error).__name__)
-        await pause(stop, SWEEP_EVERY)
+
+    async def once() -> None:
+        async with pool.connection() as connection:
+            await sweep(connection)
+
+    await make_rounds("erasure", once, SWEEP_EVERY, stop)
 
 
 async def erase_also(connection: asyncpg.Connection, extent: Extent) -> None:

@@ -21,8 +21,7 @@ from kangyun.access.record import Operation
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base.crypto import derived_key, hmac_sm3
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone, work_off
 from kangyun.fhir import Resource
 from kangyun.identity.standing import SQL
 from kangyun.store.keys import KeyRing
@@ -41,15 +40,11 @@ AT_ONCE = 100
 
 async def tell(gate: Gate, stop: asyncio.Event) -> None:
     """Tells until `stop`. Of several processes, the one with the lease does."""
-    while not stop.is_set():
-        try:
-            async with lease(gate.store.pool, "linkages") as connection:
-                while connection is not None and not stop.is_set():
-                    if not await tell_some(gate, connection):
-                        await pause(stop, LOOK)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("linkages: %s", type(error).__name__)
-        await pause(stop, LOOK)
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await work_off(connection, lambda: tell_some(gate, connection), LOOK, stop)
+
+    await make_rounds_alone(gate.store.pool, "linkages", work, LOOK, stop)
 
 
 async def tell_some(gate: Gate, connection: asyncpg.Connection) -> int:

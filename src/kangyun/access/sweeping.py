@@ -7,15 +7,11 @@ Source of the 180 days: GB/T 22239-2019 8.1.4.3, and article 21 of the Cybersecu
 """
 
 import asyncio
-import logging
 
 import asyncpg
 
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
-
-logger = logging.getLogger(__name__)
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 
 KEPT_DAYS = 180
 AT_ONCE = 1000
@@ -59,10 +55,9 @@ async def sweep(connection: asyncpg.Connection, days: int = KEPT_DAYS) -> dict[s
 
 async def keep_sweeping(pool: Pool, stop: asyncio.Event) -> None:
     """Sweeps each hour until `stop`."""
-    while not stop.is_set():
-        try:
-            async with pool.connection() as connection:
-                await sweep(connection)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("sweep: %s", type(error).__name__)
-        await pause(stop, SWEEP_EVERY)
+
+    async def once() -> None:
+        async with pool.connection() as connection:
+            await sweep(connection)
+
+    await make_rounds("sweep", once, SWEEP_EVERY, stop)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from kangyun.base.errors import TooCostly, Unavailable
+from kangyun.base.errors import PlatformError, TooCostly, Unavailable
 from kangyun.database.places import Full, Places
 
 # What an unreachable, stopping, starting or full server raises, a standby that does not write, a disk that does not
@@ -34,6 +34,8 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+TROUBLES = (PlatformError, asyncpg.PostgresError, *LOST)
+"""What work in the background meets when the database is away, busy or in its way: it is done later."""
 ASK_AGAIN = 0.2  # seconds
 # A statement that is kept costs the server's process 0.1 MB: searches come in more shapes than memory has room for.
 MOST_STATEMENTS = 300

@@ -19,8 +19,9 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
 from kangyun.database.pool import LOST, Pool
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.store.statements import statement
 from kangyun.store.types import TYPE_NAMES, TYPE_NUMBERS
 from kangyun.store.visible import EVERYTHING, seen
@@ -168,14 +169,11 @@ class Reader:
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Hands events on until `stop`. Holds one connection while it has the lease."""
-        while not stop.is_set():
-            try:
-                async with lease(self._pool, f"feed/{self._name}") as connection:
-                    if connection is not None:
-                        await self._follow_with_lease(connection, stop)
-            except (PlatformError, asyncpg.PostgresError) as error:
-                logger.warning("%s: %s", self._name, type(error).__name__)
-            await pause(stop, PATIENCE)
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await self._follow_with_lease(connection, stop)
+
+        await make_rounds_alone(self._pool, f"feed/{self._name}", work, PATIENCE, stop)
 
     async def _follow_with_lease(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         await self.begin(connection)

@@ -9,6 +9,7 @@ backup holds, of epochs and of patients erased since, are opened by nothing that
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from typing import Any
 import asyncpg
 
 from kangyun.base.crypto import new_key
-from kangyun.base.errors import Conflict, PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.base.errors import Conflict
+from kangyun.database.leases import lease
 from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.store.keys import INDEX_EPOCH, KeyRing, opened_epochs, wrapped_as
 from kangyun.store.root import AnyRoot, Root, bring_forward
 
@@ -84,16 +86,14 @@ async def renew(
 
 async def keep_renewing(pool: Pool, keys: KeyRing, days: int, stop: asyncio.Event) -> None:
     """Renews the epoch key whenever it is so many days old, until `stop`. One process of the installation does it."""
-    while not stop.is_set():
-        try:
+
+    async def once() -> None:
+        with contextlib.suppress(Conflict):  # Another process does it.
             moved = await renew(pool, keys, by=WORK, after=timedelta(days=days))
             if moved:
                 logger.info("keys: renewed, %d data keys moved", moved)
-        except Conflict:
-            pass  # Another process does it.
-        except (PlatformError, asyncpg.PostgresError) as error:
-            logger.warning("keys: %s", type(error).__name__)
-        await pause(stop, LOOK_EVERY)
+
+    await make_rounds("keys: renewal", once, LOOK_EVERY, stop)
 
 
 async def _begin(connection: asyncpg.Connection, keys: KeyRing) -> None:

@@ -4,16 +4,13 @@ Source: facts/store.md 5.2; the proof that it loses and reorders nothing is `ben
 """
 
 import asyncio
-import logging
 
 import asyncpg
 
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
 from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds, make_rounds_alone
 from kangyun.database.vitals import tell
-
-logger = logging.getLogger(__name__)
 
 LEASE = "sequencer"
 MOST = 10_000  # commits at once, so that a backlog is worked off in short transactions
@@ -45,18 +42,15 @@ FROM commit_id AS c, audit_id AS a, sequencer AS s
 
 async def sequence(pool: Pool, stop: asyncio.Event) -> None:
     """Sequences commits until `stop`. Waits while another process holds the lease. Holds two connections."""
-    while not stop.is_set():
+
+    async def work(connection: asyncpg.Connection) -> None:
+        upkeep = asyncio.ensure_future(make_rounds("upkeep", lambda: _upkeep(pool), UPKEEP_EVERY, stop))
         try:
-            async with lease(pool, LEASE) as connection:
-                if connection is not None:
-                    upkeep = asyncio.ensure_future(_upkeep(pool, stop))
-                    try:
-                        await _sequence_with_lease(connection, stop)
-                    finally:
-                        upkeep.cancel()
-        except (PlatformError, asyncpg.PostgresError) as error:
-            logger.warning("sequencer: %s", type(error).__name__)
-        await pause(stop, RETRY)
+            await _sequence_with_lease(connection, stop)
+        finally:
+            upkeep.cancel()
+
+    await make_rounds_alone(pool, LEASE, work, RETRY, stop)
 
 
 async def _sequence_with_lease(connection: asyncpg.Connection, stop: asyncio.Event) -> None:
@@ -66,16 +60,11 @@ async def _sequence_with_lease(connection: asyncpg.Connection, stop: asyncio.Eve
             await pause(stop, BUSY if given else IDLE)
 
 
-async def _upkeep(pool: Pool, stop: asyncio.Event) -> None:
+async def _upkeep(pool: Pool) -> None:
     """What must be done now and then, beside the sequencing: it may take longer than a commit should wait."""
-    while not stop.is_set():
-        try:
-            async with pool.connection() as connection:
-                pages = await connection.fetchval(_PENDING)
-                await tell(connection, {"gin_pending_pages": pages})
-                await connection.execute(_SEGMENTS)
-                for row in await connection.fetch(_GROWN):
-                    await connection.execute(_LOOK_AT.format(row[0]))
-        except (PlatformError, asyncpg.PostgresError) as error:
-            logger.warning("upkeep: %s", type(error).__name__)
-        await pause(stop, UPKEEP_EVERY)
+    async with pool.connection() as connection:
+        pages = await connection.fetchval(_PENDING)
+        await tell(connection, {"gin_pending_pages": pages})
+        await connection.execute(_SEGMENTS)
+        for row in await connection.fetch(_GROWN):
+            await connection.execute(_LOOK_AT.format(row[0]))

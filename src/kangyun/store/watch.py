@@ -6,17 +6,12 @@ that a key which nobody may use any more is not held either.
 
 import asyncio
 import contextlib
-import logging
 
-import asyncpg
-
-from kangyun.base.errors import PlatformError
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.store.keys import KeyRing
 from kangyun.store.root import bring_forward
 from kangyun.store.statements import statement
-
-logger = logging.getLogger(__name__)
 
 EVERY = 0.5  # seconds
 
@@ -33,7 +28,7 @@ class KeyWatch:
     async def start(self) -> None:
         """Looks now, before any key is held, and from then on until `close`. Raises as the pool does."""
         await self.look()
-        self._task = asyncio.ensure_future(self._watch())
+        self._task = asyncio.ensure_future(make_rounds("keys", self.look, EVERY, asyncio.Event()))
 
     async def close(self) -> None:
         """Looks no longer."""
@@ -54,16 +49,3 @@ class KeyWatch:
             if newest != self._keys.newest_epoch or generation != self._keys.root.generation:
                 await self._keys.reload(connection)
                 bring_forward(self._keys.root)
-
-    async def _watch(self) -> None:
-        told = ""
-        while True:
-            try:
-                await self.look()
-                told = ""
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                reason = error.issues[0].text if isinstance(error, PlatformError) else type(error).__name__
-                if reason != told:  # Once, not twice a second for as long as the database is away.
-                    logger.warning("keys: %s", reason)
-                told = reason
-            await asyncio.sleep(EVERY)

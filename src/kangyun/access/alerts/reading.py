@@ -5,7 +5,6 @@ it had not been. Its counts of the current days are made anew from the rows when
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
@@ -17,11 +16,8 @@ from kangyun.access.alerts.relations import relatives, tagged
 from kangyun.access.alerts.rules import Rule
 from kangyun.access.alerts.watch import KEPT, NOBODY, Row, Watch
 from kangyun.access.trail.chain import Place
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.rounds import make_rounds_alone, work_off
 from kangyun.store.store import Store
-
-logger = logging.getLogger(__name__)
 
 LEASE = "audit alerts"
 MOST = 5_000  # rows at once
@@ -33,18 +29,13 @@ TAGS_EVERY = 60.0  # and who is tagged
 
 async def watch_for_odd(store: Store, rules: Sequence[Rule], stop: asyncio.Event) -> None:
     """Reads until `stop`. Waits while another process does. Holds one connection, and another now and then."""
-    while not stop.is_set():
-        try:
-            async with lease(store.pool, LEASE) as connection:
-                if connection is not None:
-                    reading = Reading(store, rules)
-                    await reading.begin(connection)
-                    while not stop.is_set():
-                        if not await reading.go_on(connection):
-                            await pause(stop, EVERY)
-        except (PlatformError, asyncpg.PostgresError, OSError) as error:
-            logger.warning("audit alerts: %s", type(error).__name__)
-        await pause(stop, RETRY)
+
+    async def read(connection: asyncpg.Connection) -> None:
+        reading = Reading(store, rules)
+        await reading.begin(connection)
+        await work_off(connection, lambda: reading.go_on(connection), EVERY, stop)
+
+    await make_rounds_alone(store.pool, LEASE, read, RETRY, stop)
 
 
 class Reading:

@@ -5,7 +5,6 @@ short.
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Literal
@@ -18,13 +17,11 @@ from kangyun.access.apps.record import Record
 from kangyun.access.gate import Gate
 from kangyun.access.identities.model import PLATFORM
 from kangyun.access.platform import Platform
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.store.feed import DEEPEST, LOOK, MOST_COMMITS, PATIENCE, Event, Reader
 from kangyun.store.model import CREATED, DELETED, UPDATED
 from kangyun.store.visible import EVERYTHING
-
-logger = logging.getLogger(__name__)
 
 LEASE = "apps/reactions"
 _ACTIONS: dict[bytes, Literal["created", "updated", "deleted"]] = {
@@ -42,14 +39,10 @@ async def keep_reacting(platform: Platform, apps: Sequence[Installed], stop: asy
         for app in apps
         for name, reaction in app.app.reactions.items()
     ]  # fmt: skip
-    while readers and not stop.is_set():
-        try:
-            async with lease(platform.pool, LEASE) as connection:
-                if connection is not None:
-                    await _step_all(readers, connection, stop)
-        except (PlatformError, asyncpg.PostgresError, OSError) as error:
-            logger.warning("reactions: %s", type(error).__name__)
-        await pause(stop, PATIENCE)
+    if readers:
+        await make_rounds_alone(
+            platform.pool, LEASE, lambda connection: _step_all(readers, connection, stop), PATIENCE, stop
+        )
 
 
 def name_of(app: Installed, name: str) -> str:

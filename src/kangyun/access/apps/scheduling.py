@@ -17,8 +17,7 @@ from kangyun.access.apps.reacting import actor_of, name_of
 from kangyun.access.apps.record import Record
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.rounds import make_rounds_alone
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +39,13 @@ def due(schedule: Schedule, now: datetime, zone: tzinfo) -> datetime:
 async def keep_schedules(platform: Platform, apps: Sequence[Installed], stop: asyncio.Event) -> None:
     """Does what is due until `stop`; of several processes one does."""
     known = [(app, name, schedule) for app in apps for name, schedule in app.app.schedules.items()]
-    while known and not stop.is_set():
-        try:
-            async with lease(platform.pool, LEASE) as connection:
-                while connection is not None and not stop.is_set():
-                    for app, name, schedule in known:
-                        await _look(platform, connection, app, name, schedule)
-                    await pause(stop, LOOK)
-        except (PlatformError, asyncpg.PostgresError, OSError) as error:
-            logger.warning("schedules: %s", type(error).__name__)
-        await pause(stop, LOOK)
+
+    async def look(connection: asyncpg.Connection) -> None:
+        for app, name, schedule in known:
+            await _look(platform, connection, app, name, schedule)
+
+    if known:
+        await make_rounds_alone(platform.pool, LEASE, look, LOOK, stop)
 
 
 async def _look(

@@ -20,8 +20,7 @@ from kangyun.access.gate import Gate
 from kangyun.access.record import Operation, Record, Stored
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.errors import Gone, NotFound, PlatformError, Throttled, Unavailable
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone, work_off
 from kangyun.fhir import Resource
 from kangyun.store.segments import segment_of
 from kangyun.store.types import TYPE_NUMBERS
@@ -52,15 +51,11 @@ class Run:
 
 async def keep_applied(gate: Gate, stop: asyncio.Event) -> None:
     """Applies what is decided until `stop`. Of several processes, the one with the lease does."""
-    while not stop.is_set():
-        try:
-            async with lease(gate.store.pool, "codes-apply") as holds:
-                while holds is not None and not stop.is_set():
-                    if await apply(gate, stop=stop) is None:
-                        await pause(stop, LOOK)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("codes: %s", type(error).__name__)
-        await pause(stop, LOOK)
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await work_off(connection, lambda: apply(gate, stop=stop), LOOK, stop)
+
+    await make_rounds_alone(gate.store.pool, "codes-apply", work, LOOK, stop)
 
 
 async def apply(gate: Gate, *, settle: float | None = None, stop: asyncio.Event | None = None) -> Run | None:

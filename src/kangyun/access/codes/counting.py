@@ -5,16 +5,13 @@ is opened but one for each code that is new, for what the institution calls it. 
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 
 import asyncpg
 
 from kangyun.access.codes.kinds import element_of, is_source, key_of, kind_of_type, kinds
 from kangyun.access.gate import Gate
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.fhir import Resource
 from kangyun.fhir.china import canonical
 from kangyun.store.ids import SHARD_BITS
@@ -23,8 +20,6 @@ from kangyun.store.segments import SEGMENT_NUMBERS, segment_of
 from kangyun.store.store import Store
 from kangyun.store.types import TYPE_NUMBERS
 from kangyun.store.visible import visible
-
-logger = logging.getLogger(__name__)
 
 EVERY = 86_400.0  # seconds
 SEGMENT = SEGMENT_NUMBERS << SHARD_BITS
@@ -40,14 +35,7 @@ def types_of(kind: str) -> list[int]:
 
 async def keep_counted(gate: Gate, stop: asyncio.Event) -> None:
     """Counts once a day until `stop`. Of several processes, the one with the lease does."""
-    while not stop.is_set():
-        try:
-            async with lease(gate.store.pool, "codes-count") as holds:
-                if holds is not None:
-                    await count(gate.store)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("codes: %s", type(error).__name__)
-        await pause(stop, EVERY)
+    await make_rounds_alone(gate.store.pool, "codes-count", lambda _: count(gate.store), EVERY, stop)
 
 
 async def count(store: Store) -> int:

@@ -12,9 +12,8 @@ from collections.abc import Callable
 import asyncpg
 
 from kangyun.access.labels import Labels
-from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import TROUBLES, Pool
 from kangyun.store.index import Indexer
 from kangyun.store.relabel import Relabeller
 
@@ -58,7 +57,7 @@ async def keep_labelled(pool: Pool, indexer: Indexer, labels: Labels, stop: asyn
                         await connection.execute(_FINISH, labels.digest)
                         logger.info("labels: %d resources", done)
                     return
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+        except TROUBLES as error:
             logger.warning("labels: %s", type(error).__name__)
         await pause(stop, RETRY)
 
@@ -97,7 +96,7 @@ class Following:
                     if await _done(connection, self._labels):
                         self._by_rule(None)
                         return
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            except TROUBLES as error:
                 logger.warning("labels: %s", type(error).__name__)
 
 

@@ -7,7 +7,6 @@ written, so that none is lost.
 
 import asyncio
 import contextlib
-import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -27,14 +26,11 @@ from kangyun.access.relations.following import opened
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
 from kangyun.base.crypto import Sealer, derived_key, hmac_sm3
-from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, PlatformError, RuleBroken, VersionConflict
+from kangyun.base.errors import Conflict, Forbidden, Invalid, NotFound, RuleBroken, VersionConflict
 from kangyun.base.statuses import status_of
 from kangyun.base.texts import say
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.store.reader import Current
-
-logger = logging.getLogger(__name__)
 
 GROUND = "emergency"
 ACTION = "break-glass"
@@ -175,16 +171,12 @@ def may_review(record: Record) -> None:
 
 async def tell(gate: Gate, stop: asyncio.Event) -> None:
     """Tells residents, until `stop`. Of several processes, the one with the lease does."""
-    while not stop.is_set():
-        try:
-            async with lease(gate.store.pool, "broken glass") as connection:
-                while connection is not None and not stop.is_set():
-                    for row in await connection.fetch(_UNTOLD):
-                        await _tell(gate, connection, row)
-                    await pause(stop, LOOK)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("broken glass: %s", type(error).__name__)
-        await pause(stop, LOOK)
+
+    async def work(connection: asyncpg.Connection) -> None:
+        for row in await connection.fetch(_UNTOLD):
+            await _tell(gate, connection, row)
+
+    await make_rounds_alone(gate.store.pool, "broken glass", work, LOOK, stop)
 
 
 async def _tell(gate: Gate, connection: asyncpg.Connection, row: Any) -> None:

@@ -36,9 +36,11 @@ from kangyun.access.subscriptions.rules import (
 )
 from kangyun.access.subscriptions.statuses import write_status
 from kangyun.base import clock
-from kangyun.base.errors import Forbidden, Invalid, Issue, PlatformError, Unavailable
+from kangyun.base.errors import Forbidden, Invalid, Issue, Unavailable
 from kangyun.base.logging import current, new_trace
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
+from kangyun.database.pool import TROUBLES
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.fhir import xml as fhir_xml
 from kangyun.fhir.json import decode, encode
 from kangyun.store.model import Stored
@@ -75,18 +77,16 @@ class Deliverer:
 
     async def deliver(self, stop: asyncio.Event) -> None:
         """Delivers until `stop`. Holds one connection while it has the lease."""
-        while not stop.is_set():
+
+        async def work(connection: asyncpg.Connection) -> None:
             try:
-                async with lease(self.platform.pool, "subscription deliveries") as connection:
-                    if connection is not None:
-                        await self._with_lease(connection, stop)
-            except (PlatformError, asyncpg.PostgresError) as error:
-                logger.warning("deliveries: %s", type(error).__name__)
+                await self._with_lease(connection, stop)
             finally:
                 for task in self._busy.values():
                     task.cancel()
                 await asyncio.gather(*self._busy.values(), return_exceptions=True)
-            await pause(stop, PATIENCE)
+
+        await make_rounds_alone(self.platform.pool, "subscription deliveries", work, PATIENCE, stop)
 
     async def _with_lease(self, connection: asyncpg.Connection, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class Deliverer:
         """Delivers what is queued for one subscription, until its receiver fails."""
         try:
             await self._serve_queue(one)
-        except (PlatformError, asyncpg.PostgresError) as error:
+        except TROUBLES as error:
             logger.warning("subscription %s: %s", one.id, type(error).__name__)
 
     async def _serve_queue(self, one: table.Active) -> None:

@@ -9,11 +9,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import asyncpg
-
 from kangyun.access.subscriptions import table
-from kangyun.base.errors import PlatformError
-from kangyun.database.pool import Pool
+from kangyun.database.pool import TROUBLES, Pool
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +69,7 @@ class Bells:
             try:
                 async with self.pool.connection() as connection:
                     found = await table.bells(connection, list(self._listeners))
-            except (PlatformError, asyncpg.PostgresError) as error:
+            except TROUBLES as error:
                 logger.warning("bells: %s", type(error).__name__)
                 found = {}
             for id_, count in found.items():

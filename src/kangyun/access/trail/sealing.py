@@ -1,7 +1,6 @@
 """Seals audit rows as they come, and lets the newest seal leave the database each minute. One in the installation."""
 
 import asyncio
-import logging
 
 import asyncpg
 
@@ -10,11 +9,9 @@ from kangyun.access.trail.chain import BEFORE_ALL, START, Seal, sealed
 from kangyun.access.trail.institutions import Named, named
 from kangyun.access.trail.roots import Roots, standing
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
 from kangyun.database.pool import Pool
-
-logger = logging.getLogger(__name__)
+from kangyun.database.rounds import make_rounds_alone
 
 LEASE = "audit seal"
 BLOCK = 1_000  # rows of a seal at most
@@ -26,14 +23,7 @@ ROOT_EVERY = 60.0  # seconds
 
 async def seal(pool: Pool, kept: Roots, stop: asyncio.Event) -> None:
     """Seals until `stop`. Waits while another process does. Holds one connection."""
-    while not stop.is_set():
-        try:
-            async with lease(pool, LEASE) as connection:
-                if connection is not None:
-                    await _seal_with_lease(connection, kept, stop)
-        except (PlatformError, asyncpg.PostgresError, OSError) as error:
-            logger.warning("audit seal: %s", type(error).__name__)
-        await pause(stop, RETRY)
+    await make_rounds_alone(pool, LEASE, lambda connection: _seal_with_lease(connection, kept, stop), RETRY, stop)
 
 
 async def _seal_with_lease(connection: asyncpg.Connection, kept: Roots, stop: asyncio.Event) -> None:

@@ -23,8 +23,7 @@ from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
 from kangyun.base.crypto import derived_key, hmac_sm3
 from kangyun.base.errors import PlatformError, Throttled, Unavailable
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone, work_off
 from kangyun.devices.alarms.plan import LEVELS, SHOWN
 from kangyun.devices.alarms.raising import SQL
 from kangyun.fhir import Resource
@@ -42,15 +41,11 @@ _LEVELS = {number: name for name, number in LEVELS.items()}
 
 async def keep_flagged(platform: Platform, stop: asyncio.Event) -> None:
     """Writes until `stop`. Of several processes, the one with the lease does."""
-    while not stop.is_set():
-        try:
-            async with lease(platform.pool, "alarm-flags") as connection:
-                while connection is not None and not stop.is_set():
-                    if not await flag_some(platform.gate, connection):
-                        await pause(stop, LOOK)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("alarm flags: %s", type(error).__name__)
-        await pause(stop, LOOK)
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await work_off(connection, lambda: flag_some(platform.gate, connection), LOOK, stop)
+
+    await make_rounds_alone(platform.pool, "alarm-flags", work, LOOK, stop)
 
 
 async def flag_some(gate: Gate, connection: asyncpg.Connection) -> int:

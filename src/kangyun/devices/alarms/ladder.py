@@ -5,10 +5,10 @@ nothing or all of it. It is in the alarm's hands meanwhile, so that whoever answ
 after, and never in between. After an outage all that was due is told late, and says so.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -19,8 +19,7 @@ from kangyun.access.events.people import called
 from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.access.staff.posts import let_in
-from kangyun.base.errors import Unavailable
-from kangyun.database.pool import LOST
+from kangyun.database.savepoint import under_savepoint
 from kangyun.devices.alarms.acting import RED, STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import FOLLOWED, SQL, Alarms, micros_of, place_of
@@ -29,8 +28,6 @@ from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of, staff
 from kangyun.devices.alarms.states import after
 from kangyun.devices.alarms.words import Said, read_evidence
 from kangyun.devices.signals import Warning
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 200
 REPEATED: tuple[Whom, ...] = ("desk", "head")
@@ -83,13 +80,9 @@ class Ladder:
         async with self.gate.store.pool.connection() as connection, connection.transaction():
             outcomes = await self.gate.outbox.take(connection, "alarm", AT_ONCE)
             for one in outcomes:
-                try:
-                    async with connection.transaction():
-                        await self._hear(connection, one, now)
-                except (Unavailable, asyncpg.PostgresError, *LOST):
-                    raise
-                except Exception as error:  # What it said of one alarm keeps nobody from hearing of the others.
-                    logger.error("alarms: an outcome of %s was not heard: %s", one.asker, type(error).__name__)
+                # What it said of one alarm keeps nobody from hearing of the others.
+                hearing = partial(self._hear, connection, one, now)
+                await under_savepoint(connection, f"alarms: an outcome of {one.asker} was not heard", hearing)
         return len(outcomes)
 
     async def tell_gaps(self, now: datetime) -> int:

@@ -16,10 +16,9 @@ import asyncpg
 
 from kangyun.access.record import Record
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
 from kangyun.base.texts import Language
 from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import TROUBLES, Pool
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.seeing import watch
 from kangyun.devices.alarms.showing import Shown, shown
@@ -86,7 +85,7 @@ class Live:
             try:
                 async with self._pool.connection() as connection:
                     await self._watch(connection)
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            except TROUBLES as error:
                 logger.warning("alarms live: %s", type(error).__name__)
                 await pause(self._stop, RETRY)
 

@@ -12,9 +12,9 @@ import asyncpg
 
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
+from kangyun.database.leases import pause
 from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.devices.alarms.ladder import Ladder
 from kangyun.devices.alarms.raising import Alarms
 from kangyun.devices.alarms.relinking import relink
@@ -32,14 +32,9 @@ AGAIN_AFTER = timedelta(seconds=30)
 async def keep_climbing(platform: Platform, stop: asyncio.Event) -> None:
     """Tells what is due, until `stop`."""
     ladder = Ladder(platform.gate, Alarms.of(platform.gate))
-    while not stop.is_set():
-        try:
-            async with lease(platform.pool, "alarms") as connection:
-                if connection is not None:
-                    await _climb(ladder, connection, stop)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("alarms: %s", type(error).__name__)
-        await pause(stop, PATIENCE)
+    await make_rounds_alone(
+        platform.pool, "alarms", lambda connection: _climb(ladder, connection, stop), PATIENCE, stop
+    )
 
 
 async def _climb(ladder: Ladder, connection: asyncpg.Connection, stop: asyncio.Event) -> None:

@@ -6,7 +6,6 @@ What was kept can be taken in again (`replay`), as where a mapping was wrong: th
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,17 +16,14 @@ import msgspec
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import Conflict, Invalid, NotFound, PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST
+from kangyun.base.errors import Conflict, Invalid, NotFound
+from kangyun.database.rounds import make_rounds
 from kangyun.devices import formats
 from kangyun.devices.doors.opened import Doors, Taken
 from kangyun.devices.doors.vendors import Vendor
 from kangyun.devices.formats.clocks import microseconds
 from kangyun.devices.formats.mapped import parts_of
 from kangyun.devices.model import Refusal
-
-logger = logging.getLogger(__name__)
 
 MOST_TOLD = 50  # refusals in a receipt
 _FORGET_EVERY = 3600.0  # seconds
@@ -164,18 +160,14 @@ def _place(vendor: str, digest: bytes) -> str:
 
 
 async def keep_forgetting_pushes(platform: Platform, stop: asyncio.Event) -> None:
-    """Drops what vendors pushed when it is as old as what feeds delivered may become, until `stop`.
+    """Drops what vendors pushed when it is as old as what feeds delivered may become, until `stop`."""
 
-    A database that is away is asked again.
-    """
-    while not stop.is_set():
+    async def once() -> None:
         before = datetime.now(UTC) - timedelta(days=platform.settings.feed_days)
-        try:
-            async with platform.pool.connection() as connection:
-                await connection.execute("DELETE FROM device_push WHERE received < $1", before)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("devices: %s", type(error).__name__)
-        await pause(stop, _FORGET_EVERY)
+        async with platform.pool.connection() as connection:
+            await connection.execute("DELETE FROM device_push WHERE received < $1", before)
+
+    await make_rounds("devices: pushes", once, _FORGET_EVERY, stop)
 
 
 async def receipts(connection: asyncpg.Connection, vendor: str, number: int) -> asyncpg.Record | None:

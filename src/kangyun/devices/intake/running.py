@@ -15,7 +15,7 @@ import asyncpg
 
 from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import LOST, TROUBLES, Pool
 from kangyun.database.vitals import tell
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.parts import Judging
@@ -87,7 +87,7 @@ class Intake:
             except* Elsewhere:
                 logger.warning("intake: another process takes in as well; begins again from its positions")
                 await pause(stop, RETRY)
-            except* (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            except* TROUBLES as error:
                 logger.warning("intake: %s", type(error.exceptions[0]).__name__)
                 await pause(stop, RETRY)
 

@@ -6,10 +6,10 @@ the same, one is refused, and a group that was cut off anywhere is taken in agai
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import partial
 
 import asyncpg
 import numpy as np
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from kangyun.access.audit import Auditor, Row
 from kangyun.access.subscriptions.statuses import PLATFORM
 from kangyun.base import clock
-from kangyun.base.errors import Unavailable
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.savepoint import under_savepoint
 from kangyun.devices.alarms.strays import Cry
 from kangyun.devices.intake.asides import SQL, Asides
 from kangyun.devices.intake.decoding import TEXTS, Aside, Found, Health, decode, instant_of, marked
@@ -34,8 +34,6 @@ from kangyun.devices.register.model import Known
 from kangyun.devices.series.batch import Batch as SampleBatch
 from kangyun.devices.series.recording import tell_of
 from kangyun.devices.signals.model import NOBODY, Group, Warning
-
-logger = logging.getLogger(__name__)
 
 AUDIT_EVERY = 60.0  # seconds
 HEALTH_EVERY = 60_000_000  # microseconds: how a device is is written so often, though it is heard every second
@@ -150,13 +148,9 @@ class Taker:
         async with self._pool.connection() as connection, connection.transaction():
             await self._advance(connection, batches, taken)
             await self._asides.put(connection, [Aside(record, f"{TEXTS}not-taken") for record in records], batches)
-            try:
-                async with connection.transaction():
-                    await self._parts.strays.tell(connection, list(self._cries(records)))
-            except (Unavailable, asyncpg.PostgresError, *LOST):
-                raise
-            except Exception as error:  # It is put aside all the same, or it would stop everybody's.
-                logger.error("intake: a cry for help was told to nobody: %s", type(error).__name__)
+            # It is put aside all the same, or it would stop everybody's.
+            telling = partial(self._parts.strays.tell, connection, list(self._cries(records)))
+            await under_savepoint(connection, "intake: a cry for help was told to nobody", telling)
 
     def _cries(self, records: Sequence[Record]) -> Iterator[Cry]:
         """Yields the cries for help of records that cannot be taken in: the desk is told, though not about whom."""

@@ -5,21 +5,15 @@ away, devices go on sending to listeners that know them. The least server has no
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
-import asyncpg
-
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.database.vitals import tell
 from kangyun.devices.mqtt.listener import Listener
 from kangyun.devices.mqtt.session import Session
-
-logger = logging.getLogger(__name__)
 
 EVERY = 0.25  # seconds
 TELL_EVERY = 5.0  # seconds
@@ -45,22 +39,19 @@ class Across:
         self._entered[session.admitted.device] = session
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Claims, looks and tells until `stop`. A database that is away is asked again."""
+        """Claims, looks and tells until `stop`."""
         loop = asyncio.get_running_loop()
-        told, lost = loop.time(), False
-        while not stop.is_set():
-            try:
-                await self.claim()
-                await self.look()
-                if loop.time() - told >= TELL_EVERY:
-                    await self.tell(loop.time() - told)
-                    told = loop.time()
-                lost = False
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                if not lost:
-                    logger.warning("mqtt: other listeners are not heard: %s", type(error).__name__)
-                lost = True
-            await pause(stop, EVERY)
+        told = loop.time()
+
+        async def once() -> None:
+            nonlocal told
+            await self.claim()
+            await self.look()
+            if loop.time() - told >= TELL_EVERY:
+                await self.tell(loop.time() - told)
+                told = loop.time()
+
+        await make_rounds("mqtt: other listeners", once, EVERY, stop)
 
     async def claim(self) -> None:
         """Says of each device that came in that its session here is the last. Raises as the pool does."""

@@ -5,13 +5,11 @@ import logging
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-import asyncpg
-
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError
 from kangyun.base.mqtt import Reason
 from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import TROUBLES, Pool
 from kangyun.devices.register.health import Refused, note_refused
 
 logger = logging.getLogger(__name__)
@@ -69,7 +67,7 @@ class Refusals:
             await pause(stop, EVERY)
             try:
                 await self.flush()
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            except TROUBLES as error:
                 logger.warning("devices: refusals could not be told: %s", type(error).__name__)
 
 

@@ -6,18 +6,14 @@ least server has no LISTEN. A process that could not look for longer is told tha
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable
 
 import asyncpg
 
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.devices.register.model import Changed
-
-logger = logging.getLogger(__name__)
 
 EVERY = 0.25  # seconds
 WINDOW = 30  # seconds; no transaction that writes such a row takes nearly as long after it
@@ -58,17 +54,8 @@ class Changes:
                 told(changed)
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Looks until `stop`. A database that is away is asked again."""
-        lost = False
-        while not stop.is_set():
-            try:
-                await self.look()
-                lost = False
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                if not lost:  # Once, not four times a second for as long as the database is away.
-                    logger.warning("devices: %s", type(error).__name__)
-                lost = True
-            await pause(stop, EVERY)
+        """Looks until `stop`."""
+        await make_rounds("devices: changes", self.look, EVERY, stop)
 
 
 _TELL = "INSERT INTO device_change (device) SELECT unnest($1::int8[])"

@@ -1,17 +1,11 @@
 """What the register drops when it is old: refusals that nobody is shown any more, and tries that no longer count."""
 
 import asyncio
-import logging
-
-import asyncpg
 
 from kangyun.access.platform import Platform
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.devices.register.health import REFUSALS_KEPT_DAYS
-
-logger = logging.getLogger(__name__)
 
 EVERY = 3600.0  # seconds
 
@@ -24,13 +18,8 @@ async def sweep(pool: Pool) -> None:
 
 
 async def keep_swept(platform: Platform, stop: asyncio.Event) -> None:
-    """Drops it each hour, until `stop`. A database that is away is asked again."""
-    while not stop.is_set():
-        try:
-            await sweep(platform.pool)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("devices: %s", type(error).__name__)
-        await pause(stop, EVERY)
+    """Drops it each hour, until `stop`."""
+    await make_rounds("devices: sweep", lambda: sweep(platform.pool), EVERY, stop)
 
 
 _REFUSALS = "DELETE FROM device_refusal WHERE last < clock_timestamp() - make_interval(secs => $1::int4)"

@@ -12,8 +12,9 @@ import asyncpg
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
 from kangyun.database.leases import lease, pause
+from kangyun.database.pool import TROUBLES
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.database.statements import statements
 from kangyun.devices.series import days
 from kangyun.devices.series import erasing as erasing  # An erasure of a person reaches series, too.
@@ -39,7 +40,7 @@ async def keep_compacted(platform: Platform, stop: asyncio.Event) -> None:
                     await days.keep(connection, clock.now())
                     await compaction.run(clock.now())
                     await remove_old(connection, platform.gate.settings.series_days)
-        except (PlatformError, asyncpg.PostgresError) as error:
+        except TROUBLES as error:
             # Such as where others were in the way of a day's table: soon again, at the first start there is none ahead.
             logger.warning("series: %s", type(error).__name__)
             wait = AGAIN_AFTER
@@ -49,16 +50,12 @@ async def keep_compacted(platform: Platform, stop: asyncio.Event) -> None:
 async def keep_recorded(platform: Platform, stop: asyncio.Event) -> None:
     """Tells the record, until `stop`."""
     recording = Recording(platform)
-    while not stop.is_set():
-        count = 0
-        try:
-            async with lease(platform.pool, "device observations") as connection:
-                if connection is not None:
-                    count = await recording.run()
-        except (PlatformError, asyncpg.PostgresError) as error:
-            logger.warning("series: %s", type(error).__name__)
-        if count < AT_ONCE:
-            await pause(stop, TELL_EVERY)
+
+    async def work(_: asyncpg.Connection) -> None:
+        while await recording.run() == AT_ONCE and not stop.is_set():
+            pass
+
+    await make_rounds_alone(platform.pool, "device observations", work, TELL_EVERY, stop)
 
 
 async def remove_old(connection: asyncpg.Connection, kept_days: int) -> None:

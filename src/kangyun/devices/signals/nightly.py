@@ -18,9 +18,9 @@ from kangyun.access.erasing import register as register_eraser
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.leases import lease
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.devices.metrics import metrics
 from kangyun.devices.series.charting import Buckets
 from kangyun.devices.series.packing import UNJUDGED
@@ -235,12 +235,7 @@ async def keep_learning(platform: Platform, tell: Tell, stop: asyncio.Event) -> 
     store = platform.gate.store
     limits, rules = read_tables(platform.gate.settings.data)
     nightly = Nightly(platform.pool, Readings(Kept(store)), limits, rules, store.zone, tell)
-    while not stop.is_set():
-        try:
-            await _when_due(platform.pool, nightly, store.zone)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("signals: %s", type(error).__name__)
-        await pause(stop, LOOK)
+    await make_rounds("signals nightly", lambda: _when_due(platform.pool, nightly, store.zone), LOOK, stop)
 
 
 async def _when_due(pool: Pool, nightly: Nightly, zone: ZoneInfo) -> None:

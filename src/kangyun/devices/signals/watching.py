@@ -5,7 +5,6 @@ be the device, not the person. By `kangyun work`; of several processes, the one 
 """
 
 import asyncio
-import logging
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,9 +12,8 @@ import asyncpg
 
 from kangyun.access.platform import Platform
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds_alone, work_off
 from kangyun.devices.metrics import metrics
 from kangyun.devices.register.kinds import kinds
 from kangyun.devices.signals.judging import SILENT
@@ -24,8 +22,6 @@ from kangyun.devices.signals.model import Level, Warning
 from kangyun.devices.signals.rules import RuleTable
 from kangyun.devices.signals.telling import SQL, Tell, tell_new
 from kangyun.devices.signals.watchtable import Away, watch_table
-
-logger = logging.getLogger(__name__)
 
 EVERY = 60.0  # seconds
 SILENCE_EVERY = timedelta(minutes=30)
@@ -109,19 +105,19 @@ async def keep_watching(platform: Platform, tell: Tell, stop: asyncio.Event) -> 
     _, rules = read_tables(platform.gate.settings.data)
     watch = Watch(platform.pool, rules, store.zone, tell)
     silence = clock.now() - SILENCE_EVERY
-    while not stop.is_set():
-        try:
-            async with lease(platform.pool, "signals watch") as held:
-                while held is not None and not held.is_closed() and not stop.is_set():
-                    now = clock.now()
-                    await watch.look(now)
-                    if now - silence >= SILENCE_EVERY:
-                        await watch.look_for_silence(now)
-                        silence = now
-                    await pause(stop, EVERY)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("signals: %s", type(error).__name__)
-        await pause(stop, PATIENCE)
+
+    async def look() -> None:
+        nonlocal silence
+        now = clock.now()
+        await watch.look(now)
+        if now - silence >= SILENCE_EVERY:
+            await watch.look_for_silence(now)
+            silence = now
+
+    async def work(connection: asyncpg.Connection) -> None:
+        await work_off(connection, look, EVERY, stop)
+
+    await make_rounds_alone(platform.pool, "signals watch", work, PATIENCE, stop)
 
 
 def _microseconds(instant: datetime) -> int:

@@ -12,7 +12,7 @@ from kangyun.access.oidc import tokens
 from kangyun.access.platform import Platform
 from kangyun.base.errors import PlatformError
 from kangyun.database.leases import pause
-from kangyun.database.pool import LOST
+from kangyun.database.pool import TROUBLES
 from kangyun.exchange.federation import forms, looking, nodes, relay
 from kangyun.exchange.federation.keeping import keep_each
 from kangyun.exchange.federation.looking import Question
@@ -82,7 +82,7 @@ async def answer_one(gate: Gate, partner: Partner, id_: UUID, asked: Asked) -> N
             {"name": "id", "valueString": str(id_)}, {"name": "answer", "resource": answered},
         ]}  # fmt: skip
         await partner.call("$node-answer", sent)
-    except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+    except TROUBLES as error:
         logger.warning("node %s: a request was not answered: %s", partner.node.name, type(error).__name__)
 
 

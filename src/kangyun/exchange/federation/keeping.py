@@ -1,17 +1,14 @@
 """One task for each node above, as long as there is one: by one process at a time, which has the lease."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import asyncpg
 
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds, make_rounds_alone
 from kangyun.exchange.federation.nodes import Node, Nodes
-
-logger = logging.getLogger(__name__)
 
 LOOK_FOR_NODES = 5.0  # seconds
 Work = Callable[[str, asyncpg.Connection], Awaitable[None]]
@@ -26,24 +23,15 @@ async def keep_each(
     tasks: dict[str, asyncio.Task[None]] = {}
 
     async def one(name: str) -> None:
-        while not stop.is_set():
-            try:
-                async with lease(pool, f"{leased}/{name}") as connection:
-                    if connection is not None:
-                        await work(name, connection)
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                logger.warning("node %s: %s", name, type(error).__name__)
-            await pause(stop, look)
+        await make_rounds_alone(pool, f"{leased}/{name}", partial(work, name), look, stop)
+
+    async def begin() -> None:
+        for node in await register.placed("parent"):
+            if takes(node) and (node.name not in tasks or tasks[node.name].done()):
+                tasks[node.name] = asyncio.create_task(one(node.name))
 
     try:
-        while not stop.is_set():
-            try:
-                for node in await register.placed("parent"):
-                    if takes(node) and (node.name not in tasks or tasks[node.name].done()):
-                        tasks[node.name] = asyncio.create_task(one(node.name))
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                logger.warning("nodes: %s", type(error).__name__)
-            await pause(stop, LOOK_FOR_NODES)
+        await make_rounds("nodes", begin, LOOK_FOR_NODES, stop)
     finally:
         for task in tasks.values():
             task.cancel()

@@ -9,13 +9,11 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-import asyncpg
-
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
-from kangyun.base.errors import NotFound, PlatformError
+from kangyun.base.errors import NotFound
 from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.pool import TROUBLES
 from kangyun.exchange.feeds.intake import Intake
 from kangyun.exchange.feeds.register import SQL, Register
 
@@ -49,7 +47,7 @@ class Worker:
                 for name in await self._due():
                     if len(running) < AT_ONCE and name not in running:
                         running[name] = asyncio.ensure_future(self._one(name))
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+            except TROUBLES as error:
                 logger.warning("feeds: %s", type(error).__name__)
             await pause(self.stop, LOOK)
         for task in running.values():
@@ -72,7 +70,7 @@ class Worker:
                     feed = await self.register.get(name)
         except NotFound:
             return
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+        except TROUBLES as error:
             logger.warning("feed %s: %s", name, type(error).__name__)
             await pause(self.stop, AGAIN)
         except Exception as error:
@@ -92,6 +90,6 @@ async def keep_forgetting(platform: Platform, stop: asyncio.Event) -> None:
         try:
             async with platform.pool.connection() as connection:
                 await connection.execute(SQL["forget_contents"], platform.settings.feed_days)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+        except TROUBLES as error:
             logger.warning("feeds: %s", type(error).__name__)
         await pause(stop, FORGET_EVERY)

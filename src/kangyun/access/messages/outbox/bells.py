@@ -8,11 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
-
 from kangyun.access.messages.outbox.reading import newest
-from kangyun.base.errors import PlatformError
-from kangyun.database.pool import Pool
+from kangyun.database.pool import TROUBLES, Pool
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +58,7 @@ class NoteBells:
             try:
                 async with self.pool.connection() as connection:
                     found = await newest(connection, list(self._listeners))
-            except (PlatformError, asyncpg.PostgresError) as error:
+            except TROUBLES as error:
                 logger.warning("messages: %s", type(error).__name__)
                 continue
             rung = [reader for reader, number in found.items() if number > self._seen.get(reader, number)]

@@ -1,17 +1,13 @@
 """How long what was told is kept: erased with whom it is about, removed when its days are over. And its figures."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 import asyncpg
 
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import Pool
+from kangyun.database.rounds import make_rounds
 from kangyun.database.vitals import Vitals
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 1_000
 SWEEP_EVERY = 3600.0  # seconds
@@ -39,13 +35,12 @@ async def sweep(connection: asyncpg.Connection, days: int) -> int:
 
 async def keep_sweeping(pool: Pool, days: int, stop: asyncio.Event) -> None:
     """Sweeps each hour until `stop`."""
-    while not stop.is_set():
-        try:
-            async with pool.connection() as connection:
-                await sweep(connection, days)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("outbox: sweep: %s", type(error).__name__)
-        await pause(stop, SWEEP_EVERY)
+
+    async def once() -> None:
+        async with pool.connection() as connection:
+            await sweep(connection, days)
+
+    await make_rounds("outbox: sweep", once, SWEEP_EVERY, stop)
 
 
 async def outbox_vitals(connection: asyncpg.Connection) -> Vitals:

@@ -31,10 +31,10 @@ from kangyun.access.messages.outbox.outcomes import end, tell
 from kangyun.access.messages.outbox.rates import Rates
 from kangyun.access.messages.outbox.sending import Failed, NotSent, Refused, Sent, Throttled
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError, Unavailable
 from kangyun.database.gathering import Gathering
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST, Pool
+from kangyun.database.pool import TROUBLES, Pool
+from kangyun.database.rounds import make_rounds_alone, work_off
+from kangyun.database.savepoint import under_savepoint
 
 logger = logging.getLogger(__name__)
 
@@ -83,15 +83,11 @@ class Teller:
 
     async def keep_telling(self, stop: asyncio.Event) -> None:
         """Tells until `stop`."""
-        while not stop.is_set():
-            try:
-                async with lease(self.pool, "outbox") as connection:
-                    while connection is not None and not stop.is_set():
-                        if not await self._look():
-                            await pause(stop, LOOK)
-            except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-                logger.warning("outbox: %s", type(error).__name__)
-            await pause(stop, PATIENCE)
+
+        async def work(connection: asyncpg.Connection) -> None:
+            await work_off(connection, self._look, LOOK, stop)
+
+        await make_rounds_alone(self.pool, "outbox", work, PATIENCE, stop)
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def tick(self) -> bool:
@@ -185,13 +181,8 @@ class Teller:
                 return 0
             contacts = await self.contacts.of(connection, readers)
             for reader in readers:
-                try:
-                    async with connection.transaction():
-                        await gather(connection, self.outbox, reader, contacts[reader], now)
-                except (Unavailable, asyncpg.PostgresError, *LOST):
-                    raise
-                except Exception as error:  # The others have their lists; he has his later.
-                    logger.error("outbox: a list is made later: %s", type(error).__name__)
+                making = partial(gather, connection, self.outbox, reader, contacts[reader], now)
+                if not await under_savepoint(connection, "outbox: a list is made later", making):
                     await connection.execute(sql.PUT_OFF_ALL, reader, now, now + AGAIN_AFTER)
         return len(readers)
 
@@ -228,7 +219,7 @@ class Teller:
         due = self.now() + timedelta(seconds=receipt if one.urgency is Urgency.RED or state == "handed" else 0)
         try:
             await self._settling.do(Result(one.attempt, state, reference, code, until, due))
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
+        except TROUBLES as error:
             # The claim stands: what became of it is unknown when its time is over.
             logger.warning("outbox: an outcome was not noted: %s", type(error).__name__)
 

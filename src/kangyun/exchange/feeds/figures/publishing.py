@@ -4,7 +4,6 @@ What has not changed makes no version.
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -20,13 +19,9 @@ from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.platform import Platform
 from kangyun.access.record import Record
 from kangyun.base import clock
-from kangyun.base.errors import PlatformError
-from kangyun.database.leases import lease, pause
-from kangyun.database.pool import LOST
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.database.statements import statements
 from kangyun.exchange.feeds.figures.report import Monthly, report_of
-
-logger = logging.getLogger(__name__)
 
 SQL = statements(__package__.removeprefix("kangyun."))
 ACTOR = Actor("Device/feed-figures", "数据接入统计", "", "SYSADMIN", administrator=True)
@@ -125,16 +120,14 @@ def _field(row: asyncpg.Record) -> Mapping[str, int]:
 
 async def keep_published(platform: Platform, stop: asyncio.Event) -> None:
     """Publishes the figures of this month and the last, now and then until `stop`; one process does."""
-    while not stop.is_set():
-        try:
-            async with lease(platform.pool, "feed-figures") as held:
-                if held is not None:
-                    today = clock.now().astimezone(ZoneInfo(platform.settings.time_zone)).date()
-                    for month in _months(today):
-                        await Figures(platform).publish(month)
-        except (PlatformError, asyncpg.PostgresError, *LOST) as error:
-            logger.warning("feed figures: %s", type(error).__name__)
-        await pause(stop, DEMO_EVERY if platform.settings.demo else EVERY)
+
+    async def publish(_: asyncpg.Connection) -> None:
+        today = clock.now().astimezone(ZoneInfo(platform.settings.time_zone)).date()
+        for month in _months(today):
+            await Figures(platform).publish(month)
+
+    every = DEMO_EVERY if platform.settings.demo else EVERY
+    await make_rounds_alone(platform.pool, "feed-figures", publish, every, stop)
 
 
 def _months(today: date) -> tuple[date, date]:
