@@ -23,9 +23,8 @@ OF_RESIDENTS = frozenset({"resident", "guardian"})
 RESERVED = frozenset(
     {
         *OFFICERS, "administrator", "admin", "catalog", "codes", "demo-admin", "demo-audit", "demo-hospitals",
-        "demo-security",
-        "demo-wearers", "device-register", "feed", "feed-figures", "installer", "kangyun", "nobody", "platform",
-        "resident-binding", "series", "staff-leavers", "work",
+        "demo-security", "demo-wearers", "device-register", "feed", "feed-figures", "installer", "kangyun", "nobody",
+        "platform", "resident-binding", "series", "staff-leavers", "work",
     }
 )  # fmt: skip
 """What the platform's own acts stand under in the audit trail (`Device/…`): nobody else is called so."""

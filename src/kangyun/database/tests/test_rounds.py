@@ -76,5 +76,7 @@ async def test_a_defect_undoes_its_own_part_alone(pool, caplog):
         assert not await under_savepoint(connection, "a thing", lambda: put("two", KeyError("张三")))
         assert [row["name"] for row in await connection.fetch("TABLE thing")] == ["one"]
         with pytest.raises(Unavailable):
-            await under_savepoint(connection, "a thing", lambda: put("three", Unavailable("database.busy")))
+            await under_savepoint(
+                connection, "a thing", lambda: put("three", Unavailable("database.did-not-start", log="x"))
+            )
     assert caplog.messages == ["a thing: KeyError"]

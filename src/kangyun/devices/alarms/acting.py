@@ -14,8 +14,8 @@ from kangyun.access.at_desk import close_by_alarm
 from kangyun.base.errors import Invalid, NotFound
 from kangyun.devices.alarms.raising import SQL, Alarms
 from kangyun.devices.alarms.states import State, after, known_outcome
+from kangyun.devices.signals import Level
 
-RED = 3
 STOPPED = frozenset({"acknowledged", "closed"})
 """States in which nobody more is told."""
 
@@ -77,7 +77,7 @@ async def act(
         await _set_timer(connection, alarms, changed, asked, now)
     # Of a further cry of `again` the family is told in other words, and those are of the cry alone.
     answered = asked.step == "acknowledge" and row["state"] != "acknowledged" and row["rule"] not in alarms.plan.again
-    if answered and row["level"] == RED:
+    if answered and row["level"] == Level.RED:
         await connection.execute(SQL["tell_back"], id_, now, "family")
     if asked.step == "escalate":
         await climb_on(connection, alarms, changed, now, anew=anew)

@@ -20,14 +20,14 @@ from kangyun.access.gate import Gate
 from kangyun.access.messages.outbox import Outcome
 from kangyun.access.staff.posts import let_in
 from kangyun.database.savepoint import under_savepoint
-from kangyun.devices.alarms.acting import RED, STOPPED, Act, act, climb_on, note
+from kangyun.devices.alarms.acting import STOPPED, Act, act, climb_on, note
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.raising import FOLLOWED, SQL, Alarms, micros_of, place_of
 from kangyun.devices.alarms.readers import RESPONSIBLE, Telling, gap_notice, whom_of
 from kangyun.devices.alarms.roster import looks_after, on_duty, roster_of, staffed
 from kangyun.devices.alarms.states import after
 from kangyun.devices.alarms.words import Said, read_evidence
-from kangyun.devices.signals import Warning
+from kangyun.devices.signals import Level, Warning
 
 AT_ONCE = 200
 REPEATED: tuple[Whom, ...] = ("desk", "head")
@@ -152,13 +152,13 @@ class Ladder:
         said = "told" if told else "nobody"
         detail = " ".join([timer["whom"], *(reader.reference for one in told for reader in one.readers)])
         await note(connection, self.alarms, row, said, "", f"{detail} +{minutes}min" if minutes else detail)
-        if not told and timer["whom"] in RESPONSIBLE and row["level"] == RED:
+        if not told and timer["whom"] in RESPONSIBLE and row["level"] == Level.RED:
             await climb_on(connection, self.alarms, row, now)
         return (await connection.fetch(SQL["lock"], [row["id"]]))[0]
 
     async def _go_on(self, connection: asyncpg.Connection, row: Any, now: datetime) -> None:
         """Has the desk and the head told again where a red alarm's ladder is at its end and nobody has answered."""
-        if row["level"] != RED or row["state"] in STOPPED:
+        if row["level"] != Level.RED or row["state"] in STOPPED:
             return
         due = now + timedelta(minutes=self.alarms.plan.repeat_every)
         await connection.execute(SQL["set_repeats"], row["id"], row["round"], list(REPEATED), due)
@@ -190,5 +190,5 @@ class Ladder:
             await act(connection, self.alarms, self.gate.outbox, alarm, Act("acknowledge", by), now)
             return
         silent = (gone or one.what in ("unanswered", "not-reached")) and whom_of(one.key) in RESPONSIBLE
-        if silent and row["level"] == RED and row["state"] not in STOPPED:
+        if silent and row["level"] == Level.RED and row["state"] not in STOPPED:
             await climb_on(connection, self.alarms, row, now)

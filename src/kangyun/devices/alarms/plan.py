@@ -15,11 +15,12 @@ import msgspec
 
 from kangyun.access.rulebook import rules_of
 from kangyun.base.errors import Invalid
+from kangyun.devices.signals import Level
 
 NAME = "alarms.toml"
 Whom: TypeAlias = Literal["desk", "family", "resident", "family-doctor", "nurse", "head", "emergency"]
-LEVELS = {"yellow": 1, "amber": 2, "red": 3}
-SHOWN = {1: "黄色", 2: "橙色", 3: "红色"}
+LEVELS = {"yellow": Level.YELLOW, "amber": Level.AMBER, "red": Level.RED}
+SHOWN = {Level.YELLOW: "黄色", Level.AMBER: "橙色", Level.RED: "红色"}
 _CLOCK = "%H:%M"
 
 

@@ -179,7 +179,7 @@ class Alarms:
                 "raised"
                 if row["new"]
                 else "rise"
-                if row["level"] > before.get((row["person"], row["rule"]), 3)
+                if row["level"] > before.get((row["person"], row["rule"]), Level.RED)
                 else "again",
                 "",
                 str(row["level"]),

@@ -12,9 +12,10 @@ from kangyun.access.circle import Circle
 from kangyun.access.messages.outbox import Notice, Reader, Urgency
 from kangyun.devices.alarms.plan import Whom
 from kangyun.devices.alarms.words import OWN_TEMPLATES, Said, kinship
+from kangyun.devices.signals import Level
 from kangyun.devices.signals import Reader as Role
 
-URGENCIES = {3: Urgency.RED, 2: Urgency.AMBER, 1: Urgency.PLAIN}
+URGENCIES = {Level.RED: Urgency.RED, Level.AMBER: Urgency.AMBER, Level.YELLOW: Urgency.PLAIN}
 RESPONSIBLE = frozenset({"desk", "family-doctor", "nurse", "head", "emergency"})
 """Whose silence has the next rung climbed at once."""
 MOST_FAMILY = 5
@@ -87,12 +88,12 @@ class Telling:
 
     def _notice(self, readers: list[Reader], more: str = "", asked: str = "") -> Notice:
         key = f"alarm/{self.alarm}/{self.round}/{self.rung}/{self.whom}"
-        climbed = self.whom in ("head", "emergency") or (self.whom == "nurse" and self.level > 1)
+        climbed = self.whom in ("head", "emergency") or (self.whom == "nurse" and self.level > Level.YELLOW)
         template = "escalated" if climbed else self.rule if self.rule in OWN_TEMPLATES else "warning"
         return Notice(
             key=f"{key}/{more}" if more else key,
             # That somebody has it is good news, and wakes nobody.
-            urgency=Urgency.AMBER if self.whom == "family" and self.said.has else URGENCIES[self.level],
+            urgency=Urgency.AMBER if self.whom == "family" and self.said.has else URGENCIES[Level(self.level)],
             template=template,
             readers=tuple(readers),
             # Who is told by `escalated` is told the name by it.
