@@ -25,7 +25,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Invalid, TooCostly
 from kangyun.base.texts import Language, say
 from kangyun.devices.metrics import Metric
-from kangyun.devices.model import Mark
+from kangyun.devices.model import Mark, Wave
 from kangyun.devices.series import days
 from kangyun.devices.series import erasing as erasing  # An erasure of a person reaches series, too.
 from kangyun.devices.series.asking import Seen, Wish, seen_series, wish
@@ -34,6 +34,8 @@ from kangyun.devices.series.charting import Buckets
 from kangyun.devices.series.coding import codings, decimals, quantity, rounded
 from kangyun.devices.series.packing import Curve
 from kangyun.devices.series.reading import Readings, Series
+from kangyun.devices.series.waves import MOST_SAMPLES as MOST_OF_WAVES
+from kangyun.devices.series.waves import Waves
 
 POINTS, MOST_POINTS = 500, 2_000
 MOST_SAMPLES = 100_000
@@ -79,22 +81,49 @@ async def last_readings(record: Record, call: Call) -> dict[str, Any]:
 
 
 async def series_samples(record: Record, call: Call) -> dict[str, Any]:
-    """Returns samples as they are, as SampledData or as a workbook. Raises as `series`, and TooCostly."""
+    """Returns samples as they are, as SampledData or as a workbook. Raises as `series`, and TooCostly.
+
+    A wave (an ECG) is a part of its own, `wave`, of one period; a workbook has none.
+    """
     asked = wish(record, call, frozenset({"metric", "start", "end", "form"}))
     _one_metric(asked)
-    readings = Readings(Kept(record.store))
+    readings, waves = Readings(Kept(record.store)), Waves(Kept(record.store))
     async with readings.reading() as connection:
         found = await seen_series(record, connection, call, asked, "series-samples")
         curves = await readings.curves(connection, [one.id for one in found.series], asked.since, asked.until)
-    if sum(map(len, curves.values())) > MOST_SAMPLES:
+        wavy = [one for one in found.series if found.metric(one).kind == "wave"]
+        weight = await waves.weight(connection, [one.id for one in wavy], asked.since, asked.until)
+        fits = sum(map(len, curves.values())) <= MOST_SAMPLES and weight <= MOST_OF_WAVES
+        drawn = [
+            (one, wave)
+            for one in (wavy if fits else ())
+            for wave in await waves.read(connection, one.id, one.metric, asked.since, asked.until)
+        ]
+    if not fits:
         await record.leave_row("series-samples", 422, list(found.persons))
-        raise TooCostly(f"{_TEXTS}.too-many", most=MOST_SAMPLES)
+        raise TooCostly(f"{_TEXTS}.too-many", most=MOST_OF_WAVES if weight > MOST_OF_WAVES else MOST_SAMPLES)
     await record.leave_row("series-samples", 200, list(found.persons))
     kept = [(one, curves[one.id]) for one in found.series if one.id in curves]
     if asked.form == "xlsx":
         # Seconds of work, for so many rows.
         return await asyncio.to_thread(_workbook, found, kept, call.language, record.store.zone)
-    return parameters(*(_part(found, one, curve, asked, call.language) for one, curve in kept))
+    return parameters(
+        *(_part(found, one, curve, asked, call.language) for one, curve in kept),
+        *(_wave(found, one, wave, call.language) for one, wave in drawn),
+    )
+
+
+def _wave(found: Seen, one: Series, wave: Wave, language: Language) -> dict[str, Any]:
+    metric = found.metric(one)
+    data = {
+        "origin": quantity(metric, 0) | {"value": wave.origin}, "period": rounded(wave.period / 1000, 3),
+        "factor": wave.factor, "dimensions": 1, "data": " ".join(map(str, wave.samples)),
+    }  # fmt: skip
+    start = {"name": "start", "valueInstant": clock.instant(days.instant(wave.at))}
+    return {
+        "name": "wave",
+        "part": [*_head(found, one, metric, language), start, {"name": "values", "valueSampledData": data}],
+    }
 
 
 def _one_metric(asked: Wish) -> None:

@@ -1,7 +1,6 @@
 """Waves (an ECG, a pleth): each stored whole, as it came, sealed. Their samples are no readings: no rule, no chart.
 
-Not drawn here: whoever reads an ECG has a program for that. `$series-samples` does not give them; a wave is read by its
-series and instant.
+Not drawn here: whoever reads an ECG has a program for that, and gets it by `$series-samples`.
 """
 
 import struct
@@ -51,6 +50,11 @@ class Waves:
             found.append((series, wave.at) in new)
             new.discard((series, wave.at))
         return found
+
+    async def weight(self, connection: asyncpg.Connection, series: Sequence[int], since: int, until: int) -> int:
+        """Returns how many samples the waves of series have that begin within [since, until)."""
+        count: int = await connection.fetchval(SQL["weigh_waves"], list(series), since, until)
+        return count
 
     async def read(
         self, connection: asyncpg.Connection, series: int, metric: int, since: int, until: int

@@ -169,6 +169,9 @@ INSERT INTO device_wave (series, at, period, count, key, body)
 SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int4[], $5::int4[], $6::bytea[])
 ON CONFLICT DO NOTHING RETURNING series, at;
 
+-- name: weigh_waves
+SELECT coalesce(sum(count), 0)::int8 FROM device_wave WHERE series = ANY ($1::int8[]) AND at >= $2 AND at < $3;
+
 -- name: waves
 SELECT at, period, count, key, body FROM device_wave WHERE series = $1 AND at >= $2 AND at < $3 ORDER BY at;
 

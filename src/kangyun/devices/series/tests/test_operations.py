@@ -8,15 +8,19 @@ import pytest
 from openpyxl import load_workbook
 
 from kangyun.access.actor import Actor
-from kangyun.devices.model import Mark
+from kangyun.devices.metrics import metrics
+from kangyun.devices.model import Mark, Wave
+from kangyun.devices.series import operations
 from kangyun.devices.series.packing import HOUR
 from kangyun.devices.series.tests.conftest import HEART, LATER, SYSTOLIC
+from kangyun.devices.series.waves import Waves
 from kangyun.testing.people import know
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 DAY = 24 * HOUR
 YEAR = "start=2026-01-01&end=2026-12-31"
 PEAK_AT = BEGIN + 100 * DAY + 5 * HOUR
+ECG = metrics()["ecg-lead-i"].number
 SILENT = range(200, 210)
 """Days on which the device is silent."""
 
@@ -97,6 +101,25 @@ async def test_the_last_readings_say_when(client, compaction, measured):
     named = (await client.get(f"Patient/{measured}/$last-readings", headers={"accept-language": "zh"})).json()
     texts = [part["valueCodeableConcept"]["text"] for one in named["parameter"] for part in one["part"][:1]]
     assert texts == ["心率", "家测收缩压"]
+
+
+async def test_a_wave_is_given_whole(client, platform, samples, kept, patient, monkeypatch):
+    person = platform.gate.store.ids.res_of(patient)
+    ((series,),) = [await samples.series_of([1], [ECG], [person])]
+    async with platform.pool.connection() as connection:
+        waves = [(int(series), Wave(ECG, BEGIN + nth * HOUR, 4000, 0.0005, 0.001, (3, -7, nth))) for nth in range(3)]
+        await Waves(kept).insert(connection, waves)
+    asked = f"Patient/{patient}/$series-samples?metric=ecg-lead-i&start=2026-01-01T01:00:00Z&end=2026-01-02T00:00:00Z"
+    answer = (await client.get(asked)).json()["parameter"]
+    assert [one["name"] for one in answer] == ["wave", "wave"]
+    told = {part["name"]: part for part in answer[0]["part"]}
+    assert told["start"]["valueInstant"] == "2026-01-01T01:00:00.000Z"
+    assert told["values"]["valueSampledData"] == {
+        "origin": {"value": 0.0005, "unit": "mV", "system": "http://unitsofmeasure.org", "code": "mV"},
+        "period": 4, "factor": 0.001, "dimensions": 1, "data": "3 -7 1",
+    }  # fmt: skip
+    monkeypatch.setattr(operations, "MOST_OF_WAVES", 5)
+    assert (await client.get(asked)).status_code == 422
 
 
 async def test_samples_are_exported_as_a_workbook(client, measured):
