@@ -75,8 +75,7 @@ async def act(
         await connection.execute(SQL["stop_all_but_promises" if promised else "stop_timers"], [id_])
         await outbox.withdraw(connection, [f"alarm/{id_}"])
         await _set_timer(connection, alarms, changed, asked, now)
-    # Of a further cry of `again` the family is told in other words, and those are of the cry alone.
-    answered = asked.step == "acknowledge" and row["state"] != "acknowledged" and row["rule"] not in alarms.plan.again
+    answered = asked.step == "acknowledge" and row["state"] != "acknowledged"
     if answered and row["level"] == Level.RED:
         await connection.execute(SQL["tell_back"], id_, now, "family")
     if asked.step == "escalate":

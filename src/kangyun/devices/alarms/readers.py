@@ -89,11 +89,13 @@ class Telling:
     def _notice(self, readers: list[Reader], more: str = "", asked: str = "") -> Notice:
         key = f"alarm/{self.alarm}/{self.round}/{self.rung}/{self.whom}"
         climbed = self.whom in ("head", "emergency") or (self.whom == "nurse" and self.level > Level.YELLOW)
-        template = "escalated" if climbed else self.rule if self.rule in OWN_TEMPLATES else "warning"
+        relieved = self.whom == "family" and bool(self.said.has)
+        own = self.rule in OWN_TEMPLATES and not relieved
+        template = "escalated" if climbed else self.rule if own else "warning"
         return Notice(
             key=f"{key}/{more}" if more else key,
             # That somebody has it is good news, and wakes nobody.
-            urgency=Urgency.AMBER if self.whom == "family" and self.said.has else URGENCIES[Level(self.level)],
+            urgency=Urgency.AMBER if relieved else URGENCIES[Level(self.level)],
             template=template,
             readers=tuple(readers),
             # Who is told by `escalated` is told the name by it.

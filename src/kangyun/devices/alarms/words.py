@@ -75,6 +75,11 @@ class Said(msgspec.Struct, frozen=True):
     has: str = ""
     doctor: str = ""
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether it is a cry for help that somebody has answered: there is no more to say than that."""
+        return bool(self.has) and self.evidence.rule in OWN_TEMPLATES
+
     def variables(self) -> dict[str, str]:
         """Returns what is said to whoever it is."""
         age = self.circle.age(self.now.astimezone(self.zone).date())
@@ -93,6 +98,11 @@ class Said(msgspec.Struct, frozen=True):
     def sentence(self, reader: Reader, kin: str = "", *, named: bool = True) -> str:
         """Returns the sentence for a kind of reader. named: it says of whom; else the template does."""
         circle = self.circle
+        if reader == "family" and self.in_hand:
+            by = "doctor" if self.has in circle.doctors else "desk"
+            who = say(f"devices.alarms.by-{by}", "zh", {"doctor": self.doctor})
+            told = {"name": circle.name, "kinship": kin, "time": self.variables()["time"], "who": who}
+            return say(f"devices.alarms.in-hand-{self.evidence.rule}", "zh", told)
         medicine = MEDICATED if circle.medicated else ""
         names = Names(medicine=medicine)
         if named:

@@ -118,7 +118,8 @@ async def test_an_answer_stops_it(region):
     await region.later(0.01)
     assert await region.act(alarm, "acknowledge") == "acknowledged"
     await region.later(60)
-    assert len(await region.told()) == 2
+    # The desk and the family; and the family that somebody has it.
+    assert [key.split("/")[1] for key in await region.told()] == ["desk", "family", "family"]
     assert await region.ask("SELECT owner, count(*) FROM alarm, alarm_event WHERE what = 'acknowledge' GROUP BY 1") == [
         ("Practitioner/li", 1)
     ]
@@ -183,7 +184,7 @@ async def test_a_red_alarm_that_nobody_answers_is_told_again_and_again(region):
     assert (await region.told())[6:] == ["4/desk", "4/head", "5/desk", "5/head"]
     await region.act(alarm, "acknowledge")
     await region.later(60)
-    assert len(await region.told()) == 10
+    assert [key.split("/")[1] for key in (await region.told())[10:]] == ["family"]
 
 
 async def test_where_nobody_at_all_is_reached_it_is_told_again_and_not_at_once(region):
@@ -255,7 +256,7 @@ async def test_what_was_promised_and_not_done_comes_back(region):
     await region.later(2)
     await region.later(0.01)
     assert await region.ask("SELECT state, owner, round FROM alarm") == [("escalated", None, 2)]
-    assert len(await region.told()) == 4
+    assert len(await region.told()) == 5
 
 
 async def test_a_promise_that_is_made_twice_in_a_moment_is_one(region):
@@ -476,6 +477,22 @@ async def test_the_family_that_was_told_hears_that_somebody_has_it_and_is_not_wo
     assert (red, amber) == (0, 1)
     assert words in then and "已收到" not in first
     assert await region.ask("SELECT state FROM alarm") == [("acknowledged",)]
+
+
+@pytest.mark.parametrize("rule", ["sos", "fall"])
+async def test_the_family_hears_that_somebody_has_a_cry_for_help_and_of_a_further_one_again(region, rule):
+    alarm = await region.raise_(rule, ago=120)
+    await region.later(0.01)
+    await region.act(alarm, "acknowledge", by="Practitioner/wang")
+    await region.later(0.01)
+    (red, first), (amber, then) = await said_to(region, "RelatedPerson/son")
+    assert (red, amber) == (0, 1)
+    assert then.endswith("已有人接手：值守人员正在联系本人。") and "接手" not in first
+    await region.ask(PAGED_AGO.format(2))
+    await region.raise_(rule)
+    await region.later(0.01)
+    *_, (urgency, again) = await said_to(region, "RelatedPerson/son")
+    assert urgency == 0 and "接手" not in again
 
 
 async def test_the_family_that_was_told_nothing_hears_nothing_of_an_answer(region):
