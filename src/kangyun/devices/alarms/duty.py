@@ -5,9 +5,10 @@ the day, then of its weekday, then of `workday` or `holiday` as weeks go, then `
 which it begins.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KINDS = (*WEEKDAYS, "workday", "holiday", "daily")
@@ -49,12 +50,15 @@ class Roster:
         found = [self._stands(who, at) for _, _, who in sorted(there)]
         return tuple(dict.fromkeys(found))
 
-    def gaps(self, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-        """Returns the times between two instants in which nobody is on duty."""
+    def gaps(
+        self, since: datetime, until: datetime, there: Collection[str] | None = None
+    ) -> list[tuple[datetime, datetime]]:
+        """Returns the times between two instants in which nobody is on duty. there: who may be, None for all."""
         turns: set[tuple[datetime, datetime]] = set()
         day = since
         while day <= until + timedelta(days=1):
-            turns |= {(begin, end) for begin, end, _ in self._turns(day)}
+            for turn in self._turns(day):
+                turns |= {(begin, end) for begin, end, who in self._parts(*turn) if there is None or who in there}
             day += timedelta(days=1)
         found, covered = [], since
         for begin, end in sorted(turns):
@@ -85,6 +89,12 @@ class Roster:
             if found:
                 return found
         return []
+
+    def _parts(self, begin: datetime, end: datetime, who: str) -> Iterable[tuple[datetime, datetime, str]]:
+        """A turn by who is there in each of its parts: stand-ins come and go within it."""
+        changes = {at for one in self.stand_ins if one.instead_of == who for at in (one.starts, one.ends)}
+        for first, last in pairwise(sorted({begin, end, *(at for at in changes if begin < at < end)})):
+            yield first, last, self._stands(who, first)
 
     def _stands(self, who: str, at: datetime) -> str:
         """Who is there for somebody; the last one that was named, and nobody for a stand-in himself."""

@@ -45,7 +45,7 @@ async def duty(record: Record, call: Call) -> Resource:
     async with record.store.pool.connection() as connection:
         there, named = await roster.on_duty(connection, part.plan, desk, name, now, part.zone)
         plan = await roster.roster_of(connection, desk, part.zone)
-        filled = await roster.staffed(connection, plan, name)
+        employed = await roster.staffed(connection, plan, name)
         staff = [one for role in sorted(roster.ROLES) for one in await holders(connection, name, role)]
         people = [*there, *staff, *(one.who for one in plan.shifts), *(one.who for one in plan.stand_ins)]
         names = (await called(connection, record.store, people)).names
@@ -58,7 +58,7 @@ async def duty(record: Record, call: Call) -> Resource:
         *(_person("on-duty", one, names.get(one)) for one in there),
         {"name": "in-roster", "valueBoolean": named},
         *(_person("staff", one, names.get(one)) for one in dict.fromkeys(staff)),
-        *_gaps(filled.gaps(now, now + LOOK_AHEAD)),
+        *_gaps(plan.gaps(now, now + LOOK_AHEAD, employed)),
     )
 
 

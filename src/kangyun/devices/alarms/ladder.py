@@ -96,7 +96,7 @@ class Ladder:
             for row in await connection.fetch(SQL["desks"]):
                 roster = await roster_of(connection, row["desk"], zone)
                 there = await staffed(connection, roster, row["reference"])
-                gaps = there.gaps(now, now + timedelta(hours=plan.gap_hours))
+                gaps = roster.gaps(now, now + timedelta(hours=plan.gap_hours), there)
                 fallback = plan.fallback_of(row["reference"])
                 notices += [gap_notice(row["reference"], fallback, one, now, zone) for one in gaps]
             return len(await self.gate.outbox.put(connection, notices, now))

@@ -4,7 +4,7 @@ A workbook replaces what its desk had, as a whole. Its columns are COLUMNS; ç±»å
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 
 import asyncpg
@@ -72,11 +72,10 @@ async def on_duty(
     return (found, True) if found else ((plan.fallback_of(name),), False)
 
 
-async def staffed(connection: asyncpg.Connection, roster: Roster, name: str) -> Roster:
-    """Returns a roster without the shifts of who is not on the staff of an institution now and has no stand-in."""
-    there = await active(connection, {shift.who for shift in roster.shifts}, name, ROLES)
-    there |= {one.instead_of for one in roster.stand_ins}
-    return replace(roster, shifts=tuple(shift for shift in roster.shifts if shift.who in there))
+async def staffed(connection: asyncpg.Connection, roster: Roster, name: str) -> set[str]:
+    """Returns who of a roster is on the staff of an institution now."""
+    listed = {shift.who for shift in roster.shifts} | {one.who for one in roster.stand_ins}
+    return await active(connection, listed, name, ROLES)
 
 
 async def looks_after(connection: asyncpg.Connection, plan: Plan, name: str) -> tuple[str, ...]:

@@ -61,19 +61,31 @@ def test_gaps_are_told():
     ]
 
 
+PEOPLE = ["li", "wang", "zhao"]
 shifts = st.builds(
     Shift,
     day=st.sampled_from([*KINDS, "2026-11-23", "2026-11-24"]),
     starts=st.times(max_value=time(23, 59)).map(lambda at: at.replace(second=0, microsecond=0)),
     ends=st.times(max_value=time(23, 59)).map(lambda at: at.replace(second=0, microsecond=0)),
-    who=st.sampled_from(["li", "wang", "zhao"]),
+    who=st.sampled_from(PEOPLE),
 )
 
 
-@given(st.lists(shifts, max_size=8), st.integers(0, 72 * 60))
-def test_an_instant_is_in_a_gap_where_nobody_is_on_duty(lines, minutes):
-    asked = roster(*lines)
-    begin = datetime(2026, 11, 22, tzinfo=UTC)
-    at = begin + timedelta(minutes=minutes)
-    within = any(first <= at < last for first, last in asked.gaps(begin, begin + timedelta(hours=72, minutes=1)))
-    assert within == (not asked.on_duty(at))
+BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
+minutes = st.integers(0, 72 * 60).map(lambda count: BEGIN + timedelta(minutes=count))
+stand_ins = st.builds(
+    StandIn, starts=minutes, ends=minutes, who=st.sampled_from([*PEOPLE, "qian"]), instead_of=st.sampled_from(PEOPLE)
+)
+
+
+@given(
+    st.lists(shifts, max_size=8), st.lists(stand_ins.filter(lambda one: one.starts < one.ends), max_size=4),
+    st.sets(st.sampled_from([*PEOPLE, "qian"])), minutes,
+)  # fmt: skip
+def test_an_instant_is_in_a_gap_where_nobody_is_on_duty(lines, stand_ins, there, at):
+    asked = roster(*lines, stand_ins=stand_ins)
+    gaps = asked.gaps(BEGIN, BEGIN + timedelta(hours=72, minutes=1), there)
+    assert any(first <= at < last for first, last in gaps) == there.isdisjoint(asked.on_duty(at))
+    assert asked.gaps(BEGIN, BEGIN + timedelta(hours=72)) == asked.gaps(
+        BEGIN, BEGIN + timedelta(hours=72), {*PEOPLE, "qian"}
+    )
