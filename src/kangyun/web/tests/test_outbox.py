@@ -335,6 +335,15 @@ async def test_a_link_shows_nothing_and_answers_once(desk):
     assert (await desk.client.get(f"{ROOT}/m/guess")).status_code == 404
 
 
+async def test_a_link_of_what_was_withdrawn_thanks_nobody(desk, platform):
+    await desk.tell()
+    path = desk.wechat.got[0].link.replace("https://kangyun.example", ROOT)
+    async with platform.pool.connection() as connection, connection.transaction():
+        await platform.gate.outbox.withdraw(connection, ["alarm/1"])
+    assert (await desk.client.post(path)).status_code == 404
+    assert "answered" not in await desk.told()
+
+
 async def test_a_socket_that_is_bound_to_its_messages_rings_within_a_second(desk, fresh_database, settings):
     application = Application(settings, fresh_database)
     await application.open()

@@ -135,7 +135,11 @@ HEAR_ONCE = """
 INSERT INTO outbox_receipt AS r (digest, heard) VALUES ($1, $2)
 ON CONFLICT (digest) DO UPDATE SET heard = $2 WHERE r.heard < $3 RETURNING digest
 """
-BY_TOKEN = "SELECT id, message, reader, channel FROM outbox_attempt WHERE token = $1"
+# Of what was withdrawn, or answered by somebody, there is nothing more to take.
+BY_TOKEN = """
+SELECT a.id FROM outbox_attempt AS a JOIN outbox_message AS m ON m.id = a.message
+WHERE a.token = $1 AND m.state NOT IN ('answered', 'withdrawn')
+"""
 USE_TOKEN = "UPDATE outbox_attempt SET token = NULL WHERE token = $1 RETURNING id"
 HEARD = """
 UPDATE outbox_attempt SET state = $2, code = $3, changed = $4
