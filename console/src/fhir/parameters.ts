@@ -54,20 +54,35 @@ export function rowsOf(parameters: fhir4.Parameters | undefined, name: string): 
   return all.map(({ part = [] }) => Object.fromEntries(part.map((one) => [one.name, plain(valueOf(one))])));
 }
 
-type Given = Value | { code: string } | undefined;
+/** An object is a value with its type, such as `{ valueCode: "home" }`. */
+type Given = Value | Omit<Part, "name"> | undefined;
 
 /** A Parameters resource: whole numbers as valueInteger, texts as valueString; what is undefined or empty is left out. */
 export function parameters(given: Record<string, Given>): fhir4.Parameters {
   const parameter = Object.entries(given).flatMap(([name, value]): Part[] => {
     if (value === undefined || value === "") return [];
-    if (typeof value === "object") return [{ name, valueCode: value.code }];
+    if (typeof value === "object") return [{ name, ...value }];
     if (typeof value === "boolean") return [{ name, valueBoolean: value }];
     return [typeof value === "number" ? { name, valueInteger: value } : { name, valueString: value }];
   });
   return { resourceType: "Parameters", parameter };
 }
 
-function valueOf(one: Part | undefined): unknown {
+/** A Parameters resource of what was answered to a form, each answer by its question's linkId, after what is given. */
+export function parametersOf({ item = [] }: fhir4.QuestionnaireResponse, given: Record<string, Given> = {}): fhir4.Parameters {
+  const told = item.flatMap(({ linkId, answer = [] }) => answer.map(({ item: _, valueCoding, ...value }): Part => (
+    { name: linkId, ...(valueCoding ? { valueCode: valueCoding.code } : value) }
+  )));
+  return { resourceType: "Parameters", parameter: [...(parameters(given).parameter ?? []), ...told] };
+}
+
+/** What was answered to a form, plainly: by linkId the first answer, of a choice its code. */
+export function saidIn<Said extends object = Record<string, Value>>({ item = [] }: fhir4.QuestionnaireResponse): Partial<Said> {
+  const told = item.map(({ linkId, answer = [] }) => [linkId, answer[0]?.valueCoding?.code ?? valueOf(answer[0])]);
+  return Object.fromEntries(told) as Partial<Said>;
+}
+
+function valueOf(one: object | undefined): unknown {
   return one && Object.entries(one).find(([key]) => key.startsWith("value"))?.[1];
 }
 

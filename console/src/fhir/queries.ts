@@ -8,6 +8,7 @@ const FRESH = 30_000; // Milliseconds in which nothing is asked again.
 export function beginQueries(): QueryClient {
   const queries = new QueryClient({
     defaultOptions: {
+      mutations: { networkMode: "always" }, // What cannot be sent says so at once, where the browser thinks that it is offline, too.
       queries: {
         staleTime: FRESH,
         refetchOnWindowFocus: false,

@@ -1,13 +1,17 @@
 // A list as a workbook, made by the platform: it marks it, counts whom it is about, and writes down that it left.
 // Where that takes a second officer, the platform says so, and asks what it is for.
 import { DownloadOutlined } from "@ant-design/icons";
-import { App, Button, Form, Input, Modal } from "antd";
+import { useMutation } from "@tanstack/react-query";
+import { App, Button, Modal } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Problem } from "~/fhir/client";
 import { useClient } from "~/fhir/context";
+import { saidIn } from "~/fhir/parameters";
 import { ProblemBox } from "./ProblemBox";
+import { QuestionnaireForm } from "./QuestionnaireForm";
 import { download } from "./download";
+import { question, questionnaire } from "./questionnaire/asking";
 
 export type Cell = string | number | null;
 const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -30,43 +34,33 @@ export function ExportButton({ title, columns, rows, disabled }: Shown) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const client = useClient();
-  const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<unknown>(null);
-  const [asked, setAsked] = useState(false);
-  const [reason, setReason] = useState("");
-  const leave = async (why: string) => {
-    setBusy(true);
-    try {
+  const leaving = useMutation({
+    mutationFn: async (response: fhir4.QuestionnaireResponse | null) => {
       const listed = await rows();
+      const why = response ? saidIn<{ [REASON]: string }>(response)[REASON] : undefined;
       const path = why ? `$sheet?${new URLSearchParams({ [REASON]: why })}` : "$sheet";
       const body = JSON.stringify({ title, columns, ...listed });
       const answer = await client.call("POST", path, body, { accept: XLSX, "content-type": "application/json" });
       download(await answer.blob(), `${title}.xlsx`);
+      return listed.rows.length;
+    },
+    onSuccess: (count) => {
       setRefused(null);
-      void message.success(t("ui.exported", { count: listed.rows.length }));
-    } catch (error) {
-      setAsked(error instanceof Problem && error.issues[0]?.at === REASON);
-      setRefused(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+      void message.success(t("ui.exported", { count }));
+    },
+    onError: setRefused,
+  });
+  const isAsked = refused instanceof Problem && refused.issues[0]?.at === REASON;
+  const asked = questionnaire(t("ui.export"), [question(REASON, "text", t("ui.reason"), { required: true, maxLength: 500 })]);
   return (
     <>
-      <Button icon={<DownloadOutlined />} loading={busy && !refused} disabled={disabled} onClick={() => void leave("")}>{t("ui.export")}</Button>
+      <Button icon={<DownloadOutlined />} loading={leaving.isPending && !refused} disabled={disabled} onClick={() => leaving.mutate(null)}>{t("ui.export")}</Button>
       <Modal
-        open={refused !== null} title={t("ui.export")} onCancel={() => setRefused(null)} confirmLoading={busy}
-        okText={asked ? t("ui.ask-approval") : t("ui.understood")} cancelButtonProps={asked ? {} : { style: { display: "none" } }}
-        okButtonProps={{ disabled: asked && !reason.trim() }} onOk={() => (asked ? void leave(reason.trim()) : setRefused(null))}
+        open={refused !== null} title={t("ui.export")} destroyOnHidden onCancel={() => setRefused(null)} onOk={() => setRefused(null)}
+        okText={t("ui.understood")} cancelButtonProps={{ style: { display: "none" } }} {...(isAsked ? { footer: null } : {})}
       >
-        <ProblemBox error={refused} />
-        {asked ? (
-          <Form layout="vertical" style={{ marginTop: 12 }}>
-            <Form.Item label={t("ui.reason")} htmlFor="export-reason">
-              <Input.TextArea id="export-reason" autoFocus rows={2} maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />
-            </Form.Item>
-          </Form>
-        ) : null}
+        {isAsked ? <QuestionnaireForm autoFocus questionnaire={asked} sending={leaving} done={t("ui.ask-approval")} /> : <ProblemBox error={refused} />}
       </Modal>
     </>
   );

@@ -53,8 +53,7 @@ async def test_the_centre_sees_what_came_what_differs_and_what_would_come_of_a_r
     await visitor.looks_well("feed-day")
     await page.keyboard.press("Escape")
     await page.goto(page.url.partition("?")[0] + "?tab=replay")
-    await page.get_by_role("combobox", name=said(visitor, "^表$", "^Table$")).press("Enter")
-    await page.get_by_text(TABLE).last.click()
+    await page.get_by_role("radio", name=TABLE).check()
     await page.get_by_role("button", name=said(visitor, "先看差异", "Look first")).click()
     await page.get_by_text(said(visitor, "重放会带来", "A replay would bring")).wait_for()
 

@@ -12,7 +12,7 @@ WORDS = {
         "import": "从 Excel 导入", "would": "有 1 处不对",
     },
     "en": {
-        "home": "Came home", "type": "A measurement of", "kept": "Kept",
+        "home": "Came home", "type": "Type in a measurement of", "kept": "Kept",
         "import": "Import", "would": "1 faults",
     },
 }  # fmt: skip
@@ -33,7 +33,7 @@ async def test_a_doctor_sees_who_needs_him_and_types_a_pressure(visitor):
     await page.locator("tbody").get_by_role("button", name=words["type"]).first.click()
     await page.get_by_placeholder("152/94 78").fill("252/94 78")
     await page.keyboard.press("Enter")
-    await page.locator(".ant-alert-warning button").wait_for()
+    await page.locator(".ant-alert-warning").wait_for()
     await page.get_by_placeholder("152/94 78").fill("152/94 78")
     await page.keyboard.press("Enter")
     await page.get_by_text(words["kept"]).first.wait_for()

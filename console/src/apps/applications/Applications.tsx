@@ -1,10 +1,11 @@
 // Applications that may speak to the platform: registered by one administrator, reviewed and stopped by another.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { PlusOutlined } from "@ant-design/icons";
 import { App, Button, Drawer, Flex, Tag, Typography } from "antd";
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHere } from "~/app/session";
+import { saidIn } from "~/fhir/parameters";
 import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
@@ -12,7 +13,7 @@ import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
 import { Reasoned } from "~/ui/Reasoned";
 import { Rows } from "~/ui/Rows";
 import { dayOf } from "~/ui/time";
-import { asked, answersOf } from "./asking";
+import { asked } from "./asking";
 
 interface Application {
   client: string;
@@ -92,30 +93,21 @@ function Adding({ done }: { done: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "applications" });
   const { client } = useHere();
   const { modal } = App.useApp();
-  const [wrong, setWrong] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
   const owners = useQuery({
     queryKey: ["administration", "owners"],
     queryFn: () => client.get<fhir4.Bundle>("Organization", { _count: 500, _elements: "name", "partof:missing": true }),
   });
-  const form = useMemo(() => asked(t, owners.data), [t, owners.data]);
-  const send = async (response: fhir4.QuestionnaireResponse) => {
-    setBusy(true);
-    setWrong(null);
-    try {
-      const made = await client.post<{ client: string }>("$administration/applications", answersOf(response));
+  const adding = useMutation({
+    mutationFn: (response: fhir4.QuestionnaireResponse) => client.post<{ client: string }>("$administration/applications", saidIn(response)),
+    onSuccess: (made) => {
       modal.success({ title: t("added"), content: <><p>{t("added-say")}</p><Typography.Text copyable strong>{made.client}</Typography.Text></> });
       done();
-    } catch (error) {
-      setWrong(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+    },
+  });
   return (
     <Flex vertical gap={12}>
-      {owners.isSuccess ? <QuestionnaireForm questionnaire={form} onDone={send} busy={busy} done={t("add")} /> : null}
-      <ProblemBox error={wrong ?? owners.error} />
+      {owners.isSuccess ? <QuestionnaireForm questionnaire={asked(t, owners.data)} sending={adding} done={t("add")} /> : null}
+      <ProblemBox error={owners.error} />
     </Flex>
   );
 }

@@ -1,16 +1,16 @@
 // What one code stands for: a suggestion, another code of the list, or none that is needed. Another person decides.
 import { useMutation } from "@tanstack/react-query";
-import { App, Form, Input, Modal, Radio, Select, Switch } from "antd";
-import { useState } from "react";
+import { App, Modal } from "antd";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { parameters } from "~/fhir/parameters";
-import { ProblemBox } from "~/ui/ProblemBox";
+import { parameters, saidIn } from "~/fhir/parameters";
+import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { choice, question, questionnaire, when, type Words } from "~/ui/questionnaire/asking";
 import type { Code, Suggestion } from "./code";
 
 // As the workbook says them (access/codes/table.py RELATIONS).
 const RELATIONS = { equivalent: "等同", wider: "更宽", narrower: "更窄", inexact: "近似" } as const;
-type Relation = keyof typeof RELATIONS;
+const OTHER = "other-code", UNNEEDED = "unneeded";
 
 interface Shown {
   code: Code;
@@ -21,56 +21,37 @@ interface Shown {
   onDone: () => void;
 }
 
+interface Said { for: string; target: string; relation: string; remark: string }
+
+const asked = (t: Words, title: string, suggestions: Suggestion[], first: string) => questionnaire(title, [
+  choice("for", t("target"), [
+    ...suggestions.map((one) => [one.target, `${one.target} ${one.name}（${t(`reasons.${one.reason}`)}，${one.score}）`] as const),
+    [OTHER, t("other-code")], [UNNEEDED, t("unneeded")],
+  ], { required: true, first, help: t("unneeded-say") }),
+  question("target", "string", t("target-code"), { required: true, maxLength: 100, ...when("for", OTHER) }),
+  choice("relation", t("relation"), Object.entries(RELATIONS).map(([key, code]) => [code, t(`relations.${key}`)]), { required: true, first: RELATIONS.equivalent, ...when("for", UNNEEDED, "!=") }),
+  question("remark", "string", t("remark"), { maxLength: 200 }),
+]);
+
 export function Propose({ code, target: list, first, onClose, onDone }: Shown) {
   const { t } = useTranslation("translation", { keyPrefix: "codes" });
   const client = useClient();
   const { message } = App.useApp();
-  const [target, setTarget] = useState(first?.target ?? code.suggestions[0]?.target ?? "");
-  const [unneeded, setUnneeded] = useState(false);
-  const [relation, setRelation] = useState<Relation>("equivalent");
-  const [remark, setRemark] = useState("");
   const proposing = useMutation({
-    mutationFn: () => client.post("$codes-propose", parameters({
-      system: code.system, code: code.code, list, target: unneeded ? undefined : target.trim(), relation: RELATIONS[relation], remark: remark.trim(),
-    })),
+    mutationFn: (response: fhir4.QuestionnaireResponse) => {
+      const { for: chosen, target, ...said } = saidIn<Said>(response);
+      return client.post("$codes-propose", parameters({ system: code.system, code: code.code, list, target: target ?? (chosen === UNNEEDED ? undefined : chosen), ...said }));
+    },
     onSuccess: () => {
       void message.success(t("proposed"));
       onDone();
       onClose();
     },
   });
+  const title = t("propose-for", { code: code.code, name: code.name });
   return (
-    <Modal
-      open title={t("propose-for", { code: code.code, name: code.name })} okText={t("propose")} confirmLoading={proposing.isPending} onCancel={onClose}
-      okButtonProps={{ disabled: !unneeded && !target.trim() }} onOk={() => proposing.mutate()}
-    >
-      <Form layout="vertical" onFinish={() => proposing.mutate()}>
-        {code.suggestions.length ? (
-          <Form.Item label={t("suggestions")}>
-            <Radio.Group value={unneeded ? "" : target} disabled={unneeded} onChange={(event) => setTarget(String(event.target.value))}>
-              {code.suggestions.map((one) => (
-                <Radio key={one.target} value={one.target} style={{ display: "flex" }}>{one.target} {one.name}（{t(`reasons.${one.reason}`)}，{one.score}）</Radio>
-              ))}
-            </Radio.Group>
-          </Form.Item>
-        ) : null}
-        <Form.Item label={t("target-code")} htmlFor="target-code">
-          <Input id="target-code" autoFocus value={target} disabled={unneeded} maxLength={100} onChange={(event) => setTarget(event.target.value)} />
-        </Form.Item>
-        <Form.Item label={t("unneeded")} htmlFor="unneeded" extra={t("unneeded-say")}>
-          <Switch id="unneeded" checked={unneeded} onChange={setUnneeded} />
-        </Form.Item>
-        <Form.Item label={t("relation")} htmlFor="relation">
-          <Select<Relation>
-            id="relation" value={relation} disabled={unneeded} onChange={setRelation}
-            options={(Object.keys(RELATIONS) as Relation[]).map((value) => ({ value, label: t(`relations.${value}`) }))}
-          />
-        </Form.Item>
-        <Form.Item label={t("remark")} htmlFor="remark">
-          <Input id="remark" value={remark} maxLength={200} onChange={(event) => setRemark(event.target.value)} />
-        </Form.Item>
-      </Form>
-      <ProblemBox error={proposing.error} />
+    <Modal open title={title} footer={null} onCancel={onClose}>
+      <QuestionnaireForm autoFocus questionnaire={asked(t, title, code.suggestions, first?.target ?? code.suggestions[0]?.target ?? OTHER)} sending={proposing} done={t("propose")} />
     </Modal>
   );
 }

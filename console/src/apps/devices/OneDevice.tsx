@@ -1,17 +1,18 @@
 // One device: how it is, what was refused of it, its claim code; stopping, resuming, taking back, revoking.
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { App, Alert, Button, Card, Descriptions, Drawer, Flex, Form, Input, Radio, Typography } from "antd";
-import { useEffect } from "react";
+import { App, Alert, Button, Card, Descriptions, Drawer, Flex, Typography } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { answered, parameters } from "~/fhir/parameters";
+import { answered, parameters, saidIn } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { choice, question, questionnaire, when, type Words } from "~/ui/questionnaire/asking";
 import { minuteOf } from "~/ui/time";
 import { StateMark } from "./StateMark";
 import { deviceOf, type Device } from "./device";
 
 const ENDS = ["returned", "broken", "lost", "stolen"] as const;
-interface Said { act: "stop" | "resume" | "revoke" | "return"; reason?: string; why?: (typeof ENDS)[number] }
 
 export function OneDevice({ device, onClose, onDone }: { device: Device | null; onClose: () => void; onDone: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "devices" });
@@ -72,47 +73,47 @@ function Inside({ device, onDone }: { device: Device; onDone: () => void }) {
   );
 }
 
+type Act = "stop" | "resume" | "revoke" | "return";
+interface Said { act: Act; reason: string; why: string }
+
+const ACTS: Partial<Record<Device["state"], Act[]>> = { revoked: [], stopped: ["resume", "revoke"], unused: ["stop", "revoke"] };
+
+const asked = (t: Words, acts: Act[], act?: Act) => questionnaire(t("acts"), [
+  choice("act", t("what"), acts.map((one) => [one, t(`act.${one}`)]), { required: true, help: act && t(`act-say.${act}`) }),
+  choice("why", t("why"), ENDS.map((one) => [one, t(`ends.${one}`)]), { required: true, first: "returned", ...when("act", "return") }),
+  question("reason", "text", t("reason"), { required: true, maxLength: 500, ...when("act", "return", "!=") }),
+]);
+
 function Acts({ path, state, onDone }: { path: string; state: Device["state"]; onDone: () => void }) {
   const { t } = useTranslation("translation", { keyPrefix: "devices" });
   const client = useClient();
   const { message } = App.useApp();
-  const [form] = Form.useForm<Said>();
-  const act = Form.useWatch("act", form);
-  const acts: Said["act"][] = state === "revoked" ? [] : state === "stopped" ? ["resume", "revoke"] : state === "unused" ? ["stop", "revoke"] : ["return", "stop", "revoke"];
-  const send = useMutation({
-    mutationFn: (said: Said) => {
-      if (said.act === "return") return client.post(`${path}/$return`, { resourceType: "Parameters", parameter: [{ name: "why", valueCode: said.why }] });
-      if (said.act === "resume") return client.post(`${path}/$resume`, parameters({ reason: said.reason }));
-      return client.post(`${path}/$revoke`, parameters({ reason: said.reason, "for-good": said.act === "revoke" }));
+  const [act, setAct] = useState<Act>();
+  const [round, setRound] = useState(0);
+  const acts = ACTS[state] ?? ["return", "stop", "revoke"];
+  const sending = useMutation({
+    mutationFn: (response: fhir4.QuestionnaireResponse) => {
+      const { act: chosen, reason, why } = saidIn<Said>(response);
+      if (chosen === "return") return client.post(`${path}/$return`, parameters({ why: { valueCode: why } }));
+      if (chosen === "resume") return client.post(`${path}/$resume`, parameters({ reason }));
+      return client.post(`${path}/$revoke`, parameters({ reason, "for-good": chosen === "revoke" }));
     },
-    onSuccess: (_, said) => {
-      void message.success(t(`acted.${said.act}`));
-      form.resetFields();
+    onSuccess: (_, response) => {
+      void message.success(t(`acted.${saidIn<Said>(response).act}`));
+      setAct(undefined);
+      setRound(round + 1);
       onDone();
     },
   });
-  const forget = send.reset;
-  useEffect(() => forget(), [act, forget]);
+  const changed = (response: fhir4.QuestionnaireResponse) => {
+    const to = saidIn<Said>(response).act;
+    if (to !== act) sending.reset();
+    setAct(to);
+  };
   if (acts.length === 0) return <Alert type="info" showIcon title={t("revoked-say")} />;
   return (
     <Card size="small" title={<h3 style={{ fontSize: 14, margin: 0 }}>{t("acts")}</h3>}>
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(said) => send.mutate(said)}>
-        <Form.Item name="act" label={t("what")} rules={[{ required: true, message: t("what-needed") }]}>
-          <Radio.Group options={acts.map((value) => ({ value, label: t(`act.${value}`) }))} />
-        </Form.Item>
-        {act ? <Typography.Paragraph type="secondary">{t(`act-say.${act}`)}</Typography.Paragraph> : null}
-        {act === "return" ? (
-          <Form.Item name="why" label={t("why")} initialValue="returned">
-            <Radio.Group options={ENDS.map((value) => ({ value, label: t(`ends.${value}`) }))} />
-          </Form.Item>
-        ) : (
-          <Form.Item name="reason" label={t("reason")} rules={[{ required: true, min: 2, whitespace: true, message: t("reason-needed") }]}>
-            <Input.TextArea rows={2} maxLength={500} />
-          </Form.Item>
-        )}
-        <ProblemBox error={send.error} />
-        <Button htmlType="submit" type="primary" danger={act === "revoke"} loading={send.isPending} style={{ marginTop: 8 }}>{t("do")}</Button>
-      </Form>
+      <QuestionnaireForm key={round} questionnaire={asked(t, acts, act)} sending={sending} onChange={changed} done={t("do")} danger={act === "revoke"} />
     </Card>
   );
 }

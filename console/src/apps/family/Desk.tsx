@@ -1,53 +1,47 @@
 // The desk answers what a family asked for it: the resident, or the child, stands there with his papers.
 import { useMutation } from "@tanstack/react-query";
-import { Alert, Button, Card, Checkbox, Flex, Form, Input } from "antd";
+import { Alert, Card } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useHere } from "~/app/session";
-import { answered } from "~/fhir/parameters";
+import { answered, parametersOf } from "~/fhir/parameters";
 import { Page } from "~/ui/Page";
-import { ProblemBox } from "~/ui/ProblemBox";
-import { RIGHTS, about } from "./rights";
+import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { choice, question, questionnaire, type Words } from "~/ui/questionnaire/asking";
+import { RIGHTS } from "./rights";
 
-interface Said {
-  digits: string;
-  name: string;
-  number: string;
-  evidence: string;
-  rights: string[];
-}
+const NEEDED = { required: true, maxLength: 200 };
+
+const asked = (t: Words) => questionnaire(t("title"), [
+  question("digits", "string", t("digits"), { ...NEEDED, help: t("digitsSay") }),
+  question("name", "string", t("name"), NEEDED),
+  question("number", "string", t("number"), NEEDED),
+  question("evidence", "string", t("evidence"), { ...NEEDED, help: t("evidenceSay") }),
+  choice("right", t("rights"), RIGHTS.map((one) => [one, t(`right.${one}`)]), { repeats: true, help: t("rightsSay") }),
+]);
 
 export default function Desk() {
   const { t } = useTranslation("translation", { keyPrefix: "family" });
   const { client } = useHere();
-  const [form] = Form.useForm<Said>();
-  const rights = Form.useWatch("rights", form) ?? [];
-  const give = useMutation({
-    mutationFn: ({ rights: given, ...said }: Said) => client.post<fhir4.Parameters>("$family-desk", about(said, given)),
-    onSuccess: () => form.resetFields(),
+  const [gives, setGives] = useState(false);
+  const [round, setRound] = useState(0);
+  const giving = useMutation({
+    mutationFn: (response: fhir4.QuestionnaireResponse) => client.post<fhir4.Parameters>("$family-desk", parametersOf(response)),
+    onSuccess: () => {
+      setRound(round + 1);
+      setGives(false);
+    },
   });
-  const done = answered(give.data);
-  const field = (name: keyof Said, extra?: string) => (
-    <Form.Item name={name} label={t(name)} extra={extra} rules={[{ required: true, message: t("needed") }]}>
-      <Input autoComplete="off" maxLength={200} />
-    </Form.Item>
-  );
+  const done = answered(giving.data);
   return (
     <Page title={t("title")} say={t("say")}>
       <Card style={{ maxWidth: 560 }}>
-        <Form form={form} layout="vertical" initialValues={{ rights: [] }} onFinish={(said) => give.mutate(said)}>
-          {field("digits", t("digitsSay"))}
-          {field("name")}
-          {field("number")}
-          {field("evidence", t("evidenceSay"))}
-          <Form.Item name="rights" label={t("rights")} extra={t("rightsSay")}>
-            <Checkbox.Group options={RIGHTS.map((one) => ({ value: one, label: t(`right.${one}`) }))} />
-          </Form.Item>
-          <Flex vertical gap={12}>
-            <ProblemBox error={give.error} />
-            {give.isSuccess ? <Alert type="success" showIcon role="status" title={t("done", { name: done.text("member"), relation: t(`relation.${done.text("relation")}`) })} /> : null}
-            <Button type="primary" htmlType="submit" danger={!rights.length} loading={give.isPending}>{t(rights.length ? "give" : "refuse")}</Button>
-          </Flex>
-        </Form>
+        <QuestionnaireForm
+          key={round} questionnaire={asked(t)} sending={giving} done={t(gives ? "give" : "refuse")} danger={!gives}
+          onChange={(response) => setGives(response.item?.some((one) => one.linkId === "right") ?? false)}
+        >
+          {giving.isSuccess ? <Alert type="success" showIcon role="status" title={t("done", { name: done.text("member"), relation: t(`relation.${done.text("relation")}`) })} /> : null}
+        </QuestionnaireForm>
       </Card>
     </Page>
   );

@@ -1,11 +1,13 @@
 // What may be done with a feed as a whole: its next states, and its joining package. The server says whether it may be.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Dropdown, Input, Modal } from "antd";
+import { App, Button, Dropdown, Modal } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { ProblemBox } from "~/ui/ProblemBox";
+import { saidIn } from "~/fhir/parameters";
+import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
 import { download } from "~/ui/download";
+import { question, questionnaire } from "~/ui/questionnaire/asking";
 import { pathOf, useIsCentre, type Feed, type State } from "./feed";
 
 // The life of a feed (exchange/feeds/data/states.toml), as far as buttons go.
@@ -21,12 +23,10 @@ export function Moves({ feed }: { feed: Feed }) {
   const queries = useQueryClient();
   const isCentre = useIsCentre();
   const [to, setTo] = useState<State | null>(null);
-  const [why, setWhy] = useState("");
   const moving = useMutation({
-    mutationFn: (asked: State) => client.post(pathOf(feed.name, "/move"), { to: asked, why: why.trim() }),
+    mutationFn: (response: fhir4.QuestionnaireResponse) => client.post(pathOf(feed.name, "/move"), { to, why: "", ...saidIn(response) }),
     onSuccess: () => {
       setTo(null);
-      setWhy("");
       void queries.invalidateQueries({ queryKey: ["feed", feed.name] });
     },
   });
@@ -36,24 +36,21 @@ export function Moves({ feed }: { feed: Feed }) {
     onError: () => void message.error(t("not-packed")),
   });
   const states = NEXT[feed.state].filter((one) => isCentre || one === "paused");
+  const title = to ? t("move-to", { state: t(`states.${to}`) }) : "";
   return (
     <>
       <Button loading={packing.isPending} onClick={() => packing.mutate()}>{t("package")}</Button>
       {states.length ? (
         <Dropdown
           trigger={["click"]}
-          menu={{ items: states.map((one) => ({ key: one, label: t("move-to", { state: t(`states.${one}`) }) })), onClick: ({ key }) => setTo(key as State) }}
+          menu={{ items: states.map((one) => ({ key: one, label: t("move-to", { state: t(`states.${one}`) }) })), onClick: ({ key }) => { moving.reset(); setTo(key as State); } }}
         >
           <Button type="primary">{t("move")}</Button>
         </Dropdown>
       ) : null}
-      <Modal
-        open={to !== null} title={to ? t("move-to", { state: t(`states.${to}`) }) : ""} okText={t("confirm")} confirmLoading={moving.isPending}
-        onCancel={() => setTo(null)} onOk={() => to && moving.mutate(to)}
-      >
+      <Modal open={to !== null} title={title} footer={null} destroyOnHidden onCancel={() => setTo(null)}>
         <p>{to ? t(`move-means.${to}`) : ""}</p>
-        <Input.TextArea rows={2} maxLength={200} value={why} aria-label={t("why")} placeholder={t("why")} onChange={(event) => setWhy(event.target.value)} />
-        <ProblemBox error={moving.error} />
+        <QuestionnaireForm autoFocus questionnaire={questionnaire(title, [question("why", "text", t("why"), { maxLength: 200 })])} sending={moving} done={t("confirm")} />
       </Modal>
     </>
   );

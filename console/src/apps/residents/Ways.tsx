@@ -1,11 +1,13 @@
 // The ways to ask for what is not shown: the resident's code, a word by SMS, an emergency. Each leaves its reason.
 import { useMutation } from "@tanstack/react-query";
-import { Alert, Button, Flex, Form, Input, Segmented } from "antd";
+import { Alert, Button } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
-import { answered } from "~/fhir/parameters";
+import { answered, parameters, saidIn } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { choice, question, questionnaire, type Words } from "~/ui/questionnaire/asking";
 import { patientIn, presented } from "./presenting";
 
 export type Way = "card" | "word" | "emergency";
@@ -17,57 +19,53 @@ interface Shown {
   onOpened: (id: string) => void;
 }
 
+type Response = fhir4.QuestionnaireResponse;
+interface Said { way: string; code: string; word: string; reason: string }
+
+// What each way asks, once it can be answered.
+const QUESTIONS: Record<string, (t: Words) => fhir4.QuestionnaireItem> = {
+  card: (t) => question("code", "string", t("card.label"), { required: true }),
+  word: (t) => question("word", "string", t("word.label"), { required: true }),
+  emergency: (t) => question("reason", "text", t("emergency.label"), { required: true, maxLength: 500, entryFormat: t("emergency.placeholder") }),
+};
+
 export function Ways({ ways, target, onOpened }: Shown) {
   const { t } = useTranslation("translation", { keyPrefix: "residents.ways" });
   const client = useClient();
-  const [way, setWay] = useState<string>(ways[0] ?? "");
-  const [form] = Form.useForm<{ said: string }>();
-  const called = (name: string, given: Record<string, string>) => {
-    const all = { ...given, ...(target.identifier && !target.id ? { identifier: target.identifier } : {}) };
-    const parameter = Object.entries(all).map(([one, valueString]) => ({ name: one, valueString }));
-    return client.post<fhir4.Parameters>(target.id ? `Patient/${target.id}/${name}` : `Patient/${name}`, { resourceType: "Parameters", parameter });
-  };
-  const sending = useMutation({
-    mutationFn: () => called("$ask-word", {}),
+  const [way, setWay] = useState(ways[0] ?? "");
+  const [challenge, setChallenge] = useState("");
+  const call = (name: string, said: Partial<Said> & { challenge?: string }) =>
+    client.post<fhir4.Parameters>(`Patient/${target.id ? `${target.id}/` : ""}${name}`, parameters({ ...said, identifier: target.id ? undefined : target.identifier }));
+  const asking = useMutation({
+    mutationFn: (_: Response | null) => call("$ask-word", {}),
+    onSuccess: (told) => setChallenge(answered(told).text("challenge")),
   });
-  const challenge = answered(sending.data).text("challenge");
   const opening = useMutation({
-    mutationFn: async ({ said }: { said: string }) => {
-      if (way === "card" && !target.id) return presented(client, { code: said });
-      if (way === "emergency") return patientIn(await called("$break-glass", { reason: said }));
-      return patientIn(await called("$open-record", way === "card" ? { code: said } : { challenge, word: said }));
+    mutationFn: async (response: Response) => {
+      const { way: _, ...said } = saidIn<Said>(response);
+      if (said.code && !target.id) return presented(client, { code: said.code });
+      return patientIn(await (said.reason ? call("$break-glass", said) : call("$open-record", said.word ? { challenge, ...said } : said)));
     },
     onSuccess: (id) => id && onOpened(id),
   });
   if (ways.length === 0) return null;
-  const mayAnswer = way !== "word" || challenge !== "";
+  const waits = way === "word" && !challenge;
+  const asked = questionnaire(t("title"), [
+    ...(ways.length > 1 ? [choice("way", t("title"), ways.map((one) => [one, t(`${one}.name`)]), { required: true, first: ways[0] })] : []),
+    ...(waits ? [] : [QUESTIONS[way]?.(t) ?? []].flat()),
+  ]);
+  const changed = (response: Response) => {
+    setWay(saidIn<Said>(response).way ?? way);
+    opening.reset();
+  };
   return (
-    <Flex vertical gap={12}>
-      {ways.length > 1 ? (
-        <Segmented
-          value={way} options={ways.map((one) => ({ value: one, label: t(`${one}.name`) }))} aria-label={t("title")}
-          onChange={(to) => { setWay(to); form.resetFields(); opening.reset(); }}
-        />
-      ) : null}
+    <QuestionnaireForm
+      questionnaire={asked} sending={waits ? asking : opening} onChange={changed} danger={way === "emergency"} done={t(waits ? "word.send" : `${way}.go`)}
+      actions={way === "word" && challenge ? <Button loading={asking.isPending} onClick={() => asking.mutate(null)}>{t("word.again")}</Button> : null}
+    >
       {way === "emergency" ? <Alert type="warning" showIcon title={t("emergency.say")} /> : null}
-      <Form form={form} layout="vertical" onFinish={(said) => opening.mutate(said)}>
-        {way === "word" ? (
-          <Form.Item>
-            <Button loading={sending.isPending} onClick={() => sending.mutate()}>{t(challenge ? "word.again" : "word.send")}</Button>
-          </Form.Item>
-        ) : null}
-        <Form.Item name="said" label={t(`${way}.label`)} rules={[{ required: true, whitespace: true, message: t(`${way}.wanting`) }]}>
-          {way === "emergency"
-            ? <Input.TextArea rows={2} maxLength={500} placeholder={t("emergency.placeholder")} />
-            : <Input autoComplete="off" disabled={!mayAnswer} />}
-        </Form.Item>
-        <ProblemBox error={sending.error ?? opening.error} />
-        {opening.isSuccess && !opening.data ? <Alert type="warning" showIcon title={t("nobody")} /> : null}
-        <Button
-          type="primary" htmlType="submit" danger={way === "emergency"} disabled={!mayAnswer} loading={opening.isPending}
-          style={{ marginTop: 8 }}
-        >{t(`${way}.go`)}</Button>
-      </Form>
-    </Flex>
+      {challenge ? <ProblemBox error={asking.error} /> : null}
+      {opening.isSuccess && !opening.data ? <Alert type="warning" showIcon title={t("nobody")} /> : null}
+    </QuestionnaireForm>
   );
 }

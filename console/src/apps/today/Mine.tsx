@@ -60,7 +60,7 @@ export default function Mine() {
         ]}
       />
       <Typography.Text type="secondary">{t("only-look")}</Typography.Text>
-      <Reading resident={typing} onClose={() => setTyping(null)} onKept={() => window.setTimeout(() => void day.refetch(), 2_000)} />
+      {typing ? <Reading resident={typing} onClose={() => setTyping(null)} onKept={() => window.setTimeout(() => void day.refetch(), 2_000)} /> : null}
     </Page>
   );
 }

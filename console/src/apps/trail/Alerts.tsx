@@ -27,7 +27,7 @@ export function Alerts() {
     getNextPageParam: (last) => answered(last).text("next") || undefined,
   });
   const step = async (id: number, to: string, reason = "") => {
-    await client.post("$alert", parameters({ id, state: { code: to }, reason }));
+    await client.post("$alert", parameters({ id, state: { valueCode: to }, reason }));
     await queries.invalidateQueries({ queryKey: ["alerts"] });
   };
   return (

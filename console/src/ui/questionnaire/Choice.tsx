@@ -8,6 +8,7 @@ import type { FieldShown } from "./Field";
 import { optionAnswer, wordsOf, type Answer } from "./filling";
 
 const FEW = 6;
+const SHORT = 20; // letters: longer words stand one below the other
 const ASKED = 50;
 
 export function Choice({ item, id, answers, wrong, readOnly, onChange }: FieldShown) {
@@ -31,7 +32,10 @@ export function Choice({ item, id, answers, wrong, readOnly, onChange }: FieldSh
     return item.repeats ? (
       <Checkbox.Group aria-label={item.text} disabled={readOnly} options={options} value={chosen} onChange={(keys) => take(keys)} />
     ) : (
-      <Radio.Group id={id} aria-label={item.text} disabled={readOnly} options={options} value={chosen[0]} onChange={(event) => take([event.target.value as string])} />
+      <Radio.Group
+        id={id} aria-label={item.text} disabled={readOnly} vertical={options.some((one) => one.label.length > SHORT)} value={chosen[0] ?? ""} onChange={(event) => take([event.target.value as string])}
+        options={item.required ? options : [...options, { value: "", label: t("ui.not-said") }]}
+      />
     );
   }
   const several = item.repeats || isOpen;

@@ -3,6 +3,7 @@ import { Button, Flex, Input, InputNumber, Radio } from "antd";
 import { useTranslation } from "react-i18next";
 import { instantOf, localOf } from "../time";
 import { Choice } from "./Choice";
+import { entryFormatOf, helpOf } from "./asking";
 import type { Answer } from "./filling";
 
 export interface FieldShown {
@@ -47,7 +48,8 @@ function Single({ item, id, answer, wrong, readOnly, onAnswer }: SingleShown) {
   const { t } = useTranslation();
   const common = {
     id, disabled: readOnly, "aria-invalid": wrong || undefined, "aria-required": item.required || undefined,
-    "aria-describedby": wrong ? `${id}-fault` : undefined, "aria-label": item.text, style: { width: "100%" },
+    "aria-describedby": [wrong ? `${id}-fault` : "", helpOf(item) ? `${id}-help` : ""].join(" ").trim() || undefined,
+    "aria-label": item.text, placeholder: entryFormatOf(item), autoComplete: "off", style: { width: "100%" },
   };
   const text = (name: "valueString" | "valueDate" | "valueTime" | "valueUri") => ({
     value: answer?.[name] ?? "",

@@ -2,7 +2,8 @@
 import { Button, Flex, Form, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { Field } from "./Field";
-import { belowOf, empty, isEnabled, placeOf, type Faults, type Filled } from "./filling";
+import { helpOf, isHelp } from "./asking";
+import { belowOf, empty, filledIn, isEnabled, placeOf, type Faults, type Filled } from "./filling";
 
 interface Shown {
   items: readonly fhir4.QuestionnaireItem[];
@@ -18,9 +19,9 @@ interface Shown {
 
 export function Items({ items, filled, onChange, ...rest }: Shown) {
   return items.map((item) => {
-    const one = filled.find((other) => other.linkId === item.linkId);
-    if (!one || !isEnabled(item, rest.all)) return null;
-    const change = (to: Partial<Filled>) => onChange(filled.map((other) => (other === one ? { ...one, ...to } : other)));
+    if (!isEnabled(item, rest.all) || isHelp(item)) return null;
+    const one = filledIn(item, filled);
+    const change = (to: Partial<Filled>) => onChange([...filled.filter((other) => other.linkId !== item.linkId), { ...one, ...to }]);
     return <One key={item.linkId} item={item} one={one} change={change} {...rest} />;
   });
 }
@@ -43,7 +44,7 @@ function One({ item, one, change, ...rest }: OneShown) {
       <Form.Item
         layout="vertical" label={`${item.prefix ? `${item.prefix} ` : ""}${item.text ?? ""}`} htmlFor={id} required={item.required}
         validateStatus={fault ? "error" : undefined} help={fault ? <span id={`${id}-fault`} role="alert">{fault}</span> : undefined}
-        style={{ marginBottom: 12, maxWidth: 560 }} data-wrong={fault ? "" : undefined}
+        extra={helpOf(item) ? <span id={`${id}-help`}>{helpOf(item)}</span> : undefined} style={{ marginBottom: 12, maxWidth: 560 }} data-wrong={fault ? "" : undefined}
       >
         <Field
           item={item} id={id} answers={one.answers} wrong={fault !== undefined} readOnly={readOnly}

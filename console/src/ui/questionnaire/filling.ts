@@ -15,14 +15,19 @@ export type Faults = Record<string, string>;
 
 /** Returns an empty form with what the Questionnaire begins with. */
 export function empty(items: readonly Item[] = []): Filled[] {
-  return items.map((item) => ({ linkId: item.linkId, answers: begun(item), below: [empty(item.item)] }));
+  return items.map(emptyOf);
 }
+
+const emptyOf = (item: Item): Filled => ({ linkId: item.linkId, answers: begun(item), below: [empty(item.item)] });
+
+/** What was filled into one item; a form may come to have others than it began with. */
+export const filledIn = (item: Item, filled: readonly Filled[]): Filled => filled.find((one) => one.linkId === item.linkId) ?? emptyOf(item);
 
 /** Returns a form that holds a response, such as one that was kept. */
 export function filledFrom(items: readonly Item[] = [], given: readonly fhir4.QuestionnaireResponseItem[] = []): Filled[] {
   return items.map((item) => {
     const own = given.filter((one) => one.linkId === item.linkId);
-    if (own.length === 0) return { linkId: item.linkId, answers: begun(item), below: [empty(item.item)] };
+    if (own.length === 0) return emptyOf(item);
     if (item.type === "group") return { linkId: item.linkId, answers: [], below: own.map((one) => filledFrom(item.item, one.item)) };
     const answers = own.flatMap((one) => one.answer ?? []);
     return { linkId: item.linkId, answers, below: [filledFrom(item.item, answers[0]?.item)] };
@@ -101,12 +106,17 @@ function answersOf(linkId: string, all: readonly Filled[]): Answer[] {
 export function wanting(items: readonly Item[], filled: readonly Filled[], say: (item: Item) => string, all = filled, at = ""): Faults {
   const faults: Faults = {};
   for (const item of items) {
-    const one = filled.find((other) => other.linkId === item.linkId);
-    if (!one || !isEnabled(item, all) || item.type === "display") continue;
-    if (item.required && item.type !== "group" && one.answers.length === 0) faults[placeOf(at, item)] = say(item);
+    if (!isEnabled(item, all) || item.type === "display") continue;
+    const one = filledIn(item, filled);
+    if (item.required && item.type !== "group" && said(one.answers).length === 0) faults[placeOf(at, item)] = say(item);
     one.below.forEach((list, number) => Object.assign(faults, wanting(item.item ?? [], list, say, all, belowOf(at, item, number))));
   }
   return faults;
+}
+
+/** Whether a question of this linkId stands in the form now. */
+export function isAsked(linkId: string, items: readonly Item[], all: readonly Filled[]): boolean {
+  return items.some((item) => isEnabled(item, all) && (item.linkId === linkId || isAsked(linkId, item.item ?? [], all)));
 }
 
 export const placeOf = (at: string, item: Item): string => `${at}${item.linkId}`;
@@ -125,14 +135,22 @@ export function responseOf(questionnaire: fhir4.Questionnaire, filled: readonly 
 
 function itemsOf(items: readonly Item[], filled: readonly Filled[], all: readonly Filled[]): fhir4.QuestionnaireResponseItem[] {
   return items.flatMap((item): fhir4.QuestionnaireResponseItem[] => {
-    const one = filled.find((other) => other.linkId === item.linkId);
-    if (!one || item.type === "display" || !isEnabled(item, all)) return [];
+    if (item.type === "display" || !isEnabled(item, all)) return [];
+    const one = filledIn(item, filled);
     const named = { linkId: item.linkId, ...(item.text ? { text: item.text } : {}) };
     const lists = one.below.map((list) => itemsOf(item.item ?? [], list, all));
     if (item.type === "group") return lists.filter((list) => list.length > 0).map((list) => ({ ...named, item: list }));
-    if (one.answers.length === 0) return [];
-    const [first, ...others] = one.answers as [Answer, ...Answer[]];
+    const [first, ...others] = said(one.answers);
+    if (!first) return [];
     const below = lists[0]?.length ? { item: lists[0] } : {};
     return [{ ...named, answer: [{ ...first, ...below }, ...others] }];
+  });
+}
+
+/** The answers without the blanks around them; blanks alone are no answer. */
+function said(answers: readonly Answer[]): Answer[] {
+  return answers.flatMap((one) => {
+    const text = one.valueString?.trim();
+    return text === undefined ? [one] : text ? [{ ...one, valueString: text }] : [];
   });
 }
