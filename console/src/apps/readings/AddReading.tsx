@@ -1,9 +1,10 @@
 // Writing down a measurement: one question a page, then once more all of it, then it is kept. The server asks back where a
 // value is unusual, and says what is to be done; its words are shown as they are.
-import { useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
+import { useReading } from "~/fhir/addReading";
 import { answered, type Parts } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
 import { Fault } from "~/ui/plain/Fault";
@@ -26,42 +27,25 @@ function Asking({ kind }: { kind: Kind }) {
   const [at, setAt] = useState(0);
   const [answers, setAnswers] = useState<string[]>(kind.questions.map(() => ""));
   const [choice, setChoice] = useState("");
-  const [asked, setAsked] = useState<Parts | null>(null);
-  const [kept, setKept] = useState<{ told: Parts; after: number } | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [busy, setBusy] = useState(false);
-  // Of one instant, however often it is sent: where an answer was lost, the platform knows it again.
-  const taken = useRef("");
+  const { asked, ...reading } = useReading(client, person.id);
   const question = kind.questions[at];
   const line = kind.line(answers, kind.choice?.answers[choice] ?? "");
-  const send = async () => {
-    setBusy(true);
-    setProblem(null);
-    try {
+  const keeping = useMutation({
+    mutationFn: async (typed: string) => {
       // What is said about it comes after the newest of now: a telephone's clock is not the platform's.
       const newest = answered(await client.get<fhir4.Parameters>("$messages", { _count: 1 })).all("message")[0];
-      const after = newest?.number("id") ?? 0;
-      taken.current = asked?.text("at") || taken.current || client.now();
-      const parameter = [{ name: "line", valueString: line }, ...again(asked), ...(taken.current ? [{ name: "at", valueDateTime: taken.current }] : [])];
-      const told = answered(await client.post<fhir4.Parameters>(`Patient/${person.id}/$add-reading`, { resourceType: "Parameters", parameter }));
-      if (told.text("state") === "asked") setAsked(told);
-      else {
-        setKept({ told, after });
-        await queries.invalidateQueries({ queryKey: ["readings"] });
-      }
-    } catch (error) {
-      setProblem(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+      return { told: await reading.send(typed), after: newest?.number("id") ?? 0 };
+    },
+    onSuccess: async ({ told }) => {
+      if (!isAsked(told)) await queries.invalidateQueries({ queryKey: ["readings"] });
+    },
+  });
   const back = (to: number) => {
-    taken.current = "";
-    setAsked(null);
-    setProblem(null);
+    reading.forget();
+    keeping.reset();
     setAt(to);
   };
-  if (kept) return <Kept told={kept.told} after={kept.after} />;
+  if (keeping.data && !isAsked(keeping.data.told)) return <Kept told={keeping.data.told} after={keeping.data.after} />;
   if (question) {
     return (
       <Card>
@@ -90,10 +74,10 @@ function Asking({ kind }: { kind: Kind }) {
         {choice ? <div><dt>{t(`name.${kind.choice?.name}`)}</dt><dd className="value">{t(`${kind.choice?.name}.${choice}`)}</dd></div> : null}
       </dl>
       {(asked?.values<string>("question") ?? []).map((one) => <p key={one} className="shown" role="alert">{one}</p>)}
-      <Fault error={problem} />
+      <Fault error={keeping.error} />
       <div className="steps">
         <button type="button" className="button" onClick={() => { setChoice(""); back(0); }}>{t("change")}</button>
-        <button type="button" className="button first" disabled={busy} aria-busy={busy} onClick={() => void send()}>{t(asked ? "sure" : "keep")}</button>
+        <button type="button" className="button first" disabled={keeping.isPending} aria-busy={keeping.isPending} onClick={() => keeping.mutate(line)}>{t(asked ? "sure" : "keep")}</button>
       </div>
     </Card>
   );
@@ -104,8 +88,4 @@ const plain = (typed: string): string => typed.normalize("NFKC").replace("。", 
 
 const isNumber = (typed: string): boolean => /^\s*\d+(\.\d+)?\s*$/.test(typed);
 
-/** What the question before gave, to say that it is right. */
-function again(asked: Parts | null): fhir4.ParametersParameter[] {
-  const confirm = asked?.text("confirm");
-  return confirm ? [{ name: "confirm", valueString: confirm }] : [];
-}
+const isAsked = (told: Parts): boolean => told.text("state") === "asked";
