@@ -126,6 +126,7 @@ class Company:
             locks = locks_of(self._locks, changed).union(*(self._names(one) for one in written))
             async with self._locked(locks) as connection:
                 await self._write(connection, written, locks)
+            _remember(written)
 
     async def _again(self, locks: frozenset[int], group: Sequence[Asked], outcomes: dict[int, Exception]) -> None:
         """The same where what was read has changed meanwhile: under the locks, so that it cannot once more."""
@@ -135,6 +136,7 @@ class Company:
             await self._prepare(connection, group, outcomes)
             if written := [one for one in group if one.batch is not None]:
                 await self._write(connection, written, locks)
+        _remember(written)
 
     @asynccontextmanager
     async def _locked(self, locks: frozenset[int]) -> AsyncIterator[asyncpg.Connection]:
@@ -197,3 +199,9 @@ class Company:
             of_one.setdefault((one.envelope.actor, one.envelope.historic), []).append(one.run)
         for runs in of_one.values():
             await follow(self._followers, connection, runs)
+
+
+def _remember(written: Sequence[Asked]) -> None:
+    for one in written:
+        if one.batch is not None:
+            one.batch.remember()

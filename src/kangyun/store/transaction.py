@@ -83,6 +83,7 @@ class Transactor:
                 if locks or any(one.wants(operation) for operation in run.changing for one in self.followers):
                     async with self._locked(locks) as connection:
                         await self._write(connection, run, batch, locks)
+                    batch.remember()
                 else:
                     run.written(await self._committer.commit(batch))
         except BaseException:
@@ -100,6 +101,8 @@ class Transactor:
                 batch = await run.prepare(connection)
                 if batch is not None:
                     await self._write(connection, run, batch, locks)
+            if batch is not None:
+                batch.remember()
         except BaseException:
             run.undo()
             raise

@@ -65,7 +65,8 @@ class Writer:
     ) -> datetime:
         """Writes prepared commits in one transaction, or as part of the one that `connection` is in.
 
-        One waits for the locks that it needs, several not for long. held: those that the transaction has.
+        One waits for the locks that it needs, several not for long. held: those that the transaction has; who is in
+        one lets the batches remember after it.
         Returns the instant of all. Raises Stale, and Gone where what it is about was erased.
         """
         late = buckets_of(batches) - held if held else ()

@@ -24,6 +24,11 @@ async def register(client, resource, **headers):
     return await client.put(f"Patient/{resource['id']}", json=resource, headers=headers)
 
 
+def bundle(*people):
+    entries = [{"resource": one, "request": {"method": "PUT", "url": f"Patient/{one['id']}"}} for one in people]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
 async def registered(platform):
     async with platform.pool.connection() as connection:
         return await connection.fetch(
@@ -92,3 +97,13 @@ async def test_nobody_waits_for_a_lock_that_only_another_needs(client, platform)
         assert [answer.status_code for answer in others] == [201] * 3
         assert not waiting.done()
     assert (await waiting).status_code == 200
+
+
+async def test_nobody_waits_for_terms_that_are_there(client, platform):
+    said = {"communication": [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": "zh"}]}}]}
+    await register(client, person(0, **said))
+    async with platform.pool.connection() as connection, connection.transaction():
+        assert await connection.fetch("SELECT FROM term FOR UPDATE")
+        async with asyncio.timeout(5):
+            answers = [await register(client, person(1, **said)), await client.post("", json=bundle(person(2, **said)))]
+    assert [answer.status_code for answer in answers] == [201, 200]
