@@ -63,19 +63,25 @@ SELECT nextval('resident_number') FROM generate_series(1, $1::int4);
 SELECT last_value FROM resident_number;
 
 -- name: keep_registrations
--- $1 patient, $2 edition, $3 fields; $4, $5: which of them has which key. What they had before goes.
+-- $1 patient, $2 edition, $3 fields; $4, $5: which of them has which key. What they had before goes, and what they have
+-- already is not written again. The keys are grouped once: to look for each one's costs a bundle by the square.
 WITH now AS (
-    SELECT a.patient, a.edition, a.fields,
-        ARRAY(SELECT k.key FROM unnest($4::int4[], $5::int8[]) AS k(nth, key) WHERE k.nth = a.nth) AS keys
+    SELECT a.patient, a.edition, a.fields, coalesce(k.keys, '{}') AS keys, g.keys AS before
     FROM unnest($1::int8[], $2::int2[], $3::bytea[]) WITH ORDINALITY AS a(patient, edition, fields, nth)
+    LEFT JOIN (
+        SELECT k.nth, array_agg(DISTINCT k.key) AS keys FROM unnest($4::int4[], $5::int8[]) AS k(nth, key) GROUP BY k.nth
+    ) AS k ON k.nth = a.nth
+    LEFT JOIN registration AS g ON g.patient = a.patient
 ), gone AS (
-    DELETE FROM registration_key AS x USING registration AS g JOIN now ON now.patient = g.patient
-    WHERE x.patient = g.patient AND x.key = ANY (g.keys) AND NOT x.key = ANY (now.keys)
+    DELETE FROM registration_key AS x USING now
+    WHERE x.patient = now.patient AND x.key = ANY (now.before) AND x.key <> ALL (now.keys)
 ), kept AS (
     INSERT INTO registration (patient, edition, keys, fields) SELECT patient, edition, keys, fields FROM now
     ON CONFLICT (patient) DO UPDATE SET edition = excluded.edition, keys = excluded.keys, fields = excluded.fields
 )
-INSERT INTO registration_key (key, patient) SELECT DISTINCT unnest(now.keys), now.patient FROM now ON CONFLICT DO NOTHING;
+INSERT INTO registration_key (key, patient)
+SELECT k.key, now.patient FROM now CROSS JOIN LATERAL unnest(now.keys) AS k(key)
+WHERE now.before IS NULL OR k.key <> ALL (now.before);
 
 -- name: forget_registrations
 WITH gone AS (DELETE FROM registration WHERE patient = ANY ($1::int8[]) RETURNING patient, keys)

@@ -335,6 +335,21 @@ async def test_nothing_is_left_of_who_was_erased(register, resident, client, pla
     assert (await resident(first))[1] == {first}
 
 
+async def test_keys_are_those_of_what_a_registration_says_now(register, person, client, platform):
+    patient = await register(number=ONE)
+    res, found = platform.gate.store.ids.res_of(patient), []
+    changed = person("李华", "1950-01-02", ONE)
+    for said in ({"name": [{"text": "王健国"}]}, {"gender": "female"}, person(number=ONE), changed):
+        resource = {"resourceType": "Patient", "id": patient, **said}
+        assert (await client.put(f"Patient/{patient}", json=resource)).status_code == 200
+        async with platform.pool.connection() as connection:
+            keys = await connection.fetchval("SELECT keys FROM registration WHERE patient = $1", res)
+            rows = await connection.fetch("SELECT key FROM registration_key WHERE patient = $1", res)
+        assert sorted(keys) == sorted(row["key"] for row in rows)
+        found.append(len(keys))
+    assert found[0] == found[1] == 0 < found[2]
+
+
 async def test_what_was_there_before_the_index_is_brought_in(register, resident, platform):
     patients = [await register(number=ONE) for _ in range(3)] + [await register("李四", "1990-03-07", OTHER)]
     index, reader = platform.gate.residents, platform.gate.store.reader
