@@ -86,18 +86,26 @@ class Reader:
     async def locate_each(
         self, connection: asyncpg.Connection, wanted: Sequence[tuple[Collection[Name], Sight]]
     ) -> list[dict[Name, Current]]:
-        """Finds resources for several callers, each by a sight of its own; as `locate`."""
+        """Finds resources for several callers, each by a sight of its own; as `locate`.
+
+        Those who see the same ask together where names have to be looked up.
+        """
         found: list[dict[Name, Current]] = [{} for _ in wanted]
         within: dict[int, list[tuple[int, int, str]]] = {}
+        alike: dict[Sight, list[int]] = {}
         for who, (names, sight) in enumerate(wanted):
             numbers = {name: self.ids.res_of(name[1]) for name in names}
             places = [(name, segment_of(res), res) for name, res in numbers.items() if res is not None]
             here = [(name, segment, res) for name, segment, res in places if segment <= self._newest_seen]
             if len(here) < len(numbers) or not can_be_each(sight):
-                found[who] = await self.locate(connection, names, sight)
+                alike.setdefault(sight, []).append(who)
                 continue
             for name, segment, res in here:
                 within.setdefault(segment, []).append((res, who, name[1]))
+        for sight, those in alike.items():
+            located = await self.locate(connection, {name for who in those for name in wanted[who][0]}, sight)
+            for who in those:
+                found[who] = {name: located[name] for name in wanted[who][0] if name in located}
         for segment, asked in within.items():
             sql = self._locate_each.replace("{n}", f"_{segment}")
             rows = await connection.fetch(

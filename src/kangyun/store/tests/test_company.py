@@ -7,6 +7,7 @@ import pytest
 from kangyun.store.locks import TAKE_LOCKS
 from kangyun.store.tokens import bucket_of
 from kangyun.store.types import TYPE_NUMBERS
+from kangyun.store.visible import EVERYTHING
 
 NUMBER = "urn:oid:2.16.156.10011.1.3"
 ONE = "11010519491231002X"
@@ -107,3 +108,14 @@ async def test_nobody_waits_for_terms_that_are_there(client, platform):
         async with asyncio.timeout(5):
             answers = [await register(client, person(1, **said)), await client.post("", json=bundle(person(2, **said)))]
     assert [answer.status_code for answer in answers] == [201, 200]
+
+
+async def test_ids_of_clients_are_looked_up_together_by_who_sees_the_same(client, platform):
+    await register(client, person(1))
+    names, asked = [{("Patient", f"desk-{nth}")} for nth in range(4)], []
+    async with platform.pool.connection() as connection:
+        await platform.gate.store.reader.locate(connection, names[0])  # The connection learns its types.
+        with connection.query_logger(asked.append):
+            found = await platform.gate.store.reader.locate_each(connection, [(one, EVERYTHING) for one in names])
+    assert len(asked) == 1
+    assert [[*one] for one in found] == [[], [("Patient", "desk-1")], [], []]
