@@ -120,12 +120,9 @@ async def written(gate: Gate, connection: asyncpg.Connection, events: Sequence[E
     """Returns the Patients that events have written, as they stand now, each with the institution that wrote it."""
     numbers = {one.res for event in events for one in event.changes if one.type == "Patient"}
     rows = await connection.fetch(*seen(_SEEN, EVERYTHING, sorted(numbers))) if numbers else ()
-    found = []
-    for row in rows:
-        stored = await gate.store.reader.version(connection, row["res"], row["version"])
-        if stored is not None:
-            found.append(Known(stored, row["institution"]))
-    return found
+    houses = {(row["res"], row["version"]): row["institution"] for row in rows}
+    stored = await gate.store.reader.versions(connection, houses)
+    return [Known(stored[place], house) for place, house in houses.items() if place in stored]
 
 
 async def registrations(connection: asyncpg.Connection, after: int, most: int) -> list[int]:

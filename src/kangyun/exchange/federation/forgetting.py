@@ -38,16 +38,16 @@ class Forgetting:
     async def handle(self, events: Sequence[Event]) -> None:
         """Deals with events of the feed. May be given the same again."""
         gate = self._platform.gate
+        nodes = await Nodes(gate.store.pool, self._platform.identities.vault).placed("child")
+        if not nodes:
+            return  # As nearly everywhere: no Patient is read.
+        below = {node.institution for node in nodes}
         async with gate.store.pool.connection() as connection:
-            found = [one for one in await upward.written(gate, connection, events) if is_erased(one.stored.resource)]
-        if found:
-            below = {
-                node.institution
-                for node in await Nodes(gate.store.pool, self._platform.identities.vault).placed("child")
-            }
-            for one in found:
-                if one.institution in below:  # Another's word is no reason to erase.
-                    await self._erase(one)
+            written = await upward.written(gate, connection, events)
+        for one in written:
+            # Another's word is no reason to erase.
+            if one.institution in below and is_erased(one.stored.resource):
+                await self._erase(one)
 
     async def _erase(self, one: Known) -> None:
         gate = self._platform.gate
