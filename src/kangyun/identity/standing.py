@@ -43,9 +43,13 @@ class Known:
 
 @dataclass(slots=True)
 class Neighbour:
-    """A resident near to a registration: what each of his registrations says, None of those that were deleted."""
+    """A resident near to a registration: what each of his registrations says, None of those that were deleted.
+
+    rows: of these as the record has them, where they were asked for; `Reader.opened` opens them.
+    """
 
     registrations: dict[int, Fields | None] = field(default_factory=dict)
+    rows: list[asyncpg.Record] = field(default_factory=list)
 
 
 class Standing:
@@ -90,9 +94,14 @@ class Standing:
         return found
 
     async def near_seen(self, connection: asyncpg.Connection, reading: Reading, sight: Sight) -> dict[int, Neighbour]:
-        """Returns the residents nearest to a reading with their registrations, as far as these are seen."""
+        """Returns the residents nearest to a reading with their registrations and the rows of these, as far as they
+        are seen."""
         asked = [self.hashed(key) for key in reading.keys], MOST_OF_A_KEY, MOST_NEAR, LEAST_SHARED
-        return self._grouped(await connection.fetch(*seen(SQL["near_seen"], sight, *asked)))
+        rows = await connection.fetch(*seen(SQL["near_seen"], sight, *asked))
+        found = self._grouped(rows)
+        for row in rows:
+            found[row["resident"]].rows.append(row)
+        return found
 
     async def residents(self, connection: asyncpg.Connection, numbers: Collection[int]) -> dict[int, Neighbour]:
         """Returns residents by their numbers, those that have registrations."""

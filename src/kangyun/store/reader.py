@@ -130,12 +130,16 @@ class Reader:
     ) -> dict[int, list[Current]]:
         """Returns the registrations of residents (Patients), those that may be known of."""
         rows = await connection.fetch(*seen(statement("of_residents"), sight, residents))
+        return {resident: [] for resident in residents} | await self.opened(connection, rows)
+
+    async def opened(self, connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) -> dict[int, list[Current]]:
+        """Returns the registrations of residents that rows hold, as `of_residents` has them, their data keys last."""
         self._keys.take(tuple(row)[-5:] for row in rows)
         await self.bring_keys(connection, [row["key"] for row in rows])
-        found: dict[int, list[Current]] = {resident: [] for resident in residents}
+        found: dict[int, list[Current]] = {}
         for row in rows:
             if self.is_readable(row):
-                found[row["resident"]].append(self._current(row, False))
+                found.setdefault(row["resident"], []).append(self._current(row, False))
         return found
 
     def _current(self, row: Mapping[str, Any], chosen: bool) -> Current:

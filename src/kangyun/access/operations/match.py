@@ -61,11 +61,11 @@ async def match(record: Record, call: Call) -> Resource:
             found = found if len(found) == 1 else []  # Of several none is the one who is meant.
         found.sort(key=lambda one: (-one.score, -one.bits, one.resident))
         found = found[: COUNT if count is None else max(min(count, LARGEST), 1)]
-        located = await store.reader.of_residents(connection, [one.resident for one in found], record.sight)
+        located = await store.reader.opened(connection, [row for one in found for row in near[one.resident].rows])
     entries, patients = [], set[int]()
     for one in found:
-        registrations = [each.stored for each in located[one.resident] if each.stored is not None]
-        if registrations:  # Else they were deleted since.
+        registrations = [each.stored for each in located.get(one.resident, ()) if each.stored is not None]
+        if registrations:  # Else they were erased since.
             id_ = store.ids.id_of(one.resident)
             whole = golden(one.resident, id_, await record.shown(registrations))
             patients |= {each.res for each in registrations}

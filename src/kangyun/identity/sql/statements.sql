@@ -18,6 +18,7 @@ ORDER BY n.resident, l.patient;
 -- The same for one question ($1: its keys, $2: most of a key), of the registrations that the asker sees: of the residents
 -- who share most with it ($3: so many), and of them those who share a part ($4) of what the first of the seen does. A key
 -- counts the more the fewer have it. What else is near is there by chance, and the more of it the larger the register.
+-- With their Patients and the data keys of these, as `of_residents` of the store has them: nearly all are shown.
 -- OFFSET 0: each row is looked up, whatever the server believes of how many there are.
 WITH found AS (
     SELECT DISTINCT a.key, l.resident, k.weight FROM unnest($1::int8[]) AS a(key)
@@ -29,14 +30,26 @@ WITH found AS (
 ), near AS (
     SELECT f.resident, sum(f.weight) AS weight FROM found AS f GROUP BY f.resident ORDER BY weight DESC, f.resident LIMIT $3::int8
 ), seen AS MATERIALIZED (
-    SELECT n.resident, n.weight, l.patient FROM near AS n
+    SELECT n.resident, n.weight, r.* FROM near AS n
     CROSS JOIN LATERAL (SELECT l.patient FROM resident_link AS l WHERE l.resident = n.resident OFFSET 0) AS l
-    CROSS JOIN LATERAL (SELECT FROM resource AS r WHERE r.res = l.patient AND NOT r.deleted AND {visible:r} OFFSET 0) AS r
+    CROSS JOIN LATERAL (
+        SELECT r.res, r.patient, r.at, r.until, r.edition, r.institution, r.labels, r.version FROM resource AS r
+        WHERE r.res = l.patient AND NOT r.deleted AND {visible:r} OFFSET 0
+    ) AS r
 )
-SELECT s.resident, s.patient, g.fields FROM seen AS s
-CROSS JOIN LATERAL (SELECT g.fields FROM registration AS g WHERE g.patient = s.patient OFFSET 0) AS g
+SELECT s.resident, g.fields, s.res, s.patient, s.at, s.until, s.edition, s.institution, s.labels, s.version, v.*, k.*
+FROM seen AS s
+CROSS JOIN LATERAL (SELECT g.fields FROM registration AS g WHERE g.patient = s.res OFFSET 0) AS g
+CROSS JOIN LATERAL (
+    SELECT v.instant, v.key, v.dictionary, v.action, v.type, v.body FROM version AS v
+    WHERE v.res = s.res AND v.version = s.version OFFSET 0
+) AS v
+LEFT JOIN LATERAL (
+    SELECT k.id AS key_id, k.patient AS key_patient, k.institution AS key_institution, k.epoch, k.wrapped
+    FROM data_key AS k WHERE k.id = v.key OFFSET 0
+) AS k ON true
 WHERE s.weight >= $4::float8 * (SELECT max(b.weight) FROM seen AS b)
-ORDER BY s.resident, s.patient;
+ORDER BY s.resident, s.res;
 
 -- name: residents
 SELECT l.resident, l.patient, g.fields

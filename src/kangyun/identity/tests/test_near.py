@@ -44,3 +44,14 @@ async def test_whose_key_very_many_have_is_near_by_the_others(register, resident
         await register(f"赵{'一二三'[nth]}", f"199{nth}-03-07", **TELEPHONE)
     patient = await register(number=ONE)
     assert await near(EVERYTHING) == {(await resident(patient))[0]}
+
+
+async def test_the_near_come_with_what_is_shown_of_them(register, platform, person):
+    patients, asked = {await register(number=ONE), await register(number=ONE, **TELEPHONE)}, []
+    index, store = platform.gate.residents, platform.gate.store
+    async with platform.pool.connection() as connection:
+        (one,) = (await index.near_seen(connection, index.rules.read(person(number=ONE)), EVERYTHING)).values()
+        with connection.query_logger(asked.append):
+            ((_, found),) = (await store.reader.opened(connection, one.rows)).items()
+    assert {current.stored.id for current in found} == patients
+    assert asked == []
