@@ -174,11 +174,10 @@ class Prepared:
                 return "half-name"
             if max(beside) < LEAST_SUPPORT and number.level != "slip" and _is_half_a_birth(self.fields, whole):
                 return "half-birth"
-            if name == MISSING:
-                if _of_several(self.fields, whole, at):
-                    return "without-name"
-            elif name not in OWN_NAME and number.level != "slip":
+            if name not in OWN_NAME and name != MISSING and number.level != "slip":
                 return "sibling"
+        if name == MISSING and _of_several(self.fields, whole, at):
+            return "without-name"
         if number.level in ("same", "slip") and of_a_relative(self.fields, whole, registrations):
             return "sibling"
         chained = len(registrations) > 1 and all(self.query.score(one).grade != "certain" for one in registrations)

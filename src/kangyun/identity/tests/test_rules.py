@@ -114,6 +114,20 @@ def test_a_relatives_number_links_nobody(becomes):
     assert becomes(lent, mother | {"surname": ("许",)}) == "asked"
 
 
+def test_a_newborn_under_its_fathers_number_is_not_the_father():
+    rules = resident_rules(lambda: TODAY, demo=True)
+    beside = {"gender": "male", "telecom": [{"system": "phone", "value": "13912345678"}],
+              "address": [{"text": CHILD["address"][0]}],
+              "identifier": [{"system": "urn:oid:2.16.156.10011.1.3", "value": "990102199005040094"}]}  # fmt: skip
+    father, child = (rules.read({"name": [{"text": name}]} | beside).fields for name in ("张伟", "张伟之子"))
+    verdict = rules.prepare(child, among=AMONG).held(1, [father]).verdict
+    assert (verdict.certain, verdict.grade, decide([verdict], margin=rules.margin).resident) == (
+        False,
+        "possible",
+        None,
+    )
+
+
 def test_a_new_name_links_but_not_where_a_relative_bears_it():
     rules = resident_rules(lambda: TODAY, demo=True)
     father = {
