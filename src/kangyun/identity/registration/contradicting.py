@@ -43,15 +43,14 @@ def of_a_relative(arriving: Fields, holder: Fields, registrations: Sequence[Fiel
 
     Brothers and sisters, a father and his son have names that differ by a character. So a name that is another by as
     much, or none at all, is one person's only where nothing says another sex and the day of birth is the same, as both
-    sides registered it: a date that was taken from the number is the number's. A name that sounds or looks the same
-    needs none, but not another day of birth with nothing in common.
+    sides registered it: a date that was taken from the number is the number's. The same name, or one that sounds or
+    looks the same, needs none, but not another day of birth with nothing in common: a card's number is given out again,
+    and namesakes are mistaken for one another at the desk.
     """
     name = _best(arriving, holder, "name", chinese_name)
-    if _UNKNOWN < name <= VARIANT:
-        return ""
     if _UNKNOWN < name < ONE_CHARACTER:
         is_other_day = _best(arriving, holder, "birth_date", birth_date) == len(DATE_GRADES)
-        return "number-of-relative" if is_other_day else ""
+        return ("number-of-namesake" if name <= VARIANT else "number-of-relative") if is_other_day else ""
     born, theirs = _registered_birth(arriving), {day for one in registrations for day in _registered_birth(one)}
     is_same_day = not born.isdisjoint(theirs)
     if _is_another_sex(arriving, holder) and not (name == _UNKNOWN and is_same_day):

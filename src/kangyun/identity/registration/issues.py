@@ -7,9 +7,9 @@ from kangyun.base.texts import Language, say
 QUESTIONS = frozenset(
     {
         "number-of-mother", "number-birth", "several-numbers", "name-is-number", "number-is-name", "number-of-another",
-        "number-of-relative", "number-of-the-dead", "number-of-unidentified", "newborn-under-mother", "other-name",
-        "other-person", "birth-impossible", "birth-in-future", "birth-too-early", "death-before-birth",
-        "number-demo", "private-character",
+        "number-of-namesake", "number-of-relative", "number-of-the-dead", "number-of-unidentified",
+        "newborn-under-mother", "other-name", "other-person", "birth-impossible", "birth-in-future",
+        "birth-too-early", "death-before-birth", "number-demo", "private-character",
     }
 )  # fmt: skip
 """Codes that a steward is asked about; of the others nobody is told."""

@@ -55,7 +55,8 @@ DERIVED = {"derived": ("birth_date", "sex")}
         ({"name": (), "birth_date": (), "sex": ("male",)}, "number-of-relative"),
         ({"name": ("王绣英",), "birth_date": ("19721130",)}, "number-of-relative"),
         # The same name, or one that sounds the same; and no name.
-        ({"birth_date": ("19721130",)}, ""),
+        ({"birth_date": ("19721130",)}, "number-of-namesake"),
+        ({"birth_date": ("19720504", "19900405")}, ""),
         ({"birth_date": ()}, ""),
         ({"name": ("王绣英",), "birth_date": ()}, ""),
         ({"sex": ("male",), "birth_date": ()}, ""),
