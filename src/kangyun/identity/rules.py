@@ -20,7 +20,13 @@ from kangyun.identity.linkage.schema import DIFFERS, MISSING, Schema, Thresholds
 from kangyun.identity.linkage.scoring import Query, Scorer, Step, Waterfall
 from kangyun.identity.linkage.weights import Weights, load
 from kangyun.identity.registration import comparing
-from kangyun.identity.registration.contradicting import contradiction, of_a_relative, of_the_dead, renamed
+from kangyun.identity.registration.contradicting import (
+    contradiction,
+    of_a_relative,
+    of_a_twin,
+    of_the_dead,
+    renamed,
+)
 from kangyun.identity.registration.fields import Fields
 from kangyun.identity.registration.keys import keys
 from kangyun.identity.registration.reading import read
@@ -152,7 +158,9 @@ class Prepared:
         other_name = against == "other-name" and renamed(self.fields, whole)
         if against and not other_name:
             return against, False
-        return (of_the_dead(whole, self.fields, self.seen) if self.seen else ""), other_name
+        if not self.seen:
+            return "", other_name
+        return of_the_dead(whole, self.fields, self.seen) or of_a_twin(self.fields, whole, self.seen), other_name
 
     def _doubt(self, whole: Fields, registrations: Sequence[Fields], at: Mapping[str, Step]) -> str:
         """Returns why it may be somebody else in spite of the odds, "" for no reason.

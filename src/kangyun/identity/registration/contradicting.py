@@ -21,13 +21,15 @@ from kangyun.identity.registration.comparing import (
 from kangyun.identity.registration.fields import Fields, digits
 from kangyun.identity.registration.naming import ONE_CHARACTER, OTHER, PARTS, VARIANT, chinese_name, folded
 from kangyun.identity.registration.numbering import MOTHERHOOD_YEARS
+from kangyun.identity.registration.slips import differing
 
 _UNKNOWN = -1
+ADULT = 18  # years; whose card another shows who was born the same day is mostly a child's: a twin's
 
 
 def contradiction(one: Fields, other: Fields) -> str:
     """Returns the code of the question (see `issues`) that a shared number raises; empty where nothing contradicts."""
-    name = _best(one, other, "name", chinese_name)
+    name = _name(one, other)
     born = _best(one, other, "birth_date", birth_date)
     other_sex = _is_another_sex(one, other)
     other_birth = born == len(DATE_GRADES)
@@ -58,6 +60,23 @@ def of_a_relative(arriving: Fields, holder: Fields, registrations: Sequence[Fiel
     return "" if is_same_day or name == _UNKNOWN else "number-of-relative"
 
 
+def of_a_twin(arriving: Fields, holder: Fields, seen: date) -> str:
+    """Returns a code if a child, seen on a day, may have shown the card of a twin; else an empty text.
+
+    One family name, one day of birth, and one character of the given name is another that neither sounds nor looks
+    alike: so twins are named. A name with nothing in common is rather a new one, and a shorter one was cut.
+    """
+    days = {day for day in arriving.get("birth_date", ()) if len(day) == 8} & set(holder.get("birth_date", ()))
+    is_child = any(digits(seen) < f"{int(day[:4]) + ADULT}{day[4:]}" for day in days)
+    if not is_child or not _shared(arriving, holder, "surname"):
+        return ""
+    if _best(arriving, holder, "name", chinese_name) != ONE_CHARACTER:
+        return ""
+    names_of = [[folded(name) for name in fields["name"]] for fields in (arriving, holder)]
+    is_another = any(len(a) == len(b) and len(differing(a, b)) == 1 for a in names_of[0] for b in names_of[1])
+    return "number-of-twin" if is_another else ""
+
+
 def _registered_birth(fields: Fields) -> frozenset[str]:
     return frozenset() if "birth_date" in fields.get("derived", ()) else frozenset(fields.get("birth_date", ()))
 
@@ -78,7 +97,9 @@ def renamed(arriving: Fields, holder: Fields) -> bool:
     if arriving.get("derived") or not (_shared(arriving, holder, "birth_date") and _shared(arriving, holder, "sex")):
         return False
     latin = [{names.read(name).kind == "latin" for name in fields.get("name", ())} for fields in (arriving, holder)]
-    if latin[0] == latin[1] and not any(_shared(arriving, holder, field) for field in ("surname", "given")):
+    if (latin[0] == latin[1] or not all(latin)) and not any(
+        _shared(arriving, holder, field) for field in ("surname", "given")
+    ):
         return False
     relatives = (
         _best(arriving, holder, "contact_name", chinese_name, "name"),
@@ -125,6 +146,14 @@ def _mother_and_child(one: Fields, other: Fields, *, name: int, other_birth: boo
     generation = bool(years[0] and years[1]) and abs(years[0][0] - years[1][0]) in MOTHERHOOD_YEARS
     elder = one if generation and years[0][0] < years[1][0] else other
     return name == OTHER and other_birth and generation and "female" in elder.get("sex", ("female",))
+
+
+def _name(one: Fields, other: Fields) -> int:
+    """Returns the best grade of the names; of family names where one side has no more: 李先生 is not 王建国."""
+    name = _best(one, other, "name", chinese_name)
+    if name != _UNKNOWN or "newborn" in one or "newborn" in other:
+        return name
+    return OTHER if _best(one, other, "surname", chinese_name) == OTHER else _UNKNOWN
 
 
 def _shared(one: Fields, other: Fields, field: str) -> bool:

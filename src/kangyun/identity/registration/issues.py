@@ -7,7 +7,7 @@ from kangyun.base.texts import Language, say
 QUESTIONS = frozenset(
     {
         "number-of-mother", "number-birth", "several-numbers", "name-is-number", "number-is-name", "number-of-another",
-        "number-of-namesake", "number-of-relative", "number-of-the-dead", "number-of-unidentified",
+        "number-of-namesake", "number-of-relative", "number-of-the-dead", "number-of-twin", "number-of-unidentified",
         "newborn-under-mother", "other-name", "other-person", "birth-impossible", "birth-in-future",
         "birth-too-early", "death-before-birth", "number-demo", "private-character",
     }

@@ -158,6 +158,12 @@ def test_a_brothers_card_with_its_day_of_birth_is_asked_about_where_the_brother_
     assert (outcome.resident, [one.because for one in outcome.questions]) == (None, [("number-of-another",)])
 
 
+def test_a_twin_with_the_others_card_is_asked_about(becomes):
+    own = CHILD | {"surname": ("张",), "certain": ("visit_card|Organization/a|10023",)}
+    assert becomes(own | {"name": ("张嘉豪",)}, own) == "asked"
+    assert becomes(own | {"name": ("张嘉煊",)}, own) == "linked"
+
+
 def test_a_day_that_nobody_knows_is_not_after_a_death(becomes):
     number = {"certain": ("id_number|1",), "name": ("张嘉轩",)}
     assert becomes(number, number | {"deceased": ("20200101",)}) == "asked"

@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kangyun.identity.registration.contradicting import contradiction, of_a_relative, of_the_dead, renamed
+from kangyun.identity.registration.contradicting import (
+    contradiction,
+    of_a_relative,
+    of_a_twin,
+    of_the_dead,
+    renamed,
+)
 from kangyun.identity.registration.keys import KINDS, LONGEST, MOST, keys
 
-WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)}
+WOMAN = {"name": ("王秀英",), "surname": ("王",), "sex": ("female",), "birth_date": ("19900504",)}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,9 @@ WOMAN = {"name": ("王秀英",), "sex": ("female",), "birth_date": ("19900504",)
         ({"sex": ("male",)}, ""),
         ({"sex": ()}, ""),
         ({"name": ("赵建国",)}, "other-name"),
+        # 李女士: a family name is all that is said.
+        ({"name": (), "surname": ("李",)}, "other-name"),
+        ({"name": (), "surname": ("汪",)}, ""),
         ({"name": ("赵建国",), "sex": ("male",)}, "number-of-another"),
         ({"name": ("赵建国",), "birth_date": ("19880830",)}, "number-of-another"),
         ({"sex": ("male",), "birth_date": ("19721130",)}, "other-person"),
@@ -69,6 +78,23 @@ def test_a_relatives_card(arriving, code):
     assert of_a_relative(one, other, [other]) == of_a_relative(other, one, [one]) == code
 
 
+@pytest.mark.parametrize(
+    ("changes", "seen", "code"),
+    [
+        ({"name": ("王秀芳",)}, "2008-05-03", "number-of-twin"),
+        ({"name": ("王秀芳",)}, "2008-05-04", ""),
+        ({"name": ("王秀芳",), "birth_date": ("19900514",)}, "2000-01-01", ""),
+        # A slip, a name that was cut, a new one, another family's.
+        ({"name": ("王绣英",)}, "2000-01-01", ""),
+        ({"name": ("王英",)}, "2000-01-01", ""),
+        ({"name": ("王嘉宁",)}, "2000-01-01", ""),
+        ({"name": ("李秀英",), "surname": ("李",)}, "2000-01-01", ""),
+    ],
+)
+def test_a_twins_card(changes, seen, code):
+    assert of_a_twin(WOMAN | changes, WOMAN, date.fromisoformat(seen)) == code
+
+
 def test_one_registration_of_the_holders_with_the_day_is_enough():
     holder = [WOMAN | DERIVED, WOMAN]
     assert of_a_relative(WOMAN | {"name": ("王秀芳",)}, WOMAN | DERIVED, holder) == ""
@@ -87,6 +113,7 @@ BEFORE = RENAMED | {"name": ("王秀英",), "given": ("秀英",)}
         ({"phone": (), "contact_name": ("趙建國",)}, True),
         ({"name": ("李秀英",), "surname": ("李",), "given": ("秀英",)}, True),
         ({"name": ("JANE SMITH",), "surname": (), "given": ()}, True),
+        ({"name": (), "surname": ("李",), "given": ()}, False),
         ({"name": ("李嘉宁",), "surname": ("李",)}, False),
         ({"phone": (), "contact_name": ()}, False),
         ({"birth_date": ("19900501",)}, False),
