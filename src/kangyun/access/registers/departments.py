@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from kangyun.access.record import Stored
 from kangyun.access.registers.institutions import CAMPUS, HL7_TYPE, code_of, codes_of, is_institution
 from kangyun.access.registers.lists import Reading, listed_words
-from kangyun.access.registers.planning import Known, Place, Plan
+from kangyun.access.registers.planning import Known, Place, Plan, in_circles
 from kangyun.fhir import Resource
 from kangyun.fhir.china.codes import display
 from kangyun.fhir.china.institution_codes import plain
@@ -78,6 +78,10 @@ def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
         standing = _standing(known, SERVICE, institution, f"-{reading.cells['code']}")
         if YES.get(reading.cells["service"]) or standing is not None:
             found.append(Plan(reading.row, _service(reading, plan, place), standing, counts=False))
+    circles = {id(plan) for plan in in_circles([plan for _, plan, _ in below], known)}
+    for reading, plan, _ in below:
+        if id(plan) in circles:
+            reading.wrong("circle", "parent")
     return found
 
 
@@ -122,8 +126,6 @@ def _above(reading: Reading, institution: Stored, made: dict[Place, Plan], known
         if not reading.cells[column]:
             continue
         if (system, value) in made:
-            if made[system, value].row is reading.row:
-                reading.wrong("own-parent", column)
             return made[system, value].reference
         standing = _standing(known, system, institution, value.removeprefix(str(code)))
         if standing is not None:

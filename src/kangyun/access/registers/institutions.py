@@ -8,7 +8,7 @@ Source: WS/T 790.7-2021 asks for such a register; its messages are not public. G
 from collections.abc import Sequence
 
 from kangyun.access.registers.lists import Reading
-from kangyun.access.registers.planning import Known, Place, Plan
+from kangyun.access.registers.planning import Known, Place, Plan, in_circles
 from kangyun.fhir import Resource
 from kangyun.fhir.china.divisions import resources as divisions
 from kangyun.fhir.china.divisions.table import Division
@@ -96,6 +96,10 @@ def plans(readings: Sequence[Reading], known: Known) -> list[Plan]:
         found.append((reading, plan))
     for reading, plan in found:
         _place(reading, plan, made, known)
+    circles = {id(plan) for plan in in_circles([plan for _, plan in found], known)}
+    for reading, plan in found:
+        if id(plan) in circles:
+            reading.wrong("circle", "parent")
     return [plan for _, plan in found]
 
 

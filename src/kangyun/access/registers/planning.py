@@ -85,6 +85,25 @@ def merged(standing: Resource, said: Resource) -> Resource:
     return kept
 
 
+def in_circles(planned: Iterable[Plan], known: "Known") -> list[Plan]:
+    """Returns what would be part of itself, by whatever is between. Of the record only what the list names is seen."""
+    found = list(planned)
+    above = known.above() | {plan.reference: _part_of(plan.merged) for plan in found}
+    return [plan for plan in found if _leads_back(plan.reference, above)]
+
+
+def _leads_back(start: str, above: Mapping[str, str]) -> bool:
+    at, passed = above.get(start, ""), set[str]()
+    while at and at != start and at not in passed:
+        passed.add(at)
+        at = above.get(at, "")
+    return at == start
+
+
+def _part_of(resource: Resource) -> str:
+    return str(resource.get("partOf", {}).get("reference", ""))
+
+
 class Known:
     """What of the record a list is held against: resources by each of their identifiers."""
 
@@ -102,6 +121,11 @@ class Known:
         for place in wanted:
             found |= self._of_place.get(place, {})
         return list(found.values())
+
+    def above(self) -> dict[str, str]:
+        """Returns what each is part of, by reference; those that are part of nothing are left out."""
+        every = {one.id: one.resource for held in self._of_place.values() for one in held.values()}
+        return {f"{one['resourceType']}/{id_}": _part_of(one) for id_, one in every.items() if _part_of(one)}
 
     def called(self, value: str) -> list[Stored]:
         """Returns what has an identifier of this value, of whatever system."""

@@ -167,7 +167,7 @@ def test_departments_stand_below_their_institution(registered, listed, resources
         (("没有的", *INNER[1:]), "没有对应的在用机构"),
         ((*INNER[:3], "W", *INNER[4:]), "没有这个院区"),
         ((*INNER[:4], "99", *INNER[5:]), "没有这个科室编码"),
-        ((*INNER[:4], "0301", *INNER[5:]), "不能是自己的上级"),
+        ((*INNER[:4], "0301", *INNER[5:]), "直接或间接又是它自己"),
         ((*INNER[:5], "什么科", *INNER[6:]), "不在《医疗机构诊疗科目名录》中"),
         ((*INNER[:7], "有时"), "应为以下之一：否、是"),
         ((CREDIT, "内|1", *INNER[2:]), "只能含字母"),

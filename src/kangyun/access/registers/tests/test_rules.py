@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from kangyun.fhir.validation import Validator
 
 CREDIT = "12330183470332560"
 CREDIT += credit_check(CREDIT)
+LOCAL = "urn:kangyun:identifier:local-institution"
 HEALTH = "47033256033018311A2221"
 PLANS = {
     "institutions": lambda readings: institutions.plans(readings, Known([])),
@@ -98,6 +100,46 @@ def test_a_campus_stands_once_in_a_list():
     parts = [reading("institutions", number, name="东院", campus="E", parent=CREDIT) for number in (3, 4)]
     institutions.plans([whole, *parts], Known([]))
     assert [told(part) for part in parts] == [set(), {("error", "twice")}]
+
+
+OTHERS = {"local": "W-1"}, {"local": "W-2"}
+
+
+@pytest.mark.parametrize("parents", [("W-1",), ("W-2", "W-1")], ids=["its own", "one another's"])
+def test_nothing_is_part_of_itself(parents):
+    rows = [
+        reading("institutions", number, name="医院", parent=parent, **code)
+        for number, (parent, code) in enumerate(zip(parents, OTHERS, strict=False), 2)
+    ]
+    PLANS["institutions"](rows)
+    assert all(("error", "circle") in told(row) or ("error", "no-institution") in told(row) for row in rows)
+
+
+def standing(id_, code, **more):
+    resource = {"resourceType": "Organization", "id": id_, "identifier": [{"system": LOCAL, "value": code}], **more}
+    return SimpleNamespace(id=id_, resource=resource)
+
+
+def test_nor_by_what_stands():
+    known = Known([standing("whole", "W-1"), standing("branch", "W-2", partOf={"reference": "Organization/whole"})])
+    for code, parent in (("W-1", "W-2"), ("W-1", "W-1")):
+        row = reading("institutions", name="医院", local=code, parent=parent)
+        institutions.plans([row], known)
+        assert told(row) == {("error", "circle")}
+    turned = [reading("institutions", 2, name="医院", local="W-1", parent="W-2"),
+              reading("institutions", 3, name="分院", local="W-2", parent="W-3")]  # fmt: skip
+    institutions.plans(turned, Known([standing("top", "W-3"), *known.called("W-1"), *known.called("W-2")]))
+    assert [told(row) for row in turned] == [set(), set()]
+
+
+@pytest.mark.parametrize("parents", [{"1": "1"}, {"1": "2", "2": "3", "3": "1"}])
+def test_no_department_is_above_itself(parents):
+    rows = [
+        reading("departments", number, institution="W-1", code=code, name="科", parent=parent)
+        for number, (code, parent) in enumerate(parents.items(), 2)
+    ]
+    departments.plans(rows, Known([standing("whole", "W-1")]))
+    assert [told(row) for row in rows] == [{("error", "circle")}] * len(rows)
 
 
 def test_what_excel_has_cut_is_refused():
