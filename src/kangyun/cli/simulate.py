@@ -102,7 +102,7 @@ def _write(wish: Wish, city: City, model: ErrorModel | None, tell: Told) -> int:
     (bundles / INSTITUTIONS).write_bytes(encode(institutions))
     with (wish.folder / "residents.ndjson").open("wb") as residents, (wish.folder / "traps.ndjson").open("wb") as pairs:
         for resident in city.residents():
-            _line(residents, row(resident))
+            _line(residents, row(resident, city.until))
             for trap in traps.of(resident):
                 _line(pairs, trap)
     if model is not None and wish.registrations_only:

@@ -46,6 +46,10 @@ def hl7(name: str, code: str, display: str | None = None) -> Element:
     return {"coding": [coding | {"display": display} if display else coding]}
 
 
+GUARDIAN = hl7("v3-RoleCode", "GUARD", "guardian")
+"""What a contact is who acts for a child, or for an adult who cannot."""
+
+
 def instant(at: datetime) -> str:
     """Returns a dateTime with seconds and zone."""
     return at.isoformat(timespec="seconds")

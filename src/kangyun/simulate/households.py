@@ -10,7 +10,9 @@ from datetime import date, timedelta
 from itertools import accumulate
 from random import Random
 
+from kangyun.simulate.adoption import adopt, entrust
 from kangyun.simulate.changes import Changes
+from kangyun.simulate.documents import OtherPapers
 from kangyun.simulate.homes import Homes, Numbers
 from kangyun.simulate.names import Name, Names
 from kangyun.simulate.people import DAYS_A_YEAR, Home, Papers, Resident
@@ -48,6 +50,7 @@ class Register:
         self._names, self._homes = Names(tables.names), Homes(tables.city)
         self._numbers = Numbers(tables.city.place.mobile_prefix)
         self._changes = Changes(tables.population, self._names, self._homes, self._numbers, until)
+        self._others = OtherPapers(tables.population.permits, self._numbers)
         self._kinds = tables.population.households
         self._kind_shares = list(accumulate(kind.share for kind in self._kinds))
         self._recent: deque[Resident] = deque(maxlen=_REMEMBERED)
@@ -90,6 +93,9 @@ class Register:
         self._changes.household(rng, members)
         for member in members:
             self._changes.death(rng, member, self._years)
+            entrust(self._population.families, member, self._until)
+            if member.role == "child" and member.death is None:
+                adopt(self._population.families, self._names, self._homes, member, self._until)
         return members
 
     def _resident(
@@ -194,6 +200,7 @@ class Register:
             number = f"UT{who.index:07d}"
             who.papers = Papers(name, number, who.papers.phone, who.papers.home)
             who.document, who.people = "passport", ""
+            self._others.foreigner(who)
         elif self._recent and rng.random() < self._population.namesakes:
             like = rng.choice(self._recent)
             who.sex, who.birth, who.people = like.sex, like.birth, like.people
@@ -201,6 +208,7 @@ class Register:
             who.papers = Papers(like.papers.name, number, who.papers.phone, who.papers.home)
         else:
             self._recent.append(who)
+            self._others.resident_from_elsewhere(who)
 
 
 def _parents(role: str, members: list[Resident], head: Resident | None) -> tuple[Resident | None, Resident | None]:

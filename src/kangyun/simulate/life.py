@@ -236,7 +236,7 @@ class Life:
 
     def _pregnancies(self) -> Iterator[Visit]:
         who, table = self._who, self._tables.conditions.pregnancy
-        births = sorted({child.birth for child in who.children if child.birth > self._from})
+        births = sorted({child.birth for child in who.children if child.birth > self._from and not child.adopted})
         births = births if who.sex == "female" else []
         if (
             who.sex == "female"

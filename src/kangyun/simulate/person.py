@@ -3,7 +3,8 @@
 from datetime import date
 
 from kangyun.simulate.bundle import Resource
-from kangyun.simulate.coding import ATC, CONTRACT, HEALTH_RECORD_ID, LOINC, PASSPORT, PAYMENT, RESIDENT_ID, concept, hl7
+from kangyun.simulate.coding import ATC, CONTRACT, GUARDIAN, HEALTH_RECORD_ID, LOINC, PAYMENT, concept, hl7
+from kangyun.simulate.documents import DOCUMENTS
 from kangyun.simulate.people import Resident, phone_of
 from kangyun.simulate.tables.city import Place
 from kangyun.simulate.tables.people import Allergy
@@ -29,13 +30,10 @@ def _phone(phone: str) -> list[Resource]:
 def demographics(place: Place, who: Resident, until: date, *, managing: Resource, practitioner: Resource) -> Resource:
     """Returns the elements of the Patient, as somebody writes them who has time and all papers at hand."""
     home, number = who.papers.home, who.papers.number
-    passport = who.document == "passport"
+    paper = DOCUMENTS[who.document]
     patient: Resource = {
         "identifier": [
-            {
-                "use": "official", "type": hl7("v2-0203", "PPN" if passport else "NI"),
-                "system": PASSPORT if passport else RESIDENT_ID, "value": number,
-            },
+            {"use": "official", "type": paper.type, "system": paper.system, "value": number},
             {"system": HEALTH_RECORD_ID, "value": f"{home.county.division}{who.index:011d}"},
         ],
         "active": True,
@@ -64,7 +62,10 @@ def demographics(place: Place, who: Resident, until: date, *, managing: Resource
         patient["deceasedDateTime"] = who.death.isoformat()
     contact = who.contact(until)
     if contact is not None:
-        relationship = [hl7("v2-0131", "C", "Emergency Contact")]
+        relationship = [
+            hl7("v2-0131", "C", "Emergency Contact"),
+            *([GUARDIAN] if contact is who.guardian(until) else []),
+        ]
         phone = _phone(phone_of(contact, until)[0])
         patient["contact"] = [
             {"relationship": relationship, "name": _name(contact)} | ({"telecom": phone} if phone else {})

@@ -42,11 +42,14 @@ class Row(msgspec.Struct, frozen=True):
     mother: str
     spouse: str
     twin: str
+    adopted: date | None
+    is_ward: bool
+    guardian: str
     former: list[tuple[date, str, str]]
 
 
-def row(who: Resident) -> Row:
-    """Returns the row of a resident."""
+def row(who: Resident, until: date) -> Row:
+    """Returns the row of a resident. until: the last day, on which the guardian is whose ward is alive."""
     papers = who.papers
     return Row(
         id=who.id, name=papers.name.text, latin=papers.name.latin, sex=who.sex, birth=who.birth, death=who.death,
@@ -54,6 +57,8 @@ def row(who: Resident) -> Row:
         address=str(papers.home), registered_at=who.registered_home, people=who.people,
         occupation=who.occupation, household=who.household, father=_id(who.father), mother=_id(who.mother),
         spouse=_id(who.spouse), twin=_id(who.twin),
+        adopted=who.adopted, is_ward=who.is_ward,
+        guardian=_id(who.guardian(until)) if who.death is None else "",
         former=[(on, what, str(former)) for on, what, former in who.history],
     )  # fmt: skip
 

@@ -89,11 +89,12 @@ class Desk:
         return written
 
     def _newborn(self, rng: Random, who: Resident, on: date, papers: Papers, habit: Habits) -> Written:
-        """Who has no number yet is there by the mother's."""
+        """Who has no number yet is there by its own mother's."""
         written = Written(on, "newborn", sex=who.sex, birth=who.birth)
         naming.right(written, papers.name, habit)
-        if who.mother is not None and rng.random() < self._model.newborn.mothers_number:
-            written.number = who.mother.as_of(on).number
+        mother = who.mother if who.adopted is None else None  # Its own is none of the residents.
+        if mother is not None and rng.random() < self._model.newborn.mothers_number:
+            written.number = mother.as_of(on).number
             written.errors.append("newborn-mothers-number")
         self._phone(rng, written, who, on, 1.0, habit)
         self._address(rng, written, who, on, 1.0, habit)
@@ -147,7 +148,7 @@ class Desk:
             case "old" if who.document == "id" and who.birth.year < 1980:
                 written.number = resident_id.shortened(papers.number)
             case "lent":
-                written.number = next((one.as_of(on).number for one in who.kin() if one.birth < on), number) or number
+                written.number = next((one.as_of(on).number for one in who.kin(on) if one.birth < on), number) or number
             case "passport" if who.document == "id":
                 written.number, written.document = f"EX{who.index:07d}", "passport"
         if written.number != number:
@@ -187,7 +188,7 @@ class Desk:
                 written.phone = phone[:3] + slips.other_digit(rng, phone[3:])
                 written.errors.append("phone-wrong-digit")
             case "relative" if whose is None:
-                theirs = [one.as_of(on).phone for one in who.kin() if one.birth < on]
+                theirs = [one.as_of(on).phone for one in who.kin(on) if one.birth < on]
                 if phones := [phone for phone in theirs if phone]:
                     written.phone = phones[0]
                     written.errors.append("phone-relative")
@@ -226,6 +227,7 @@ class Desk:
         person = who.contact(on) if habit.contact else None
         if person is not None:
             written.contact = (person.as_of(on).name.text, phone_of(person, on)[0])
+            written.has_guardian = person is who.guardian(on)
         if habit.work:
             written.work = who.occupation
         if habit.marital and who.age(on) >= 20:

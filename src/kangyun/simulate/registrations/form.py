@@ -8,7 +8,10 @@ from kangyun.simulate.registrations.truth import Truth
 
 @dataclass(slots=True)
 class Written:
-    """A form that was filled in. Empty is what was left empty; `birth` is None where there is none."""
+    """A form that was filled in. Empty is what was left empty; `birth` is None where there is none.
+
+    has_guardian: whether the contact acts for the resident.
+    """
 
     on: date
     entry: str = "typed"
@@ -22,6 +25,7 @@ class Written:
     phone: str = ""
     address: str = ""
     contact: tuple[str, str] | None = None
+    has_guardian: bool = False
     work: str = ""
     marital: str = ""
     death: date | None = None

@@ -2,15 +2,15 @@
 
 from kangyun.simulate.bundle import Resource
 from kangyun.simulate.coding import (
+    GUARDIAN,
     INSURANCE_NUMBER,
-    PASSPORT,
-    RESIDENT_ID,
     VISIT_CARD,
     hl7,
 )
+from kangyun.simulate.documents import DOCUMENTS
 from kangyun.simulate.registrations.form import Written
 
-_TYPES = {code: hl7("v2-0203", code) for code in ("NI", "PPN", "SN")}
+_INSURED = hl7("v2-0203", "SN")
 _CARD = {"text": "就诊卡"}
 _CONTACT, _EMPLOYER = [hl7("v2-0131", "C", "Emergency Contact")], [hl7("v2-0131", "E", "Employer")]
 _MARITAL = {code: hl7("v3-MaritalStatus", code) for code in ("M", "S", "W")}
@@ -45,12 +45,12 @@ def _identifiers(written: Written, code: str, insurer: str) -> list[Resource]:
     if written.card:
         found.append({"type": _CARD, "system": f"{VISIT_CARD}:{code}", "value": written.card})
     if written.number:
-        type_, system = ("PPN", PASSPORT) if written.document == "passport" else ("NI", RESIDENT_ID)
-        found.append({"use": "official", "type": _TYPES[type_], "system": system, "value": written.number})
+        paper = DOCUMENTS[written.document]
+        found.append({"use": "official", "type": paper.type, "system": paper.system, "value": written.number})
     if written.insurance:
         found.append(
             {
-                "type": _TYPES["SN"],
+                "type": _INSURED,
                 "system": INSURANCE_NUMBER,
                 "value": written.insurance,
                 "assigner": {"display": insurer},
@@ -72,7 +72,8 @@ def _contacts(written: Written) -> list[Resource]:
     contacts: list[Resource] = []
     if written.contact is not None:
         name, phone = written.contact
-        contact: Resource = {"relationship": _CONTACT, "name": {"text": name}}
+        relationship = [*_CONTACT, GUARDIAN] if written.has_guardian else _CONTACT
+        contact: Resource = {"relationship": relationship, "name": {"text": name}}
         contacts.append(contact | {"telecom": [{"system": "phone", "value": phone}]} if phone else contact)
     if written.work:
         contacts.append({"relationship": _EMPLOYER, "organization": {"display": written.work}})

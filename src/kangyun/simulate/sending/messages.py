@@ -9,6 +9,7 @@ from kangyun.simulate.sending.seen import Seen, first_coding, result_of
 SEX = {"male": "M", "female": "F", "unknown": "U"}
 CLASSES = {"AMB": "O", "EMER": "E", "IMP": "I"}
 HEAD, CONTROL, WHAT = "MSH-9", "MSH-10", "EVN-1"
+TYPES = {"1": "NI", "3": "PPN"}  # of v2-0203, by the codes of the tables; it has none for travel permits
 CODES = "99LAB"  # the hospital's own list of laboratory items
 
 
@@ -74,8 +75,8 @@ def _adt(seen: Seen, event: str, at: datetime, more: Cells) -> Piece:
 def _person(seen: Seen) -> Cells:
     number, kind = seen.document
     numbers = [f"{seen.card[0]}^^^HIS^PI"]
-    if number:
-        numbers.append(f"{_told(number)}^^^GA^{'NI' if kind == '1' else 'PPN'}")
+    if number and kind in TYPES:
+        numbers.append(f"{_told(number)}^^^GA^{TYPES[kind]}")
     return {
         "PID-1": "1", "PID-3": "~".join(numbers), "PID-5": _told(seen.name), "PID-7": seen.birth,
         "PID-8": SEX[seen.patient["gender"]], "PID-11": f"^^^^^^H^{_told(seen.address)}" if seen.address else "",

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from kangyun.simulate.bundle import Bundle, Resource
-from kangyun.simulate.coding import PASSPORT, RESIDENT_ID, VISIT_CARD
+from kangyun.simulate.coding import VISIT_CARD
+from kangyun.simulate.documents import DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class Seen:
 
     @property
     def document(self) -> tuple[str, str]:
-        """Number and kind, by the codes of the tables of 2011: 1 resident identity card, 3 passport."""
-        number = _identifier(self.patient, RESIDENT_ID)
-        passport = _identifier(self.patient, PASSPORT)
-        return (number, "1") if number else (passport, "3") if passport else ("", "")
+        """Number and kind, by the codes of the tables of 2011: 1 resident identity card, 3 passport, 5 and 7 travel
+        permits."""
+        shown = ((_identifier(self.patient, one.system), one.in_tables) for one in DOCUMENTS.values())
+        return next((one for one in shown if one[0]), ("", ""))
 
     @property
     def name(self) -> str:

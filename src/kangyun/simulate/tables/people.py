@@ -41,6 +41,22 @@ class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: float
 
 
+class Permits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who has other papers. share: of those living alone; residence, permanent: of these and of foreigners."""
+
+    share: float
+    origins: dict[str, float]
+    residence: float
+    permanent: float
+
+
+class Families(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    adopted: float
+    adopted_until: int
+    wards: dict[str, float]
+    wards_old_from: int
+
+
 class PopulationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allergy_share: float
     smoker_share: BySex
@@ -53,6 +69,8 @@ class PopulationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     old_from: int
     employed_from: int
     retired_from: BySex
+    permits: Permits
+    families: Families
     changes: Changes
     mortality: list[Mortality]
     households: list[Household]

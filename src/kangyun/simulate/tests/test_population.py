@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from kangyun.base.numbers import resident_id
+from kangyun.identity.registration.reading import read
 from kangyun.simulate import City, Traps, row
+from kangyun.simulate.documents import DOCUMENTS
 
 UNTIL = date(2025, 11, 1)
 
@@ -19,7 +21,7 @@ def residents():
 
 @pytest.fixture(scope="module")
 def rows(residents):
-    return [row(resident) for resident in residents]
+    return [row(resident, UNTIL) for resident in residents]
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +35,11 @@ def share(of, holds):
 
 
 def test_more_residents_do_not_change_the_first(rows):
-    assert [row(resident) for resident in City(11, 500, UNTIL).residents()] == rows[:500]
+    assert [row(resident, UNTIL) for resident in City(11, 500, UNTIL).residents()] == rows[:500]
 
 
 def test_another_seed_gives_other_people(rows):
-    assert [row(resident) for resident in City(12, 5, UNTIL).residents()] != rows[:5]
+    assert [row(resident, UNTIL) for resident in City(12, 5, UNTIL).residents()] != rows[:5]
 
 
 # Census of 2020, bulletin no. 5, and the sex ratio of bulletin no. 4; the bands leave room for chance and for the fit.
@@ -99,7 +101,41 @@ def test_no_number_stands_under_a_real_division_and_nobody_has_that_of_another(r
     numbers = [one.number for one in rows]
     former = [value for one in rows for _, what, value in one.former if what == "number" and value]
     assert len(set(numbers + former)) == len(numbers) + len(former)
-    assert all(re.fullmatch(r"99\d{15}[\dX]|UT\d{7}", number) for number in numbers + former)
+    # Travel permits of ranges that nobody was given: SOURCE.md.
+    assert all(re.fullmatch(r"99\d{15}[\dX]|UT\d{7}|[HM]?9\d{7}", number) for number in numbers + former)
+
+
+@pytest.mark.parametrize("document", sorted(set(DOCUMENTS) - {"id"}))
+def test_there_are_papers_of_every_kind_and_the_platform_reads_them(residents, document):
+    few = [who for who in residents if who.document == document]
+    assert 2 <= len(few) <= 60
+    for who in few:
+        paper = DOCUMENTS[document]
+        patient = {"identifier": [{"type": paper.type, "system": paper.system, "value": who.papers.number}]}
+        ((_, number),) = read(patient, UNTIL, demo=True).certain
+        assert number == who.papers.number
+
+
+def test_the_adopted_had_another_name_and_home_and_nobody_of_this_family(residents):
+    adopted = [who for who in residents if who.adopted]
+    assert 20 <= len(adopted) <= 70
+    for who in adopted:
+        day = who.adopted - timedelta(days=1)
+        before, since = who.as_of(day), who.as_of(who.adopted)
+        assert before.name != since.name and before.home != since.home and before.number == who.papers.number
+        assert list(who.kin(day)) == [] and who.mother in list(who.kin(who.adopted))
+        assert who.as_of(who.birth).number == "" and who.mother.papers.name.text not in who.as_of(who.birth).name.text
+
+
+def test_children_and_wards_have_a_guardian_of_age(residents, rows):
+    known = {who.id: who for who in residents}
+    wards = [one for one in rows if one.is_ward]
+    assert 50 <= len(wards) <= 160
+    assert share([one for one in rows if one.guardian == "" and not one.death], lambda one: one.is_ward) < 0.01
+    for one in (one for one in rows if one.guardian):
+        guardian, who = known[one.guardian], known[one.id]
+        assert (one.is_ward or who.age(UNTIL) < 18) and guardian.age(UNTIL) >= 18
+        assert guardian.death is None and not guardian.is_ward
 
 
 def test_numbers_are_right(rows):
