@@ -132,7 +132,7 @@ class Steward:
             # What a rule joined it would join again at the next change.
             await connection.execute(SQL["say_not_same"], list(moving), staying, number)
         else:
-            await connection.execute(SQL["unsay_not_same"], by_person)
+            await connection.execute(SQL["unsay_not_same"], by_person, number)
         await self._witness("apart", list(moving), staying)
         for resident, members in home.items():
             await self._witness("together", [one for one in moving if moving[one] == resident], members)

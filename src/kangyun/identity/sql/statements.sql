@@ -179,7 +179,8 @@ WHERE k.patient = ANY ($1::int8[]);
 INSERT INTO not_same (patient, other, act)
 SELECT least(a.patient, o.other), greatest(a.patient, o.other), $3
 FROM unnest($1::int8[]) AS a(patient) CROSS JOIN unnest($2::int8[]) AS o(other) WHERE a.patient <> o.other
-ON CONFLICT (patient, other) DO UPDATE SET act = excluded.act, unsaid = NULL WHERE not_same.unsaid IS NOT NULL;
+ON CONFLICT (patient, other) DO UPDATE SET act = excluded.act, unsaid = NULL, again = NULL
+WHERE not_same.unsaid IS NOT NULL;
 
 -- name: say_same
 -- Between each of one side and each of the other; $3: the act by which it is said.
@@ -188,9 +189,13 @@ UPDATE not_same SET unsaid = $3 WHERE unsaid IS NULL AND (
 );
 
 -- name: unsay_not_same
--- What an act said is not said any more, and what it took back holds again.
-WITH gone AS (DELETE FROM not_same WHERE act = $1)
-UPDATE not_same SET unsaid = NULL WHERE unsaid = $1;
+-- What act $1 said, or had hold again, is taken back by act $2, and what it took back holds again: to be undone likewise.
+-- What it said and a later act took back is forgotten.
+WITH gone AS (DELETE FROM not_same WHERE act = $1 AND unsaid IS NOT NULL)
+UPDATE not_same SET
+    unsaid = CASE WHEN unsaid IS NULL THEN $2::int8 END,
+    again = CASE WHEN unsaid IS NULL THEN NULL ELSE $2::int8 END
+WHERE (unsaid IS NULL AND (act = $1 OR again = $1)) OR (unsaid = $1 AND act <> $1);
 
 -- name: act
 -- The decisions of an act, and whether any of its registrations was decided on since.

@@ -247,6 +247,29 @@ async def test_who_was_parted_stays_apart_when_more_is_known(register, resident,
     assert (await resident(second))[1] == {second}
 
 
+async def test_an_undoing_that_is_undone_binds_as_what_it_had_undone(register, resident, ask, client, newest_decision):
+    first, second = await register(number=ONE), await register(number=ONE)
+    await ask(f"Patient/{second}/$part")
+    for times, apart in enumerate((False, True, False, True)):
+        await ask("$undo-link", id=await newest_decision(second))
+        changed = person(number=ONE, telecom=[{"system": "phone", "value": f"1391234567{times}"}])
+        await client.put(f"Patient/{second}", json=changed | {"id": second})
+        assert (await resident(second))[1] == ({second} if apart else {first, second})
+
+
+async def test_so_does_one_of_a_link(register, resident, ask, client, newest_decision):
+    first, second = await register(number=ONE), await register(number=ONE)
+    await ask(f"Patient/{second}/$part")
+    await ask(f"Patient/{second}/$link", to=f"Patient/{first}")
+    for times, apart in enumerate((True, False, True)):
+        await ask("$undo-link", id=await newest_decision(second))
+        changed = person(number=ONE, telecom=[{"system": "phone", "value": f"1391234567{times}"}])
+        await client.put(f"Patient/{second}", json=changed | {"id": second})
+        assert (await resident(second))[1] == ({second} if apart else {first, second})
+    third = await register(number=ONE)
+    assert len((await resident(third))[1]) == 2
+
+
 async def test_who_was_parted_is_not_linked_again_by_rule(register, resident, ask, client):
     first, second = await register(number=ONE), await register(number=ONE)
     await ask(f"Patient/{second}/$part")
