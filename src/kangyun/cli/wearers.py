@@ -28,6 +28,7 @@ from kangyun.access.staff.sheets import Row, Sheet
 from kangyun.base import clock
 from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli import alarms_shown
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.cli.demonstration import HOSPITAL, read_mark
 from kangyun.cli.reach import reached_database
@@ -118,6 +119,7 @@ async def _go(settings: Settings, database: str, wish: Wish, *, told: bool) -> N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    is_first = not (settings.data / FILE).exists()
     platform = await open_platform(settings, database)
     try:
         people = await asyncio.to_thread(_people, settings, wish)
@@ -127,12 +129,28 @@ async def _go(settings: Settings, database: str, wish: Wish, *, told: bool) -> N
     drives, every = _drives(wish, owned, known)
     figures = Figures()
     telling = asyncio.create_task(_tell(figures, stop)) if told else None
+    showing = asyncio.create_task(_show(settings, database, drives, people, stop)) if is_first and not told else None
     if wish.seconds:
         asyncio.get_running_loop().call_later(wish.seconds, stop.set)
     await drive(drives, every, _now, stop, figures)
+    if showing is not None:
+        await showing
     if telling is not None:
         telling.cancel()
         announce(_said(figures))
+
+
+async def _show(
+    settings: Settings, database: str, drives: Sequence[Drive], people: Sequence[Wearer], stop: asyncio.Event
+) -> None:
+    """Has some measure what raises alarms, and the desk look after them; once a demonstration."""
+    those = alarms_shown.chosen(drives)
+    alarms_shown.measure(those, _now())
+    platform = await open_platform(settings, database)
+    try:
+        await alarms_shown.look_after(platform, those, {one.person.number: one.registration for one in people}, stop)
+    finally:
+        await platform.close()
 
 
 def _now() -> int:

@@ -5,10 +5,11 @@ over MQTT, `driving` keeps many of them going. What a body does is `simulate.phy
 """
 
 from kangyun.simulate.telemetry.driving import Drive, Figures, drive
-from kangyun.simulate.telemetry.kit import CONTINUOUS, KINDS, SAYS, Owned, kit_of
+from kangyun.simulate.telemetry.kit import CONTINUOUS, KINDS, SAYS, Key, Owned, kit_of
 from kangyun.simulate.telemetry.line import Line, Place
 from kangyun.simulate.telemetry.worn import Faults, Worn
 
 __all__ = [
-    "CONTINUOUS", "KINDS", "SAYS", "Drive", "Faults", "Figures", "Line", "Owned", "Place", "Worn", "drive", "kit_of",
+    "CONTINUOUS", "KINDS", "SAYS", "Drive", "Faults", "Figures", "Key", "Line", "Owned", "Place", "Worn", "drive",
+    "kit_of",
 ]  # fmt: skip

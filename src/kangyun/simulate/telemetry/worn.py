@@ -4,6 +4,7 @@ Faults: outages, after which everything comes at once and says that it is histor
 is wrong by a constant, which the message shows by its own time of sending; single values far off; a battery that dies.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -110,6 +111,14 @@ class Worn:
         for begin in range(0, len(items), MOST_OF_A_BATCH):
             messages.append(self._message({"r": items[begin : begin + MOST_OF_A_BATCH]}, now, history))
         return [again for one in messages for again in self._twice(one)]
+
+    def measured(self, values: Mapping[str, float], now: int) -> bytes:
+        """Returns the message about what somebody measures besides, now. values: by the short names of SHORT."""
+        return self._message({"r": [{"t": now // MICROSECOND, "v": dict(values)}]}, now, history=False)
+
+    def happened(self, kind: str, now: int) -> bytes:
+        """Returns the message about an event besides, that happens now: `sos` of a button, `fall` of a watch."""
+        return self._message({"e": [{"e": kind, "t": now // MICROSECOND}]}, now, history=False)
 
     def _message(self, body: dict[str, Any], now: int, history: bool) -> bytes:
         self.sequence += 1

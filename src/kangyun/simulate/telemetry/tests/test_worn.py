@@ -87,3 +87,12 @@ def test_the_same_device_says_the_same_on_the_same_day():
     one, other = (said(of("cuff", Faults()), START, START + 48 * HOUR) for _ in range(2))
     assert one == other
     assert one
+
+
+def test_what_is_measured_besides_is_said_as_all_else():
+    worn = of("cuff", Faults(outages=0.0, repeated=0.0, odd=0.0, wrong_clock=1.0))
+    message = json.loads(worn.measured({"sys": 196, "dia": 118}, START))
+    assert message["r"][0]["v"] == {"sys": 196, "dia": 118}
+    assert message["r"][0]["t"] - message["n"] == 0
+    event = json.loads(of("button", Faults.none()).happened("sos", START))
+    assert (event["s"], event["e"]) == (1, [{"e": "sos", "t": START // 1000}])
