@@ -21,8 +21,15 @@ KEPT = timedelta(hours=25)
 MOST_PATIENTS = 20_000
 """Different patients of somebody within a window that are told apart: an export sees the whole region."""
 NOBODY, READING = "nobody", "R"
+PROGRAM, PROGRAMS = "device", "Device/"
+"""The role that rules know programs by. Of `Device/…` who acts in no role is one of the platform's own."""
+BY_TOKEN = "Device/administrator"
+"""Whoever holds the installation's token: somebody at a terminal, and no program."""
 _PASSED_OVER = frozenset({"notify", "import"})
 _OF_MANY = frozenset({"export", "export-file"})
+OWN_LISTS = frozenset({"GET /CareTeam/$today"})
+"""Shapes of requests that list the residents who are the actor's own, whose CareTeam names him: each day begins with
+it, and nobody is looked up by it. Whom he opens of it counts."""
 _MORE = re.compile(r" \+(\d{1,9})$")
 
 
@@ -115,6 +122,8 @@ class Watch:
 
     def take(self, row: Row) -> None:
         """Counts a row."""
+        if not row.role and row.actor.startswith(PROGRAMS) and row.actor != BY_TOKEN:
+            row = row._replace(role=PROGRAM)
         hour, day = self._windows_of(row.instant)
         self._newest = max(row.instant, self._newest or row.instant)
         if row.actor == NOBODY:
@@ -155,7 +164,7 @@ class Watch:
         for patient in row.patients:
             if patient in kin or any(patient in one for one in self.tagged.values()):
                 of_day.of_patient[patient] += 1
-        if kind_of(row.action).letter != READING:
+        if kind_of(row.action).letter != READING or row.shape in OWN_LISTS:
             return  # Who writes a ward round's results has not looked people up.
         for doing in (of_hour, of_day):
             if len(doing.patients) < MOST_PATIENTS:

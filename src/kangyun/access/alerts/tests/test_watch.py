@@ -73,6 +73,22 @@ def test_what_was_refused_or_sent_by_the_platform_is_no_look():
         assert numbers(rule("patients", 10), [one._replace(action=action) for one in each_its_own(10)]) == [10]
 
 
+def test_the_platform_s_own_programs_look_at_nobody():
+    limits = rule("patients", 10, exempt=frozenset({"device"}))
+    program = [one._replace(actor="Device/feed-figures", role="") for one in each_its_own(12)]
+    assert numbers(limits, program) == []
+    assert numbers(limits, [one._replace(actor="Device/administrator") for one in program]) == [12]
+    assert numbers(limits, [one._replace(role="system-administrator") for one in program]) == [12]
+
+
+def test_the_list_of_one_s_own_residents_is_no_look_and_any_other_is():
+    limits = rule("patients", 10)
+    own = row(0, range(40), action="search", shape="GET /CareTeam/$today")
+    assert numbers(limits, [own]) == []
+    assert numbers(limits, [own, *each_its_own(10)]) == [10]  # whom he opens of it counts
+    assert numbers(limits, [own._replace(shape="GET /Patient?name")]) == [40]
+
+
 def test_the_alert_says_whose_and_when():
     (alert,) = watched(rule("patients", 2), [row(5, [1]), row(6, [2])])
     assert (alert.actor, alert.role, alert.institution) == (DOCTOR, "doctor", 1)

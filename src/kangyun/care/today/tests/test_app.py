@@ -1,5 +1,8 @@
 """A doctor's residents with what is to be done, and the list by which they become his."""
 
+from kangyun.access.alerts.watch import OWN_LISTS
+from kangyun.care.today.app import APP
+
 WANG, LIU = "990101195602030011", "990101196003040022"
 BOTH = [[WANG, "王建国", "li", "sun", "2026-01-01", "2099-12-31"], [LIU, "刘芳", "li", "", "", ""]]
 
@@ -87,3 +90,7 @@ async def test_a_doctor_does_not_make_residents_his_own(clinic):
 
 async def test_the_template_is_a_workbook(clinic):
     assert (await clinic.ask("registrar", "residents-template")).json()["data"].startswith("UEs")
+
+
+def test_the_watch_over_the_trail_knows_the_list_of_one_s_own_by_its_address():
+    assert {f"GET /{name}" for name in APP.operations} & OWN_LISTS == OWN_LISTS != frozenset()
