@@ -14,8 +14,8 @@ SQL = statements("access")
 class Use:
     """How much the record was looked at on a day.
 
-    looks: who of the staff looked at whom, each pair once; people: who did; emergencies: of the looks. As far as the
-    watch over the audit trail has come, seconds behind.
+    looks: who of the staff opened whose record, each pair once; people: who did; emergencies: of the looks. As far as
+    the watch over the audit trail has come, seconds behind.
     """
 
     looks: int

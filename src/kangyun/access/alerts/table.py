@@ -42,12 +42,13 @@ SET count = greatest(audit_alert.count, excluded.count), role = excluded.role, i
     usual = excluded.usual
 """
 _DAY = """
-INSERT INTO audit_day (actor, day, patients, rows, refused, emergencies) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO audit_day (actor, day, patients, rows, refused, emergencies, looks) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (actor, day) DO UPDATE SET
     patients = greatest(audit_day.patients, excluded.patients),
     rows = greatest(audit_day.rows, excluded.rows),
     refused = greatest(audit_day.refused, excluded.refused),
-    emergencies = greatest(audit_day.emergencies, excluded.emergencies)
+    emergencies = greatest(audit_day.emergencies, excluded.emergencies),
+    looks = greatest(audit_day.looks, excluded.looks)
 """
 _PAST = "SELECT actor, day, patients, rows, refused, emergencies FROM audit_day WHERE actor = ANY ($1) AND day >= $2"
 _FORGET = "DELETE FROM audit_day WHERE day < $1"

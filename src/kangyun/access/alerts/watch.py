@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from kangyun.access.alerts.rules import LONGEST_PAST, Rule, Window
-from kangyun.access.events.words import SIGN_IN, is_emergency, kind_of
+from kangyun.access.events.words import OPENINGS, SIGN_IN, is_emergency, kind_of
 
 REFUSED = 400  # and above
 KEPT = timedelta(hours=25)
@@ -50,13 +50,14 @@ class Row(NamedTuple):
 
 
 class Day(NamedTuple):
-    """How much somebody did on a day."""
+    """How much somebody did on a day. patients: whom he saw, on lists too; looks: residents whose record he opened."""
 
     day: date
     patients: int
     rows: int
     refused: int
     emergencies: int
+    looks: int = 0
 
 
 class Alert(NamedTuple):
@@ -90,6 +91,8 @@ class _Doing:
     statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     rows: int = 0
     emergencies: set[int] = field(default_factory=set)
+    opened: set[int] = field(default_factory=set)
+    looks: int = 0
     asked_for_past: bool = False
 
 
@@ -169,6 +172,10 @@ class Watch:
         for doing in (of_hour, of_day):
             if len(doing.patients) < MOST_PATIENTS:
                 doing.patients.update(row.patients)
+        if row.action in OPENINGS and len(of_day.opened) < MOST_PATIENTS:
+            # One resident has several registrations, and is opened in many rows.
+            of_day.looks += of_day.opened.isdisjoint(row.patients)
+            of_day.opened.update(row.patients)
         if is_emergency(row.purpose, row.way) and len(of_day.emergencies) < MOST_PATIENTS:
             of_day.emergencies.update(row.patients)  # One emergency is read in many rows.
         clock = row.instant.astimezone(self._zone).time() if self._shifts else None
@@ -237,7 +244,7 @@ class Watch:
     def _day(self, actor: str, begin: datetime) -> Day:
         doing = self._days[actor][begin]
         refused = sum(doing.statuses.values())
-        return Day(begin.date(), len(doing.patients), doing.rows, refused, len(doing.emergencies))
+        return Day(begin.date(), len(doing.patients), doing.rows, refused, len(doing.emergencies), doing.looks)
 
     def _forget(self) -> list[tuple[str, Day]]:
         """Forgets windows that are over, once an hour, and returns the days among them."""

@@ -81,6 +81,11 @@ KINDS = {
     SIGN_OUT: Kind("E", "110123"),
     **{f"{EXTERNAL}-{letter}": Kind(letter, "") for letter in "CRUDE"},
 }
+OPENINGS = frozenset(
+    {"read", "vread", "history", "everything", "view", "look", "summary", "summary-paper", "series", "series-samples"}
+)
+"""Actions that open the record of one resident: by the console, in the window of a hospital's own system, by FHIR. What
+finds somebody, or lists many (search, find, sheet), opens nobody's."""
 OTHER = Kind("E", "operation")
 """Any other action: an operation by its name, or what was no interaction at all."""
 SUBTYPES = frozenset(kind.subtype for kind in KINDS.values()) | {OTHER.subtype}

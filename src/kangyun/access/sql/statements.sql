@@ -1,8 +1,8 @@
 -- Figures of the record and of the trail that cost next to nothing, however large both are.
 
 -- name: looks
--- $1 the day, $2 an institution, null for all. Of staff: who looked at whom, each pair once; as the watch over the trail keeps it.
-SELECT coalesce(sum(d.patients), 0)::int8 AS looks, count(*) FILTER (WHERE d.patients > 0) AS people,
+-- $1 the day, $2 an institution, null for all. Of staff: who opened whose record, each pair once; as the watch over the trail keeps it.
+SELECT coalesce(sum(d.looks), 0)::int8 AS looks, count(*) FILTER (WHERE d.looks > 0) AS people,
     coalesce(sum(d.emergencies), 0)::int8 AS emergencies
 FROM audit_day AS d JOIN identity AS i ON i.reference = d.actor AND i.status <> 'left' AND i.kind = 'staff'
 WHERE d.day = $1 AND ($2::text IS NULL OR i.institution = $2);

@@ -77,7 +77,9 @@ async def test_looks_of_today_are_those_that_the_watch_counted(region, centre, o
     _, _, before = await overview()
     async with centre.pool.connection() as connection:
         today = YESTERDAY + timedelta(days=1)
-        await connection.execute("INSERT INTO audit_day VALUES ('Practitioner/the-registrar', $1, 5, 9, 0, 1)", today)
+        await connection.execute(
+            "INSERT INTO audit_day VALUES ('Practitioner/the-registrar', $1, 40, 9, 0, 1, 5)", today
+        )
     _, _, after = await overview("public-health", "Organization/house-1")
     assert before["looks"]["value"] == 0
     assert after["looks"]["value"] == 0  # Kept for some seconds: whoever asks at once is told the same.

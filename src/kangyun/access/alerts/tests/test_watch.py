@@ -227,6 +227,17 @@ def test_a_file_that_is_none_is_named(tmp_path, text):
         read_rules(str(tmp_path / "none.toml"))
 
 
+def test_a_look_is_the_opening_of_one_resident_s_record():
+    watch = Watch([], ZONE)
+    watch.take(row(0, range(40), action="search", shape="GET /Patient?name"))  # a list
+    watch.take(row(1, [5], action="find"))
+    for opened in (row(2, [5, 6, 7], action="view"), row(3, [6], action="read"), row(4, [9], action="look")):
+        watch.take(opened)
+        watch.take(opened)
+    ((_, day),) = watch.odd()[1]
+    assert (day.looks, day.patients) == (2, 40)
+
+
 def test_a_day_that_goes_on_is_told_as_it_grows():
     watch = Watch([], ZONE)
     told = []
