@@ -75,6 +75,7 @@ export function below(figure: Figure, t: TFunction): string {
     const result = t(figure.parts?.passed ? "passed" : "failed");
     return t(figure.parts?.rpo === null ? "below.drill-alone" : "below.drill", { ...said, result });
   }
+  if (figure.parts?.back_fill) return t("below.timeliness", { ...said, at: figure.at ? minuteOf(figure.at) : "" });
   if (figure.unit === "%") return figure.at ? t("below.share-at", { ...said, at: minuteOf(figure.at) }) : t("below.share", said);
   if (figure.of === null || (figure.id === "records" && !figure.parts)) return "";
   return t(`below.${figure.id}`, said);

@@ -123,7 +123,9 @@ def _consistency(figures: Figures, rules: Rules) -> float | None:
 
 
 def _timeliness(figures: Figures, rules: Rules) -> float | None:
-    return _share(figures.of.get("in-time", 0), figures.of.get("stored", 0) + figures.of.get("revoked", 0))
+    came = figures.of.get("stored", 0) + figures.of.get("revoked", 0)
+    # What is of days before the feed was connected could not come in time.
+    return _share(figures.of.get("in-time", 0), max(came - figures.of.get("back-fill", 0), 0))
 
 
 def _linkage(figures: Figures, rules: Rules) -> float | None:

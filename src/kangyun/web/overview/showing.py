@@ -141,7 +141,8 @@ def _values(found: Found) -> dict[str, dict[str, Any]]:
         "received": {"value": day.received, "of": day.expected, "parts": {"compared": day.compared}},
         "stored": {"value": day.stored, "of": day.received},
         "refused": {"value": day.refused, "of": day.received},
-        "timeliness": _share(feeds.in_time, feeds.dated, feeds.at),
+        "timeliness": _share(feeds.in_time, feeds.dated, feeds.at)
+        | ({"parts": {"back_fill": feeds.back_fill}} if feeds.back_fill else {}),
         "completeness": _share(feeds.filled, feeds.rows, None),
         "linkage": _share(feeds.linked, feeds.looked_at, feeds.at),
         "records": {"value": feeds.held, "kind": "kept"} if found.size is None

@@ -78,17 +78,19 @@ class Figures:
     async def _keep(self, sheet: int, monthly: Monthly) -> None:
         """Keeps what was dear to reckon, so that it can be added up at any time."""
         of = monthly.figures
-        dated = of["stored"] + of["revoked"]
+        dated = max(of["stored"] + of["revoked"] - of["back-fill"], 0)
         linked = of.get("looked-at", 0), of.get("linked", 0)
         async with self.platform.pool.connection() as connection:
-            await connection.execute(SQL["keep"], sheet, monthly.month, of["in-time"], dated, *linked)
+            await connection.execute(SQL["keep"], sheet, monthly.month, of["in-time"], dated, of["back-fill"], *linked)
 
     async def _monthly(self, record: Record, sheet: asyncpg.Record, month: date, after: date) -> Monthly:
         zone = self.platform.settings.time_zone
         async with self.platform.pool.connection() as connection:
-            in_time = await connection.fetchval(SQL["in_time"], sheet["id"], month, after, table().in_time_days, zone)
+            came = await connection.fetchrow(SQL["in_time"], sheet["id"], month, after, table().in_time_days, zone)
             fields = await connection.fetch(SQL["fields"], sheet["id"], month)
-        figures = {name: sheet[name] for name in ("stored", "revoked", "refused")} | {"in-time": in_time}
+        figures = {name: sheet[name] for name in ("stored", "revoked", "refused")} | {
+            "in-time": came["in_time"], "back-fill": came["back_fill"]
+        }  # fmt: skip
         if sheet["declared"] is not None:
             figures |= {"declared": sheet["declared"], "compared": sheet["compared"]}
         for link in table().links:

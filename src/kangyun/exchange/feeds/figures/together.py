@@ -32,7 +32,8 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """How feeds do. in_time, dated, looked_at, linked: None where they were not reckoned yet, `at`: when that was.
+    """How feeds do. in_time of dated rows, and back_fill beside them; looked_at, linked; `at`: when they were reckoned;
+    None where not yet.
 
     held: rows that stand, of one institution; None for all.
     """
@@ -43,6 +44,7 @@ class Together:
     days: Sequence[Day]
     in_time: int | None
     dated: int | None
+    back_fill: int | None
     looked_at: int | None
     linked: int | None
     at: datetime | None

@@ -37,6 +37,9 @@ def test_the_score_is_weighted():
 
 
 def test_what_nothing_says_counts_for_none():
+    late = replace(FULL, of={"stored": 100, "in-time": 8, "back-fill": 90})
+    assert scored(late, RULES).shares["timeliness"] == 0.8
+    assert scored(replace(late, of={"stored": 90, "in-time": 0, "back-fill": 90}), RULES).shares["timeliness"] is None
     without = replace(FULL, of={"stored": 100, "in-time": 100})
     score = scored(without, RULES)
     assert score.shares["linkage"] is None

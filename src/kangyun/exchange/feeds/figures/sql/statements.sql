@@ -11,19 +11,25 @@ GROUP BY s.id, s.name, s.title, f.id, f.name, f.institution
 ORDER BY f.name, s.name;
 
 -- name: in_time
--- $1 table, $2 and $3 the month, $4 days, $5 the zone. By the delivery that brought what stands.
-SELECT count(*) FROM feed_row AS r JOIN feed_sheet AS s ON s.id = r.sheet
+-- $1 table, $2 and $3 the month, $4 days, $5 the zone. By the delivery that brought what stands. What was due before the
+-- feed first was on trial or live is back-fill: it could not come in time, and is not judged.
+SELECT count(*) FILTER (WHERE r.day + $4::int4 >= b.day AND (d.received AT TIME ZONE $5)::date - r.day <= $4::int4) AS in_time,
+    count(*) FILTER (WHERE r.day + $4::int4 < b.day) AS back_fill
+FROM feed_row AS r JOIN feed_sheet AS s ON s.id = r.sheet
 JOIN feed_delivery AS d ON d.feed = s.feed AND d.number = r.delivery
-WHERE r.sheet = $1 AND r.day >= $2 AND r.day < $3 AND r.outcome <> 'r'
-    AND (d.received AT TIME ZONE $5)::date - r.day <= $4;
+CROSS JOIN (
+    SELECT coalesce(min(h.at AT TIME ZONE $5)::date, '-infinity') AS day
+    FROM feed_sheet AS s JOIN feed_history AS h ON h.feed = s.feed WHERE s.id = $1 AND h.state IN ('trial', 'live')
+) AS b
+WHERE r.sheet = $1 AND r.day >= $2 AND r.day < $3 AND r.outcome <> 'r';
 
 -- name: fields
 SELECT field, rows, filled, valid, left_out, mended FROM feed_field WHERE sheet = $1 AND month = $2 ORDER BY field;
 
 -- name: keep
-INSERT INTO feed_reckoned (sheet, month, in_time, dated, looked_at, linked) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO feed_reckoned (sheet, month, in_time, dated, back_fill, looked_at, linked) VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (sheet, month) DO UPDATE SET in_time = excluded.in_time, dated = excluded.dated,
-    looked_at = excluded.looked_at, linked = excluded.linked, at = clock_timestamp();
+    back_fill = excluded.back_fill, looked_at = excluded.looked_at, linked = excluded.linked, at = clock_timestamp();
 
 -- Together: $1 is an institution, null for all.
 
@@ -51,7 +57,8 @@ WITH sheet AS (
     SELECT s.id FROM feed_sheet AS s JOIN feed_source AS f ON f.id = s.feed WHERE $1::text IS NULL OR f.institution = $1
 )
 SELECT r.*, v.* FROM (
-    SELECT sum(k.in_time)::int8 AS in_time, sum(k.dated)::int8 AS dated, sum(k.looked_at)::int8 AS looked_at,
+    SELECT sum(k.in_time)::int8 AS in_time, sum(k.dated)::int8 AS dated, sum(k.back_fill)::int8 AS back_fill,
+        sum(k.looked_at)::int8 AS looked_at,
         sum(k.linked)::int8 AS linked, min(k.at) AS at
     FROM sheet AS s JOIN feed_reckoned AS k ON k.sheet = s.id AND k.month = $2
 ) AS r CROSS JOIN (

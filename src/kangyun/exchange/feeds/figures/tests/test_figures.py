@@ -84,6 +84,8 @@ async def test_the_figures_of_a_month_are_those_of_the_truth(platform, taken, se
     assert (found.institution, found.feed, found.month) == (HOUSE, "county-tables", month)
     assert found.figures["stored"] == sum(truth.fate == "stored" for truth in of_month)
     assert found.figures["looked-at"] == found.figures["stored"]
+    # All of it is of days before the feed was connected: none of it was due.
+    assert (found.figures["in-time"], found.figures["back-fill"]) == (0, found.figures["stored"])
     assert found.fields["JZZDBM"]["filled"] <= found.fields["JZZDBM"]["rows"]
 
 
