@@ -1,8 +1,8 @@
 """Feeds of the demonstration in each state that a feed has, so that every screen about feeds has something to show.
 
-Delivered once, as if by gateways, for the last two weeks: rows that are refused, a table that was stopped, counts that
-differ from what the hospital has, codes that nobody has mapped; then a few visits each half minute. What gateways and
-messages of the same city send is `hospitals`'.
+Delivered once, as if by gateways, for the last two weeks up to yesterday: rows that are refused, a table that was
+stopped, counts that differ from what the hospital has, codes that nobody has mapped; then some visits each half minute.
+What gateways and messages of the same city send is `hospitals`'.
 """
 
 import asyncio
@@ -130,7 +130,7 @@ class Showing:
     async def _deliver(self, shown: Shown) -> None:
         seed = 1 + [one.feed for one in ALL].index(shown.feed)
         clinic = _clinic(seed)
-        days = [self._until - timedelta(days=back) for back in range(DAYS, 0, -1)]
+        days = [self._until - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
         match shown.feed:
             case "demo-hospital-documents":
                 for number, day in enumerate(days[-6:], start=1):
@@ -191,7 +191,7 @@ class Showing:
         feed, clinic = await self._register.get(OURS), _clinic(1)
         told: list[Declared] = []
         for nth in range(DAYS):
-            day = self._until - timedelta(days=DAYS - nth)
+            day = self._until - timedelta(days=DAYS - 1 - nth)
             told += _declared(clinic.day(day, VISITS_A_DAY + nth % 4), day)
         await self._reconciliation.declare(feed, told)
         await self._ask(feed, clinic)
@@ -199,7 +199,7 @@ class Showing:
     async def _ask(self, feed: Source, clinic: Clinic) -> None:
         """Asks for the serial numbers of the last day that differs, and answers as the hospital's gateway would."""
         record, nth = await self._record(feed.institution), max(LOST)
-        day = self._until - timedelta(days=DAYS - nth)
+        day = self._until - timedelta(days=DAYS - 1 - nth)
         id_ = await self._reconciliation.ask(feed, "serials", FEES, day, BY, record.institution)
         rows = clinic.day(day, VISITS_A_DAY + nth % 4)
         keys = [[cells["YLJGDM"], cells["SFMXID"], cells["XGBZ"]] for name, cells in rows if name == FEES]
