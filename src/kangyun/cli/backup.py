@@ -39,6 +39,7 @@ LEFT_OUT = frozenset(
         "spool",
         "fetching",
         "drill",
+        "drill-copy",
         "run",
         "restored.new",
         "keys",

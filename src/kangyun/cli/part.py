@@ -33,6 +33,11 @@ def main() -> None:
 
             gc.enable()
             wear()
+        elif name == "drill":
+            from kangyun.cli.drill_shown import run as drill
+
+            gc.enable()
+            drill()
         elif name == "archive":
             from kangyun.cli.archive import archive
 
