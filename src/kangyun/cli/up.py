@@ -80,8 +80,8 @@ class _Run:
         self._senders = [
             Child(name, name, logs / f"{name}.log", self._environment) for name in ("hospitals", "wearers")
         ]
-        # Once, in the background; it ends by itself.
-        self._drill: subprocess.Popen[bytes] | None = None
+        # Once, and it ends by itself: it is not kept alive.
+        self._drill = Child("drill", "drill", logs / "drill.log", self._environment)
         self._url = _url(settings)
         self._is_new = not (settings.data / FIRST_SIGN_INS).exists() and not (self._server and self._server.exists)
         self._database_pause, self._database_since = DATABASE_PAUSE, 0.0
@@ -226,11 +226,8 @@ class _Run:
                 child.start()
                 child.go()
                 self._children.append(child)
-            with (self._settings.data / "log" / "drill.log").open("ab") as sink:
-                self._drill = subprocess.Popen(
-                    part("drill"), env=self._environment | {UP: str(os.getpid())}, stdin=subprocess.DEVNULL,
-                    stdout=sink, stderr=sink, start_new_session=True,
-                )  # fmt: skip
+            self._drill.start()
+            self._drill.go()
 
     def _keep_alive(self) -> None:
         for child in self._children:
@@ -257,9 +254,8 @@ class _Run:
             announce(speak(error.issues[0].text, **error.issues[0].parameters), style="red")
 
     def _stop(self) -> None:
-        if self._drill is not None:
-            self._drill.terminate()
-            self._drill.wait()
+        self._drill.ask_to_stop()
+        self._drill.stop()
         # What the others write last is archived, too.
         first = [one for one in self._senders if one in self._children]
         for children in (first, [self._web, self._work], [one for one in self._children[2:] if one not in first]):

@@ -94,7 +94,7 @@ WITH now AS (
 )
 INSERT INTO registration_key (key, patient)
 SELECT k.key, now.patient FROM now CROSS JOIN LATERAL unnest(now.keys) AS k(key)
-WHERE now.before IS NULL OR k.key <> ALL (now.before);
+WHERE now.before IS NULL OR k.key <> ALL (now.before) ON CONFLICT DO NOTHING;
 
 -- name: forget_registrations
 WITH gone AS (DELETE FROM registration WHERE patient = ANY ($1::int8[]) RETURNING patient, keys)
