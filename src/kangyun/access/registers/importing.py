@@ -12,7 +12,7 @@ from kangyun.access.actor import Actor
 from kangyun.access.record import Operation, Record, Stored
 from kangyun.access.registers import departments, institutions, maps
 from kangyun.access.registers.lists import Kind, Reading
-from kangyun.access.registers.planning import Act, Known, Plan
+from kangyun.access.registers.planning import Act, Known, Plan, part_of
 from kangyun.access.staff.sheets import Row, Sheet
 from kangyun.base.errors import Forbidden, Issue
 
@@ -20,6 +20,7 @@ IMPORTERS = frozenset({"system-administrator"})
 ACTION = {"institutions": "institutions", "departments": "departments", "maps": "dictionaries"}
 _AT_ONCE = 40  # values of one search
 _PAGE = 500
+_MOST_LEVELS = 16  # of Organizations above one another
 
 
 @dataclass(slots=True)
@@ -81,6 +82,7 @@ async def _plans(kind: Kind, readings: Sequence[Reading], record: Record) -> lis
     if kind == "institutions":
         found = await _found(record, "Organization", "identifier", institutions.named(readings))
         found += await _found(record, "Organization", "identifier", institutions.campuses(readings, Known(found)))
+        found += await _above(record, found)
         return institutions.plans(readings, Known(found))
     found = await _found(record, "Organization", "identifier", departments.named(readings))
     known = Known(found)
@@ -91,11 +93,24 @@ async def _plans(kind: Kind, readings: Sequence[Reading], record: Record) -> lis
     values = departments.named(readings, known)
     for type_ in ("Organization", "HealthcareService"):
         found += await _found(record, type_, "identifier", values)
+    found += await _above(record, found)
     return departments.plans(readings, Known(found))
 
 
+async def _above(record: Record, found: Sequence[Stored]) -> list[Stored]:
+    """Returns what stands above these and is not among them, so far as a circle may be closed by it."""
+    known, higher = {one.id for one in found}, list[Stored]()
+    level: Sequence[Stored] = found
+    for _ in range(_MOST_LEVELS):
+        above = {part_of(one.resource).removeprefix("Organization/") for one in level} - known - {""}
+        level = await _found(record, "Organization", "_id", above) if above else ()
+        known |= above
+        higher += level
+    return higher
+
+
 async def _found(record: Record, type_: str, parameter: str, values: Iterable[str]) -> list[Stored]:
-    """Returns the resources with one of these identifiers or urls. Values that no search can name are left out."""
+    """Returns the resources with one of these identifiers, urls or ids. Values that no search can name are left out."""
     asked = sorted(value for value in values if not set(value) & set(",|$\\") and value.isascii())
     found: dict[str, Stored] = {}
     for start in range(0, len(asked), _AT_ONCE):

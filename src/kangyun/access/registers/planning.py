@@ -86,9 +86,9 @@ def merged(standing: Resource, said: Resource) -> Resource:
 
 
 def in_circles(planned: Iterable[Plan], known: "Known") -> list[Plan]:
-    """Returns what would be part of itself, by whatever is between. Of the record only what the list names is seen."""
+    """Returns what would be part of itself, by whatever is between."""
     found = list(planned)
-    above = known.above() | {plan.reference: _part_of(plan.merged) for plan in found}
+    above = known.above() | {plan.reference: part_of(plan.merged) for plan in found}
     return [plan for plan in found if _leads_back(plan.reference, above)]
 
 
@@ -100,7 +100,8 @@ def _leads_back(start: str, above: Mapping[str, str]) -> bool:
     return at == start
 
 
-def _part_of(resource: Resource) -> str:
+def part_of(resource: Resource) -> str:
+    """Returns the reference to what something is part of, "" where it is part of nothing."""
     return str(resource.get("partOf", {}).get("reference", ""))
 
 
@@ -108,9 +109,10 @@ class Known:
     """What of the record a list is held against: resources by each of their identifiers."""
 
     def __init__(self, found: Iterable[Stored]) -> None:
+        self._all = list(found)
         self._of_place: dict[Place, dict[str, Stored]] = {}
         self._of_value: dict[str, dict[str, Stored]] = {}
-        for one in found:
+        for one in self._all:
             for place in places(one.resource):
                 self._of_place.setdefault(place, {})[one.id] = one
                 self._of_value.setdefault(place[1], {})[one.id] = one
@@ -124,8 +126,8 @@ class Known:
 
     def above(self) -> dict[str, str]:
         """Returns what each is part of, by reference; those that are part of nothing are left out."""
-        every = {one.id: one.resource for held in self._of_place.values() for one in held.values()}
-        return {f"{one['resourceType']}/{id_}": _part_of(one) for id_, one in every.items() if _part_of(one)}
+        every = {one.id: one.resource for one in self._all}
+        return {f"{one['resourceType']}/{id_}": part_of(one) for id_, one in every.items() if part_of(one)}
 
     def called(self, value: str) -> list[Stored]:
         """Returns what has an identifier of this value, of whatever system."""

@@ -130,6 +130,14 @@ def test_the_same_code_twice_is_a_fault_and_a_code_of_two_institutions_a_questio
     assert (status, "与第 2 行重复" in told) == (1, True)
 
 
+def test_nothing_comes_to_stand_below_what_stands_below_it(run, listed):
+    header = ("机构名称", "本地编码", "上级机构")
+    chain = [(f"院{n}", f"L{n}", f"L{n - 1}" if n else "") for n in range(4)]
+    assert run("institutions", "import", listed(header, chain), *BY)[0] == 0
+    status, told = run("institutions", "import", listed(header, [("院0", "L0", "L3")]), *BY)
+    assert (status, "形成循环" in told) == (1, True)
+
+
 def test_what_others_wrote_into_an_institution_stays(registered, listed, resources, tmp_path):
     county = organizations(resources)["县人民医院"]
     county["identifier"].append({"system": "urn:x", "value": "7"})
