@@ -118,7 +118,7 @@ def test_there_are_papers_of_every_kind_and_the_platform_reads_them(residents, d
 
 def test_the_adopted_had_another_name_and_home_and_nobody_of_this_family(residents):
     adopted = [who for who in residents if who.adopted]
-    assert 20 <= len(adopted) <= 70
+    assert 8 <= len(adopted) <= 40
     for who in adopted:
         day = who.adopted - timedelta(days=1)
         before, since = who.as_of(day), who.as_of(who.adopted)
