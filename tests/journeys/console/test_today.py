@@ -16,6 +16,7 @@ WORDS = {
         "import": "Import", "would": "1 faults",
     },
 }  # fmt: skip
+SIDEWAYS = "[...document.querySelectorAll('.ant-table-content')].map((one) => one.scrollWidth - one.clientWidth)"
 MISTAKEN = ["990101190001010000", "王建国", "family-doctor"]
 
 
@@ -27,6 +28,7 @@ async def test_a_doctor_sees_who_needs_him_and_types_a_pressure(visitor):
     await page.locator("label").filter(has_text=words["home"]).click()
     await page.get_by_role("row").nth(1).wait_for()
     await visitor.looks_well("today")
+    assert await page.evaluate(SIDEWAYS) == [0]
     await page.keyboard.press("/")
     await page.keyboard.type("皇甫端木")  # masked on the page: a star stands for what was typed
     await page.get_by_role("row").filter(has_text="皇甫**").wait_for()

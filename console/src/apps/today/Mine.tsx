@@ -1,6 +1,6 @@
 // The first page of a doctor: my residents, who needs me first first, and a line to type a pressure in.
 import { useQuery } from "@tanstack/react-query";
-import { Button, Flex, Input, Segmented, Typography } from "antd";
+import { Button, Flex, Grid, Input, Segmented, Typography } from "antd";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
@@ -21,6 +21,8 @@ export default function Mine() {
   const { t } = useTranslation("translation", { keyPrefix: "today" });
   const client = useClient();
   const go = useNavigate();
+  // On a phone what is to be seen of somebody stands below the name: a list that scrolls sideways hides it.
+  const narrow = Grid.useBreakpoint().md === false;
   const [kind, setKind] = useState<Kind>("all");
   const [looked, setLooked] = useState("");
   const [typing, setTyping] = useState<Resident | null>(null);
@@ -37,7 +39,7 @@ export default function Mine() {
     <Page title={t("title")} say={day.data ? t("say", { since: minuteOf(day.data.since) }) : undefined}>
       <ProblemBox error={day.error} again={() => void day.refetch()} />
       <Rows<Resident>
-        loading={day.isPending} dataSource={rows} exported={{ title: t("mine"), about: (one) => `Patient/${one.id}` }} scroll={{ x: 900 }}
+        loading={day.isPending} dataSource={rows} exported={{ title: t("mine"), about: (one) => `Patient/${one.id}` }} scroll={narrow ? undefined : { x: 900 }}
         onRow={(one) => ({ onDoubleClick: () => open(one) })}
         locale={{ emptyText: <Nothing say={day.isSuccess && all.length === 0 ? t("none") : t("none-found")} /> }}
         tools={
@@ -50,18 +52,30 @@ export default function Mine() {
           </Flex>
         }
         columns={[
-          { title: t("name"), width: 110, render: (_, one) => <Link to={`/residents/${one.id}`}>{one.name}</Link>, text: (one) => one.name },
-          { title: t("sex-age"), width: 90, render: (_, one) => sexAge(one, t), text: (one) => sexAge(one, t) },
-          { title: t("alarms"), render: (_, one) => <Alarms alarms={one.alarms} />, text: (one) => said(one).alarms },
-          { title: t("discharges"), render: (_, one) => <Discharges discharges={one.discharges} />, text: (one) => said(one).discharges },
-          { title: t("values"), render: (_, one) => <Values values={one.values} />, text: (one) => said(one).values },
-          { title: t("until"), width: 110, render: (_, one) => dateOf(one.until), text: (one) => dateOf(one.until) },
-          { title: t("type"), width: 100, render: (_, one) => <Button size="small" onClick={() => setTyping(one)} aria-label={t("type-of", { name: one.name })}>{t("type")}</Button> },
+          { title: t("name"), width: narrow ? undefined : 110, render: (_, one) => narrow ? <Told one={one} /> : <Link to={`/residents/${one.id}`}>{one.name}</Link>, text: (one) => one.name },
+          { title: t("sex-age"), hidden: narrow, width: 90, render: (_, one) => sexAge(one, t), text: (one) => sexAge(one, t) },
+          { title: t("alarms"), hidden: narrow, render: (_, one) => <Alarms alarms={one.alarms} />, text: (one) => said(one).alarms },
+          { title: t("discharges"), hidden: narrow, render: (_, one) => <Discharges discharges={one.discharges} />, text: (one) => said(one).discharges },
+          { title: t("values"), hidden: narrow, render: (_, one) => <Values values={one.values} />, text: (one) => said(one).values },
+          { title: t("until"), hidden: narrow, width: 110, render: (_, one) => dateOf(one.until), text: (one) => dateOf(one.until) },
+          { title: t("type"), width: narrow ? 84 : 100, render: (_, one) => <Button size="small" onClick={() => setTyping(one)} aria-label={t("type-of", { name: one.name })}>{t("type")}</Button> },
         ]}
       />
       <Typography.Text type="secondary">{t("only-look")}</Typography.Text>
       {typing ? <Reading resident={typing} onClose={() => setTyping(null)} onKept={() => window.setTimeout(() => void day.refetch(), 2_000)} /> : null}
     </Page>
+  );
+}
+
+function Told({ one }: { one: Resident }) {
+  const { t } = useTranslation("translation", { keyPrefix: "today" });
+  return (
+    <Flex vertical gap={4} style={{ whiteSpace: "normal" }}>
+      <span><Link to={`/residents/${one.id}`}>{one.name}</Link> {sexAge(one, t)}</span>
+      <Alarms alarms={one.alarms} />
+      <Discharges discharges={one.discharges} />
+      <Values values={one.values} />
+    </Flex>
   );
 }
 
