@@ -117,6 +117,16 @@ async def test_every_page_is_there_in_both_languages_and_signing_out_ends_it(vis
     await page.get_by_role("textbox").wait_for()
 
 
+async def test_a_drug_stands_once_with_where_it_was_prescribed_last(visitor):
+    page = visitor.page
+    await visitor.come("resident", "/my/", "/account?page=my")
+    await page.goto(f"{visitor.installation.url}/my/medicines")
+    await page.locator("summary").first.click()
+    names = await page.locator("li.row strong").all_text_contents()
+    assert len(names) == len(set(names)) > 1
+    await visitor.looks_well("medicines-earlier")
+
+
 @pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept(visitor):
     page = visitor.page
