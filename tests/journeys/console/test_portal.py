@@ -68,6 +68,7 @@ async def test_a_70_year_old_signs_in_shows_the_code_reads_a_result_adds_a_readi
     await looks_well_to_old_eyes(visitor, "4-result")
     await page.get_by_role("link", name="总胆固醇是什么意思").click()
     await page.get_by_text("请以医生的判断为准").wait_for()
+    await page.get_by_text("说明来源：布朗大学医疗系统").wait_for()
     await looks_well_to_old_eyes(visitor, "5-meaning")
 
     await page.get_by_role("link", name="首页").click()

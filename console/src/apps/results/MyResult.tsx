@@ -15,7 +15,7 @@ import { spoken, Value } from "./Value";
 interface Meaning {
   zh: string;
   en: string;
-  /** Empty where no public source has confirmed it: it is said to be unverified. */
+  /** Whose name is said in the reader's language; empty where no public source has confirmed it: it is said to be unverified. */
   source: string;
 }
 
@@ -49,7 +49,7 @@ export default function MyResult() {
       </Card>
       <Card title={t("means")}>
         <p>{words ?? t("noMeaning")}</p>
-        {words ? <p className="hint">{meaning?.source ? t("source", { source: meaning.source }) : t("unverified")}</p> : null}
+        {words ? <p className="hint">{meaning?.source ? t("source", { source: t(`sources.${meaning.source}`) }) : t("unverified")}</p> : null}
         <p className="hint">{t("ask")}</p>
       </Card>
       {earlier.length ? (
