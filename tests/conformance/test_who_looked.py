@@ -6,6 +6,8 @@ import asyncpg
 import pytest
 
 from kangyun.access.actor import Actor
+from kangyun.store.types import TYPE_NUMBERS
+from kangyun.testing.linking import link
 from kangyun.testing.people import know
 
 RECORD = [
@@ -30,7 +32,7 @@ ACTORS = {
 _INSERT = """
 INSERT INTO audit (
     instant, institution, outcome, action, actor, purpose, shape, source, request, patients, role, way, client
-) SELECT $1, id, $2, $3, $4, $5, $6, '', '', $7, $8, $9, $10 FROM institution WHERE reference = 'Organization/county'
+) SELECT $1, id, $2, $3, $4, $5, $6, '', '', $7, $8, $9, $10 FROM institution WHERE reference = $11
 """
 
 
@@ -50,12 +52,13 @@ async def left(people, fresh_database):
     connection = await asyncpg.connect(fresh_database)
     res = await connection.fetchval("SELECT patients[1] FROM audit WHERE cardinality(patients) = 1 ORDER BY id LIMIT 1")
 
-    async def leave(day, hour, minute=0, **given):
+    async def leave(day, hour, minute=0, of="Organization/county", **given):
         said = {
             "outcome": 200, "action": "read", "actor": "Practitioner/li-yi", "purpose": "TREAT",
             "shape": "GET /Observation/[id]", "patients": [res], "role": "doctor", "way": None, "client": None,
         } | given  # fmt: skip
-        await connection.execute(_INSERT, datetime(2026, 1, day, hour - 8, minute, tzinfo=UTC), *said.values())
+        instant = datetime(2026, 1, day, hour - 8, minute, tzinfo=UTC)
+        await connection.execute(_INSERT, instant, *said.values(), of)
 
     yield leave
     await connection.close()
@@ -92,6 +95,30 @@ async def test_the_platform_itself_is_called_by_words_that_people_understand(peo
     )
     (_, work) = await told(people["resident"])
     assert work["who"] == {"reference": "Device/resident-binding", "display": "实名核验"}
+
+
+async def test_what_the_platform_does_by_itself_is_said_once_whosever_registration_it_is_about(people, left):
+    row = {"actor": "Device/kangyun", "role": "", "action": "update", "shape": "PUT /Linkage/[id]"}
+    await left(22, 14, 3, of="Organization/county", **row)
+    await left(22, 14, 4, of="Organization/platform", **row)
+    assert await texts(people["resident"]) == [
+        "2026年1月22日 14:03 区域平台 自动程序 登记或修改了您的身份关联（哪几条登记是您本人）"
+        "（当天共 2 次，最后一次 14:04）"
+    ]
+
+
+async def test_to_the_resident_a_look_is_one_over_all_registrations_and_to_others_of_one(people, left, fresh_database):
+    connection = await asyncpg.connect(fresh_database)
+    numbers = await connection.fetch("SELECT res FROM resource WHERE type = $1 ORDER BY res", TYPE_NUMBERS["Patient"])
+    li, other = [row["res"] for row in numbers]
+    for number in (li, other):
+        await link(connection, number, li)
+    await connection.close()
+    await left(22, 14, 3, patients=[li])
+    await left(22, 14, 4, patients=[li, other])
+    await left(22, 14, 5, patients=[other])
+    assert [one["count"] for one in await told(people["resident"])] == [3]
+    assert [one["count"] for one in await told(people["auditor"])] == [2]
 
 
 async def test_a_look_is_a_sentence(people, left):
@@ -152,6 +179,9 @@ async def test_what_was_refused_and_what_was_an_emergency_stand_out(people, left
         ({"action": "find", "shape": "GET /$residents?[name]"}, "因诊疗查看了您的基本信息"),
         ({"action": "series", "shape": "GET /Patient/[id]/$series?start"}, "因诊疗查看了您的检查检验结果"),
         ({"action": "who-looked", "shape": "GET /Patient/[id]/$who-looked"}, "因诊疗查看了您的查阅记录"),
+        ({"action": "update", "shape": "PUT /Linkage/[id]"}, "因诊疗登记或修改了您的身份关联（哪几条登记是您本人）"),
+        ({"action": "tell", "shape": "TELL [reader]"}, "给您、家人或值班人员发了提醒"),
+        ({"action": "search", "shape": "GET /CareTeam/$today"}, "因诊疗查看了您的健康档案"),
         ({"client": "Device/app"}, "（通过 Device/app） 因诊疗查看了您的检查检验结果"),
     ],
 )  # fmt: skip

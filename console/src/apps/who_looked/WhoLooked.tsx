@@ -10,33 +10,20 @@ import { Empty, Mark, Waiting } from "~/ui/plain/parts";
 import { Switch } from "~/ui/plain/Switch";
 import { AskLook } from "./AskLook";
 
-type Places = Record<string, string>;
-
 export default function WhoLooked() {
   const { t } = useTranslation("translation", { keyPrefix: "who_looked" });
   const { client, person } = useMe();
   const [own, setOwn] = useState(false);
   const [asking, setAsking] = useState("");
-  // Each registration has looks of its own; one page is a page of each that has more.
   const found = useInfiniteQuery({
     queryKey: ["who-looked", person.id],
-    initialPageParam: Object.fromEntries(person.registrations.map((id) => [id, ""])) as Places,
-    queryFn: ({ pageParam }) =>
-      Promise.all(Object.entries(pageParam).map(async ([id, place]) => {
-        const search = { _count: 50, ...(place ? { _cursor: place } : {}) };
-        return { id, said: answered(await client.get<fhir4.Parameters>(`Patient/${id}/$who-looked`, search)) };
-      })),
-    getNextPageParam: (last): Places | undefined => {
-      const more = last.flatMap(({ id, said }) => (said.text("next") ? [[id, said.text("next")] as const] : []));
-      return more.length ? Object.fromEntries(more) : undefined;
-    },
+    initialPageParam: "",
+    queryFn: async ({ pageParam }) => answered(await client.get<fhir4.Parameters>(`Patient/${person.id}/$who-looked`, { _count: 50, _cursor: pageParam })),
+    getNextPageParam: (last) => last.text("next") || undefined,
   });
   if (found.isPending) return <Waiting />;
   const mine = new Set(person.registrations.map((id) => `Patient/${id}`));
-  const all = (found.data?.pages ?? []).flat().flatMap(({ id, said }) => said.all("look").map((look) => ({ id, look })));
-  const shown = once(all)
-    .filter(({ look }) => own || !mine.has(look.text("who")))
-    .sort((one, other) => other.look.text("last").localeCompare(one.look.text("last")));
+  const shown = (found.data?.pages ?? []).flatMap((said) => said.all("look")).filter((look) => own || !mine.has(look.text("who")));
   return (
     <>
       <Fault error={found.error} again={() => void found.refetch()} />
@@ -47,7 +34,7 @@ export default function WhoLooked() {
       </div>
       <Switch label={t("own")} on={own} onSwitch={() => setOwn(!own)} />
       {found.isSuccess && !shown.length ? <Empty say={t("none")} /> : null}
-      {shown.map(({ id, look }) => {
+      {shown.map((look) => {
         const key = keyOf(look);
         return (
           <section key={key} className="card">
@@ -55,7 +42,7 @@ export default function WhoLooked() {
             {look.yes("emergency") ? <Mark kind="high">{t("emergency")}</Mark> : null}
             {look.yes("refused") ? <Mark kind="note">{t("refused")}</Mark> : null}
             {asking === key ? (
-              <AskLook patient={id} look={look} close={() => setAsking("")} />
+              <AskLook patient={person.id} look={look} close={() => setAsking("")} />
             ) : (
               <button type="button" className="button quiet" onClick={() => setAsking(key)}>{t("ask")}</button>
             )}
@@ -70,6 +57,3 @@ export default function WhoLooked() {
 }
 
 const keyOf = (look: Parts): string => `${look.text("first")} ${look.text("who")} ${look.text("text")}`;
-
-/** What is said of several registrations in the same words is one look. */
-const once = <T extends { look: Parts }>(all: T[]): T[] => [...new Map(all.map((one) => [keyOf(one.look), one])).values()];

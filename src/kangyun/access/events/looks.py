@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 from kangyun.access.events.people import Called
 from kangyun.access.events.rows import Seen
 from kangyun.access.events.words import is_emergency, kind_of
-from kangyun.access.identities.model import RESIDENTS
+from kangyun.access.identities.model import PLATFORM, RESIDENTS
 from kangyun.base.texts import Language, say
 
 REFUSED = 400  # and above
 _VERBS = {"R": "viewed", "C": "changed", "U": "changed", "D": "changed", "E": "used"}
 _OF_ALL = frozenset({"everything", "export", "export-file", "sheet", "summary", "summary-paper"})
 _SENT = "notify"
+_TOLD = frozenset({"tell", "circle"})
+"""A message to people, and the finding out of whom it goes to."""
 _EXPORTED = frozenset({"export", "export-file", "sheet", "summary", "summary-paper"})
 _FAMILY = {
     "family-ask": "asked",
@@ -35,7 +37,7 @@ _PARTS = {
 }  # fmt: skip
 """What the parts of the console's page of a resident are of."""
 _SHOWN = {
-    "$view": "", "$residents": "Patient", "$who-looked": "AuditEvent", "$look-questions": "AuditEvent",
+    "$view": "", "$today": "", "$residents": "Patient", "$who-looked": "AuditEvent", "$look-questions": "AuditEvent",
     "$ask-look": "AuditEvent", "$answer-look": "AuditEvent", "$choices": "Consent", "$choose": "Consent",
     "$series": "Observation", "$series-samples": "Observation", "$last-readings": "Observation",
 }  # fmt: skip
@@ -76,7 +78,7 @@ def looks(rows: Iterable[Seen], zone: ZoneInfo, *, whole: bool = True) -> list[L
         day = row.instant.astimezone(zone).date().isoformat()
         what = _what(row) if whole or row.names_something else ""
         said = (
-            *(day, row.actor, row.role or "", row.institution or "", row.purpose, row.way or "", row.client or ""),
+            *(day, row.actor, row.role or "", _institution(row), row.purpose, row.way or "", row.client or ""),
             *(_verb(row), what),
         )
         refused = row.outcome >= REFUSED
@@ -116,9 +118,17 @@ def when(instant: datetime, language: Language, zone: ZoneInfo) -> str:
     return f"{local:%Y-%m-%d %H:%M}"
 
 
+def _institution(row: Seen) -> str:
+    """Returns where somebody looked from; the platform's own works are the platform's, whosever record they write."""
+    own = OWN.get(row.actor, "").startswith("work-") and row.actor not in _OF_HOUSES
+    return PLATFORM if own else row.institution or ""
+
+
 def _verb(row: Seen) -> str:
     if row.action == _SENT:
         return "sent"
+    if row.action in _TOLD:
+        return "told"
     if row.action in _EXPORTED:
         return "exported"
     if row.action in _FAMILY:
@@ -189,11 +199,16 @@ OWN = {
     "Device/administrator": "administrator",
     "Device/resident-binding": "work-resident-binding",
     "Device/staff-leavers": "work-staff-leavers",
-    "Device/kangyun": "work-notices",
+    "Device/kangyun": "work-automatic",
+    "Device/feed": "work-feed",
+    "Device/series": "work-series",
+    "Device/feed-figures": "work-figures",
     "Device/codes": "work-codes",
     "Device/device-register": "work-devices",
 }
 """The platform itself, which no resource of the record describes."""
+_OF_HOUSES = frozenset({"Device/feed", "Device/series"})
+"""Works that take in what an institution sends, and are told as that one's."""
 ROLES = frozenset(
     {
         "role-doctor", "role-nurse", "role-pharmacist", "role-family-doctor", "role-public-health", "role-insurance",
@@ -223,6 +238,6 @@ TYPES = frozenset(
         "type-encounter", "type-diagnosticreport", "type-imagingstudy", "type-immunization", "type-procedure",
         "type-allergyintolerance", "type-documentreference", "type-composition", "type-careplan", "type-consent",
         "type-claim", "type-coverage", "type-questionnaireresponse", "type-auditevent", "type-servicerequest",
-        "type-appointment", "type-binary", "type-familymemberhistory",
+        "type-appointment", "type-binary", "type-familymemberhistory", "type-linkage", "type-flag", "type-careteam",
     }
 )  # fmt: skip

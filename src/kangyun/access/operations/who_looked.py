@@ -1,6 +1,8 @@
 """`Patient/[id]/$who-looked`: who looked at a record, in sentences, newest first. Not of the specification.
 
-The resident and an auditor are told of all; staff who treat the resident, of looks by their own institution only.
+The resident and an auditor are told of all; staff who treat the resident, of looks by their own institution only. To
+the resident and a guardian a look is one over all registrations that are his: he knows of one record of his, and a
+search for it leaves a row of all of them. To others it is of the one that is asked for.
 
 start, end   days between which is told; by default all that the trail holds
 _count       about how many looks a page has; a page ends with a day
@@ -23,6 +25,7 @@ from kangyun.base.errors import Forbidden, Invalid, NotFound
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import EARLIEST, LATEST, bounds
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.standing import SQL as STANDING
 from kangyun.store.visible import EVERYTHING, seen
 
 KNOWN = frozenset({"start", "end", "_count"})
@@ -32,19 +35,19 @@ MOST_ROWS = 5000
 """Rows that are read at once."""
 _ROWS = f"""
 WITH m AS MATERIALIZED (
-    SELECT * FROM audit AS a WHERE a.patients @> ARRAY[$1::int8] AND a.patients <> '{{}}'
+    SELECT * FROM audit AS a WHERE a.patients && $1::int8[] AND a.patients <> '{{}}'
     AND a.instant >= $2::timestamptz AND a.instant < $3::timestamptz AND CONDITION
 )
 SELECT {COLUMNS} FROM m AS a {JOINED} ORDER BY a.instant DESC, a.id DESC LIMIT $4
 """
 _TO_AUDITORS = _ROWS.replace("CONDITION", "TRUE")
-_TO_OTHERS = _ROWS.replace("CONDITION", told("ARRAY[$1::int8]"))
+_TO_OTHERS = _ROWS.replace("CONDITION", told("$1::int8[]"))
 # Which institution else somebody goes to is not told to one of them.
 _TO_HOUSE = _ROWS.replace("CONDITION", "a.institution = $5::int4")
 # The resident learns of each look, of what is hidden without what it was.
 _TO_HIM = (
     _ROWS.replace("CONDITION", NOT_REFUSED_TO_THEM)
-    .replace("SELECT * FROM", f"SELECT a.*, {shown('ARRAY[$1::int8]')} AS told FROM")
+    .replace("SELECT * FROM", f"SELECT a.*, {shown('$1::int8[]')} AS told FROM")
     .replace(COLUMNS, f"{COLUMNS}, a.told")
 )
 
@@ -65,9 +68,11 @@ async def who_looked(record: Record, call: Call) -> Resource:
             raise Forbidden("access.events.not-yours")
         if current is None or current.stored is None:
             raise NotFound
+        same = [row["patient"] for row in await connection.fetch(STANDING["of_same"], [current.res])] if own else []
+        about = sorted({current.res, *((own or frozenset()) & set(same))})
         async with store.searcher.in_time(connection, "start"):
             house = (record.institution,) if treats else ()
-            asked = seen(_statement(record, own), record.sight, current.res, start, end, MOST_ROWS, *house)
+            asked = seen(_statement(record, own), record.sight, about, start, end, MOST_ROWS, *house)
             rows = [_row(*row) for row in await connection.fetch(*asked)]
         found, before = _page(record, rows, count)
         moments = [(name, one.first) for one in found for name in (one.actor, one.institution, one.client) if name]
