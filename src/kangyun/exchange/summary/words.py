@@ -4,7 +4,7 @@ It says what the record says and adds no judgement: no reference range is applie
 where the laboratory has said so (`interpretation`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ _DATES = (
 )  # fmt: skip
 _NAMES = ("code", "medicationCodeableConcept", "vaccineCode", "medicationReference", "device")
 MOST_COMPONENTS = 12
+_STATES = ("clinicalStatus", "verificationStatus")
+_SAID = ("resolved", "inactive", "unconfirmed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +77,45 @@ def _referred(value: Mapping[str, Any], references: Mapping[str, Resource]) -> s
 def _value(one: Resource, language: Language) -> str:
     match one["resourceType"]:
         case "Observation":
-            return _observed(one)
+            return _observed(one, language)
         case "DiagnosticReport":
             return str(one.get("conclusion") or "")
         case "AllergyIntolerance":
             said = [concept(each) for reaction in one.get("reaction", ()) for each in reaction.get("manifestation", ())]
             if one.get("criticality") == "high":
                 said.append(say("exchange.summary.high-risk", language))
-            return "、".join(dict.fromkeys(text for text in said if text))
+            said.append(_state(one, language))
+            return _listed(dict.fromkeys(text for text in said if text), language)
         case "MedicationStatement" | "MedicationRequest":
             doses = [*one.get("dosage", ()), *one.get("dosageInstruction", ())]
-            return "；".join(text for text in map(_dose, doses) if text)
+            return ("；" if language == "zh" else "; ").join(text for text in map(_dose, doses) if text)
         case "Immunization":
             numbers = [each.get("doseNumberPositiveInt") for each in one.get("protocolApplied", ())]
-            return "、".join(say("exchange.summary.dose", language, {"number": each}) for each in numbers if each)
+            return _listed(
+                (say("exchange.summary.dose", language, {"number": each}) for each in numbers if each), language
+            )
         case _:
             return ""
 
 
-def _observed(one: Resource) -> str:
+def _state(one: Resource, language: Language) -> str:
+    """Returns that an allergy is over, or doubted; of one that stands nothing."""
+    codes = {str(coding.get("code")) for name in _STATES for coding in one.get(name, {}).get("coding", ())}
+    return _listed((say(f"exchange.summary.{code}", language) for code in _SAID if code in codes), language)
+
+
+def _listed(said: Iterable[str], language: Language) -> str:
+    return ("、" if language == "zh" else ", ").join(said)
+
+
+def _observed(one: Resource, language: Language) -> str:
     said = _measured(one)
     parts = [f"{concept(part.get('code'))} {_measured(part)}".strip() for part in one.get("component", ())]
-    found = "，".join(text for text in [said, *parts[:MOST_COMPONENTS]] if text)
-    marks = "、".join(text for each in one.get("interpretation", ()) if (text := concept(each)))
-    return f"{found}（{marks}）" if marks else found
+    found = ("，" if language == "zh" else ", ").join(text for text in [said, *parts[:MOST_COMPONENTS]] if text)
+    marks = _listed((text for each in one.get("interpretation", ()) if (text := concept(each))), language)
+    if not marks:
+        return found
+    return f"{found}（{marks}）" if language == "zh" else f"{found} ({marks})"
 
 
 def _measured(one: Mapping[str, Any]) -> str:

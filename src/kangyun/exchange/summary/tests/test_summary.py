@@ -11,6 +11,7 @@ from kangyun.exchange.summary.checking import check_code, is_genuine
 from kangyun.exchange.summary.document import Summary, bundle
 from kangyun.exchange.summary.making import filled
 from kangyun.exchange.summary.paper import made_at, paper
+from kangyun.exchange.summary.words import line
 from kangyun.fhir.validation import validator
 
 BASE = "https://example.org/fhir"
@@ -94,6 +95,16 @@ def test_the_document_is_as_the_guide_wants_it(summary):
     assert "Patient/b" not in str(made)
     issues = validator().validate(made)
     assert [one for one in issues if one.severity in ("error", "fatal")] == []
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "皮疹、高风险、已消失"), ("en", "皮疹, high risk, resolved")])
+def test_an_allergy_that_is_over_says_so_in_the_reader_s_language(language, said):
+    gone = about(
+        "AllergyIntolerance", "p", code={"text": "青霉素"}, criticality="high",
+        reaction=[{"manifestation": [{"text": "皮疹"}]}],
+        clinicalStatus={"coding": [{"system": f"{CODES}allergyintolerance-clinical", "code": "resolved"}]},
+    )  # fmt: skip
+    assert line(gone, language, {}).value == said
 
 
 def test_the_paper_is_a_pdf_with_its_font_within(summary):
