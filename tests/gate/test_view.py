@@ -2,10 +2,12 @@
 
 import pytest
 
+from kangyun.access.operations import Call
 from kangyun.access.view import parts
 from kangyun.access.view.finding import find, lately
 from kangyun.access.view.first import first
 from kangyun.base.errors import Invalid, NotFound
+from kangyun.exchange.summary.operations import summary
 
 A, B = "Organization/a", "Organization/b"
 ID_NUMBER = "urn:oid:2.16.156.10011.1.3"
@@ -153,6 +155,10 @@ async def test_what_the_resident_keeps_back_is_counted_and_not_shown(zhang, writ
     assert view.problems == []
     assert view.hidden.count == 6  # conditions, an allergy, values
     assert view.hidden.ways == ["card", "word", "emergency"]
+    told = await summary(await opened("doctor", A), Call("Patient", "zhang", {"resourceType": "Parameters"}))
+    composition = told["entry"][0]["resource"]
+    assert "有 6 份记录因居民设置未显示" in composition["text"]["div"]
+    assert composition["confidentiality"] == "R"
 
 
 async def test_what_a_label_closes_is_never_counted(written, opened):

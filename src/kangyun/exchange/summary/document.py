@@ -29,7 +29,10 @@ _SUPPORTING = frozenset({"Medication", "Device", "Practitioner", "PractitionerRo
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a summary is made of. people: `Patient/…` that are all this patient. closed: labels that are not shown."""
+    """What a summary is made of. people: `Patient/…` that are all this patient. closed: labels that are not shown.
+
+    withheld: how many resources the resident keeps back from who asks.
+    """
 
     patient: Resource
     people: frozenset[str]
@@ -38,6 +41,7 @@ class Summary:
     made: datetime
     language: Language
     closed: Sequence[str]
+    withheld: int = 0
 
     def lines(self, filled: Filled) -> list[Line]:
         """Returns a section's entries as they read."""
@@ -50,6 +54,8 @@ class Summary:
         if self.closed:
             names = ("、" if self.language == "zh" else ", ").join(self.closed)
             said.append(say("exchange.summary.closed", self.language, {"labels": names}))
+        if self.withheld:
+            said.append(say("exchange.summary.withheld", self.language, {"count": self.withheld}))
         return said
 
 
@@ -96,7 +102,7 @@ def _composition(summary: Summary, identifier: UUID) -> Resource:
         "date": made,
         "author": [author],
         "title": say("exchange.summary.title", language),
-        "confidentiality": "R" if summary.closed else "N",
+        "confidentiality": "R" if summary.closed or summary.withheld else "N",
         "custodian": author,
         "event": [{"code": [care], "period": {"end": made}}],
         "section": [_section(summary, one) for one in summary.sections],

@@ -1,7 +1,8 @@
 """`Patient/[id]/$summary`, the IPS; `$summary-paper`, the same as a PDF; `$check-paper`, whether a paper is ours.
 
 All of it is of what is shown to who asks: a resident his own, a guardian what he sees, staff what policy, consent and
-mask leave. Each leaves its row, `summary` or `summary-paper`. A PDF is answered as a Binary.
+mask leave; how much the resident keeps back from them it says. Each leaves its row, `summary` or `summary-paper`. A PDF
+is answered as a Binary.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from kangyun.access.operations.everything import Gathered, gathered
 from kangyun.access.operations.model import Input, parameters
 from kangyun.access.platform import base_url
 from kangyun.access.record import Record
+from kangyun.access.view.first import hidden
 from kangyun.base import clock
 from kangyun.base.crypto import derived_key
 from kangyun.base.errors import Invalid, NotSupported
@@ -25,6 +27,7 @@ from kangyun.exchange.summary.paper import made_at, paper
 from kangyun.fhir import Resource
 from kangyun.fhir.human_name import name_of
 from kangyun.fhir.terminology.operations.parameters import Inputs
+from kangyun.identity.standing import SQL as STANDING
 
 SUMMARY, PAPER = "summary", "summary-paper"
 LONGEST = 200
@@ -67,6 +70,9 @@ async def check_paper(record: Record, call: Call) -> Resource:
 async def _made(record: Record, call: Call, action: str, language: Language) -> Summary:
     found = await gathered(record, str(call.id), types(), action)
     now = clock.now()
+    numbers = [one.res for one in found.patients]
+    async with record.store.pool.connection() as connection:
+        every = [row["patient"] for row in await connection.fetch(STANDING["of_same"], numbers)] or numbers
     references = {f"{one.type}/{one.id}": one.resource for one in (*found.included, *found.members)}
     return Summary(
         patient=_person(found),
@@ -76,6 +82,7 @@ async def _made(record: Record, call: Call, action: str, language: Language) -> 
         made=now,
         language=language,
         closed=tuple(_closed(record, language)),
+        withheld=(await hidden(record, every, None)).count,
     )
 
 
