@@ -111,6 +111,15 @@ async def test_values_in_different_units_are_not_mixed(zhang, opened):
     assert newest.bands[0].low == 3.9
 
 
+async def test_a_bound_keeps_its_comparator(written, opened):
+    await written(ZHANG, A)
+    for id_, value in (("low", {"comparator": "<"}), ("known", {})):
+        one = sugar(id_, 0.5, "mmol/L", effectiveDateTime="2026-03-01")
+        await written(one | {"valueQuantity": one["valueQuantity"] | value}, A)
+    (test,) = (await parts.tests(await opened("doctor", A), "zhang")).tests
+    assert sorted(point[4:] for point in test.points) == [(), ("<",)]
+
+
 LOINC = "http://loinc.org"
 
 

@@ -23,9 +23,13 @@ export const unitSaid = (unit: string, language: string): string => (language ==
 
 export const unitOf = (quantity: fhir4.Quantity | undefined, language: string): string => unitSaid(quantity?.unit ?? quantity?.code ?? "", language);
 
+/** The number, behind its comparator where it is a bound (`<0.5`); undefined where there is none. */
+export const numberOf = ({ comparator, value }: fhir4.Quantity = {}): string | number | undefined =>
+  comparator && value !== undefined ? `${comparator}${value}` : value;
+
 export function valueOf(one: fhir4.Observation | fhir4.ObservationComponent, language: string): string {
   const quantity = one.valueQuantity;
-  if (quantity) return `${quantity.comparator ?? ""}${quantity.value ?? ""} ${unitOf(quantity, language)}`.trim();
+  if (quantity) return `${numberOf(quantity) ?? ""} ${unitOf(quantity, language)}`.trim();
   return one.valueString ?? (one.valueCodeableConcept ? said(one.valueCodeableConcept) : "");
 }
 

@@ -4,7 +4,7 @@ import { Descriptions, Flex, Skeleton, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import { entries, said } from "~/fhir/reading";
 import { useClient } from "~/fhir/context";
-import { rangeOf } from "~/fhir/results";
+import { numberOf, rangeOf } from "~/fhir/results";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
@@ -54,7 +54,7 @@ function Results({ ids }: { ids: string[] }) {
         loading={found.isPending} dataSource={entries<fhir4.Observation>(found.data)}
         columns={[
           { title: t("tests.item"), text: (one) => said(one.code) },
-          { title: t("tests.value"), text: (one) => one.valueQuantity?.value ?? one.valueString ?? said(one.valueCodeableConcept) },
+          { title: t("tests.value"), text: (one) => numberOf(one.valueQuantity) ?? one.valueString ?? said(one.valueCodeableConcept) },
           { title: t("tests.unit"), text: (one) => unitSaid(one.valueQuantity?.unit) },
           { title: t("tests.flag"), text: (one) => flagSaid(one.interpretation?.[0]?.coding?.[0]?.code ?? "", t) },
           { title: t("tests.normal"), text: (one) => rangeOf(one.referenceRange) },

@@ -4,7 +4,7 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Chart } from "~/ui/Chart";
 import { Rows } from "~/ui/Rows";
-import { bandSaid, flagSaid, unitSaid } from "./measuring";
+import { bandSaid, flagSaid, unitSaid, valueSaid } from "./measuring";
 import { houseOf, type Test } from "./view";
 
 const COLOURS = ["#0f5fa8", "#b42318", "#216e39", "#9a5b00", "#6941c6", "#0e7490"];
@@ -37,7 +37,7 @@ export function Trend({ test, houses, others, about }: Shown) {
 function Values({ test, houses, title, about }: { test: Test; houses: string[]; title: string; about: string }) {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
   const rows = [
-    ...(test.points ?? []).map(([when, value, house, flag], place) => ({ id: `p${place}`, when, value: value as string | number, house, flag })),
+    ...(test.points ?? []).map((point, place) => ({ id: `p${place}`, when: point[0], value: valueSaid(point), house: point[2], flag: point[3] })),
     ...(test.said ?? []).map(([when, value, house], place) => ({ id: `s${place}`, when, value: value as string | number, house, flag: "" })),
   ];
   return (
@@ -75,7 +75,12 @@ function drawn(test: Test, houses: string[], band: string) {
       return {
         name: houseOf(houses, place) || "—", type: "line", symbol: SIGNS[nth % SIGNS.length], symbolSize: 7,
         color: COLOURS[nth % COLOURS.length], lineStyle: { width: 1.5 },
-        data: points.filter((one) => one[2] === place).map((one) => [one[0], one[1]]),
+        // A bound stands at its number with its sign: nobody takes it for what was measured.
+        data: points.filter((one) => one[2] === place).map((one) => ({
+          value: [one[0], one[1], valueSaid(one)],
+          label: { show: Boolean(one[4]), formatter: String(valueSaid(one)), position: "top", color: "inherit" },
+        })),
+        encode: { x: 0, y: 1, tooltip: 2 }, dimensions: [null, null, { name: "said", type: "ordinal" }],
         ...(isNew && range ? {
           markArea: {
             silent: true, itemStyle: { color: COLOURS[nth % COLOURS.length], opacity: 0.1 },

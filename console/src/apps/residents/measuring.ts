@@ -7,9 +7,14 @@ export const unitSaid = (unit: string | undefined): string => unitIn(unit ?? "",
 
 export interface Newest { when: string; value: string | number; house: number; flag: string }
 
+type Point = NonNullable<Test["points"]>[number];
+
+/** `<0.5` of what was below what the method can measure: a bound is no value. */
+export const valueSaid = ([, value, , , bound]: Point): string | number => (bound ? `${bound}${value}` : value);
+
 export function newest(test: Test): Newest {
   const [point, said] = [test.points?.[0], test.said?.[0]];
-  if (point && (!said || point[0] >= said[0])) return { when: point[0], value: point[1], house: point[2], flag: point[3] };
+  if (point && (!said || point[0] >= said[0])) return { when: point[0], value: valueSaid(point), house: point[2], flag: point[3] };
   return said ? { when: said[0], value: said[1], house: said[2], flag: "" } : { when: "", value: "", house: -1, flag: "" };
 }
 

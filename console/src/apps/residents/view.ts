@@ -23,7 +23,7 @@ export type Visit = [string, string, string, number, string, string, string];
 export interface Timeline { visits: Visit[]; houses: string[] }
 export interface Band { house: number; low?: number; high?: number; said?: string }
 export interface Test {
-  code: string; what: string; kind: string; unit?: string; points?: [string, number, number, string][];
+  code: string; what: string; kind: string; unit?: string; points?: [string, number, number, string, string?][];
   said?: [string, string, number][]; bands?: Band[];
 }
 export interface Tests { tests: Test[]; houses: string[]; more: boolean }

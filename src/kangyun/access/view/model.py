@@ -128,7 +128,8 @@ class Band(msgspec.Struct, omit_defaults=True):
 
 
 class Test(msgspec.Struct, omit_defaults=True):
-    """What was found by one test in one unit. points: when, value, place of the institution, mark (H, L, …; N or none).
+    """What was found by one test in one unit. points: when, value, place of the institution, mark (H, L, …; N or none),
+    and where the value is a bound only, its comparator (<, <=, >=, >).
 
     said: results that are no numbers: when, text, place of the institution.
     """
@@ -137,7 +138,7 @@ class Test(msgspec.Struct, omit_defaults=True):
     what: str
     kind: str
     unit: str = ""
-    points: list[tuple[str, float, int, str]] = []
+    points: list[tuple[str, float, int, str] | tuple[str, float, int, str, str]] = []
     said: list[tuple[str, str, int]] = []
     bands: list[Band] = []
 

@@ -68,7 +68,9 @@ class _Sorting:
         quantity = part.get("valueQuantity")
         if isinstance(quantity, Mapping) and quantity.get("value") is not None:
             test = self._test(part, kind, str(quantity.get("unit") or quantity.get("code") or ""))
-            test.points.append((when, float(quantity["value"]), place, next(iter(flags_of(part)), "")))
+            point = (when, float(quantity["value"]), place, next(iter(flags_of(part)), ""))
+            bound = str(quantity.get("comparator") or "")
+            test.points.append((*point, bound) if bound else point)
             _band(test, part, place)
             return
         said = concept(part.get("valueCodeableConcept")) or str(part.get("valueString", part.get("valueInteger", "")))

@@ -74,10 +74,11 @@ def _judged(part: Resource, at: str, rules: Rules, language: str) -> Value | Non
     if quantity is None or "value" not in quantity:
         return None
     number, unit = Decimal(str(quantity["value"])), str(quantity.get("unit") or quantity.get("code") or "")
-    shown = f"{_plain(number)} {_UNITS.get(unit, unit)}".strip()
+    bound = str(quantity.get("comparator") or "")
+    shown = f"{bound}{_plain(number)} {_UNITS.get(unit, unit)}".strip()
     codes = {one.get("code") for one in part["code"].get("coding", ()) if one.get("system") == METRIC}
     for limit in rules.limit:
-        if limit.metric in codes and number >= limit.at_least:
+        if limit.metric in codes and number >= limit.at_least and not bound.startswith("<"):
             return Value(limit.zh if language == "zh" else limit.en, shown, "high", f"≥ {_plain(limit.at_least)}", at)
     flags = flags_of(part)
     side = next((side for flag, side in _SIDES.items() if flag in flags), None)

@@ -19,6 +19,11 @@ def part(value, unit, code="", flag="", text="", low=None, high=None):
     return made | ({"referenceRange": [sides]} if sides else {})
 
 
+def bounded(comparator, *given, **more):
+    made = part(*given, **more)
+    return made | {"valueQuantity": made["valueQuantity"] | {"comparator": comparator}}
+
+
 def said(*parts):
     panel = {"code": {}, "effectiveDateTime": "2026-11-23T08:12:00+08:00", "component": list(parts)}
     return [(one.what, one.value, one.side, one.range) for one in rules.out_of_range(panel, RULES)]
@@ -38,6 +43,8 @@ def said(*parts):
         (part(86, "g/L", flag="L", text="血红蛋白", low=115), [("血红蛋白", "86 g/L", "low", "≥ 115")]),
         (part(86, "g/L", flag="A", text="某项"), [("某项", "86 g/L", "abnormal", "")]),
         (part(5, "mmol/L", flag="N", text="血糖"), []),
+        (bounded(">", 200, "mg/L", flag="H", text="C 反应蛋白"), [("C 反应蛋白", ">200 mg/L", "high", "")]),
+        (bounded("<", 140, "mm[Hg]", "systolic-home"), []),
         ({"code": {}, "valueString": "阳性"}, []),
     ],
 )
