@@ -92,6 +92,7 @@ async def _load(settings: Settings, mark: Mark) -> None:
     from kangyun.access.identities.officers import DEMO_SIGN_INS, demo_accounts
     from kangyun.access.platform import open_platform
     from kangyun.simulate import district, error_model
+    from kangyun.simulate.stated import without_fillers
     from kangyun.simulate.team import with_team
 
     first = demo_accounts(settings.data / DEMO_SIGN_INS)[0]
@@ -100,7 +101,7 @@ async def _load(settings: Settings, mark: Mark) -> None:
     # Each institution has registered its residents in its own way: the index has to find out who is who.
     institutions, *residents = district(mark.seed, mark.residents, mark.until, error_model("judging"))
     team = ("Practitioner/demo-family-doctor", "Practitioner/demo-doctor")
-    residents = [with_team(one, place, team, mark.until) for place, one in enumerate(residents)]
+    residents = [with_team(without_fillers(one), place, team, mark.until) for place, one in enumerate(residents)]
     bundles = [accounts_bundle(mark), institutions, *residents]
     try:
         with _progress() as progress:
