@@ -23,7 +23,7 @@ export function Alerts() {
   const found = useInfiniteQuery({
     queryKey: ["alerts", state, i18n.language],
     initialPageParam: "",
-    queryFn: ({ pageParam }) => client.get<fhir4.Parameters>("$alerts", { state, _count: 100, ...(pageParam ? { _cursor: pageParam } : {}) }),
+    queryFn: ({ pageParam }) => client.get<fhir4.Parameters>("$alerts", { state, _count: 100, _cursor: pageParam }),
     getNextPageParam: (last) => answered(last).text("next") || undefined,
   });
   const step = async (id: number, to: string, reason = "") => {
