@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from kangyun.simulate.bundle import META, Bundle, Resource
+from kangyun.simulate.coding import ICD10, concept, hl7
 
 TEAMED = 60
 """So many residents, the first ones, have a team."""
@@ -20,7 +21,12 @@ _SPACE = UUID("3b1f5f0a-50a4-5c60-9b52-0d5f6ad6c7b1")
 _ZONE = timezone(timedelta(hours=8))
 _CONTRACT = {"system": "urn:kangyun:care-team", "code": "family-doctor", "display": "家庭医生签约"}
 _FLAG = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-_STAYS = {5: "慢性阻塞性肺疾病急性加重", 17: "2 型糖尿病伴血糖控制不佳", 31: "社区获得性肺炎"}
+_STAYS = {
+    5: ("J44.1", "慢性阻塞性肺疾病急性加重"),
+    17: ("E11.9", "2 型糖尿病伴血糖控制不佳"),
+    31: ("J18.9", "社区获得性肺炎"),
+}
+"""Diagnoses by ICD-10."""
 _RESULTS = {
     5: ("2823-3", "血钾", "5.9", "mmol/L", "HH", "3.5", "5.3"),
     12: ("718-7", "血红蛋白", "86", "g/L", "L", "115", "150"),
@@ -42,10 +48,15 @@ def with_team(bundle: Bundle, place: int, members: Sequence[str], until: date) -
     return bundle | {"entry": [*bundle["entry"], *(_entry(one, place) for one in made)]}
 
 
+def _name(type_: str, place: int) -> str:
+    return f"urn:uuid:{uuid5(_SPACE, f'{type_}/{place}')}"
+
+
 def _entry(resource: Resource, place: int) -> dict[str, Any]:
-    id_ = str(uuid5(_SPACE, f"{resource['resourceType']}/{place}"))
+    name = _name(resource["resourceType"], place)
+    id_ = name.removeprefix("urn:uuid:")
     return {
-        "fullUrl": f"urn:uuid:{id_}",
+        "fullUrl": name,
         "resource": {**resource, "id": id_, "meta": META},
         "request": {"method": "PUT", "url": f"{resource['resourceType']}/{id_}"},
     }
@@ -68,8 +79,19 @@ def _on_the_last_day(patient: str, place: int, until: date) -> list[Resource]:
         act = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP", "display": "住院"}
         found.append({
             "resourceType": "Encounter", "status": "finished", "class": act, "subject": {"reference": patient},
-            "reasonCode": [{"text": reason}],
+            "reasonCode": [{"text": reason[1]}],
+            "diagnosis": [{
+                "condition": {"reference": _name("Condition", place)},
+                "use": hl7("diagnosis-role", "DD", "Discharge diagnosis"), "rank": 1,
+            }],
             "period": {"start": _at(until, 7, 9), "end": _at(until, 0, 10)},
+        })  # fmt: skip
+        found.append({
+            "resourceType": "Condition", "code": concept(ICD10, *reason), "subject": {"reference": patient},
+            "clinicalStatus": hl7("condition-clinical", "active"),
+            "verificationStatus": hl7("condition-ver-status", "confirmed"),
+            "category": [hl7("condition-category", "encounter-diagnosis")],
+            "encounter": {"reference": _name("Encounter", place)}, "recordedDate": _at(until, 0, 10),
         })  # fmt: skip
     if (result := _RESULTS.get(place)) is not None:
         code, name, value, unit, flag, low, high = result

@@ -28,6 +28,9 @@ def test_the_others_have_none():
 
 
 def test_a_stay_ended_and_a_result_came_on_the_last_day():
-    _, stay, result = added(5)
+    _, stay, diagnosis, result = added(5)
     assert stay["period"]["end"] == "2026-11-23T10:00:00+08:00"
+    assert stay["diagnosis"][0]["condition"]["reference"] == f"urn:uuid:{diagnosis['id']}"
+    assert diagnosis["encounter"]["reference"] == f"urn:uuid:{stay['id']}"
+    assert diagnosis["code"]["coding"][0]["code"] == "J44.1"
     assert result["interpretation"][0]["coding"][0]["code"] == "HH"
