@@ -91,3 +91,21 @@ def test_the_console_says_in_both_languages_the_same(file):
 
 def test_the_consoles_texts_were_found():
     assert len(CONSOLE) > 30
+
+
+MARKS = re.compile(r"[、；：（）]")
+SPLITS = re.compile(r"""\.split\("、"\)|//.*|^\s*/?\*.*""")  # what the platform joined; comments
+
+
+def test_the_console_joins_words_as_its_language_does():
+    """A list with 、 on an English page: `ui/joining.ts` knows what stands between words."""
+    folder = SOURCE.parents[1] / "console" / "src"
+    files = [file for file in folder.rglob("*.ts*") if file.name != "joining.ts"]
+    found = [
+        f"{file.relative_to(folder)}:{number}"
+        for file in files
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if MARKS.search(SPLITS.sub("", line))
+    ]
+    assert found == []
+    assert len(files) > 100

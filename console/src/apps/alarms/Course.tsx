@@ -2,6 +2,7 @@
 import { Flex, Timeline, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Parts } from "~/fhir/parameters";
+import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 
 const GOOD = new Set(["acknowledge", "close", "notice-answered", "notice-received", "notice-reached"]);
@@ -10,7 +11,7 @@ const BAD = new Set(["nobody", "notice-not-reached", "notice-unanswered", "notic
 export function Course({ events }: { events: Parts[] }) {
   const { t } = useTranslation("translation", { keyPrefix: "alarms" });
   const said = (event: Parts) => {
-    const readers = event.values<fhir4.Reference>("reader").map((one) => readerOf(one, t)).join(t("and"));
+    const readers = event.values<fhir4.Reference>("reader").map((one) => readerOf(one, t)).join(comma());
     const whom = t(`whom.${event.text("whom")}`, { defaultValue: "" });
     const places = {
       by: event.named("by") || t("platform"),

@@ -8,6 +8,7 @@ import { answered } from "~/fhir/parameters";
 import { Chart } from "~/ui/Chart";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { aside, comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { curvesOf, limitsOf, optionOf } from "./curve";
 
@@ -45,10 +46,10 @@ export function Curves({ path, metrics }: { path: string; metrics: string[] }) {
       {series.isSuccess && curves.length === 0 ? <Nothing say={t("no-curve")} /> : null}
       {curves.length ? (
         <Flex vertical gap={4}>
-          <Chart option={option} height={240} label={curves.map((one) => one.title).join(t("and"))} />
+          <Chart option={option} height={240} label={curves.map((one) => one.title).join(comma())} />
           <Typography.Text type="secondary">
             {curves.map((one, place) => `${one.title} ${last[place]?.[1] ?? ""} ${one.unit}`).join("　")}
-            {last[0] ? `（${minuteOf(last[0][0])}）` : ""}
+            {last[0] ? aside(minuteOf(last[0][0])) : ""}
           </Typography.Text>
           <Typography.Text type="secondary">{t("limit-say")}</Typography.Text>
         </Flex>

@@ -7,6 +7,7 @@ import { Link } from "react-router";
 import { useClient } from "~/fhir/context";
 import { answered, parameters, type Parts } from "~/fhir/parameters";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { Answer } from "./Answer";
 import { Course } from "./Course";
@@ -79,8 +80,8 @@ function whoIs(person: Parts | undefined, t: Say): string {
 function Person({ person, place, patient }: { person: Parts | undefined; place: string; patient: string }) {
   const { t } = useTranslation("translation", { keyPrefix: "alarms" });
   if (!person) return null;
-  const named = (part: string) => person.values<fhir4.Reference>(part).map((one) => one.display ?? "").filter(Boolean).join(t("and"));
-  const family = person.values<string>("family").map((one) => t(`kin.${one}`, { defaultValue: t("kin.other") })).join(t("and"));
+  const named = (part: string) => person.values<fhir4.Reference>(part).map((one) => one.display ?? "").filter(Boolean).join(comma());
+  const family = person.values<string>("family").map((one) => t(`kin.${one}`, { defaultValue: t("kin.other") })).join(comma());
   const phones = person.text("phone").split("、").filter(Boolean);
   const none = <Typography.Text type="secondary">{t("unknown")}</Typography.Text>;
   return (

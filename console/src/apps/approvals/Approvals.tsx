@@ -10,6 +10,7 @@ import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Reasoned } from "~/ui/Reasoned";
 import { Rows } from "~/ui/Rows";
+import { colon, comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 
 type Row = Record<string, Value | undefined>;
@@ -54,7 +55,7 @@ export default function Approvals() {
             render: (_, row) => {
               if (row.state !== "open") return null;
               if (row.asker === who.reference) return <Typography.Text type="secondary">{t("own")}</Typography.Text>;
-              const say = <><p style={{ margin: 0 }}>{what(row)}</p><p style={{ margin: 0 }}>{text(row, "askerName")}：{text(row, "reason")}</p></>;
+              const say = <><p style={{ margin: 0 }}>{what(row)}</p><p style={{ margin: 0 }}>{text(row, "askerName")}{colon()}{text(row, "reason")}</p></>;
               return (
                 <Flex gap={4}>
                   <Reasoned optional type="primary" label={t("confirm")} title={t("confirm-say")} say={say} act={decide(row, "confirm")} />
@@ -73,6 +74,6 @@ export default function Approvals() {
 function whatOf(row: Row, t: (key: string, values?: Record<string, string | number>) => string): string {
   const detail = JSON.parse(String(row.detail ?? "{}")) as { sheet?: string; rows?: number; types?: string[]; level?: string };
   if (detail.sheet) return t("sheet", { title: detail.sheet, rows: detail.rows ?? 0 });
-  if (row.kind === "export") return t("export", { types: detail.types?.join("、") || t("everything") });
+  if (row.kind === "export") return t("export", { types: detail.types?.join(comma()) || t("everything") });
   return t(`kinds.${String(row.kind)}`, { defaultValue: String(row.kind) });
 }

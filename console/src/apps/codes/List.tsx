@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useInstitutions } from "~/fhir/institutions";
 import { Nothing } from "~/ui/Nothing";
 import { Rows } from "~/ui/Rows";
+import { aside, clause, comma } from "~/ui/joining";
 import { Propose } from "./Propose";
 import { houseOf, type Code, type State, type Suggestion } from "./code";
 
@@ -25,12 +26,12 @@ export function List({ rows, loading, state, target, onProposed, chosen, more }:
   const stands = state === "unmapped"
     ? [
       {
-        title: t("suggestions"), text: (one: Code) => one.suggestions.map((best) => `${best.target} ${best.name} ${best.score}`).join("；"),
+        title: t("suggestions"), text: (one: Code) => one.suggestions.map((best) => `${best.target} ${best.name} ${best.score}`).join(clause()),
         render: (_: unknown, one: Code) => (
           <Flex vertical gap={2} align="flex-start">
             {one.suggestions.map((best) => (
               <Button key={best.target} size="small" type="link" style={{ paddingInline: 0, height: "auto", whiteSpace: "normal", textAlign: "start" }} onClick={() => setOpen({ code: one, first: best })}>
-                {best.target} {best.name}（{t(`reasons.${best.reason}`)}，{best.score}）
+                {best.target} {best.name}{aside([t(`reasons.${best.reason}`), best.score].join(comma()))}
               </Button>
             ))}
             {one.suggestions.length ? null : <Typography.Text type="secondary">{t("no-suggestion")}</Typography.Text>}

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { parameters, saidIn } from "~/fhir/parameters";
 import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { aside, comma } from "~/ui/joining";
 import { choice, question, questionnaire, when, type Words } from "~/ui/questionnaire/asking";
 import type { Code, Suggestion } from "./code";
 
@@ -25,7 +26,7 @@ interface Said { for: string; target: string; relation: string; remark: string }
 
 const asked = (t: Words, title: string, suggestions: Suggestion[], first: string) => questionnaire(title, [
   choice("for", t("target"), [
-    ...suggestions.map((one) => [one.target, `${one.target} ${one.name}（${t(`reasons.${one.reason}`)}，${one.score}）`] as const),
+    ...suggestions.map((one) => [one.target, `${one.target} ${one.name}${aside([t(`reasons.${one.reason}`), one.score].join(comma()))}`] as const),
     [OTHER, t("other-code")], [UNNEEDED, t("unneeded")],
   ], { required: true, first, help: t("unneeded-say") }),
   question("target", "string", t("target-code"), { required: true, maxLength: 100, ...when("for", OTHER) }),

@@ -7,6 +7,7 @@ import { useSearchParams } from "react-router";
 import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { aside } from "~/ui/joining";
 import { calls, curl, GROUPS, grouped, kindOf, type Call, type OpenApi } from "./openapi";
 
 export function Reference() {
@@ -27,7 +28,7 @@ export function Reference() {
           const shown = paths[group].filter((one) => one.toLowerCase().includes(wanted));
           return (
             <details key={group} open={wanted !== "" || paths[group].includes(path)}>
-              <summary>{t(`groups.${group}`)}（{shown.length}）</summary>
+              <summary>{t(`groups.${group}`)}{aside(shown.length)}</summary>
               {shown.map((one) => (
                 <button key={one} type="button" aria-current={one === path} onClick={() => setSearch({ tab: "reference", path: one })}>{one}</button>
               ))}

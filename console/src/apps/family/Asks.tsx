@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Parts } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
+import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
 import { Switch } from "~/ui/plain/Switch";
@@ -56,7 +57,7 @@ export function Asking({ ask, done }: Waiting) {
   return (
     <section className="card">
       <h3>{t(`waiting.${ask.text("way")}`)}</h3>
-      <p>{ask.values<string>("right").map((right) => t(`may.${right}`)).join("、")}</p>
+      <p>{ask.values<string>("right").map((right) => t(`may.${right}`)).join(comma())}</p>
       <p className="hint">{t("waits", { time: minuteOf(ask.text("until")) })}</p>
       <Fault error={withdraw.error} />
       <button type="button" className="button" disabled={withdraw.isPending} onClick={() => withdraw.mutate()}>{t("withdraw")}</button>

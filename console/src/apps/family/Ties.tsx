@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import type { Parts } from "~/fhir/parameters";
 import { useMe } from "~/portal/session";
+import { aside } from "~/ui/joining";
 import { dayOf } from "~/ui/time";
 import { Fault } from "~/ui/plain/Fault";
 import { Mark } from "~/ui/plain/parts";
@@ -84,7 +85,7 @@ function Head({ tie, theirs = false }: { tie: Parts; theirs?: boolean }) {
   const relation = t(`${theirs ? "iAm" : "relation"}.${tie.text("relation")}`, { defaultValue: t("relation.FAMMEMB") });
   return (
     <>
-      <h3>{tie.text("name")}<small>{theirs ? `（${t("me", { relation })}）` : `（${relation}）`}</small></h3>
+      <h3>{tie.text("name")}<small>{aside(theirs ? t("me", { relation }) : relation)}</small></h3>
       <p className="hint">
         {t("since", { day: dayOf(tie.text("since")) })}
         {until ? t("until", { day: dayOf(until) }) : null}

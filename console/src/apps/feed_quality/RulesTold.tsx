@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { rulesOf } from "./quality";
 
 export function RulesTold() {
@@ -32,7 +33,7 @@ export function RulesTold() {
         rowKey="table" loading={found.isPending} dataSource={rules?.tables ?? []} exported={{ title: t("looked-at") }}
         columns={[
           { title: t("table"), text: (one) => one.table },
-          { title: t("looked-at"), text: (one) => one.fields.join("、"), render: (_, one) => <span style={{ display: "block", whiteSpace: "normal", maxWidth: 360, overflowWrap: "anywhere" }}>{one.fields.join("、")}</span> },
+          { title: t("looked-at"), text: (one) => one.fields.join(comma()), render: (_, one) => <span style={{ display: "block", whiteSpace: "normal", maxWidth: 360, overflowWrap: "anywhere" }}>{one.fields.join(comma())}</span> },
         ]}
       />
     </Flex>

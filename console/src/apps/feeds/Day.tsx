@@ -6,6 +6,7 @@ import { useClient } from "~/fhir/context";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { RefusalTable } from "./RefusalTable";
 import { pathOf, type Asked, type Feed, type Line, type Refusals } from "./feed";
@@ -94,7 +95,7 @@ function Answer({ feed, asked }: { feed: Feed; asked: Asked }) {
   ];
   return (
     <Flex vertical gap={8}>
-      <Typography.Text>{said}，{t("answered", { at: minuteOf(asked.answered) })}</Typography.Text>
+      <Typography.Text>{said}{comma()}{t("answered", { at: minuteOf(asked.answered) })}</Typography.Text>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
       {asked.what === "serials" ? (
         <Rows

@@ -7,6 +7,7 @@ import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { download } from "~/ui/download";
 import { XLSX } from "~/ui/importing";
+import { comma } from "~/ui/joining";
 import type { Whole } from "./Feed";
 import { RefusalTable } from "./RefusalTable";
 import { pathOf, useIsCentre, type Refusals } from "./feed";
@@ -35,7 +36,7 @@ export function RefusedRows({ feed }: { feed: Whole }) {
     <Flex vertical gap={12}>
       {tables.length ? (
         <Alert
-          type="warning" showIcon title={t("to-repair", { tables: tables.map(([name, count]) => t("rows-of", { name, count })).join("，") })}
+          type="warning" showIcon title={t("to-repair", { tables: tables.map(([name, count]) => t("rows-of", { name, count })).join(comma()) })}
           description={isCentre ? t("own-people-only") : (
             <Flex gap={8} wrap style={{ marginTop: 4 }}>
               {tables.map(([name]) => <Button key={name} size="small" loading={saving.isPending && saving.variables === name} onClick={() => saving.mutate(name)}>{t("repair-book", { name })}</Button>)}

@@ -8,6 +8,7 @@ import { Chart } from "~/ui/Chart";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { colon, comma } from "~/ui/joining";
 import { dayOf, minuteOf } from "~/ui/time";
 import type { Whole } from "./Feed";
 import { pathOf, useIsCentre, type Sheet } from "./feed";
@@ -59,11 +60,11 @@ export function Standing({ feed }: { feed: Whole }) {
           columns={[
             { title: t("table"), text: (one) => one.name },
             { title: t("called"), text: (one) => one.title },
-            { title: t("keys"), text: (one) => one.keys.join("、") },
+            { title: t("keys"), text: (one) => one.keys.join(comma()) },
             { title: t("day-column"), text: (one) => one.day },
             { title: t("columns"), text: (one) => one.columns.length, align: "right" },
             { title: t("state"), text: (one) => (one.stopped ? `${t("stopped")} ${one.why}` : t("running")), render: (_, one) => (
-              one.stopped ? <Typography.Text type="danger" style={{ display: "block", maxWidth: 360, whiteSpace: "normal" }}>{t("stopped")}：{one.why}</Typography.Text> : t("running")
+              one.stopped ? <Typography.Text type="danger" style={{ display: "block", maxWidth: 360, whiteSpace: "normal" }}>{t("stopped")}{colon()}{one.why}</Typography.Text> : t("running")
             ) },
             ...(isCentre ? [{ title: t("do"), render: (_: unknown, one: Sheet) => (
               one.stopped ? <Button size="small" loading={resuming.isPending} onClick={() => resuming.mutate(one.name)}>{t("resume")}</Button> : null

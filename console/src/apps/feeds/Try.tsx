@@ -11,6 +11,7 @@ import { Progress } from "~/ui/Progress";
 import { Rows } from "~/ui/Rows";
 import { download } from "~/ui/download";
 import { XLSX } from "~/ui/importing";
+import { comma } from "~/ui/joining";
 import { pathOf, type Feed } from "./feed";
 
 interface Fault {
@@ -90,7 +91,7 @@ export function Try({ feed }: { feed: Feed }) {
 
 function Judged({ told, title }: { told: Tried; title: string }) {
   const { t } = useTranslation("translation", { keyPrefix: "feeds" });
-  const made = Object.entries(told.makes).map(([type, count]) => `${t(`types.${type}`, { defaultValue: type })} ${count}`).join("，");
+  const made = Object.entries(told.makes).map(([type, count]) => `${t(`types.${type}`, { defaultValue: type })} ${count}`).join(comma());
   return (
     <Flex vertical gap={12}>
       <Alert

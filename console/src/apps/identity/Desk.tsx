@@ -7,6 +7,7 @@ import { nameOf } from "~/fhir/reading";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { aside } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { Find } from "./Find";
 import { Matter } from "./Matter";
@@ -57,7 +58,7 @@ function Questions() {
           tools={
             <Select
               aria-label={t("kind")} value={kind} onChange={setKind} style={{ minWidth: 200 }}
-              options={[{ value: "", label: t("all", { count: total }) }, ...kinds.map((one) => ({ value: one.kind, label: `${t(`kinds.${one.kind}`, { defaultValue: t("kinds.itself") })}（${one.count}）` }))]}
+              options={[{ value: "", label: t("all", { count: total }) }, ...kinds.map((one) => ({ value: one.kind, label: `${t(`kinds.${one.kind}`, { defaultValue: t("kinds.itself") })}${aside(one.count)}` }))]}
             />
           }
           columns={[

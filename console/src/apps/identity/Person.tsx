@@ -7,6 +7,7 @@ import { nameOf } from "~/fhir/reading";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { clause, colon } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { Confirm, type Wanted } from "./Confirm";
 import { OpenWhole } from "./OpenWhole";
@@ -39,8 +40,8 @@ export default function Person() {
             { title: t("fields.name"), text: (one) => nameOf(one) },
             { title: t("fields.birth"), text: (one) => one.birthDate ?? "" },
             { title: t("fields.sex"), text: (one) => (one.gender ? t(`sexes.${one.gender}`) : "") },
-            { title: t("fields.number"), text: (one) => valuesOf(one, "number").join("；") },
-            { title: t("fields.telephone"), text: (one) => valuesOf(one, "telephone").join("；") },
+            { title: t("fields.number"), text: (one) => valuesOf(one, "number").join(clause()) },
+            { title: t("fields.telephone"), text: (one) => valuesOf(one, "telephone").join(clause()) },
             { title: t("fields.institution"), text: (one) => valuesOf(one, "institution")[0] ?? "" },
             { title: t("act"), render: (_, one) => (persons.data?.length ?? 0) > 1 ? <Button size="small" onClick={() => setWanted({ name: "part", act: { path: `Patient/${one.id}/$part`, given: {} } })}>{t("acts.part")}</Button> : null },
           ]}
@@ -78,6 +79,6 @@ export default function Person() {
   /** What spoke for it, the most first. */
   function supports(one: Decision): string {
     const steps = one.steps.filter((step) => step.bits > 0).sort((a, b) => b.bits - a.bits).slice(0, 3);
-    return steps.map((step) => `${t(`fields.${step.what}`)}：${t(`levels.${step.level}`, { defaultValue: step.level })}`).join("；");
+    return steps.map((step) => `${t(`fields.${step.what}`)}${colon()}${t(`levels.${step.level}`, { defaultValue: step.level })}`).join(clause());
   }
 }

@@ -7,6 +7,7 @@ import { Page } from "~/ui/Page";
 import { Parts } from "~/ui/Parts";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { clause, comma } from "~/ui/joining";
 
 interface Told {
   edition: string;
@@ -26,7 +27,7 @@ export default function Policy() {
   const told = found.data;
   const yes = (is: boolean) => (is ? t("yes") : "");
   const ways = (role: Told["roles"][number]) => Object.entries(role.ways)
-    .map(([way, closed]) => `${t(`ways.${way}`)}${closed.length ? t("but", { labels: closed.map((one) => t(`labels.${one}`, { defaultValue: one })).join("、") }) : ""}`).join("；");
+    .map(([way, closed]) => `${t(`ways.${way}`)}${closed.length ? t("but", { labels: closed.map((one) => t(`labels.${one}`, { defaultValue: one })).join(comma()) }) : ""}`).join(clause());
   return (
     <Page title={t("title")} say={t("say")}>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
@@ -35,13 +36,13 @@ export default function Policy() {
         { key: "edition", label: t("edition"), children: told?.edition },
         { key: "source", label: t("source"), children: told ? t(told.own ? "own" : "shipped") : "" },
         { key: "consent", label: t("consent"), children: told ? t(told.permits ? "permit" : "deny") : "" },
-        { key: "replaced", label: t("replaced"), children: told?.replaced.length ? told.replaced.join("、") : t("nothing-replaced"), span: 3 },
+        { key: "replaced", label: t("replaced"), children: told?.replaced.length ? told.replaced.join(comma()) : t("nothing-replaced"), span: 3 },
       ]} />
       <Parts items={[
         { key: "roles", label: t("roles"), children: (
           <Rows rowKey="name" loading={found.isLoading} dataSource={told?.roles ?? []} exported={{ title: t("roles") }} columns={[
             { title: t("role"), dataIndex: "called", fixed: "start" },
-            { title: t("purposes"), text: (one) => one.purposes.map((code) => t(`codes.${code}`, { defaultValue: code })).join("、") },
+            { title: t("purposes"), text: (one) => one.purposes.map((code) => t(`codes.${code}`, { defaultValue: code })).join(comma()) },
             { title: t("sees"), text: (one) => ways(one) || t("sees-nobody"), render: (_, one) => <div style={{ maxWidth: 480, whiteSpace: "normal" }}>{ways(one) || t("sees-nobody")}</div> },
             { title: t("reads"), dataIndex: "reads", align: "right" },
             { title: t("writes"), dataIndex: "writes", align: "right" },
@@ -53,7 +54,7 @@ export default function Policy() {
           <Rows rowKey="called" dataSource={told?.grounds ?? []} exported={{ title: t("grounds") }} columns={[
             { title: t("ground"), dataIndex: "called" },
             { title: t("lasts"), text: (one) => (one.hours > 100_000 ? t("for-ever") : one.hours >= 48 ? t("days", { count: Math.round(one.hours / 24) }) : t("hours", { count: one.hours })) },
-            { title: t("who"), text: (one) => one.roles.join("、"), render: (_, one) => one.roles.map((role) => <Tag key={role}>{role}</Tag>) },
+            { title: t("who"), text: (one) => one.roles.join(comma()), render: (_, one) => one.roles.map((role) => <Tag key={role}>{role}</Tag>) },
             { title: t("over"), text: (one) => yes(one.over) },
             { title: t("told"), text: (one) => yes(one.told) },
             { title: t("reviewed"), text: (one) => yes(one.reviewed) },
@@ -64,7 +65,7 @@ export default function Policy() {
             { title: t("act"), text: (one) => t(`acts.${one.kind}`, { defaultValue: one.kind }) },
             { title: t("above"), text: (one) => one.above, align: "right" },
             { title: t("within"), text: (one) => t("hours", { count: one.hours }) },
-            { title: t("confirms"), text: (one) => one.confirms.join("、") },
+            { title: t("confirms"), text: (one) => one.confirms.join(comma()) },
           ]} />
         ) },
       ]} />

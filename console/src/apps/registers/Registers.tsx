@@ -13,6 +13,7 @@ import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows, type Column } from "~/ui/Rows";
 import { download } from "~/ui/download";
 import { XLSX, sendList } from "~/ui/importing";
+import { comma } from "~/ui/joining";
 import { wordsOf } from "~/ui/words";
 
 const KINDS = ["institutions", "departments", "maps"] as const;
@@ -59,7 +60,7 @@ function organizations(t: Say, names: Map<string, string>): Column<fhir4.Organiz
   const state = (one: fhir4.Organization) => t(one.active === false ? "over" : "active");
   return [
     { title: t("name"), dataIndex: "name" },
-    { title: t("codes"), text: (one) => one.identifier?.map((each) => each.value ?? "").filter(Boolean).join("、") ?? "" },
+    { title: t("codes"), text: (one) => one.identifier?.map((each) => each.value ?? "").filter(Boolean).join(comma()) ?? "" },
     { title: t("part-of"), text: (one) => one.partOf?.display ?? names.get(one.partOf?.reference ?? "") ?? "" },
     { title: t("phone"), text: (one) => one.telecom?.find((each) => each.system === "phone")?.value ?? "" },
     { title: t("status"), text: state, render: (_, one) => <Tag color={one.active === false ? "default" : "green"}>{state(one)}</Tag> },

@@ -3,6 +3,7 @@ import { Card, Col, Descriptions, Flex, Row, Statistic, Typography } from "antd"
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Nothing } from "~/ui/Nothing";
+import { comma } from "~/ui/joining";
 import { Entries } from "./Entries";
 import { Linked } from "./Linked";
 import { houseOf, type First } from "./view";
@@ -67,7 +68,7 @@ function Basics({ view }: { view: First }) {
     ["marital", person.marital ? t(`maritals.${person.marital}`, { defaultValue: "" }) : ""],
     ["nation", person.nation],
     ["work", person.work],
-    ["insured", (person.insured ?? []).join("、")],
+    ["insured", (person.insured ?? []).join(comma())],
     ["contact", lines(contacts)],
   ];
   const said = items.filter(([, text]) => text);
@@ -80,7 +81,7 @@ function Basics({ view }: { view: First }) {
       />
       {person.masked ? <Typography.Text type="secondary">{t("basics.masked")}</Typography.Text> : null}
       <Typography.Paragraph type="secondary" style={{ margin: "8px 0 0" }}>
-        {t("basics.from", { houses: unique(view.registrations.map((one) => houseOf(view.houses, one.house)).filter(Boolean)).join("、") })}
+        {t("basics.from", { houses: unique(view.registrations.map((one) => houseOf(view.houses, one.house)).filter(Boolean)).join(comma()) })}
       </Typography.Paragraph>
     </>
   );

@@ -1,12 +1,13 @@
 // The registrations that are one resident: who registered him, under which name and numbers.
 import { useTranslation } from "react-i18next";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { houseOf, type First, type Registration } from "./view";
 
 export function Linked({ view }: { view: First }) {
   const { t } = useTranslation("translation", { keyPrefix: "residents" });
   const number = (one: Registration, wanted: (kind: string) => boolean) =>
-    (one.numbers ?? []).filter(([kind]) => wanted(kind)).map(([, value]) => value).join("、");
+    (one.numbers ?? []).filter(([kind]) => wanted(kind)).map(([, value]) => value).join(comma());
   return (
     <Rows<Registration>
       dataSource={view.registrations}

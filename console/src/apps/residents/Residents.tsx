@@ -9,6 +9,7 @@ import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { Finder } from "./Finder";
 import { Unfound } from "./Unfound";
 import { presented, presentedCard } from "./presenting";
@@ -81,7 +82,7 @@ export default function Residents() {
             ] : []),
             { title: t("number"), text: (one) => one.number ?? "" },
             { title: t("phone"), text: (one) => one.phone ?? "" },
-            { title: t("institution"), text: (one) => (one.where ?? []).join("、") },
+            { title: t("institution"), text: (one) => (one.where ?? []).join(comma()) },
           ]}
         />
       )}

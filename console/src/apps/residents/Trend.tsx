@@ -4,6 +4,7 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Chart } from "~/ui/Chart";
 import { Rows } from "~/ui/Rows";
+import { clause, comma } from "~/ui/joining";
 import { bandSaid, flagSaid, unitSaid, valueSaid } from "./measuring";
 import { houseOf, type Test } from "./view";
 
@@ -27,8 +28,8 @@ export function Trend({ test, houses, others, about }: Shown) {
     >
       <Flex vertical gap={8}>
         {isChart ? <Chart option={option} height={280} label={t("tests.label", { what: title, count: test.points?.length ?? 0 })} /> : <Values test={test} houses={houses} title={title} about={about} />}
-        {bands.length > 0 ? <Typography.Text type="secondary">{t("tests.bands", { bands: [...new Set(bands)].join("；") })}</Typography.Text> : null}
-        {others.length > 0 ? <Alert type="info" showIcon title={t("tests.other-units", { units: others.map((one) => unitSaid(one.unit) || t("tests.words")).join("、") })} /> : null}
+        {bands.length > 0 ? <Typography.Text type="secondary">{t("tests.bands", { bands: [...new Set(bands)].join(clause()) })}</Typography.Text> : null}
+        {others.length > 0 ? <Alert type="info" showIcon title={t("tests.other-units", { units: others.map((one) => unitSaid(one.unit) || t("tests.words")).join(comma()) })} /> : null}
       </Flex>
     </Card>
   );

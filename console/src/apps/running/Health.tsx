@@ -5,6 +5,7 @@ import { Alert, Card, Flex, Tag, Typography, theme } from "antd";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
 import { ProblemBox } from "~/ui/ProblemBox";
+import { comma } from "~/ui/joining";
 import { bytesOf, numberOf } from "~/ui/sizes";
 import { minuteOf } from "~/ui/time";
 
@@ -33,7 +34,7 @@ export function Health() {
   return (
     <Flex vertical gap={12}>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
-      {told ? <Alert showIcon role="status" type={wrong.length ? "warning" : "success"} title={wrong.length ? t("look-at", { what: wrong.join("、") }) : t("all-well")} description={t("as-of", { at: minuteOf(told.at) })} /> : null}
+      {told ? <Alert showIcon role="status" type={wrong.length ? "warning" : "success"} title={wrong.length ? t("look-at", { what: wrong.join(comma()) }) : t("all-well")} description={t("as-of", { at: minuteOf(told.at) })} /> : null}
       <Flex gap={8} wrap>
         {told?.needed.map((one) => <Tag key={one.name} color={one.well ? "green" : "red"} icon={<Mark well={one.well} />}>{t(`needed.${one.name}`)}　{t(one.well ? "well" : "unwell")}</Tag>)}
       </Flex>

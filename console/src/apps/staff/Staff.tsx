@@ -12,6 +12,7 @@ import { ProblemBox } from "~/ui/ProblemBox";
 import { Reasoned } from "~/ui/Reasoned";
 import { Rows } from "~/ui/Rows";
 import { XLSX, sendList } from "~/ui/importing";
+import { aside, clause, comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 
 interface Person {
@@ -50,7 +51,7 @@ export default function Staff() {
   });
   const again = () => void queries.invalidateQueries({ queryKey: ["administration", "people"] });
   const people = found.data?.pages.flatMap((page) => page.people) ?? [];
-  const posts = (one: Person) => one.posts.map((post) => `${called.get(post.role) ?? post.role}（${post.institution}）`).join("；");
+  const posts = (one: Person) => one.posts.map((post) => `${called.get(post.role) ?? post.role}${aside(post.institution)}`).join(clause());
   const system = who.role === "system-administrator";
   return (
     <Page
@@ -77,7 +78,7 @@ export default function Staff() {
           { title: t("status"), text: (one) => t(`states.${one.status}`), render: (_, one) => <Tag color={COLOURS[one.status]}>{t(`states.${one.status}`)}</Tag> },
           { title: t("posts"), text: posts },
           { title: t("department"), dataIndex: "department" },
-          { title: t("factors"), text: (one) => one.factors.map((kind) => t(`kinds.${kind}`)).join("、") || t("no-factor") },
+          { title: t("factors"), text: (one) => one.factors.map((kind) => t(`kinds.${kind}`)).join(comma()) || t("no-factor") },
           { title: t("seen"), text: (one) => minuteOf(one.seen) },
           ...(system || who.role === "security-administrator"
             ? [{ title: t("acts"), render: (_: unknown, one: Person) => <Acts one={one} system={system} client={client} again={again} /> }]
@@ -96,7 +97,7 @@ function Acts({ one, system, client, again }: { one: Person; system: boolean; cl
     await client.post(`$administration/people/${one.id}/${verb}`, { why });
     again();
   };
-  const say = <Typography.Text strong>{one.name}（{one.handle}）</Typography.Text>;
+  const say = <Typography.Text strong>{one.name}{aside(one.handle)}</Typography.Text>;
   if (system) return <Reasoned danger label={t("leave")} title={t("leave-say")} say={say} act={act("leave")} />;
   const permit = async () => {
     const { permit: code } = await client.post<{ permit: string }>("$factors/$permit", { reference: one.reference });

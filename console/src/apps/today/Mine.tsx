@@ -10,6 +10,7 @@ import { Nothing } from "~/ui/Nothing";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { dayOf as dateOf, minuteOf } from "~/ui/time";
 import { Reading } from "./Reading";
 import { Alarms, Discharges, Values } from "./Said";
@@ -31,9 +32,9 @@ export default function Mine() {
   const rows = useMemo(() => all.filter((one) => isOf(one, kind) && isNamed(one.name, looked.trim())), [all, kind, looked]);
   const open = (one: Resident) => void go(`/residents/${one.id}`);
   const said = (one: Resident) => ({
-    alarms: one.alarms.map((each) => `${t(`level.${each.level}`)} ${t(`rule.${each.rule}`, { defaultValue: t("rule.other") })}`).join(t("and")),
-    discharges: one.discharges.map((each) => `${minuteOf(each.until)} ${each.institution} ${each.why}`.trim()).join(t("and")),
-    values: one.values.map((each) => `${each.what} ${each.value}${t(`side.${each.side}`)}`).join(t("and")),
+    alarms: one.alarms.map((each) => `${t(`level.${each.level}`)} ${t(`rule.${each.rule}`, { defaultValue: t("rule.other") })}`).join(comma()),
+    discharges: one.discharges.map((each) => `${minuteOf(each.until)} ${each.institution} ${each.why}`.trim()).join(comma()),
+    values: one.values.map((each) => `${each.what} ${each.value}${t(`side.${each.side}`)}`).join(comma()),
   });
   return (
     <Page title={t("title")} say={day.data ? t("say", { since: minuteOf(day.data.since) }) : undefined}>

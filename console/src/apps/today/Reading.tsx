@@ -6,6 +6,7 @@ import { useReading } from "~/fhir/addReading";
 import { useClient } from "~/fhir/context";
 import { saidIn } from "~/fhir/parameters";
 import { QuestionnaireForm } from "~/ui/QuestionnaireForm";
+import { comma } from "~/ui/joining";
 import { choice, question, questionnaire, type Words } from "~/ui/questionnaire/asking";
 import type { Resident } from "./day";
 
@@ -28,7 +29,7 @@ export function Reading({ resident, onClose, onKept }: { resident: Resident; onC
     onSuccess: (told) => {
       if (told.text("state") !== "kept") return;
       const kept = told.all("reading").map((one) => `${one.text("title")} ${one.value<fhir4.Quantity>("value")?.value ?? ""}`);
-      void message.success(t("kept", { what: kept.join(t("and")) }));
+      void message.success(t("kept", { what: kept.join(comma()) }));
       onKept();
       onClose();
     },

@@ -8,6 +8,7 @@ import { entries, link } from "~/fhir/reading";
 import { Nothing } from "~/ui/Nothing";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
+import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 
 interface Asked {
@@ -69,7 +70,7 @@ export function Looks() {
           { title: t("institution"), text: (one) => { const name = nameOf(one.agent.find((each) => each.who?.reference?.startsWith("Organization/"))?.who); return name === PLATFORM ? t("platform") : name; } },
           { title: t("act"), text: verb },
           { title: t("patient"), text: patientsOf, render: (_, one) => <Whom text={patientsOf(one)} /> },
-          { title: t("ground"), text: (one) => (one.agent[0]?.policy ?? []).map((way) => t(`ways.${way.split(":").at(-1) ?? ""}`, { defaultValue: "" })).join("、") },
+          { title: t("ground"), text: (one) => (one.agent[0]?.policy ?? []).map((way) => t(`ways.${way.split(":").at(-1) ?? ""}`, { defaultValue: "" })).join(comma()) },
           { title: t("outcome"), text: outcome, render: (_, one) => <Tag color={one.outcome === "0" ? "green" : "red"}>{outcome(one)}</Tag> },
           { title: t("address"), text: (one) => one.agent[0]?.network?.address ?? "" },
           { title: t("request"), text: requestOf, render: (_, one) => <Typography.Text code style={{ fontSize: 12 }}>{requestOf(one)}</Typography.Text> },
@@ -86,7 +87,7 @@ function Whom({ text }: { text: string }) {
 const nameOf = (who: fhir4.Reference | undefined): string => who?.display ?? who?.reference ?? who?.identifier?.value ?? "";
 const requestOf = (one: fhir4.AuditEvent): string => one.entity?.find((each) => each.description)?.description ?? "";
 const patientsOf = (one: fhir4.AuditEvent): string =>
-  (one.entity ?? []).flatMap((each) => (each.what?.reference?.startsWith("Patient/") ? [each.what.reference.slice(8)] : [])).join("、");
+  (one.entity ?? []).flatMap((each) => (each.what?.reference?.startsWith("Patient/") ? [each.what.reference.slice(8)] : [])).join(comma());
 
 function criteria(asked: Asked) {
   return {

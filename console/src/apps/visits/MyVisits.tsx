@@ -2,6 +2,7 @@
 import { useTranslation } from "react-i18next";
 import { said } from "~/fhir/reading";
 import { Listing } from "~/portal/listing";
+import { comma } from "~/ui/joining";
 import { Card, Empty } from "~/ui/plain/parts";
 import { dayOf } from "~/ui/time";
 
@@ -17,7 +18,7 @@ export default function MyVisits() {
             <dl className="facts">
               {one.serviceType ? <div><dt>{t("department")}</dt><dd>{said(one.serviceType)}</dd></div> : null}
               {one.participant?.[0]?.individual?.display ? <div><dt>{t("doctor")}</dt><dd>{one.participant[0].individual.display}</dd></div> : null}
-              {reasons.length ? <div><dt>{t("reasons")}</dt><dd>{reasons.join(t("and"))}</dd></div> : null}
+              {reasons.length ? <div><dt>{t("reasons")}</dt><dd>{reasons.join(comma())}</dd></div> : null}
             </dl>
           </Card>
         );
