@@ -95,7 +95,9 @@ class SignIn:
         vault = Vault(keys.index_key, keys.cipher)
         length, days = settings.password_length, settings.password_days
         identities = Identities(pool, vault, Hashing(), length, days, settings.demo, ledger)
-        sessions = Sessions(pool, vault, settings.session_hours, settings.idle_minutes, settings.sessions_each)
+        sessions = Sessions(
+            pool, vault, settings.session_hours, settings.idle_minutes, settings.sessions_each, settings.resident_days
+        )
         entrance = Entrance(
             identities, sessions, Lockout(pool, vault, read_addresses(settings.data)), factors or NoFactors()
         )
@@ -277,14 +279,14 @@ class SignIn:
 
     async def _of_session(self, connection: asyncpg.Connection, id_: str, until: float) -> _Known:
         """Returns who acts in a session, which counts as used. Raises NotValid where it is over."""
-        row = await connection.fetchrow(_SESSION, id_, self.sessions.idle_minutes * 60)
+        row = await connection.fetchrow(_SESSION, id_, *self.sessions.idle_seconds())
         if row is None:
             raise NotValid
         return await self._of_person(connection, row, min(until, seconds(row["expires"])), id_)
 
     async def _of_family(self, connection: asyncpg.Connection, id_: str, until: float, ward: str) -> _Known:
         """Returns who acts in a session for a family member. Raises NotValid where the session or the right is over."""
-        row = await connection.fetchrow(_SESSION, id_, self.sessions.idle_minutes * 60)
+        row = await connection.fetchrow(_SESSION, id_, *self.sessions.idle_seconds())
         if row is None or row["role"] not in OF_RESIDENTS:
             raise NotValid
         as_family = {**row, "role": GUARDIAN}
@@ -367,18 +369,19 @@ _HELD = """
 JOIN identity_role AS r ON r.identity = i.id AND r.taken IS NULL AND r.starts <= clock_timestamp()
     AND (r.ends IS NULL OR r.ends > clock_timestamp())
 """
+_IDLE = "make_interval(secs => CASE WHEN {} = ANY ('{{resident,guardian}}') THEN $3::float8 ELSE $2::float8 END)"
 _SESSION = f"""
 WITH used AS (
     UPDATE session SET seen = clock_timestamp()
     WHERE id = $1 AND ended IS NULL AND expires > clock_timestamp()
-    AND seen > clock_timestamp() - make_interval(secs => $2::float8)
+    AND seen > clock_timestamp() - {_IDLE.format("role")}
     AND seen < clock_timestamp() - interval '30 seconds'
 )
 SELECT s.identity, s.role, s.institution, s.expires, i.reference, i.personal, i.demonstration, r.ends
 FROM session AS s JOIN identity AS i ON i.id = s.identity AND i.status = 'admitted'
 {_HELD} AND r.role = s.role AND r.institution = s.institution
 WHERE s.id = $1 AND s.ended IS NULL AND s.expires > clock_timestamp()
-AND s.seen > clock_timestamp() - make_interval(secs => $2::float8)
+AND s.seen > clock_timestamp() - {_IDLE.format("s.role")}
 """
 _ACTING = f"""
 SELECT i.id AS identity, r.role, r.institution, i.reference, i.personal, i.demonstration, r.ends

@@ -136,6 +136,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_minutes: Annotated[
         float, "无操作多少分钟后自动退出 | Minutes without a request after which a sign-in ends"
     ] = 30.0
+    resident_days: Annotated[
+        float,
+        "居民和监护人的登录保持多少天（不论有无操作），0 与工作人员相同 | "
+        "Days that the sign-in of a resident or guardian lasts, used or not; 0: as that of staff",
+    ] = 0.0
     sessions_each: Annotated[
         int,
         "每个账号同时登录数，0 不限；超出则最早的退出 | Sign-ins of an account at once, the oldest ends; 0: no limit",

@@ -12,7 +12,7 @@ from datetime import datetime
 import asyncpg
 
 from kangyun.access.audit import Auditor, Row
-from kangyun.access.identities.model import Identity, Post
+from kangyun.access.identities.model import OF_RESIDENTS, Identity, Post
 from kangyun.access.identities.revocations import revoke
 from kangyun.access.identities.vault import Vault, drawn
 from kangyun.base import clock
@@ -20,6 +20,7 @@ from kangyun.database.pool import Pool
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 NO_INSTITUTION, PURPOSE = 0, "SYSADMIN"
+DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,24 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Begins and ends sessions. `each`: how many an identity may have, the oldest end; 0: as many as it likes."""
+    """Begins and ends sessions. `each`: how many an identity may have, the oldest end; 0: as many as it likes.
+
+    resident_days: how long that of a resident lasts, used or not; 0: as everybody's.
+    """
 
     pool: Pool
     vault: Vault
     hours: float
     idle_minutes: float
     each: int
+    resident_days: float = 0.0
+
+    def idle_seconds(self) -> tuple[float, float]:
+        """Returns how long a session lasts unused: of staff, of residents."""
+        return self.idle_minutes * 60, self.resident_days * DAY or self.idle_minutes * 60
+
+    def _longest(self, role: str) -> float:
+        return (self.resident_days * DAY if role in OF_RESIDENTS else 0) or self.hours * 3600
 
     async def begin(
         self, identity: Identity, post: Post, factors: Sequence[str], source: str, request: str
@@ -60,7 +72,7 @@ class Sessions:
                 await self._end(connection, surplus, "another")
             row = await connection.fetchrow(
                 _BEGIN, id_, self._digest(cookie), identity.id, post.role, post.institution, list(factors), source,
-                self.hours * 3600,
+                self._longest(post.role),
             )  # fmt: skip
             said = (clock.now(), NO_INSTITUTION, 200, "sign-in", identity.reference, PURPOSE)
             await Auditor.write_within(connection, Row(*said, f"/session {post.role}", source, request, []))
@@ -71,13 +83,13 @@ class Sessions:
         if not cookie:
             return None
         async with self.pool.connection() as connection:
-            row = await connection.fetchrow(_BY_COOKIE, self._digest(cookie), self.idle_minutes * 60)
+            row = await connection.fetchrow(_BY_COOKIE, self._digest(cookie), *self.idle_seconds())
         return _read(row) if row else None
 
     async def of(self, identity: int) -> list[Session]:
         """Returns the sessions of an identity that last, newest first; those that a ticket opened among them."""
         async with self.pool.connection() as connection:
-            rows = await connection.fetch(_OF, identity, self.idle_minutes * 60)
+            rows = await connection.fetch(_OF, identity, *self.idle_seconds())
         return [_read(row) for row in rows]
 
     async def end(
@@ -117,7 +129,8 @@ def _read(row: asyncpg.Record) -> Session:
 
 _COLUMNS = "id, identity, role, institution, factors, source, began, seen, expires"
 _LASTS = """
-ended IS NULL AND expires > clock_timestamp() AND seen > clock_timestamp() - make_interval(secs => $2::float8)
+ended IS NULL AND expires > clock_timestamp() AND seen > clock_timestamp()
+    - make_interval(secs => CASE WHEN role = ANY ('{resident,guardian}') THEN $3::float8 ELSE $2::float8 END)
 """
 _BEGIN = f"""
 INSERT INTO session (id, cookie, identity, role, institution, factors, source, expires)

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from kangyun.access.factors import AtSignIn
+from kangyun.access.identities.model import Post
 from kangyun.base.errors import Forbidden, SignInNeeded
 from kangyun.testing.provider import PASSWORD
 
@@ -218,6 +220,22 @@ async def test_idle_and_old_sessions_end(region, fresh_database):
     await connection.execute("UPDATE session SET seen = clock_timestamp(), expires = clock_timestamp()")
     assert not await region.sign_in.is_good(token)
     await connection.close()
+
+
+async def test_a_resident_s_session_lasts_for_days_where_a_setting_says_so_and_staff_s_does_not(region, fresh_database):
+    sessions = replace(region.sign_in.sessions, resident_days=30)
+    identity = await region.sign_in.identities.find("li")
+    cookies = [
+        (await sessions.begin(identity, Post(role, "Organization/county"), ("sms",), "", ""))[1]
+        for role in ("resident", "doctor")
+    ]
+    connection = await asyncpg.connect(fresh_database)
+    lasts = "SELECT expires > clock_timestamp() + interval '29 days' FROM session ORDER BY began DESC LIMIT 2"
+    assert [row[0] for row in await connection.fetch(lasts)] == [False, True]
+    await connection.execute("UPDATE session SET seen = clock_timestamp() - interval '20 days'")
+    await connection.close()
+    assert await region.sign_in.sessions.by_cookie(cookies[0]) is None
+    assert [await sessions.by_cookie(cookie) is not None for cookie in cookies] == [True, False]
 
 
 async def test_one_session_where_a_setting_says_so(open_client, region):

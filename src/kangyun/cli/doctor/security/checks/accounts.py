@@ -109,7 +109,7 @@ async def sessions(site: Site) -> Finding:
     if not site.has("session") or site.setting("idle_minutes") is None:
         return unmet("sessions-none", "没有 session 表或 idle_minutes 设置")
     idle, hours = site.setting("idle_minutes"), site.setting("session_hours")
-    evidence = site.shown("idle_minutes", "session_hours", "sessions_each")
+    evidence = site.shown("idle_minutes", "session_hours", "sessions_each", "resident_days")
     if not (0 < idle <= LONGEST_IDLE and 0 < hours <= LONGEST_SESSION):
         return partly("sessions-long", evidence, idle=LONGEST_IDLE, hours=LONGEST_SESSION)
     return met("sessions", evidence, idle=str(idle), hours=str(hours))
