@@ -35,7 +35,7 @@ async def test_a_doctor_sees_who_needs_him_and_types_a_pressure(visitor):
     await page.locator("tbody").get_by_role("button", name=words["type"]).first.click()
     await page.get_by_placeholder("152/94 78").fill("252/94 78")
     await page.keyboard.press("Enter")
-    await page.locator(".ant-alert-warning").wait_for()
+    await page.locator("form .ant-alert-warning").wait_for()
     await page.get_by_placeholder("152/94 78").fill("152/94 78")
     await page.keyboard.press("Enter")
     await page.get_by_text(words["kept"]).first.wait_for()
