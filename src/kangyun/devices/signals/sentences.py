@@ -80,7 +80,7 @@ def _places(
         **_where_known(figures, language), "medicine": names.medicine or say(f"{_TEXTS}.medicine-none", language),
         "within": say(f"{_TEXTS}.within-{int(warning.level)}", language),
         "position": _position(warning, language), "device": kinds().of(str(figures.get("device", ""))).name(language),
-        "what": _word("what", figures.get("what"), language), "place": _word("place", figures.get("place"), language),
+        "what": _what(figures, language), "place": _word("place", figures.get("place"), language),
     }  # fmt: skip
     if text not in ("weight-gain", "heart-unusual", "pulse-irregular", "suspected"):
         placed["limit"] = say(f"{_TEXTS}.{limit_text}", language, {"limit": str(figures.get("limit", "-"))})
@@ -164,6 +164,13 @@ def _position(warning: Warning, language: Language) -> str:
     latitude, longitude = warning.position
     places: dict[str, str | int] = {"latitude": f"{latitude:.5f}", "longitude": f"{longitude:.5f}"}
     return say(f"{_TEXTS}.position", language, places)
+
+
+def _what(figures: Mapping[str, str | int], language: Language) -> str:
+    """What was measured: by the name of a metric where the figures have one."""
+    if "metric" in figures:
+        return say(f"devices.metrics.{figures['metric']}", language)
+    return _word("what", figures.get("what"), language)
 
 
 def _word(kind: str, which: str | int | None, language: Language) -> str:

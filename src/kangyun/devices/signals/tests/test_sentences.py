@@ -28,6 +28,10 @@ FIRST = Warning(
     rests=(Rest(1, 1, AT, 186), Rest(2, 2, AT, 112)),
     figures={"value": "186/112", "limit": "180/110", "own": 0, "mean": "158/92", "minutes": 0},
 )  # fmt: skip
+AGAIN = Warning(
+    rule="measure-again", level=Level.YELLOW, holder=7, at=AT, since=AT, rests=(Rest(1, 1, AT, 268),),
+    figures={"value": 268, "metric": "systolic-home"},
+)  # fmt: skip
 SILENT = Warning(
     rule="device-silent",
     level=Level.YELLOW,
@@ -56,6 +60,8 @@ SILENT = Warning(
             "建议 30 分钟内联系。",
         ),
         (SILENT, "family", Names(kinship="爸爸"), "爸爸的血压计已 3 天没有数据，可能没电或没联网。"),
+        (AGAIN, "doctor", Names(), "今天 08:12 家测收缩压读数 268，疑为测量不当，已请复测。"),
+        (AGAIN, "resident", Names(), "这次家测收缩压量出来是 268，不太像。请照说明坐好，5 分钟后再量一次。"),
         (FIRST, "family", NAMES._replace(received=False), "王建国（父亲）今天 08:12 自测血压 186/112。"),
     ],
 )  # fmt: skip
