@@ -38,6 +38,8 @@ class Forgetting:
     async def handle(self, events: Sequence[Event]) -> None:
         """Deals with events of the feed. May be given the same again."""
         gate = self._platform.gate
+        if not any(event.changes for event in events):
+            return
         nodes = await Nodes(gate.store.pool, self._platform.identities.vault).placed("child")
         if not nodes:
             return  # As nearly everywhere: no Patient is read.
