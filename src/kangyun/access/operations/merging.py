@@ -20,6 +20,7 @@ from kangyun.access.opened import written_by
 from kangyun.access.operations import who_is_who
 from kangyun.access.operations.ihe_pix import escaped
 from kangyun.access.operations.model import Call, parameters
+from kangyun.access.operations.questioned import words
 from kangyun.access.operations.who_is_who import PART, carried_out, is_steward, whole_seen
 from kangyun.access.record import Record
 from kangyun.base.errors import Invalid, MultipleMatches, NotFound
@@ -68,13 +69,11 @@ async def merge(record: Record, call: Call) -> Resource:
     source, target = [await _meant(record, one, own=not steward) for one in sides]
     if source.res == target.res:
         raise Invalid("identity.merge-itself", at="target-patient")
-    feed = _feed(record)
-    answer = Answer("already")
 
     async def act(connection: asyncpg.Connection) -> Answer:
         if not steward:
             said = _said(record, MERGE, record.circumstances.request)
-            return await feed.carry_out(connection, said, source.res, target.res)
+            return await _feed(record).carry_out(connection, said, source.res, target.res)
         of = await residents_of(connection, [source.res, target.res])
         if of[source.res] == of[target.res]:
             return Answer("already")
@@ -85,9 +84,7 @@ async def merge(record: Record, call: Call) -> Resource:
         return Answer("done", number)
 
     if preview:
-        async with record.store.pool.connection() as connection:
-            codes = await feed.weigh(connection, MERGE, source.res, target.res)
-        answer = Answer("asked" if codes and not steward else "done", because=codes)
+        answer = await _would_be(record, source.res, target.res)
         await record.leave_row(MERGE, 200, [source.res, target.res])
     else:
         answer = await _carried_out(record, act, [source.res, target.res])
@@ -203,13 +200,33 @@ async def _carried_out(
     return await carried_out(record, MERGE, done)
 
 
+async def _would_be(record: Record, source: int, target: int) -> Answer:
+    """Returns what would come of a merge. Raises as it would."""
+    async with record.store.pool.connection() as connection:
+        of = await residents_of(connection, [source, target])
+        if of[source] == of[target]:
+            return Answer("already")
+        if is_steward(record):
+            await whole_seen(record, connection, *of.values())
+        codes = await _feed(record).weigh(connection, MERGE, source, target)
+    return Answer("asked" if codes and not is_steward(record) else "done", because=codes)
+
+
 async def _told(
     record: Record, call: Call, answer: Answer, registrations: Sequence[Stored], *, preview: bool
 ) -> Resource:
-    """Returns what came of it: an OperationOutcome, and the golden Patient of whom it is then."""
+    """Returns what came of it: an OperationOutcome, and the golden Patient of whom it is then.
+
+    What speaks against it a steward is told, who alone is not held up by it: it may be another institution's.
+    """
     text = f"identity.merge-{'would-be-' if preview else ''}{answer.outcome}"
-    issue = _issue(text, answer, call)
-    said: list[Resource] = [{"name": "outcome", "resource": {"resourceType": "OperationOutcome", "issue": [issue]}}]
+    issues = [_issue(text, answer, call)]
+    if is_steward(record):
+        issues += [
+            {"severity": "warning", "code": "business-rule", "details": {"text": why}}
+            for why in words(answer.because, call.language)
+        ]
+    said: list[Resource] = [{"name": "outcome", "resource": {"resourceType": "OperationOutcome", "issue": issues}}]
     if answer.outcome == "asked":
         return parameters(*said)
     numbers = [one.res for one in registrations]

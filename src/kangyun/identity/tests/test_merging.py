@@ -115,6 +115,24 @@ async def test_a_preview_changes_nothing(registered, resident, hospital):
     assert (await resident(kept))[1] == {kept}
 
 
+async def test_a_preview_tells_a_steward_what_speaks_against_it(registered, resident, client):
+    kept, given_up = await registered("1", number=ONE), await registered("2", "李四", "1953-06-07", at="b")
+    answer = await client.post("Patient/$merge", json=asked(f"Patient/{given_up}", "1", preview=True))
+    assert outcome(answer) == ("information", {kept, given_up})
+    said = [one["details"]["text"] for one in answer.json()["parameter"][0]["resource"]["issue"]]
+    assert said[0].startswith("Preview: they can be merged")
+    assert said[1:] == ["The names have nothing in common, and the dates of birth or the sexes differ."]
+    assert (await resident(kept))[1] == {kept}
+
+
+async def test_a_preview_of_what_is_done_already_says_so(registered, client):
+    await registered("1", number=ONE)
+    await registered("2", number=ONE)
+    answer = await client.post("Patient/$merge", json=asked("2", "1", preview=True))
+    (issue,) = answer.json()["parameter"][0]["resource"]["issue"]
+    assert issue["details"]["text"] == "Preview: both registrations are one resident's already."
+
+
 async def test_once_more_is_nothing_new(registered, hospital, client):
     await registered("1", number=ONE)
     await registered("2", "王某")
