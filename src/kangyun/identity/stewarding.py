@@ -68,10 +68,14 @@ class Steward:
         moving = [patient for patient in patients if patient not in members[resident]]
         if not moving:
             raise RuleBroken("identity.linked-already")
+        left = set((await residents_of(connection, moving)).values())
         number = await self._move(connection, dict.fromkeys(moving, resident), act.kind, act)
         await connection.execute(SQL["say_same"], moving, members[resident], number)
         await self._witness("together", moving, members[resident])
-        await connection.execute(SQL["settle_questions"], moving, resident, "same", act.actor)
+        await self._settle(connection, moving, resident, "same", number, act)
+        for gone in left - (await self._members(connection, left)).keys():
+            await self._settle(connection, members[resident], gone, "same", number, act)
+            await connection.execute(SQL["ask_of_joined"], gone, resident, number)
         return number
 
     async def part(self, connection: asyncpg.Connection, patients: Sequence[int], act: Act) -> int:
@@ -90,7 +94,7 @@ class Steward:
         number = await self._move(connection, dict.fromkeys(patients, own), act.kind, act)
         await connection.execute(SQL["say_not_same"], patients, staying, number)
         await self._witness("apart", patients, staying)
-        await connection.execute(SQL["settle_questions"], patients, resident, "not-same", act.actor)
+        await self._settle(connection, patients, resident, "not-same", number, act)
         return number
 
     async def keep_apart(
@@ -133,6 +137,7 @@ class Steward:
             await connection.execute(SQL["say_not_same"], list(moving), staying, number)
         else:
             await connection.execute(SQL["unsay_not_same"], by_person, number)
+            await connection.execute(SQL["open_again"], by_person)
         await self._witness("apart", list(moving), staying)
         for resident, members in home.items():
             await self._witness("together", [one for one in moving if moving[one] == resident], members)
@@ -150,23 +155,37 @@ class Steward:
             raise RuleBroken("identity.about-itself")
         patient, resident = row["patient"], row["resident"]
         members = (await self._members(connection, [resident])).get(resident, [])
+        number = None
         if same and patient not in members:
             own = await connection.fetchval(SQL["resident_of"], patient)
-            await self.merge(connection, own, resident, act)
+            number = await self.merge(connection, own, resident, act)
         elif not same and len(members) > 1 and patient in members:
-            await self.part(connection, [patient], act)
+            number = await self.part(connection, [patient], act)
         elif not same and patient not in members:
             # The question stood for all registrations of the two residents.
             own = await connection.fetchval(SQL["resident_of"], patient)
             mine = (await self._members(connection, [own])).get(own, [patient])
-            await self.keep_apart(connection, mine, members, act)
-        await connection.execute(SQL["answer"], question, "same" if same else "not-same", act.actor)
+            number = await self.keep_apart(connection, mine, members, act)
+        await self._answered(connection, row, "same" if same else "not-same", number, act)
 
     async def dismiss(self, connection: asyncpg.Connection, question: int, act: Act) -> None:
         """Closes a question about a registration itself: it was looked at, or corrected. Raises NotFound."""
-        if await connection.fetchrow(SQL["question"], question) is None:
+        row = await connection.fetchrow(SQL["question"], question)
+        if row is None:
             raise NotFound("identity.no-such-question")
-        await connection.execute(SQL["answer"], question, "corrected", act.actor)
+        await self._answered(connection, row, "corrected", None, act)
+
+    async def _answered(
+        self, connection: asyncpg.Connection, row: asyncpg.Record, answer: str, number: int | None, act: Act
+    ) -> None:
+        sealed = self._index.sealed(row["patient"], act.said)
+        await connection.execute(SQL["answer"], row["id"], answer, act.actor, number, sealed)
+
+    async def _settle(
+        self, connection: asyncpg.Connection, patients: Sequence[int], resident: int, answer: str, number: int, act: Act
+    ) -> None:
+        sealed = [self._index.sealed(one, act.said) for one in patients]
+        await connection.execute(SQL["settle_questions"], patients, resident, answer, act.actor, number, sealed)
 
     async def _members(self, connection: asyncpg.Connection, residents: Iterable[int]) -> dict[int, list[int]]:
         return {

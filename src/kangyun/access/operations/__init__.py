@@ -282,6 +282,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "link-questions", _SYSTEM, link_questions, "urn:kangyun:operation:link-questions",
         (
             Input("_count", "integer"), Input("_after", "integer"), Input("kind", "code"), Input("counts", "boolean"),
+            Input("answered", "boolean"),
         ),
     ),
     *(

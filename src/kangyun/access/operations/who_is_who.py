@@ -123,35 +123,20 @@ async def answer_link(record: Record, call: Call) -> Resource:
 async def link_questions(record: Record, call: Call) -> Resource:
     """Lists open questions, the oldest first, a page after the question `_after`; of one kind where that is asked for.
 
-    counts: how many there are of each kind as well. Raises Forbidden.
+    answered: those that people answered instead, the newest answer first. counts: how many open ones there are of each
+    kind as well. Raises Forbidden.
     """
-    inputs = _steward(record, call, "_count", "_after", "kind", "counts")
+    inputs = _steward(record, call, "_count", "_after", "kind", "counts", "answered")
     count, kind = inputs.count("_count"), inputs.text("kind")
     most = COUNT if count is None else max(min(count, LARGEST), 1)
-    index, ids = record.gate.residents, record.store.ids
+    asked = _ANSWERED if inputs.boolean("answered", False) else _QUESTIONS
     async with record.store.pool.connection() as connection:
-        rows = await connection.fetch(*seen(_QUESTIONS, record.sight, most, inputs.count("_after") or 0, kind))
+        rows = await connection.fetch(*seen(asked, record.sight, most, inputs.count("_after") or 0, kind))
         counted = await connection.fetch(*seen(_COUNTS, record.sight)) if inputs.boolean("counts", False) else []
         names = await _references(record, connection, [row["patient"] for row in rows])
     await record.leave_row(QUESTIONS, 200, sorted({row["patient"] for row in rows}))
-
-    def told(row: asyncpg.Record) -> Resource:
-        evidence = index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None
-        return {
-            "name": "question",
-            "part": [
-                {"name": "id", "valueInteger": row["id"]},
-                {"name": "opened", "valueInstant": clock.instant(row["opened"])},
-                {"name": "kind", "valueCode": row["kind"]},
-                {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
-                *_resident_part(ids.id_of(row["resident"]) if row["resident"] is not None else None),
-                *({"name": "why", "valueString": why} for why in whys(row["kind"], evidence, call.language)),
-                *_evidence(evidence),
-            ],
-        }
-
     return parameters(
-        *map(told, rows),
+        *({"name": "question", "part": _question(record, call, row, names[row["patient"]])} for row in rows),
         *(
             {"name": "of-kind", "part": [
                 {"name": "kind", "valueCode": row["kind"]}, {"name": "count", "valueInteger": row["count"]},
@@ -159,6 +144,29 @@ async def link_questions(record: Record, call: Call) -> Resource:
             for row in counted
         ),
     )  # fmt: skip
+
+
+def _question(record: Record, call: Call, row: asyncpg.Record, patient: str) -> list[Resource]:
+    index, resident = record.gate.residents, row["resident"]
+    evidence = index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None
+    part: list[Resource] = [
+        {"name": "id", "valueInteger": row["id"]},
+        {"name": "opened", "valueInstant": clock.instant(row["opened"])},
+        {"name": "kind", "valueCode": row["kind"]},
+        {"name": "patient", "valueReference": {"reference": patient}},
+        *_resident_part(record.store.ids.id_of(resident) if resident is not None else None),
+        *({"name": "why", "valueString": why} for why in whys(row["kind"], evidence, call.language)),
+        *_evidence(evidence),
+    ]
+    if row["answered"] is not None:
+        said: Any = index.unsealed(row["patient"], row["said"]) if row["said"] else {}
+        part += [
+            {"name": "answered", "valueInstant": clock.instant(row["answered"])},
+            {"name": "answer", "valueCode": row["answer"]},
+            {"name": "actor", "valueString": row["actor"]},
+            *([{"name": "reason", "valueString": said["reason"]}] if "reason" in said else []),
+        ]
+    return part
 
 
 async def links(record: Record, call: Call) -> Resource:
@@ -186,6 +194,7 @@ async def links(record: Record, call: Call) -> Resource:
                 {"name": "patient", "valueReference": {"reference": names[row["patient"]]}},
                 *_resident_part(ids.id_of(row["resident"])),
                 {"name": "actor", "valueString": row["actor"]},
+                {"name": "undoable", "valueBoolean": row["undoable"]},
                 *([{"name": "model", "valueString": row["model"]}] if row["model"] else []),
                 *_evidence(index.unsealed(row["patient"], row["evidence"]) if row["evidence"] else None),
             ],
@@ -326,9 +335,17 @@ FROM resident_question AS q LEFT JOIN resident_link AS o ON o.patient = q.patien
 WHERE q.id = $1 AND q.answered IS NULL
 """
 _QUESTIONS = """
-SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence
+SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence, q.answered
 FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND {visible:r}
 WHERE q.answered IS NULL AND q.id > $2 AND ($3::text IS NULL OR q.kind = $3) ORDER BY q.id LIMIT $1
+"""
+# Not those that were withdrawn: nobody answered them.
+_ANSWERED = """
+SELECT q.id, q.opened, q.patient, q.resident, q.kind, q.evidence, q.answered, q.answer, q.actor, q.said
+FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND NOT r.deleted AND {visible:r}
+WHERE q.answered IS NOT NULL AND q.answer <> 'void' AND ($3::text IS NULL OR q.kind = $3)
+AND ($2 = 0 OR (q.answered, q.id) < (SELECT b.answered, b.id FROM resident_question AS b WHERE b.id = $2))
+ORDER BY q.answered DESC, q.id DESC LIMIT $1
 """
 _COUNTS = """
 SELECT q.kind, count(*) AS count
@@ -336,6 +353,10 @@ FROM resident_question AS q JOIN resource AS r ON r.res = q.patient AND {visible
 WHERE q.answered IS NULL GROUP BY q.kind ORDER BY q.kind
 """
 _DECISIONS = """
-SELECT d.id, d.instant, d.patient, d.kind, d.resident, d.actor, d.model, d.evidence
+SELECT d.id, d.instant, d.patient, d.kind, d.resident, d.actor, d.model, d.evidence,
+    d.former IS NOT NULL AND NOT EXISTS (
+        SELECT FROM resident_decision AS n JOIN resident_decision AS o ON o.patient = n.patient AND n.id > o.id
+        WHERE o.id = d.id OR o.act = d.act
+    ) AS undoable
 FROM resident_decision AS d WHERE d.patient = ANY ($1::int8[]) ORDER BY d.id DESC LIMIT 1000
 """

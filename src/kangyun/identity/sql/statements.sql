@@ -208,12 +208,34 @@ ORDER BY d.id;
 SELECT id, patient, resident, kind FROM resident_question WHERE id = $1 AND answered IS NULL FOR UPDATE;
 
 -- name: answer
-UPDATE resident_question SET answered = clock_timestamp(), answer = $2, actor = $3 WHERE id = $1 AND answered IS NULL;
+-- $4: the act that it came to, NULL where nothing followed; $5: what was said, sealed.
+UPDATE resident_question SET answered = clock_timestamp(), answer = $2, actor = $3, act = $4, said = $5
+WHERE id = $1 AND answered IS NULL;
 
 -- name: settle_questions
--- What else was asked of these registrations and this resident is answered by the same word.
-UPDATE resident_question SET answered = clock_timestamp(), answer = $3, actor = $4
-WHERE patient = ANY ($1::int8[]) AND resident = $2 AND answered IS NULL;
+-- What else was asked of these registrations ($1; $6: what was said, sealed for each) and this resident is answered by the
+-- same word.
+UPDATE resident_question AS q SET answered = clock_timestamp(), answer = $3, actor = $4, act = $5, said = a.said
+FROM unnest($1::int8[], $6::bytea[]) AS a(patient, said)
+WHERE q.patient = a.patient AND q.resident = $2 AND q.answered IS NULL;
+
+-- name: ask_of_joined
+-- What was asked of a resident ($1) who has no registrations any more is asked of whose they are; $3: by which act.
+WITH gone AS (
+    UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = '', act = $3
+    WHERE resident = $1 AND answered IS NULL RETURNING opened, patient, kind, bits, evidence
+)
+INSERT INTO resident_question (opened, patient, resident, kind, bits, evidence)
+SELECT opened, patient, $2, kind, bits, evidence FROM gone
+ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
+
+-- name: open_again
+-- What an act had answered; not where the same was asked since.
+UPDATE resident_question AS q SET answered = NULL, answer = NULL, actor = NULL, act = NULL, said = NULL
+WHERE q.act = $1 AND NOT EXISTS (
+    SELECT FROM resident_question AS o WHERE o.patient = q.patient AND coalesce(o.resident, 0) = coalesce(q.resident, 0)
+    AND o.kind = q.kind AND o.answered IS NULL
+);
 
 -- name: act_of
 SELECT act FROM resident_decision WHERE id = $1;
