@@ -43,7 +43,6 @@ KNOWN = frozenset(
 )  # fmt: skip
 REFUSED = frozenset({"result-patient", "delete-source"})
 MOST_IDENTIFIERS = 10
-LONGEST_REASON = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ async def merge(record: Record, call: Call) -> Resource:
     inputs = Inputs.of(call.parameters, KNOWN, REFUSED)
     sides = [_asked(inputs, side) for side in ("source", "target")]
     preview = inputs.boolean("preview", False)
-    reason = (inputs.text("reason") or MERGE).strip()[:LONGEST_REASON]
+    reason = "" if inputs.text("reason") is None else who_is_who.reason_of(inputs)
     steward = is_steward(record)
     if steward:
         record.in_person()
@@ -72,14 +71,14 @@ async def merge(record: Record, call: Call) -> Resource:
 
     async def act(connection: asyncpg.Connection) -> Answer:
         if not steward:
-            said = _said(record, MERGE, record.circumstances.request)
+            said = replace(_said(record, MERGE, record.circumstances.request), reason=reason)
             return await _feed(record).carry_out(connection, said, source.res, target.res)
         of = await residents_of(connection, [source.res, target.res])
         if of[source.res] == of[target.res]:
             return Answer("already")
         await whole_seen(record, connection, *of.values())
         number = await record.gate.steward.merge(
-            connection, of[source.res], of[target.res], Act(record.actor.reference, reason)
+            connection, of[source.res], of[target.res], Act(record.actor.reference, reason or MERGE)
         )
         return Answer("done", number)
 

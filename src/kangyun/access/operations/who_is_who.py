@@ -245,7 +245,7 @@ def reason_of(inputs: Inputs) -> str:
     """Returns why something is done about who is who. Raises Invalid."""
     reason = (inputs.text("reason") or "").strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
-        raise Invalid("access.open-reason", at="reason", least=SHORTEST_REASON, most=LONGEST_REASON)
+        raise Invalid("identity.reason", at="reason", least=SHORTEST_REASON, most=LONGEST_REASON)
     return reason
 
 

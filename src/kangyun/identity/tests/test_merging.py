@@ -125,6 +125,15 @@ async def test_a_preview_tells_a_steward_what_speaks_against_it(registered, resi
     assert (await resident(kept))[1] == {kept}
 
 
+async def test_the_reason_is_kept_and_is_one(registered, client, hospital):
+    (given_up, _) = await registered("2", "王某"), await registered("1", number=ONE)
+    for sender, reason, status in ((client, "一", 400), (hospital("a"), "核对过病案", 200)):
+        given = asked("2", "1")
+        given["parameter"].append({"name": "reason", "valueString": reason})
+        assert (await sender.post("Patient/$merge", json=given)).status_code == status
+    assert '"核对过病案"' in (await evidence(client, given_up))[1]
+
+
 async def test_a_preview_of_what_is_done_already_says_so(registered, client):
     await registered("1", number=ONE)
     await registered("2", number=ONE)
