@@ -1,4 +1,5 @@
-"""The identity desk: a question, both sides beside one another, an answer by keyboard, and the answer taken back."""
+"""The identity desk: a question, both sides beside one another, an answer by keyboard, and the answer taken back; two
+residents merged after a look at who they would be, and parted again."""
 
 import json
 from datetime import date
@@ -15,13 +16,18 @@ TOLD = {
     "zh": {
         "kind": "号码相同，内容矛盾", "why": "证件号码相同", "for": "支持", "act": "不是同一人", "comes": "记为两个人",
         "done": "已记为两个人。", "find": "查找居民", "decided": "人工决定", "undo": "撤销", "undone": "已撤销。",
-        "search": "姓名、证件号码、卡号或手机号",
+        "search": "姓名、证件号码、卡号或手机号", "answered": "已答复", "merge-with": "与另一位合并",
+        "pick": "选这一位", "against": "姓名完全不同", "merged": "已合并为同一居民", "reason": "理由",
+        "open": "打开现在属于另一位居民的这份登记",
     },
     "en": {
         "kind": "Same number, contradiction", "why": "the same number", "for": "for", "act": "Not the same",
         "comes": "two persons from then on", "done": "They are two persons now.", "find": "Find somebody",
         "decided": "By a person", "undo": "Undo", "undone": "Undone.",
-        "search": "Name, identity number, card or telephone",
+        "search": "Name, identity number, card or telephone", "answered": "Answered",
+        "merge-with": "Merge with another", "pick": "Take this one",
+        "against": "The names have nothing in common", "merged": "They are one resident now", "reason": "Reason",
+        "open": "which is another resident's now",
     },
 }  # fmt: skip
 
@@ -66,6 +72,9 @@ async def test_a_steward_answers_and_takes_the_answer_back(visitor, demonstratio
     await dialogue.get_by_role("button", name=told["act"]).click()
     await page.get_by_role("status").get_by_text(told["done"]).wait_for()
 
+    await page.get_by_text(told["answered"], exact=True).click()
+    await borrower.filter(has_text="本人到场核对，证件借与他人").wait_for()
+
     await page.get_by_text(told["find"], exact=True).click()
     field = page.get_by_placeholder(told["search"])
     await field.fill(number)
@@ -78,3 +87,27 @@ async def test_a_steward_answers_and_takes_the_answer_back(visitor, demonstratio
     await dialogue.get_by_role("textbox").fill("核对有误")
     await dialogue.get_by_role("button", name=told["undo"]).click()
     await page.get_by_text(told["undone"]).first.wait_for()
+
+    # One person after all: merged after a look at who he would be, by the key the other way round, and taken back.
+    await page.get_by_role("link", name=told["merge-with"]).click()
+    await field.fill(number)
+    await field.press("Enter")
+    lender = page.locator("tr.ant-table-row").filter(has_text="欧阳")
+    await lender.get_by_role("button", name=told["pick"]).click()
+    await page.get_by_text(told["against"]).wait_for()
+    goes_on = page.locator(".identity-beside tbody tr").first.locator("td").nth(1)
+    await goes_on.filter(has_text="欧阳").wait_for()
+    await page.keyboard.press("s")
+    await goes_on.filter(has_text=BORROWER[visitor.language][:2]).wait_for()
+    reason = page.get_by_role("textbox", name=told["reason"], exact=True)
+    await reason.wait_for()
+    await visitor.looks_well("identity-merge")
+    await reason.fill("改名，户口簿为证")
+    await reason.press("Enter")
+    await page.get_by_role("status").get_by_text(told["merged"]).wait_for()
+    merged = page.locator("tr.ant-table-row").filter(has_text="改名，户口簿为证")
+    await merged.get_by_role("button", name=told["undo"]).click()
+    await dialogue.get_by_role("textbox").fill("核对有误")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name=told["open"]).click()
+    await merged.wait_for()

@@ -1,17 +1,16 @@
-// Two registrations side by side: what each says, how well it agrees, and how much that weighs.
+// Registrations side by side: what each says, how well it agrees, and how much that weighs.
 import { Skeleton, Typography } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Step } from "./desk";
 import { FIELDS, valuesOf } from "./said";
 
 interface Shown {
-  left: fhir4.Patient | undefined;
-  right?: fhir4.Patient | undefined;
+  sides: { head: string; person: fhir4.Patient | undefined }[];
   steps: Step[];
   loading: boolean;
 }
 
-export function Beside({ left, right, steps, loading }: Shown) {
+export function Beside({ sides, steps, loading }: Shown) {
   const { t } = useTranslation("translation", { keyPrefix: "identity" });
   if (loading) return <Skeleton active />;
   const of = new Map(steps.map((one) => [one.what, one]));
@@ -23,8 +22,7 @@ export function Beside({ left, right, steps, loading }: Shown) {
         <thead>
           <tr>
             <th scope="col">{t("field")}</th>
-            <th scope="col">{t("registration")}</th>
-            {right ? <th scope="col">{t("resident")}</th> : null}
+            {sides.map((one) => <th key={one.head} scope="col">{one.head}</th>)}
             {steps.length > 0 ? <th scope="col">{t("agrees")}</th> : null}
           </tr>
         </thead>
@@ -32,8 +30,7 @@ export function Beside({ left, right, steps, loading }: Shown) {
           {FIELDS.map((field) => (
             <tr key={field}>
               <th scope="row">{t(`fields.${field}`)}</th>
-              <td>{cell(left, field)}</td>
-              {right ? <td>{cell(right, field)}</td> : null}
+              {sides.map((one) => <td key={one.head}>{cell(one.person, field)}</td>)}
               {steps.length > 0 ? <td><Weighs step={of.get(field)} /></td> : null}
             </tr>
           ))}

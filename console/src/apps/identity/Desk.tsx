@@ -2,13 +2,14 @@
 import { Alert, Button, Empty, Segmented, Select, Typography } from "antd";
 import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { nameOf } from "~/fhir/reading";
 import { Page } from "~/ui/Page";
 import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { aside } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
+import { Answered } from "./Answered";
 import { Find } from "./Find";
 import { Matter } from "./Matter";
 import { useKeys } from "./keys";
@@ -17,13 +18,16 @@ import "./identity.css";
 
 export default function Desk() {
   const { t } = useTranslation("translation", { keyPrefix: "identity" });
-  const [view, setView] = useState<"questions" | "find">("questions");
+  const [view, setView] = useState<"questions" | "answered" | "find">("questions");
+  const navigate = useNavigate();
   return (
     <Page
       title={t("title")} say={t("say")}
-      actions={<Segmented value={view} onChange={setView} options={[{ value: "questions", label: t("questions") }, { value: "find", label: t("find") }]} />}
+      actions={<Segmented value={view} onChange={setView} options={(["questions", "answered", "find"] as const).map((value) => ({ value, label: t(value) }))} />}
     >
-      {view === "questions" ? <Questions /> : <Find />}
+      {view === "questions" ? <Questions /> : null}
+      {view === "answered" ? <Answered /> : null}
+      {view === "find" ? <Find pick={{ label: t("merge-with"), act: (id) => void navigate(`/identity/merge?source=${id}`) }} /> : null}
     </Page>
   );
 }

@@ -1,6 +1,6 @@
-// A person is looked for, to see the ledger: what was decided about who he is, and by whom.
+// A person is looked for: to see the ledger, what was decided about who he is and by whom, or to be merged.
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Empty, Input } from "antd";
+import { Button, Empty, Input } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -10,7 +10,8 @@ import { ProblemBox } from "~/ui/ProblemBox";
 import { Rows } from "~/ui/Rows";
 import { valuesOf } from "./said";
 
-export function Find() {
+/** pick: what may be done with each who is found. */
+export function Find({ pick }: { pick: { label: string; act: (id: string) => void } }) {
   const { t } = useTranslation("translation", { keyPrefix: "identity" });
   const { t: all } = useTranslation();
   const client = useClient();
@@ -40,6 +41,7 @@ export function Find() {
           { title: t("fields.sex"), text: (one) => (one.gender ? t(`sexes.${one.gender}`) : "") },
           { title: t("fields.number"), text: (one) => valuesOf(one, "number")[0] ?? "" },
           { title: t("fields.institution"), text: (one) => valuesOf(one, "institution")[0] ?? "" },
+          { title: t("act"), render: (_, one) => <Button size="small" onClick={() => pick.act(one.id ?? "")}>{pick.label}</Button> },
         ]}
       />
     </>

@@ -29,7 +29,7 @@ export function Matter({ question, onDone }: { question: Question; onDone: (said
         </div>
         {question.words ? <Alert type="info" showIcon title={t(question.kind === "not-mine" ? "resident-says" : "institution-says")} description={question.words} /> : null}
         <ProblemBox error={persons.error} again={() => void persons.refetch()} />
-        <Beside left={persons.data?.[0]} right={two ? persons.data?.[1] : undefined} steps={question.steps} loading={persons.isLoading} />
+        <Beside sides={sides.map((_, side) => ({ head: t(side === 0 ? "registration" : "resident"), person: persons.data?.[side] }))} steps={question.steps} loading={persons.isLoading} />
         {persons.data?.some(isMasked) ? <OpenWhole references={sides} /> : null}
         <Flex gap={8} wrap>
           {two ? (

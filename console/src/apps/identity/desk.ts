@@ -23,6 +23,11 @@ export interface Question {
   steps: Step[];
   /** What an institution or the resident said, in his own words. */
   words: string;
+  /** Where somebody answered it: what, when, who, and why. */
+  answer: string;
+  answered: string;
+  actor: string;
+  reason: string;
 }
 
 export interface Decision {
@@ -34,6 +39,8 @@ export interface Decision {
   actor: string;
   words: string;
   steps: Step[];
+  /** Whether it can be taken back: nothing was decided since. */
+  undoable: boolean;
 }
 
 export interface Linked {
@@ -42,7 +49,7 @@ export interface Linked {
   decisions: Decision[];
 }
 
-export type Act = { path: string; given: Record<string, string | number | boolean | undefined> };
+export type Act = { path: string; given: Parameters<typeof parameters>[0] };
 
 interface Evidence {
   reason?: string;
@@ -51,13 +58,14 @@ interface Evidence {
   evidence?: { steps?: [string, string, number][] } | null;
 }
 
-export function useQuestions(kind: string) {
+/** Open questions, the oldest first; or those that were answered, the newest answer first. */
+export function useQuestions(kind: string, isAnswered = false) {
   const client = useClient();
   return useInfiniteQuery({
-    queryKey: ["identity", "questions", kind],
+    queryKey: ["identity", "questions", kind, isAnswered],
     initialPageParam: 0,
     queryFn: async ({ pageParam }) => {
-      const said = answered(await client.get<fhir4.Parameters>("$link-questions", { _count: PAGE, _after: pageParam, kind, counts: true }));
+      const said = answered(await client.get<fhir4.Parameters>("$link-questions", { _count: PAGE, _after: pageParam, kind, counts: !isAnswered, answered: isAnswered }));
       const questions = said.all("question").map(questionOf);
       return { questions, kinds: said.all("of-kind").map((one) => ({ kind: one.text("kind"), count: one.number("count") ?? 0 })), persons: await persons(questions) };
     },
@@ -97,15 +105,45 @@ export function useLinked(reference: string) {
   });
 }
 
-/** Carries an act out; everything of the desk is asked anew then. */
-export function useAct(onDone: () => void) {
+export interface Preview {
+  /** The resident as he would be. */
+  person: fhir4.Patient | undefined;
+  /** What speaks against it, in words. */
+  against: string[];
+}
+
+export const merging = (source: string, target: string): Act["given"] => ({
+  "source-patient": { valueReference: { reference: `Patient/${source}` } }, "target-patient": { valueReference: { reference: `Patient/${target}` } },
+});
+
+/** What would come of merging the residents of two registrations; nothing is changed by asking. */
+export function usePreview(source: string, target: string) {
+  const client = useClient();
+  return useQuery({
+    queryKey: ["identity", "preview", source, target],
+    enabled: source !== "" && target !== "",
+    queryFn: async (): Promise<Preview> => {
+      const { parameter = [] } = await client.post<fhir4.Parameters>("Patient/$merge", parameters({ ...merging(source, target), preview: true }));
+      const told = (name: string) => parameter.find((one) => one.name === name)?.resource;
+      const issues = (told("outcome") as fhir4.OperationOutcome | undefined)?.issue ?? [];
+      return {
+        person: told("result") as fhir4.Patient | undefined,
+        against: issues.filter((one) => one.severity === "warning").map((one) => one.details?.text ?? ""),
+      };
+    },
+  });
+}
+
+/** Carries an act out; everything of the desk is asked anew then. isLeaving: by the page that is opened, for a resident of this one may be gone. */
+export function useAct(onDone: () => void, isLeaving = false) {
   const client = useClient();
   const queries = useQueryClient();
   return useMutation({
     mutationFn: ({ path, given }: Act) => client.post<fhir4.Parameters>(path, parameters(given)),
     onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ["identity"], refetchType: "none" });
       onDone();
-      await queries.invalidateQueries({ queryKey: ["identity"] });
+      if (!isLeaving) await queries.refetchQueries({ queryKey: ["identity"], type: "active" });
     },
   });
 }
@@ -117,6 +155,7 @@ function questionOf(said: Parts): Question {
   return {
     id: said.number("id") ?? 0, opened: said.text("opened"), kind: said.text("kind"), patient: said.text("patient"),
     resident: said.text("resident"), why: said.values<string>("why"), steps: stepsOf(evidence.evidence?.steps), words: wordsOf(evidence),
+    answer: said.text("answer"), answered: said.text("answered"), actor: said.text("actor"), reason: said.text("reason"),
   };
 }
 
@@ -125,6 +164,7 @@ function decisionOf(said: Parts): Decision {
   return {
     id: said.number("id") ?? 0, at: said.text("instant"), kind: said.text("kind"), patient: said.text("patient"),
     resident: said.text("resident"), actor: said.text("actor"), words: wordsOf(evidence), steps: stepsOf(evidence.steps),
+    undoable: said.yes("undoable"),
   };
 }
 

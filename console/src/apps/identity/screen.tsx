@@ -9,5 +9,8 @@ export const screen: Screen = {
   order: 8,
   roles: ["steward"],
   load: () => import("./Desk"),
-  pages: [{ path: "/identity/person/:id", load: () => import("./Person") }],
+  pages: [
+    { path: "/identity/person/:id", load: () => import("./Person") },
+    { path: "/identity/merge", load: () => import("./Merge") },
+  ],
 };
