@@ -1,6 +1,6 @@
 // The identity desk: what the platform asks about who is who, one question after the other, by keyboard.
 import { Alert, Button, Empty, Segmented, Select, Typography } from "antd";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { nameOf } from "~/fhir/reading";
@@ -44,7 +44,13 @@ function Questions() {
   const at = Math.max(0, questions.findIndex((one) => one.id === open));
   const question = questions[at];
   const called = (reference: string) => nameOf(persons.get(idOf(reference)) ?? {});
-  const move = useCallback((by: number) => setOpen(questions[Math.min(Math.max(at + by, 0), questions.length - 1)]?.id ?? 0), [questions, at]);
+  const matter = useRef<HTMLDivElement>(null);
+  const show = useCallback((id: number) => {
+    setOpen(id);
+    // On a phone it stands above the list.
+    if ((matter.current?.getBoundingClientRect().top ?? 0) < 0) matter.current?.scrollIntoView();
+  }, []);
+  const move = useCallback((by: number) => show(questions[Math.min(Math.max(at + by, 0), questions.length - 1)]?.id ?? 0), [questions, at, show]);
   useKeys({ j: () => move(1), k: () => move(-1) });
   const total = kinds.reduce((sum, one) => sum + one.count, 0);
   return (
@@ -55,7 +61,7 @@ function Questions() {
         <Rows<Question>
           dataSource={questions} loading={asked.isLoading}
           rowClassName={(one) => (one.id === question?.id ? "identity-open" : "")}
-          onRow={(one) => ({ onClick: () => setOpen(one.id), "aria-selected": one.id === question?.id })}
+          onRow={(one) => ({ onClick: () => show(one.id), "aria-selected": one.id === question?.id })}
           exported={{ title: t("questions"), about: (one) => one.patient }}
           more={{ has: asked.hasNextPage, fetching: asked.isFetchingNextPage, fetch: () => void asked.fetchNextPage() }}
           locale={{ emptyText: <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t(kind ? "none-of-kind" : "none")} /> }}
@@ -66,13 +72,13 @@ function Questions() {
             />
           }
           columns={[
-            { title: t("registration"), text: (one) => called(one.patient), render: (_, one) => <Button type="link" size="small" style={{ padding: 0 }} onClick={() => setOpen(one.id)}>{called(one.patient) || t("unnamed")}</Button> },
+            { title: t("registration"), text: (one) => called(one.patient), render: (_, one) => <Button type="link" size="small" style={{ padding: 0 }} onClick={() => show(one.id)}>{called(one.patient) || t("unnamed")}</Button> },
             { title: t("resident"), text: (one) => called(one.resident) },
             { title: t("kind"), text: (one) => t(`kinds.${one.kind}`, { defaultValue: t("kinds.itself") }) },
             { title: t("opened"), text: (one) => minuteOf(one.opened) },
           ]}
         />
-        <div className="identity-matter">
+        <div className="identity-matter" ref={matter}>
           {question ? (
             <Matter key={question.id} question={question} onDone={(said) => { setDone(said); move(1); }} />
           ) : null}
