@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-b
 # What `make run` passes on: make run ARGS="--port 9000 --empty"
 ARGS ?=
 ARCH ?= $(shell uname -m)
+# Tests wait for servers and browsers a third of their time: one worker more than there are processors.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 
@@ -50,7 +52,7 @@ check: $(VENV)/installed-dev ## 格式、规范、类型、依赖方向 | Format
 	$(BIN)/python scripts/console.py --check
 
 test: $(VENV)/installed-dev console ## 安装测试所需并运行测试 | Install what the tests need and pass them
-	$(BIN)/pytest -q -n auto --dist worksteal -m "not soak"
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m "not soak"
 
 bench: $(VENV)/installed-dev ## 全部基准测试 | All benchmarks
 	$(BIN)/python -m benchmarks
