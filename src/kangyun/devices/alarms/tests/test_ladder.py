@@ -99,13 +99,15 @@ async def test_only_red_alarms_are_told_again(region):
                            "RelatedPerson/son": "父亲的血压计已 3 天没有数据，可能没电或没联网。"}),
         ("battery-low", {"Patient/p": "您的设备只剩 5% 的电，请充电。",
                          "RelatedPerson/son": "王建国（父亲）的设备只剩 5% 的电，请提醒充电。"}),
-        ("measure-again", {"Patient/p": "这次量出来是 260，不太像。请照说明坐好，5 分钟后再量一次。"}),
+        ("measure-again", {"Patient/p": "这次家测收缩压量出来是 260，不太像。请照说明坐好，5 分钟后再量一次。"}),
         ("heart-rate-unusual", {}),
     ],
 )  # fmt: skip
 async def test_who_can_charge_connect_or_measure_again_is_told_by_day(region, rule, said):
     value = 5 if rule == "battery-low" else 260
-    await region.raise_(rule, 1, figures={"device": "blood-pressure", "days": 3, "value": value})
+    await region.raise_(
+        rule, 1, figures={"device": "blood-pressure", "days": 3, "value": value, "metric": "systolic-home"}
+    )
     await region.later(24 * 60)
     letters = region.platform.gate.outbox.letters
     rows = await region.ask("SELECT key, reader, sealed, urgency FROM outbox_message ORDER BY id")
