@@ -8,6 +8,8 @@ export function themeOf(dark: boolean): ThemeConfig {
     cssVar: { key: "kangyun" },
     algorithm: dark ? [theme.darkAlgorithm, theme.compactAlgorithm] : [theme.defaultAlgorithm, theme.compactAlgorithm],
     token: {
+      // Who has asked the machine for it sees nothing move.
+      motion: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       colorPrimary: dark ? "#1f7a6c" : "#0b6b5d",
       colorLink: dark ? "#8fe0d1" : "#0b6b5d",
       colorInfo: dark ? "#5aa9e6" : "#0f5fa8",
