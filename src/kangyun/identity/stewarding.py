@@ -137,7 +137,8 @@ class Steward:
             await connection.execute(SQL["say_not_same"], list(moving), staying, number)
         else:
             await connection.execute(SQL["unsay_not_same"], by_person, number)
-            await connection.execute(SQL["open_again"], by_person)
+            for questions in ("close_again", "open_again"):
+                await connection.execute(SQL[questions], by_person, number)
         await self._witness("apart", list(moving), staying)
         for resident, members in home.items():
             await self._witness("together", [one for one in moving if moving[one] == resident], members)

@@ -148,18 +148,18 @@ ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOT
 
 -- name: withdraw_questions
 -- Those about registrations that are gone.
-UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = '', act = NULL
 WHERE patient = ANY ($1::int8[]) AND answered IS NULL;
 
 -- name: withdraw_rewritten
 -- Those about registrations that were written anew: they are asked anew where there is still reason to. Whom one named
 -- before, its next version does not say.
-UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = '', act = NULL
 WHERE patient = ANY ($1::int8[]) AND kind <> 'overwritten' AND answered IS NULL;
 
 -- name: withdraw_comparisons
 -- The same of registrations that found their own later, but for what they say themselves.
-UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = ''
+UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = '', act = NULL
 WHERE patient = ANY ($1::int8[]) AND resident IS NOT NULL AND answered IS NULL;
 
 -- What a person does.
@@ -220,22 +220,28 @@ FROM unnest($1::int8[], $6::bytea[]) AS a(patient, said)
 WHERE q.patient = a.patient AND q.resident = $2 AND q.answered IS NULL;
 
 -- name: ask_of_joined
--- What was asked of a resident ($1) who has no registrations any more is asked of whose they are; $3: by which act.
+-- What was asked of a resident ($1) who has no registrations any more is asked of whose they are; $3: by which act, with
+-- which it is withdrawn.
 WITH gone AS (
     UPDATE resident_question SET answered = clock_timestamp(), answer = 'void', actor = '', act = $3
     WHERE resident = $1 AND answered IS NULL RETURNING opened, patient, kind, bits, evidence
 )
-INSERT INTO resident_question (opened, patient, resident, kind, bits, evidence)
-SELECT opened, patient, $2, kind, bits, evidence FROM gone
+INSERT INTO resident_question (opened, patient, resident, kind, bits, evidence, answer, actor, act)
+SELECT opened, patient, $2, kind, bits, evidence, 'void', '', $3 FROM gone
 ON CONFLICT (patient, coalesce(resident, 0), kind) WHERE answered IS NULL DO NOTHING;
 
+-- name: close_again
+-- What act $1 asked, or opened again, is as it was before: withdrawn, or answered as somebody did. $2: the act by which.
+UPDATE resident_question SET answered = clock_timestamp(), act = $2 WHERE act = $1 AND answered IS NULL;
+
 -- name: open_again
--- What an act had answered; not where the same was asked since.
-UPDATE resident_question AS q SET answered = NULL, answer = NULL, actor = NULL, act = NULL, said = NULL
-WHERE q.act = $1 AND NOT EXISTS (
+-- What act $1 had answered is asked again, and keeps what was answered: act $2, by which it is, may be taken back. Not where
+-- the same was asked since, nor of a registration that is gone.
+UPDATE resident_question AS q SET answered = NULL, act = $2
+WHERE q.act = $1 AND q.answered IS NOT NULL AND NOT EXISTS (
     SELECT FROM resident_question AS o WHERE o.patient = q.patient AND coalesce(o.resident, 0) = coalesce(q.resident, 0)
     AND o.kind = q.kind AND o.answered IS NULL
-);
+) AND EXISTS (SELECT FROM registration AS g WHERE g.patient = q.patient);
 
 -- name: act_of
 SELECT act FROM resident_decision WHERE id = $1;
