@@ -51,8 +51,9 @@ async def keep_recorded(platform: Platform, stop: asyncio.Event) -> None:
     """Tells the record, until `stop`."""
     recording = Recording(platform)
 
-    async def work(_: asyncpg.Connection) -> None:
-        while await recording.run() == AT_ONCE and not stop.is_set():
+    async def work(connection: asyncpg.Connection) -> None:
+        # Who has lost the lease goes on with nothing: by then another may tell the same.
+        while await recording.run() == AT_ONCE and not (stop.is_set() or connection.is_closed()):
             pass
 
     await make_rounds_alone(platform.pool, "device observations", work, TELL_EVERY, stop)

@@ -7,10 +7,11 @@ import pytest
 
 from kangyun.access.erasing import erase_also
 from kangyun.base.errors import Unavailable
+from kangyun.database.leases import is_held
 from kangyun.devices.metrics import metrics
 from kangyun.devices.model import Wave
-from kangyun.devices.series import days
-from kangyun.devices.series.background import keep_compacted, remove_old
+from kangyun.devices.series import background, days
+from kangyun.devices.series.background import AT_ONCE, keep_compacted, keep_recorded, remove_old
 from kangyun.devices.series.packing import HOUR
 from kangyun.devices.series.tests.conftest import HEART, LATER
 from kangyun.devices.series.vitals import condition
@@ -135,3 +136,28 @@ async def test_the_background_makes_days_and_compacts(platform, samples, batch, 
             await asyncio.sleep(0.05)
     stop.set()
     await task
+
+
+async def test_who_has_lost_the_lease_tells_nothing_more(platform, monkeypatch):
+    stop, held = asyncio.Event(), []
+
+    async def run(self):
+        async with platform.pool.connection() as connection:
+            held.append(await is_held(connection, "device observations"))
+            if len(held) == 1:
+                await connection.execute(LOSE)
+        await asyncio.sleep(0.05)
+        if len(held) == 3:
+            stop.set()
+        return AT_ONCE
+
+    monkeypatch.setattr(background.Recording, "run", run)
+    monkeypatch.setattr(background, "TELL_EVERY", 0.01)
+    await asyncio.wait_for(keep_recorded(platform, stop), 10)
+    assert held == [True] * 3
+
+
+LOSE = """
+SELECT pg_terminate_backend(l.pid, 1000) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.pid <> pg_backend_pid()
+"""
