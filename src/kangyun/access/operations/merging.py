@@ -84,7 +84,9 @@ async def merge(record: Record, call: Call) -> Resource:
 
     if preview:
         answer = await _would_be(record, source.res, target.res)
-        await record.leave_row(MERGE, 200, [source.res, target.res])
+        async with record.store.pool.connection() as connection:
+            concerned = await _concerned(connection, [source.res, target.res])
+        await record.leave_row(MERGE, 200, concerned)
     else:
         answer = await _carried_out(record, act, [source.res, target.res])
     return await _told(record, call, answer, [source, target], preview=preview)
@@ -193,10 +195,15 @@ async def _carried_out(
 
     async def done(connection: asyncpg.Connection) -> tuple[Answer, list[int]]:
         answer = await act(connection)
-        rows = await connection.fetch(SQL["of_same"], list(patients))
-        return answer, [*patients, *(row["patient"] for row in rows)]
+        return answer, await _concerned(connection, patients)
 
     return await carried_out(record, MERGE, done)
+
+
+async def _concerned(connection: asyncpg.Connection, patients: Sequence[int]) -> list[int]:
+    """Returns all registrations of the residents of some."""
+    rows = await connection.fetch(SQL["of_same"], list(patients))
+    return sorted({*patients, *(row["patient"] for row in rows)})
 
 
 async def _would_be(record: Record, source: int, target: int) -> Answer:

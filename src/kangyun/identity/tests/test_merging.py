@@ -72,11 +72,12 @@ async def test_an_institution_merges_its_own_and_it_is_taken_back(
     assert [await resident(one) for one in (kept, given_up)] == was
 
 
-async def test_the_audit_row_names_all_of_both_residents(registered, hospital, platform):
+@pytest.mark.parametrize("preview", [False, True])
+async def test_the_audit_row_names_all_of_both_residents(registered, hospital, platform, preview):
     others = await registered("9", number=ONE, at="b")
     made = [await registered("1", number=ONE), await registered("2", "王某"), others]
     headers = {"x-request-id": "message-8"}
-    await hospital("a").post("Patient/$merge", json=asked("2", "1"), headers=headers)
+    await hospital("a").post("Patient/$merge", json=asked("2", "1", preview=preview), headers=headers)
     async with platform.pool.connection() as connection:
         named = await connection.fetchval(
             "SELECT patients FROM audit WHERE request = $1 AND action = 'merge'", "message-8"
