@@ -161,6 +161,10 @@ async def test_a_resident_learns_who_looked_at_each_of_his_registrations(platfor
         for res in (one.res, other.res):
             await link(connection, res, one.res)
     assert await looks()
+    async with platform.pool.connection() as connection:
+        left = "SELECT patients FROM audit WHERE action = 'who-looked' ORDER BY id DESC LIMIT 1"
+        named = await connection.fetchval(left)
+    assert set(named) == {one.res, other.res}
 
 
 @pytest.mark.parametrize(

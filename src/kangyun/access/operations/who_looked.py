@@ -80,7 +80,7 @@ async def who_looked(record: Record, call: Call) -> Resource:
         family = [str(call.id), *record.actor.patients]
         names.names.update(await names_of(connection, record.gate, family, {one.actor for one in found}))
         archived = await archived_before(connection)
-    await record.leave_row(ACTION, 200, [current.res])
+    await record.leave_row(ACTION, 200, about)
     mine = frozenset({f"{call.type}/{call.id}", *(f"Patient/{id_}" for id_ in record.actor.patients)})
     answer = parameters(*(_part(record, look, names, mine, call) for look in found))
     if archived is not None:
