@@ -107,6 +107,14 @@ async def test_what_the_platform_does_by_itself_is_said_once_whosever_registrati
     ]
 
 
+async def test_a_message_is_told_as_often_as_it_went_and_not_for_the_finding_out_of_whom_it_goes_to(people, left):
+    row = {"actor": "Device/kangyun", "role": "", "of": "Organization/platform"}
+    for minute, action in enumerate(("circle", "tell", "circle", "tell")):
+        await left(22, 14, minute, action=action, shape="TELL [reader]", **row)
+    await left(23, 14, action="circle", shape="ALARM", **row)
+    assert [one["count"] for one in await told(people["resident"])] == [1, 2]
+
+
 async def test_to_the_resident_a_look_is_one_over_all_registrations_and_to_others_of_one(people, left, fresh_database):
     connection = await asyncpg.connect(fresh_database)
     numbers = await connection.fetch("SELECT res FROM resource WHERE type = $1 ORDER BY res", TYPE_NUMBERS["Patient"])

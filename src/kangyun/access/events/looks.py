@@ -19,8 +19,9 @@ REFUSED = 400  # and above
 _VERBS = {"R": "viewed", "C": "changed", "U": "changed", "D": "changed", "E": "used"}
 _OF_ALL = frozenset({"everything", "export", "export-file", "sheet", "summary", "summary-paper"})
 _SENT = "notify"
-_TOLD = frozenset({"tell", "circle"})
-"""A message to people, and the finding out of whom it goes to."""
+_BEFORE_TELLING = "circle"
+"""The finding out of whom a message goes to: of what is told, it is no message by itself."""
+_TOLD = frozenset({"tell", _BEFORE_TELLING})
 _EXPORTED = frozenset({"export", "export-file", "sheet", "summary", "summary-paper"})
 _FAMILY = {
     "family-ask": "asked",
@@ -87,7 +88,9 @@ def looks(rows: Iterable[Seen], zone: ZoneInfo, *, whole: bool = True) -> list[L
         if look is None:
             look = found[key] = Look(*said, refused=refused, first=row.instant, last=row.instant)
         look.first, look.last = min(look.first, row.instant), max(look.last, row.instant)
-        look.count += 1
+        look.count += row.action != _BEFORE_TELLING
+    for look in found.values():
+        look.count = max(look.count, 1)
     return sorted(found.values(), key=lambda look: look.last, reverse=True)
 
 
