@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.identities.sessions import DAY, Session
+from kangyun.access.identities.sessions import Session
 from kangyun.access.messages import checked_phone
 from kangyun.access.messages.outbox.channels.recorder import FILE as RECORD
 from kangyun.access.messages.outbox.channels.recorder import Recorder
@@ -84,8 +84,8 @@ async def _answered(platform: Platform, request: Request, path: str, step: Step)
             if browser:
                 response = JSONResponse({"signed_in": True}, headers=NO_STORE)
                 visit = Visit(request, platform, about.shape, about.request)
-                longest = max(SESSION_COOKIE, int(platform.settings.resident_days * DAY))
-                visit.set_cookie(response, SESSION, cookie, longest)
+                longest = platform.sign_in.sessions.longest(session.role)
+                visit.set_cookie(response, SESSION, cookie, max(SESSION_COOKIE, int(longest)))
                 return response
             token, seconds = await platform.sign_in.provider.issuing.of_session(session)
             done = {"access_token": token, "token_type": "Bearer", "expires_in": seconds}

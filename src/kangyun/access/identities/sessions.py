@@ -56,7 +56,8 @@ class Sessions:
         """Returns how long a session lasts unused: of staff, of residents."""
         return self.idle_minutes * 60, self.resident_days * DAY or self.idle_minutes * 60
 
-    def _longest(self, role: str) -> float:
+    def longest(self, role: str) -> float:
+        """Returns how many seconds a session in a role lasts at most."""
         return (self.resident_days * DAY if role in OF_RESIDENTS else 0) or self.hours * 3600
 
     async def begin(
@@ -72,7 +73,7 @@ class Sessions:
                 await self._end(connection, surplus, "another")
             row = await connection.fetchrow(
                 _BEGIN, id_, self._digest(cookie), identity.id, post.role, post.institution, list(factors), source,
-                self._longest(post.role),
+                self.longest(post.role),
             )  # fmt: skip
             said = (clock.now(), NO_INSTITUTION, 200, "sign-in", identity.reference, PURPOSE)
             await Auditor.write_within(connection, Row(*said, f"/session {post.role}", source, request, []))

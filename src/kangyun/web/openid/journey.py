@@ -172,11 +172,12 @@ class Journey:
             return await self._second(step, "")
         if step.change:
             return self._carrying(self._page(step, await self._asking(step)).new_password(), step)
-        _, cookie = await self._entrance.enter(step, self._visit.source, self._visit.id)
+        session, cookie = await self._entrance.enter(step, self._visit.source, self._visit.id)
         # By a new request: what was asked is looked at anew, by whoever is now signed in.
         own = PAGES.get(step.page, "/account")
         response = self._left(f"/oauth/authorize?{step.request}" if step.request else own)
-        self._visit.set_cookie(response, SESSION, cookie, SESSION_COOKIE)
+        longest = self._entrance.sessions.longest(session.role)
+        self._visit.set_cookie(response, SESSION, cookie, max(SESSION_COOKIE, int(longest)))
         return response
 
     async def _second(self, step: Step, kind: str, error: str = "", status: int = 200) -> Response:

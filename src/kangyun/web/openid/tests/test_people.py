@@ -10,7 +10,7 @@ import pytest
 from kangyun.access.factors import AtSignIn
 from kangyun.access.identities.model import Post
 from kangyun.base.errors import Forbidden, SignInNeeded
-from kangyun.testing.provider import PASSWORD
+from kangyun.testing.provider import PASSWORD, Region
 
 NEW = "Another-horse-8"
 
@@ -236,6 +236,15 @@ async def test_a_resident_s_session_lasts_for_days_where_a_setting_says_so_and_s
     await connection.close()
     assert await region.sign_in.sessions.by_cookie(cookies[0]) is None
     assert [await sessions.by_cookie(cookie) is not None for cookie in cookies] == [True, False]
+
+
+async def test_the_browser_of_a_resident_keeps_his_session_for_as_long(region, open_client):
+    await region.admit("zhang", "resident", ["resident"], "Organization/platform", reference="Patient/county-p1")
+    browser = Region(await open_client(resident_days=30), region.platform, region.database).browser()
+    await browser.get("/account")
+    answer = await browser.submit(user="zhang", password=PASSWORD)
+    (kept,) = [one for one in answer.headers.get_list("set-cookie") if one.startswith("kangyun-session=")]
+    assert f"max-age={30 * 86_400}" in kept.lower()
 
 
 async def test_one_session_where_a_setting_says_so(open_client, region):
