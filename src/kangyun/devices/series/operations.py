@@ -91,7 +91,7 @@ async def series_samples(record: Record, call: Call) -> dict[str, Any]:
     async with readings.reading() as connection:
         found = await seen_series(record, connection, call, asked, "series-samples")
         curves = await readings.curves(connection, [one.id for one in found.series], asked.since, asked.until)
-        wavy = [one for one in found.series if found.metric(one).kind == "wave"]
+        wavy = [one for one in found.series if asked.form != "xlsx" and found.metric(one).kind == "wave"]
         weight = await waves.weight(connection, [one.id for one in wavy], asked.since, asked.until)
         fits = sum(map(len, curves.values())) <= MOST_SAMPLES and weight <= MOST_OF_WAVES
         drawn = [
