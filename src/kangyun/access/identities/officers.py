@@ -109,8 +109,12 @@ async def admit_officers(identities: Identities, connection: asyncpg.Connection,
             )
         if not unfinished.exists():
             return False  # Another has finished meanwhile.
+        holding = []
         for account in _accounts(unfinished):
             if account.role not in missing:
+                # Let in by the start that was broken off, or since by another host, which told its own password.
+                if (await identities.proven(account.user, account.password))[0] is not None:
+                    holding.append(account)
                 continue
             found = await identities.find(account.user)
             id_ = found.id if found else await identities.admit(
@@ -121,7 +125,10 @@ async def admit_officers(identities: Identities, connection: asyncpg.Connection,
                 await identities.set_password(id_, account.password, initial=True)
             # The role last: whoever comes after a start that was broken off goes on with those that have none.
             await identities.give_role(id_, account.role, PLATFORM, INSTALLER)
-        unfinished.rename(file)
+            holding.append(account)
+        file.unlink(missing_ok=True)
+        write_once(file, holding)
+        unfinished.unlink()
     finally:
         await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return True

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from kangyun.access.identities import officers
@@ -284,3 +285,16 @@ async def test_a_first_start_that_was_broken_off_goes_on(platform, identities, t
     assert [account.role for account in left] == list(OFFICERS)
     for account in left:
         assert (await identities.proven(account.user, account.password))[0].roles == (account.role,)
+
+
+async def test_a_password_that_another_host_has_replaced_is_not_told(platform, identities, tmp_path):
+    ours, theirs = tmp_path / "first-sign-ins.json", tmp_path / "theirs.json"
+    async with platform.pool.connection() as connection:
+        assert await officers.admit_officers(identities, connection, theirs)
+        told = officers.demo_accounts(theirs)
+        # What a start of ours that was broken off had drawn; it had come to the first.
+        drawn = [told[0], *(msgspec.structs.replace(one, password=officers.drawn_password()) for one in told[1:])]
+        officers.write_once(ours.with_suffix(".unfinished"), drawn)
+        assert await officers.admit_officers(identities, connection, ours)
+        assert not await officers.admit_officers(identities, connection, ours)
+    assert officers.demo_accounts(ours) == told[:1]
