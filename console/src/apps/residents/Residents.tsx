@@ -67,7 +67,7 @@ export default function Residents() {
       {card.data && !card.data.number ? <Typography.Text type="warning" role="status">{t("no-card")}</Typography.Text> : null}
       <ProblemBox error={found.error} again={() => void found.refetch()} />
       {lately && rows.length > 0 ? <Typography.Title level={2} style={{ fontSize: 16, margin: 0 }}>{t(own ? "lately-own" : "lately")}</Typography.Title> : null}
-      {isNobody ? <Unfound asked={asked} /> : (
+      {isNobody ? <Unfound key={asked} asked={asked} /> : (
         <Rows<Row>
           dataSource={rows} loading={found.isPending} locale={{ emptyText: <Nothing say={t("ask")} /> }}
           exported={{ title: t("title"), about: (one) => `Patient/${one.id}` }}
