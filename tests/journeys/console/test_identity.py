@@ -3,6 +3,7 @@ residents merged after a look at who they would be, and parted again."""
 
 import json
 from datetime import date
+from urllib.parse import parse_qs, urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
@@ -107,6 +108,20 @@ async def test_a_steward_answers_and_takes_the_answer_back(visitor, demonstratio
     await page.keyboard.press("s")
     await goes_on.filter(has_text=BORROWER[visitor.language][:2]).wait_for()
     reason = page.get_by_role("textbox", name=told["reason"], exact=True)
+    await reason.wait_for()
+    # Where who goes over cannot be read, who goes on does not stand in the place, and nothing is merged.
+    (source,) = parse_qs(urlsplit(page.url).query)["source"]
+    refused = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
+    await page.route(f"**/Patient/{source}/$links", lambda route: route.fulfill(status=403, json=refused))
+    await page.reload()
+    await page.locator(".ant-alert-error").first.wait_for()
+    goes_over = page.locator(".identity-beside tbody td:first-of-type")
+    await goes_over.first.wait_for()
+    assert set(await goes_over.all_text_contents()) == {""}
+    assert await reason.count() == 0
+    visitor.wrong.clear()  # That it was refused is what the browser complains of.
+    await page.unroute_all()
+    await page.reload()
     await reason.wait_for()
     await visitor.looks_well("identity-merge")
     await reason.fill("改名，户口簿为证")

@@ -45,7 +45,9 @@ interface SidesShown {
 function Sides({ source, target, onSet }: SidesShown) {
   const { t } = useTranslation("translation", { keyPrefix: "identity" });
   const [from, to] = [useLinked(source ? `Patient/${source}` : ""), useLinked(target ? `Patient/${target}` : "")];
-  const residents = [from.data?.resident, to.data?.resident].filter((one): one is string => Boolean(one));
+  // Under its own head or not at all: whoever is there already does not stand where the other belongs.
+  const sought = [from.data?.resident ?? "", ...(target ? [to.data?.resident ?? ""] : [])];
+  const residents = sought.every(Boolean) ? sought : [];
   const isOne = residents.length === 2 && residents[0] === residents[1];
   const persons = usePersons(residents);
   const registered = usePersons([source, target].filter(Boolean).map((one) => `Patient/${one}`));
@@ -65,18 +67,18 @@ function Sides({ source, target, onSet }: SidesShown) {
     <Flex vertical gap={12}>
       <ProblemBox error={problem} again={() => [from, to, persons, preview].forEach((one) => void (one.isError && one.refetch()))} />
       {isOne ? <Alert type="info" showIcon title={t("merge.already")} /> : null}
-      <Beside sides={isOne ? sides.slice(0, 1) : sides} steps={[]} loading={persons.isLoading || preview.isLoading} />
+      <Beside sides={isOne ? sides.slice(0, 1) : sides} steps={[]} loading={[from, to, persons, preview].some((one) => one.isLoading)} />
       {preview.data?.against.length ? (
         <Alert type="warning" showIcon title={t("merge.against")} description={<ul className="identity-why">{preview.data.against.map((one) => <li key={one}>{one}</li>)}</ul>} />
       ) : null}
-      {registered.data?.some(isMasked) ? <OpenWhole references={residents} /> : null}
+      {residents.length && registered.data?.some(isMasked) ? <OpenWhole references={residents} /> : null}
       {target ? (
         <Flex gap={8} wrap>
           {isOne ? null : <Button icon={<SwapOutlined />} onClick={swap}>S　{t("merge.swap")}</Button>}
           <Button onClick={() => onSet(source, "")}>{t("merge.another")}</Button>
         </Flex>
       ) : null}
-      {preview.isSuccess && !isOne ? <Carry source={source} target={target} /> : null}
+      {preview.isSuccess && persons.isSuccess && !isOne ? <Carry key={`${source} ${target}`} source={source} target={target} /> : null}
     </Flex>
   );
 }
