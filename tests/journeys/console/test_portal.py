@@ -1,10 +1,12 @@
 """The residents' portal: five tasks of a 70-year-old in 长辈版, every page in both languages, what a browser keeps."""
 
+import asyncio
 import gzip
 import re
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
 FIRST_LOAD = 150_000  # bytes, compressed
 TYPE, PRESS = 24, 60  # 18 pt and 60 dp, as CSS pixels
@@ -87,7 +89,17 @@ async def test_a_70_year_old_signs_in_shows_the_code_reads_a_result_adds_a_readi
     await answer(page, "186")
     await answer(page, "112")
     await page.get_by_role("button", name="跳过").click()
+    # Nobody changes what is under way: it would be kept, and the change as well.
+    held = asyncio.Event()
+
+    async def late(route):
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/$add-reading", late)
     await page.get_by_role("button", name="对，保存").click()
+    await expect(page.get_by_role("button", name="改一改")).to_be_disabled()
+    held.set()
     await page.get_by_text("已经记下").wait_for()
     await page.get_by_role("alert").get_by_text(RED, exact=True).first.wait_for()
     await looks_well_to_old_eyes(visitor, "8-red")

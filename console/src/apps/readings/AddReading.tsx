@@ -76,7 +76,7 @@ function Asking({ kind }: { kind: Kind }) {
       {(asked?.values<string>("question") ?? []).map((one) => <p key={one} className="shown" role="alert">{one}</p>)}
       <Fault error={keeping.error} />
       <div className="steps">
-        <button type="button" className="button" onClick={() => { setChoice(""); back(0); }}>{t("change")}</button>
+        <button type="button" className="button" disabled={keeping.isPending} onClick={() => { setChoice(""); back(0); }}>{t("change")}</button>
         <button type="button" className="button first" disabled={keeping.isPending} aria-busy={keeping.isPending} onClick={() => keeping.mutate(line)}>{t(asked ? "sure" : "keep")}</button>
       </div>
     </Card>
