@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from kangyun.devices.alarms.desk import DESK
 from kangyun.simulate.telemetry import Drive, Key
 
 DUTY = Actor("Practitioner/demo-duty", "演示值守员", HOSPITAL, "TREAT", role="duty-officer")
+DONE = "alarms-shown"  # in the data folder, once nothing is left to be done
 BEHIND = 20
 """Residents who come before those who are chosen: the first of a list are what whoever tries something out takes."""
 LOOK_EVERY = 3.0  # seconds
@@ -89,22 +91,45 @@ def measure(those: Sequence[tuple[Told, Drive]], now: int) -> None:
         drive.line.say(worn.happened(one.event, now) if one.event else worn.measured(one.values, now))
 
 
+async def show(
+    platform: Platform, drives: Sequence[Drive], holders: Mapping[int, str], now: int, stop: asyncio.Event, done: Path
+) -> None:
+    """Has those who are chosen measure, and the desk look after them. What is broken off is shown at the next start."""
+    those = chosen(drives)
+    measure(those, now)
+    await look_after(platform, those, holders, stop)
+    if not stop.is_set():
+        done.touch(mode=0o600)
+
+
 async def look_after(
     platform: Platform, those: Sequence[tuple[Told, Drive]], holders: Mapping[int, str], stop: asyncio.Event
 ) -> None:
     """Does what is to be done about each alarm once it is there. holders: ids of Patients by the people's numbers."""
-    left = [(one, f"Patient/{holders[drive.worn.owned.person.number]}") for one, drive in those if one.steps]
+    left = {
+        (f"Patient/{holders[drive.worn.owned.person.number]}", one.rule): list(one.steps)
+        for one, drive in those if one.steps
+    }  # fmt: skip
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while left and not stop.is_set() and asyncio.get_running_loop().time() < deadline:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_EVERY)
         with contextlib.suppress(PlatformError):  # Looked at again: what comes from devices may have come between.
-            open_ = {(one["patient"]["reference"], one["rule"]): one["id"] for one in await _open(platform)}
-            for place, (one, patient) in reversed(list(enumerate(left))):
-                if (patient, one.rule) in open_:
-                    for step, said in one.steps:
-                        await _carry_out(platform, step, {"id": open_[patient, one.rule], **said})
-                    del left[place]
+            open_ = {(one["patient"]["reference"], one["rule"]): one for one in await _open(platform)}
+            for key in left.keys() & open_.keys():
+                with contextlib.suppress(PlatformError):  # It holds up no other.
+                    await _answer(platform, open_[key], left[key])
+                if not left[key]:
+                    del left[key]
+
+
+async def _answer(platform: Platform, alarm: Mapping[str, Any], steps: list[Step]) -> None:
+    """Takes the steps that are left about one alarm, each once. Raises PlatformError."""
+    while steps:
+        step, said = steps[0]
+        if (step, alarm.get("state")) != ("acknowledge", "acknowledged"):
+            await _carry_out(platform, step, {"id": alarm["id"], **said})
+        del steps[0]
 
 
 async def _open(platform: Platform) -> list[dict[str, Any]]:

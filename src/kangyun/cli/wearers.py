@@ -119,7 +119,6 @@ async def _go(settings: Settings, database: str, wish: Wish, *, told: bool) -> N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    is_first = not (settings.data / FILE).exists()
     platform = await open_platform(settings, database)
     try:
         people = await asyncio.to_thread(_people, settings, wish)
@@ -129,7 +128,8 @@ async def _go(settings: Settings, database: str, wish: Wish, *, told: bool) -> N
     drives, every = _drives(wish, owned, known)
     figures = Figures()
     telling = asyncio.create_task(_tell(figures, stop)) if told else None
-    showing = asyncio.create_task(_show(settings, database, drives, people, stop)) if is_first and not told else None
+    is_shown = told or (settings.data / alarms_shown.DONE).exists()
+    showing = None if is_shown else asyncio.create_task(_show(settings, database, drives, people, stop))
     if wish.seconds:
         asyncio.get_running_loop().call_later(wish.seconds, stop.set)
     await drive(drives, every, _now, stop, figures)
@@ -144,11 +144,10 @@ async def _show(
     settings: Settings, database: str, drives: Sequence[Drive], people: Sequence[Wearer], stop: asyncio.Event
 ) -> None:
     """Has some measure what raises alarms, and the desk look after them; once a demonstration."""
-    those = alarms_shown.chosen(drives)
-    alarms_shown.measure(those, _now())
     platform = await open_platform(settings, database)
     try:
-        await alarms_shown.look_after(platform, those, {one.person.number: one.registration for one in people}, stop)
+        holders = {one.person.number: one.registration for one in people}
+        await alarms_shown.show(platform, drives, holders, _now(), stop, settings.data / alarms_shown.DONE)
     finally:
         await platform.close()
 
