@@ -26,12 +26,14 @@ def run() -> None:
     tie_to_up()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # What it has begun is stopped and taken away.
     settings = read_settings(demo=True, log_level="warning")
-    if read_mark(settings) is None or last_drill(settings.data) is not None:
+    if read_mark(settings) is None:
+        return
+    folder = settings.data / COPY
+    shutil.rmtree(folder, ignore_errors=True)  # Of one that was killed, be it after it had drilled.
+    if last_drill(settings.data) is not None:
         return
     time.sleep(AFTER)
     os.nice(LAST_OF_ALL)
-    folder = settings.data / COPY
-    shutil.rmtree(folder, ignore_errors=True)  # Of one that was broken off.
     try:
         backup(None, folder, None)
         drill(None, folder, None, None, as_json=False)

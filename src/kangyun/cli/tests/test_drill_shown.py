@@ -50,5 +50,7 @@ def test_who_has_drilled_is_left_alone_and_so_is_what_is_no_demonstration(starte
     marked(folder)
     result = {"instant": "2026-11-23T00:00:00Z", "backup": "b", "passed": True}
     (folder / "drill.json").write_bytes(demonstration.msgspec.json.encode(result))
+    (folder / drill_shown.COPY).mkdir()  # Of one that was killed when it had drilled.
     drill_shown.run()
     assert done == []
+    assert not (folder / drill_shown.COPY).exists()
