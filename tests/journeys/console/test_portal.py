@@ -141,6 +141,23 @@ async def test_a_drug_stands_once_with_where_it_was_prescribed_last(visitor):
 
 
 @pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
+async def test_nobody_is_said_to_have_looked_only_at_the_end_and_drugs_without_a_name_are_not_one(visitor):
+    page, base = visitor.page, visitor.installation.url
+    await visitor.come("resident", "/my/", "/account?page=my")
+    further = {"resourceType": "Parameters", "parameter": [{"name": "next", "valueString": "x"}]}
+    await page.route("**/$who-looked*", lambda route: route.fulfill(json=further))
+    await page.goto(f"{base}/my/looked")
+    await page.get_by_role("button", name="更早的").wait_for()
+    assert await page.get_by_text("还没有别人看过").count() == 0
+    drugs = [{"resourceType": "MedicationRequest", "id": one, "status": "active"} for one in ("a", "b")]
+    found = {"resourceType": "Bundle", "entry": [{"resource": one} for one in drugs]}
+    await page.route("**/fhir/MedicationRequest?*", lambda route: route.fulfill(json=found))
+    await page.goto(f"{base}/my/medicines")
+    await page.locator("li.row").first.wait_for()
+    assert await page.locator("li.row").count() == len(drugs)
+
+
+@pytest.mark.parametrize("visitor", ["zh-phone"], indirect=True)
 async def test_without_a_network_the_frame_opens_and_nothing_of_a_person_is_kept(visitor):
     page = visitor.page
     await visitor.come("resident", "/my/", "/account?page=my")

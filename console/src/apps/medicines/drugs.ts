@@ -16,11 +16,14 @@ const NEVER_GIVEN = new Set(["cancelled", "draft", "entered-in-error"]);
 export function drugsOf(prescriptions: fhir4.MedicationRequest[]): Drug[] {
   const by = new Map<string, fhir4.MedicationRequest[]>();
   for (const one of prescriptions.filter((each) => !NEVER_GIVEN.has(each.status))) {
-    const name = said(one.medicationCodeableConcept) || one.medicationReference?.display || "";
-    by.set(name, [...(by.get(name) ?? []), one]);
+    const name = nameOf(one);
+    const key = name || `#${one.id}`; // Of one without a name nobody knows that it is another's.
+    by.set(key, [...(by.get(key) ?? []), one]);
   }
-  return [...by].flatMap(([name, [last, ...earlier]]) => (last ? [{ name, last, earlier, runs: runs([last, ...earlier]) }] : []));
+  return [...by.values()].flatMap(([last, ...earlier]) => (last ? [{ name: nameOf(last), last, earlier, runs: runs([last, ...earlier]) }] : []));
 }
+
+const nameOf = (one: fhir4.MedicationRequest): string => said(one.medicationCodeableConcept) || one.medicationReference?.display || "";
 
 /** Whether one of them runs that came after the drug was last stopped. */
 function runs(these: fhir4.MedicationRequest[]): boolean {

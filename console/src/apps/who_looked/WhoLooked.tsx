@@ -33,7 +33,7 @@ export default function WhoLooked() {
         <Link className="button" to="/looked/not-mine">{t("pages.not-mine")}</Link>
       </div>
       <Switch label={t("own")} on={own} onSwitch={() => setOwn(!own)} />
-      {found.isSuccess && !shown.length ? <Empty say={t("none")} /> : null}
+      {found.isSuccess && !shown.length && !found.hasNextPage ? <Empty say={t("none")} /> : null}
       {shown.map((look) => {
         const key = keyOf(look);
         return (
