@@ -22,7 +22,7 @@ _SIDES: Mapping[str, Side] = {
     "H": "high", "HU": "high", "L": "low", "LU": "low", "A": "abnormal",
 }  # fmt: skip
 """Of http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation."""
-_UNITS = {"mm[Hg]": "mmHg", "Cel": "℃"}
+_UNITS = {"mm[Hg]": "mmHg", "Cel": "℃", "umol/L": "μmol/L", "10*9/L": "×10⁹/L", "10*12/L": "×10¹²/L"}
 _WEIGHT = {"red": 100, "amber": 10, "yellow": 1}
 
 

@@ -43,6 +43,7 @@ def said(*parts):
         (part(86, "g/L", flag="L", text="血红蛋白", low=115), [("血红蛋白", "86 g/L", "low", "≥ 115")]),
         (part(86, "g/L", flag="A", text="某项"), [("某项", "86 g/L", "abnormal", "")]),
         (part(5, "mmol/L", flag="N", text="血糖"), []),
+        (part(146, "umol/L", flag="H", text="血肌酐"), [("血肌酐", "146 μmol/L", "high", "")]),
         (bounded(">", 200, "mg/L", flag="H", text="C 反应蛋白"), [("C 反应蛋白", ">200 mg/L", "high", "")]),
         (bounded("<", 140, "mm[Hg]", "systolic-home"), []),
         ({"code": {}, "valueString": "阳性"}, []),
