@@ -32,7 +32,8 @@ export function Reasoned({ label, title, say, optional = false, act, ...button }
   return (
     <>
       <Button size="small" {...button} onClick={opened}>{label}</Button>
-      <Modal open={open} title={title} footer={null} destroyOnHidden onCancel={() => setOpen(false)}>
+      {/* What was sent is waited for, or it could be sent twice. */}
+      <Modal open={open} title={title} footer={null} destroyOnHidden onCancel={() => acting.isPending || setOpen(false)}>
         <div style={{ marginBottom: 12 }}>{say}</div>
         <QuestionnaireForm autoFocus questionnaire={asked} sending={acting} done={label} danger={button.danger} />
       </Modal>

@@ -48,7 +48,8 @@ export function Moves({ feed }: { feed: Feed }) {
           <Button type="primary">{t("move")}</Button>
         </Dropdown>
       ) : null}
-      <Modal open={to !== null} title={title} footer={null} destroyOnHidden onCancel={() => setTo(null)}>
+      {/* What was sent is waited for, or it could be sent twice. */}
+      <Modal open={to !== null} title={title} footer={null} destroyOnHidden onCancel={() => moving.isPending || setTo(null)}>
         <p>{to ? t(`move-means.${to}`) : ""}</p>
         <QuestionnaireForm autoFocus questionnaire={questionnaire(title, [question("why", "text", t("why"), { maxLength: 200 })])} sending={moving} done={t("confirm")} />
       </Modal>
