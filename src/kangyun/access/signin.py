@@ -27,7 +27,7 @@ from kangyun.access.identities.model import OF_RESIDENTS, ROLES, Identity, is_st
 from kangyun.access.identities.passwords import Hashing
 from kangyun.access.identities.register import Identities
 from kangyun.access.identities.revocations import Watch
-from kangyun.access.identities.sessions import Session, Sessions
+from kangyun.access.identities.sessions import Session, Sessions, lasts
 from kangyun.access.identities.vault import Vault
 from kangyun.access.ledger import Ledger
 from kangyun.access.oidc import tokens
@@ -369,19 +369,16 @@ _HELD = """
 JOIN identity_role AS r ON r.identity = i.id AND r.taken IS NULL AND r.starts <= clock_timestamp()
     AND (r.ends IS NULL OR r.ends > clock_timestamp())
 """
-_IDLE = "make_interval(secs => CASE WHEN {} = ANY ('{{resident,guardian}}') THEN $3::float8 ELSE $2::float8 END)"
 _SESSION = f"""
 WITH used AS (
     UPDATE session SET seen = clock_timestamp()
-    WHERE id = $1 AND ended IS NULL AND expires > clock_timestamp()
-    AND seen > clock_timestamp() - {_IDLE.format("role")}
+    WHERE id = $1 AND {lasts("session")}
     AND seen < clock_timestamp() - interval '30 seconds'
 )
 SELECT s.identity, s.role, s.institution, s.expires, i.reference, i.personal, i.demonstration, r.ends
 FROM session AS s JOIN identity AS i ON i.id = s.identity AND i.status = 'admitted'
 {_HELD} AND r.role = s.role AND r.institution = s.institution
-WHERE s.id = $1 AND s.ended IS NULL AND s.expires > clock_timestamp()
-AND s.seen > clock_timestamp() - {_IDLE.format("s.role")}
+WHERE s.id = $1 AND {lasts("s")}
 """
 _ACTING = f"""
 SELECT i.id AS identity, r.role, r.institution, i.reference, i.personal, i.demonstration, r.ends

@@ -128,11 +128,18 @@ def _read(row: asyncpg.Record) -> Session:
     return Session(**dict(row) | {"factors": tuple(row["factors"])})
 
 
+def lasts(session: str) -> str:
+    """Returns the condition that a row of `session` goes on; $2 and $3 are those of `Sessions.idle_seconds`."""
+    residents = "{" + ",".join(sorted(OF_RESIDENTS)) + "}"
+    idle = f"CASE WHEN {session}.role = ANY ('{residents}') THEN $3::float8 ELSE $2::float8 END"
+    return (
+        f"{session}.ended IS NULL AND {session}.expires > clock_timestamp() "
+        f"AND {session}.seen > clock_timestamp() - make_interval(secs => {idle})"
+    )
+
+
 _COLUMNS = "id, identity, role, institution, factors, source, began, seen, expires"
-_LASTS = """
-ended IS NULL AND expires > clock_timestamp() AND seen > clock_timestamp()
-    - make_interval(secs => CASE WHEN role = ANY ('{resident,guardian}') THEN $3::float8 ELSE $2::float8 END)
-"""
+_LASTS = lasts("session")
 _BEGIN = f"""
 INSERT INTO session (id, cookie, identity, role, institution, factors, source, expires)
 VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8::float8)) RETURNING {_COLUMNS}

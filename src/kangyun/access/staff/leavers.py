@@ -18,8 +18,8 @@ from kangyun.access.opened import written_by
 from kangyun.access.record import Record
 from kangyun.access.register import Known, Register
 from kangyun.base import clock
-from kangyun.base.errors import Gone, NotFound, PlatformError, RuleBroken
-from kangyun.database.leases import lease, pause
+from kangyun.base.errors import Gone, NotFound, RuleBroken
+from kangyun.database.rounds import make_rounds_alone
 from kangyun.fhir import Resource
 from kangyun.fhir.search.dates import bounds
 from kangyun.store.feed import Change, Event
@@ -57,14 +57,7 @@ class Leavers:
 
     async def sweep(self, stop: asyncio.Event) -> None:
         """Ends the posts that are due, until `stop`; of several processes one does it."""
-        while not stop.is_set():
-            try:
-                async with lease(self._gate.store.pool, READER + "/due") as connection:
-                    if connection is not None:
-                        await self.end_due()
-            except PlatformError as error:
-                logger.warning("%s: %s", READER, error.issues[0].text)
-            await pause(stop, LOOK)
+        await make_rounds_alone(self._gate.store.pool, READER + "/due", lambda _: self.end_due(), LOOK, stop)
 
     async def end_due(self) -> None:
         """Ends the posts that are due now."""

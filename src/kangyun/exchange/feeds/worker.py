@@ -14,6 +14,7 @@ from kangyun.access.platform import Platform
 from kangyun.base.errors import NotFound
 from kangyun.database.leases import lease, pause
 from kangyun.database.pool import TROUBLES
+from kangyun.database.rounds import make_rounds
 from kangyun.exchange.feeds.intake import Intake
 from kangyun.exchange.feeds.register import SQL, Register
 
@@ -86,10 +87,9 @@ async def keep_taking(platform: Platform, stop: asyncio.Event) -> None:
 
 async def keep_forgetting(platform: Platform, stop: asyncio.Event) -> None:
     """Drops the content of what was taken in long ago, each hour until `stop`."""
-    while not stop.is_set():
-        try:
-            async with platform.pool.connection() as connection:
-                await connection.execute(SQL["forget_contents"], platform.settings.feed_days)
-        except TROUBLES as error:
-            logger.warning("feeds: %s", type(error).__name__)
-        await pause(stop, FORGET_EVERY)
+
+    async def once() -> None:
+        async with platform.pool.connection() as connection:
+            await connection.execute(SQL["forget_contents"], platform.settings.feed_days)
+
+    await make_rounds("feeds: contents", once, FORGET_EVERY, stop)
