@@ -12,6 +12,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -127,7 +128,7 @@ def _workbook(file: bytes) -> tuple[str, list[Cells]]:
         raise
     # What the library raises of a broken workbook is not one family.
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError,
-            SyntaxError, OSError, EOFError, NotImplementedError) as error:  # fmt: skip
+            SyntaxError, OSError, EOFError, NotImplementedError, zlib.error) as error:  # fmt: skip
         raise Invalid("access.staff.unreadable") from error
 
 
@@ -144,7 +145,7 @@ def _check_parts(file: bytes) -> None:
                 # Entities are declared before the first element; UTF-16 has a zero in each of these signs.
                 if b"<!DOCTYPE" in head.replace(b"\0", b"").upper():
                     raise Invalid("access.staff.unreadable")
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise Invalid("access.staff.unreadable") from error
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 DELETED = '""'
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 

@@ -155,3 +155,13 @@ def test_what_is_written_can_be_read_again_and_holds_no_formula():
     values = [(cell.value, cell.data_type) for row in book["未通过"].iter_rows(min_row=2) for cell in row]
     assert values == [("1", "s"), ("=cmd|' /C calc'!A0", "s"), ("H1", "s"), ("+1", "s"), ("第 2 行", "s")]
     assert book["首次登录"]["B2"].value == "007@h"
+
+
+def test_a_workbook_that_cannot_be_unpacked_is_refused(workbook):
+    content = bytearray(workbook([ROW]))
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        part = packed.getinfo("[Content_Types].xml")
+    begin = part.header_offset + 30 + len(part.filename)
+    content[begin : begin + 8] = b"\xff" * 8
+    with pytest.raises(Invalid, match="unreadable"):
+        read_sheet(bytes(content), NEEDED)

@@ -30,6 +30,14 @@ def test_parts_are_found_by_their_numbers() -> None:
     assert (read.header.text(1), read.header.raw(2), read.header.text(3)) == ("|", "^~\\&", "HIS")
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "gb18030"])
+def test_what_no_text_of_a_resource_may_hold_is_left_out(codec: str) -> None:
+    declared = "UNICODE UTF-8" if codec == "utf-8" else "GB 18030-2000"
+    read = message("PID|1||M1||张\x01\ufffe^\uffff三||\\X01\\1\r", codec, declared)
+    assert (read.segments[1].text(5), read.segments[1].text(5, 2)) == ("张", "三")
+    assert read.segments[1].text(7) == "1"
+
+
 def test_delimiters_are_those_of_the_message() -> None:
     read = split(b"MSH#$!?%#HIS#H###20261123##ADT$A01#C2#P#2.3\rPID###A%B!C$D?S?#x^y|z")
     pid = read.segments[1]

@@ -9,6 +9,7 @@ Source: ECMA-376, by way of openpyxl.
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
@@ -39,7 +40,7 @@ _SHEET, _SHARED = "worksheet+xml", "sharedStrings+xml"
 # What the library raises of a broken workbook is not one family.
 _BROKEN = (
     zipfile.BadZipFile, KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError, OSError, EOFError,
-    NotImplementedError, RuntimeError, OverflowError, zipfile.LargeZipFile,
+    NotImplementedError, RuntimeError, OverflowError, zipfile.LargeZipFile, zlib.error,
 )  # fmt: skip
 Cells = Sequence[Any]
 """Cells of openpyxl, which has no types."""

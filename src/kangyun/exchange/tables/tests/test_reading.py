@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zipfile
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -163,6 +164,15 @@ def workbook(*rows: Sequence[object]) -> bytes:
         book.active.append(row)  # type: ignore[union-attr]
     book.save(content)
     return content.getvalue()
+
+
+def test_a_workbook_that_cannot_be_unpacked_says_so() -> None:
+    content = bytearray(workbook(("KH", "XM"), ("1", "测试甲")))
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        part = packed.getinfo("[Content_Types].xml")
+    begin = part.header_offset + 30 + len(part.filename)
+    content[begin : begin + 8] = b"\xff" * 8
+    assert refused(bytes(content)) == [(None, None, "workbook-broken")]
 
 
 def test_a_workbook_is_read_as_it_was_typed() -> None:
