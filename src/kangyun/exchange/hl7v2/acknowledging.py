@@ -40,7 +40,7 @@ _KINDS = {
     "no-document": ("101", "Required field missing"), "no-charge": ("101", "Required field missing"),
     "no-time": ("101", "Required field missing"), "no-control-id": ("101", "Required field missing"),
     "time": ("102", "Data type error"), "day": ("102", "Data type error"), "amount": ("102", "Data type error"),
-    "ends-before": ("102", "Data type error"),
+    "ends-before": ("102", "Data type error"), "dose-upside-down": ("102", "Data type error"),
     "enclosed": ("102", "Data type error"), "code": ("103", "Table value not found"),
     "wrong-order": ("100", "Segment sequence error"), "several-patients": ("100", "Segment sequence error"),
     "processing": ("202", "Unsupported processing id"),

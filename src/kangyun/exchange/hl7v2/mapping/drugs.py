@@ -103,6 +103,9 @@ def _dosage(making: Making, common: Segment, drug: Segment, rest: list[Segment])
             if concept := datatypes.concept(making, route, field, list_):
                 found[element] = concept
     least, most = (_quantity(making, drug, field, fields.unit) for field in (fields.least, fields.most))
+    if least and most and least["value"] > most["value"]:
+        # Which of the two is wrong nobody here knows.
+        raise making.refuse("dose-upside-down", drug, str(fields.most), drug.text(fields.most))
     if least and most and most != least:
         found["doseAndRate"] = [{"doseRange": {"low": least, "high": most}}]
     elif least or most:

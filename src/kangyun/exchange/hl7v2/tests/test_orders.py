@@ -43,6 +43,13 @@ def test_a_dose_from_one_to_another_is_a_range(example: Example, feed: Feed) -> 
     assert (dose["low"]["value"], dose["high"]["value"]) == (pytest.approx(0.5), 1)
 
 
+def test_a_dose_from_more_to_less_is_none(example: Example, feed: Feed) -> None:
+    found = mapped(example("omp_o09", ("|0.5|1|g", "|1|0.5|g")), feed)
+    assert found.entries == ()
+    (refusal,) = found.refusals
+    assert (refusal.text.rpartition(".")[2], refusal.place.part) == ("dose-upside-down", "RXO-3")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "text", "part"),
     [
