@@ -46,11 +46,11 @@ def read(stream: BinaryIO, source: str, encoding: str | None) -> Table:
     """Returns the table of a DBF."""
     head = stream.read(32)
     if len(head) < 32:
-        return unreadable(source, "truncated")
+        return unreadable(source, "cut-off")
     *_, count, header_size, record_size = _HEAD.unpack(head[:12])
     described = stream.read(header_size - 32)
     if len(described) < header_size - 32:
-        return unreadable(source, "truncated")
+        return unreadable(source, "cut-off")
     fields = _fields(described, record_size)
     if not fields:
         return unreadable(source, "not-a-table")

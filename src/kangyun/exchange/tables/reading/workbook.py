@@ -139,7 +139,7 @@ def _rows(
     yield from refusals
     for place, cells in enumerate(rows, number + 1):
         if cells is None:
-            yield Refusal(Place(source, place), TEXTS + "truncated", None, {"wanted": "", "found": place - 1})
+            yield Refusal(Place(source, place), TEXTS + "cut-off")
             return
         shown = [_shown(cell) for cell in cells]
         if not any(text for text, _ in shown):

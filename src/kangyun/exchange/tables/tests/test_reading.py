@@ -28,6 +28,7 @@ def taken(content: bytes, **how: str) -> list[tuple[int, list[str]]]:
 
 def refused(content: bytes, **how: str) -> list[tuple[int | None, str | None, str]]:
     found = [row for row in rows_of(content, **how) if isinstance(row, Refusal)]
+    assert all(say(row.text, "zh", row.parameters) for row in found)
     return [(refusal.place.row, refusal.place.part, refusal.text.rpartition(".")[2]) for refusal in found]
 
 
@@ -156,6 +157,7 @@ def test_a_dbf_tells_of_deleted_records_cut_characters_and_a_missing_end() -> No
     ]  # fmt: skip
     assert taken(content)[0] == (2, ["测试", "1"])
     assert refused(content[:-6])[-1] == (4, None, "truncated")
+    assert refused(content[:40]) == [(None, None, "cut-off")]
 
 
 def workbook(*rows: Sequence[object]) -> bytes:
