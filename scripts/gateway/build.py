@@ -5,7 +5,7 @@
 The folder holds `lib` (the modules of Kangyun that the gateway imports, by its import graph, with their data, and the
 libraries that these need), `gateway` or `gateway.bat`, and the manual. DIR is an unpacked Python that is put beside it:
 the embeddable package of python.org for Windows, a build that is made for glibc 2.17 for Linux; without one, the
-machine's own Python is used, 3.11 or 3.12. Its test is tests/journeys/test_gateway.py.
+machine's own Python is used, 3.11 to 3.13. Its test is tests/journeys/test_gateway.py.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,8 @@ PLATFORMS = {
     "linux-aarch64": "manylinux2014_aarch64",
     "windows-x86_64": "win_amd64",
 }
-PYTHON = "3.11"
+PYTHONS = ("3.11", "3.12", "3.13")
+"""What may run it: modules that are compiled lie there once for each."""
 LEFT_OUT = shutil.ignore_patterns(
     "__pycache__", "*.pyc", "tests", "test", "idlelib", "tkinter", "ensurepip", "turtledemo"
 )
@@ -37,13 +39,14 @@ UNIX = """#!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)
 python="$here/python/bin/python3"
 if [ ! -x "$python" ]; then
-  for python in python3.12 python3.11 python3; do
-    command -v "$python" >/dev/null 2>&1 && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' && break
+  for python in python3.13 python3.12 python3.11 python3; do
+    command -v "$python" >/dev/null 2>&1 &&
+      "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break
     python=
   done
 fi
 if [ -z "$python" ]; then
-  echo "需要 Python 3.11 或 3.12 | Python 3.11 or 3.12 is needed" >&2
+  echo "需要 Python 3.11、3.12 或 3.13 | Python 3.11, 3.12 or 3.13 is needed" >&2
   exit 1
 fi
 KANGYUN_GATEWAY_PROGRAM="$here/gateway" PYTHONPATH="$here/lib:$here/drivers" PYTHONDONTWRITEBYTECODE=1 \\
@@ -53,7 +56,7 @@ WINDOWS = """@echo off
 set PYTHONUTF8=1
 set PYTHONPATH=%~dp0lib;%~dp0drivers
 set KANGYUN_GATEWAY_PROGRAM=%~dp0gateway.bat
-if exist "%~dp0python\\python.exe" (set GATEWAY_PYTHON="%~dp0python\\python.exe") else (set GATEWAY_PYTHON=py -3.11)
+if exist "%~dp0python\\python.exe" (set GATEWAY_PYTHON="%~dp0python\\python.exe") else (set GATEWAY_PYTHON=py -3)
 %GATEWAY_PYTHON% -m kangyun.exchange.gateway %*
 """
 
@@ -123,13 +126,17 @@ def bring_libraries(library: Path, platform: str) -> None:
     """Installs the libraries as wheels of that platform, in the versions that the platform itself is tested with."""
     pinned = (REPOSITORY / "requirements" / "run.txt").read_text("utf-8").splitlines()
     wanted = [line for line in pinned if line.partition("==")[0].lower() in LIBRARIES]
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(library),
-            "--only-binary", ":all:", "--platform", PLATFORMS[platform], "--python-version", PYTHON, *wanted,
-        ],
-        check=True,
-    )  # fmt: skip
+    for python in PYTHONS:
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(
+                [
+                    sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", folder,
+                    "--only-binary", ":all:", "--platform", PLATFORMS[platform], "--python-version", python, *wanted,
+                ],
+                check=True,
+            )  # fmt: skip
+            # All but the compiled modules is the same in each; of those each has its own name.
+            shutil.copytree(folder, library, dirs_exist_ok=True)
     shutil.rmtree(library / "bin", ignore_errors=True)
 
 

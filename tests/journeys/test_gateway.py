@@ -49,6 +49,23 @@ def test_it_needs_no_more_than_its_folder(install: Path, bare: dict[str, str], t
     assert b"CREATE TABLE TB_LIS_REPORT" in ran[1].stdout
 
 
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_each_python_that_may_run_it_finds_its_compiled_modules(install: Path, tmp_path: Path, version: str) -> None:
+    mark = f".cpython-{version.replace('.', '')}-"
+    compiled = {path.name.partition(".")[0] for path in install.rglob("*.so") if ".abi3." not in path.name}
+    assert {path.name.partition(".")[0] for path in install.rglob(f"*{mark}*.so")} == compiled != set()
+    places = [*Path.home().glob(f".pyenv/versions/{version}.*/bin"), Path("/usr/bin"), Path("/usr/local/bin")]
+    beside = next((one for one in places if (one / f"python{version}").exists()), None)
+    if beside is None:
+        pytest.skip(f"Python {version} is not on this machine")
+    (tmp_path / f"python{version}").symlink_to(beside / f"python{version}")
+    ran = subprocess.run(
+        [install / "gateway", "ddl", "--dialect", "oracle", "TB_LIS_REPORT"],
+        env={"PATH": f"{tmp_path}:/bin", "LANG": "C.UTF-8"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert b"CREATE TABLE TB_LIS_REPORT" in ran.stdout, ran.stderr
+
+
 def test_it_takes_less_disk_than_the_bar(install: Path) -> None:
     sizes = [path.stat().st_size for path in install.rglob("*") if path.is_file()]
     assert sum(sizes) < MOST_DISK
