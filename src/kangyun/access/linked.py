@@ -9,6 +9,7 @@ from typing import NamedTuple
 import asyncpg
 
 from kangyun.access.events.rows import standing
+from kangyun.access.record import Record
 from kangyun.store.store import Store
 from kangyun.store.visible import visible
 
@@ -24,6 +25,16 @@ async def linked(connection: asyncpg.Connection, patients: Iterable[int]) -> dic
     """Returns whose these registrations are at this moment; each is in the answer."""
     rows = await connection.fetch(_LINKED, sorted(set(patients)))
     return {row["patient"]: Linked(row["person"], row["institution"]) for row in rows}
+
+
+async def one_person(record: Record, one: str, other: str) -> bool:
+    """Whether two registrations, each as `Patient/…`, are there and one resident's at this moment."""
+    names = [(type_, id_) for type_, _, id_ in (reference.partition("/") for reference in (one, other))]
+    async with record.store.pool.connection() as connection:
+        located = await record.store.reader.locate(connection, names, record.sight)
+        there = [found.stored.res for found in located.values() if found.stored is not None]
+        persons = {each.person for each in (await linked(connection, there)).values()}
+    return len(there) == len(names) and len(persons) == 1
 
 
 async def registrations(connection: asyncpg.Connection, persons: Iterable[int]) -> dict[int, list[int]]:

@@ -2,7 +2,8 @@
 
 A message is stored with all that it says, or answered with why not and kept aside (`aside`). What it does not
 say stays as it is (`hl7v2.mapping.updated`). What is named beside it (the patient of a result) is written only where
-nothing stands. Where the platform stops between writing and noting a message, the sender sends it again, and the same
+nothing stands. What would make a visit, an order or a report another patient's is refused (`hl7v2.mapping.whose`).
+Where the platform stops between writing and noting a message, the sender sends it again, and the same
 said again makes no version.
 """
 
@@ -13,11 +14,12 @@ from uuid import uuid4
 
 from kangyun.access.actor import Actor, Circumstances
 from kangyun.access.kept import Kept
+from kangyun.access.linked import one_person
 from kangyun.access.operations.merging import Registration, told_by_feed
 from kangyun.access.platform import Platform
 from kangyun.access.record import Done, Operation, Record
 from kangyun.base.clock import now
-from kangyun.base.errors import NotFound, PlatformError
+from kangyun.base.errors import NotFound, PlatformError, Throttled, Unavailable
 from kangyun.database.statements import statements
 from kangyun.exchange.entries import Entry, Place
 from kangyun.exchange.feeds.aside import Aside, digest_of
@@ -25,9 +27,11 @@ from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
 from kangyun.exchange.hl7v2.listening import Received, received
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
+from kangyun.exchange.hl7v2.mapping.whose import OfAnother, hold, hold_person
 from kangyun.fhir import Resource
 
 SQL = statements("exchange.feeds")
+Outcome = Sequence[Done] | PlatformError
 DAYS = 90
 """How long a message is known again."""
 
@@ -60,6 +64,7 @@ class Messages:
             record = await self.record()
             outcomes = await store(record, [_whole(record, one) for one in fresh.values()])
             for nth, outcome in zip(fresh, outcomes, strict=True):
+                outcome = await _of_one_person(record, fresh[nth], outcome)
                 answers[nth] = await _answer(record, group[nth], fresh[nth], outcome)
         await self._note([group[nth] for nth in fresh if answers[nth].code == "AA"])
         if refused_ := [(one, answers[nth]) for nth, one in enumerate(group) if answers[nth].code != "AA"]:
@@ -104,35 +109,61 @@ class Messages:
                 await connection.execute(SQL["stored"], *_columns(stored), self.feed.institution)
 
 
-def _whole(record: Record, said: Mapped) -> list[Operation]:
-    return [_operation(record, entry, said) for entry in said.entries]
+async def _of_one_person(record: Record, said: Mapped, outcome: Outcome) -> Outcome:
+    """Stores again what was held up by another patient's number, as long as the index has both for one person."""
+    known: frozenset[str] = frozenset()
+    while isinstance(outcome, OfAnother) and outcome.standing and outcome.standing not in known:
+        if not await one_person(record, outcome.standing, outcome.said):
+            break
+        known |= {outcome.standing}
+        (outcome,) = await store(record, [_whole(record, said, known)])
+    return outcome
 
 
-def _operation(record: Record, entry: Entry, said: Mapped) -> Operation:
-    onto = _introduced if entry.id in said.introduced else partial(_onto, said.deleted.get(entry.id, frozenset()))
+def _whole(record: Record, said: Mapped, known: frozenset[str] = frozenset()) -> list[Operation]:
+    return [_operation(record, entry, said, known) for entry in said.entries]
+
+
+def _operation(record: Record, entry: Entry, said: Mapped, known: frozenset[str]) -> Operation:
+    part = entry.origin.part or ""
+    if entry.id in said.introduced:
+        onto = partial(_introduced, part, known)
+    else:
+        onto = partial(_onto, part, known, said.deleted.get(entry.id, frozenset()))
     resource = dict(entry.resource)
     return record.operation("update", resource["resourceType"], id=entry.id, resource=resource, onto=onto)
 
 
-async def _answer(record: Record, one: Received, said: Mapped, outcome: Sequence[Done] | PlatformError) -> Answer:
+async def _answer(record: Record, one: Received, said: Mapped, outcome: Outcome) -> Answer:
     try:
         if isinstance(outcome, PlatformError):
             raise outcome
         for told in said.told:
             first, second = Registration(told.first), Registration(told.second)
             await told_by_feed(record, told.event, first, second, told.message)
+    except (Unavailable, Throttled):
+        raise  # Nothing is wrong with the message: it comes again.
     except PlatformError as error:
         return judged((*said.refusals, refused(Place(one.control_id), error)))
     return judged(said.refusals)
 
 
-def _introduced(standing: Resource | None, said: Resource) -> Resource:
-    return said if standing is None else standing
+def _introduced(part: str, known: frozenset[str], standing: Resource | None, said: Resource) -> Resource:
+    if standing is None:
+        return said
+    hold(standing, said, part, known)
+    hold_person(standing, said, part)
+    return standing
 
 
-def _onto(deleted: frozenset[str], standing: Resource | None, said: Resource) -> Resource:
+def _onto(
+    part: str, known: frozenset[str], deleted: frozenset[str], standing: Resource | None, said: Resource
+) -> Resource:
     # As it was given: what read it before it came here need not read it again.
-    return said if standing is None else updated(standing, said, deleted)
+    if standing is None:
+        return said
+    hold(standing, said, part, known)
+    return updated(standing, said, deleted)
 
 
 def _columns(group: Sequence[Received]) -> tuple[list[str], list[str], list[bytes]]:

@@ -113,6 +113,61 @@ async def registrations(client):
     return counts
 
 
+def result(number, filler="F1", stay="V1"):
+    segments = [number if "|" in number else person(number), visit(stay)]
+    return [
+        *segments,
+        f"OBR|1||{filler}|XCG^血常规|||20260105080000||||||||||||||||||F",
+        "OBX|1|NM|WBC^白细胞||5|||||||F",
+    ]
+
+
+async def test_a_visit_or_a_report_does_not_become_another_patient_s(sent, client, messages):
+    """A wrong visit number would run two persons' records into each other."""
+    answers = await sent(
+        message("A01", "1", person("P1"), visit("V1")), message("A28", "2", person("P2", "测试乙", phone="1")),
+        message("A08", "3", person("P2", "测试乙", phone="1"), visit("V1")),
+        message("R01", "4", *result("P2"), type_="ORU"), message("R01", "5", *result("P1"), type_="ORU"),
+        message("R01", "6", *result("P2", stay="V2"), type_="ORU"),
+    )  # fmt: skip
+    assert [code for code, _ in answers] == ["AA", "AA", "AE", "AE", "AA", "AE"]
+    first, *_ = await found(client, "Patient?identifier=P1&_tag:not=golden")
+    about = {
+        one["subject"]["reference"] for type_ in ("Encounter", "Observation") for one in await found(client, type_)
+    }
+    assert about == {f"Patient/{first['id']}"}
+    reasons = [[(r.text.rpartition(".")[2], r.place.part) for r in one.reasons] for one in await messages.aside.list()]
+    assert reasons == [[("of-another", "PV1")], [("of-another", "PV1")], [("of-another", "OBX")]]
+
+
+async def test_a_visit_goes_over_to_the_registration_that_a_merge_leaves(sent, client):
+    old, new = person("P1"), person("P2", phone="19900000002")
+    answers = await sent(
+        message("A01", "1", old, visit("V1")), message("R01", "2", *result("P1"), type_="ORU"),
+        message("A40", "3", new, "MRG|P1^^^H1^MR"),
+        message("A03", "4", new, visit("V1")), message("R01", "5", *result("P2"), type_="ORU"),
+    )  # fmt: skip
+    assert [code for code, _ in answers] == ["AA"] * 5
+    second, *_ = await found(client, "Patient?identifier=P2&_tag:not=golden")
+    about = {
+        one["subject"]["reference"] for type_ in ("Encounter", "Observation") for one in await found(client, type_)
+    }
+    assert about == {f"Patient/{second['id']}"}
+
+
+async def test_a_result_under_a_number_that_is_somebody_else_s_is_refused(sent, client):
+    def known(number, name):
+        return f"PID|1||P1^^^H1^MR~{number}^^^^NI||{name}||19900101|M"
+
+    one, other = "990000199001010017", "990000199001010025"
+    answers = await sent(
+        message("A01", "1", known(one, "测试甲"), visit("V1")),
+        message("R01", "2", *result(known(other, "测试乙")), type_="ORU"),
+        message("R01", "3", *result(known(other, "测试甲")), type_="ORU"),
+    )
+    assert [code for code, _ in answers] == ["AA", "AE", "AA"]
+
+
 @pytest.mark.parametrize("event", ["A24", "A40"])
 async def test_what_was_said_to_be_one_and_is_not_is_parted_again(sent, client, event):
     """A24 links, A40 merges, A37 parts: all three end in the resident index, and nothing clinical is moved."""
