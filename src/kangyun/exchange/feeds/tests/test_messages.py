@@ -104,6 +104,16 @@ async def test_a_merge_makes_two_registrations_one_residents(sent, client):
     assert sum(link["name"] == "registration" for link in links) == 2
 
 
+async def test_a_merge_may_name_a_registration_that_was_never_sent(sent, client):
+    """The hospital joined last month; the number that is given up is older. What comes late under it finds its way."""
+    answers = await sent(
+        message("A40", "1", person("P1"), "MRG|P2^^^H1^MR||||||测试甲"),
+        message("A01", "2", person("P2", phone="19900000002"), visit("V2")),
+    )
+    assert [code for code, _ in answers] == ["AA", "AA"]
+    assert await registrations(client) == [2, 2]
+
+
 async def registrations(client):
     """Returns how many registrations are the resident's of each Patient."""
     counts = []

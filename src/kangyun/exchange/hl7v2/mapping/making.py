@@ -112,6 +112,8 @@ class Making:
             self.deleted[id_] = frozenset(deleted)
         if introduced:
             self.introduced.add(id_)
+        else:
+            self.introduced.discard(id_)
         return f"{name}/{id_}"
 
     def resource(self, reference: str) -> Resource:

@@ -54,6 +54,25 @@ def patient(making: Making, segment: Segment, *, introduced: bool = False) -> st
     return making.store(id_, resource, segment, deleted=gone, introduced=introduced)
 
 
+def given_up(making: Making, segment: Segment) -> str:
+    """Adds the Patient that an MRG names, and returns a reference to it.
+
+    Where it was never sent before, it stands so with its number and name only: what comes late under that number is
+    then known to be of whom survives.
+    """
+    id_ = patient_id(making, segment, 1)
+    if id_ not in making.entries:
+        numbers = (datatypes.number(making, parts, parts.text(5).upper()) for parts in segment.repetitions(1))
+        resource: Resource = {
+            "resourceType": "Patient", "active": False, "identifier": [one for one in numbers if one is not None],
+            "managingOrganization": {"reference": making.feed.institution},
+        }  # fmt: skip
+        if name := datatypes.human_name(segment.first(7)):
+            resource["name"] = [name]
+        making.store(id_, resource, segment, introduced=True)
+    return f"Patient/{id_}"
+
+
 def _demographics(making: Making, segment: Segment, into: Resource) -> list[Resource]:
     sex = segment.text(8)
     if meant := making.code("sex", sex):

@@ -207,7 +207,7 @@ def merge(making: Making, does: str) -> None:
         elif segment.name == "MRG":
             if surviving is None:
                 raise making.refuse("segment-missing", segment, segment="PID")
-            _tell(making, does, f"Patient/{patients.patient_id(making, segment, 1)}", surviving, segment)
+            _tell(making, does, patients.given_up(making, segment), surviving, segment)
     if not making.told:
         raise making.refuse("segment-missing", making.message.header, segment="MRG")
 

@@ -174,6 +174,15 @@ def test_what_is_told_of_registrations(name: str, said: list[Any], example: Exam
     assert {one.event for one in found.told} == {EVENTS[message.kind[1]]}
 
 
+def test_a_registration_that_a_merge_gives_up_is_introduced(example: Example, feed: Feed) -> None:
+    found = mapped(example("adt_a40", ("PID|2||P0003", "PID|2||P0009"), ("MRG|P0010", "MRG|P0001")), feed)
+    first, second = (feed_id(feed, "patient", key) for key in ("P0001", "P0009"))
+    assert set(found.introduced) == set()
+    assert [entry.resource["active"] for entry in found.entries if entry.id in (first, second)] == [True, True]
+    alone = mapped(example("adt_a40"), feed)
+    assert alone.introduced == {feed_id(feed, "patient", key) for key in ("P0009", "P0010")}
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "text", "part"),
     [
