@@ -57,6 +57,11 @@ class Repetition:
             return ""
         return plain(one, self.marks)
 
+    def gone(self, component: int = 1) -> bool:
+        """Whether a component says that it has no value any more."""
+        found = self._text.split(self.marks.component, component)
+        return component <= len(found) and found[component - 1] == DELETED
+
     def whole(self) -> str:
         """Returns all of it as one text, for fields of free text whose sender did not escape delimiters."""
         return plain(self._text, self.marks)

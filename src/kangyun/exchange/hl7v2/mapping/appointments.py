@@ -42,7 +42,9 @@ def appointment(making: Making, does: str) -> None:
         raise making.refuse("no-time", segment, "11")
     resource["participant"] = [{"actor": {"reference": who}, "status": "accepted"}, *_participants(making)]
     id_ = making.id("appointment", filler) if filler else making.id("appointment", "placer", placer)
-    making.store(id_, resource, segment, acts="revoke" if does == "revoke" else "store")
+    # FHIR has a reason of what is cancelled only (app-4); one that is booked again, or missed, has none.
+    gone = () if status == "cancelled" else ("cancelationReason",)
+    making.store(id_, resource, segment, acts="revoke" if does == "revoke" else "store", deleted=gone)
 
 
 def _services(making: Making, into: Resource) -> None:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from kangyun.base.numbers.fillers import is_filler
 from kangyun.exchange.hl7v2.mapping.making import Feed, Making
+from kangyun.exchange.hl7v2.mapping.updating import identifier_key
 from kangyun.exchange.hl7v2.message import Marks, Repetition, Segment
 from kangyun.fhir import Resource
 from kangyun.fhir.china.systems import ORIGINAL, canonical
@@ -159,8 +160,15 @@ def hl7(name: str, code: str) -> Resource:
 def number(making: Making, parts: Repetition, kind: str) -> Resource | None:
     """Returns an Identifier of a CX; None where it has no number. kind: as the sender types it."""
     value = parts.text(1)
-    if nothing(value):
-        return None
+    return None if nothing(value) else _number(making, parts, kind) | {"value": value}
+
+
+def number_key(making: Making, parts: Repetition, kind: str) -> str:
+    """Returns what tells the kind of number of a CX from others, whatever its number."""
+    return identifier_key(_number(making, parts, kind))
+
+
+def _number(making: Making, parts: Repetition, kind: str) -> Resource:
     code, system = making.conventions.numbers.get(kind or "PI", ("", ""))
     found: Resource = {"type": hl7("v2-0203", code)} if code else {}
     authority = parts.text(4, 2)
@@ -168,7 +176,7 @@ def number(making: Making, parts: Repetition, kind: str) -> Resource | None:
         own = f"{NUMBER}local:{making.feed.owner}:{_LIST.sub('-', kind.lower()).strip('-') or 'other'}"
         system = f"urn:oid:{authority}" if _OID.fullmatch(authority) else own
         found["type"] = {"text": kind}
-    found |= {"system": system, "value": value}
+    found["system"] = system
     if system.startswith(NUMBER) and (assigner := parts.text(4)):
         found["assigner"] = {"display": assigner}
     return found

@@ -85,8 +85,8 @@ def _order(making: Making, common: Segment, rest: list[Segment], who: str, stay:
         resource["dispenseRequest"] = dispense
     if notes := [{"text": said} for one in rest if one.name == "NTE" and (said := one.first(3).whole())]:
         resource["note"] = notes
-    patients.moved(making, "order", [common, *rest], resource)
-    making.store(numbering.order_id(making, placer, filler, common, "drug-order"), resource, drug)
+    gone = patients.moved(making, "order", [common, *rest], resource)
+    making.store(numbering.order_id(making, placer, filler, common, "drug-order"), resource, drug, deleted=gone)
 
 
 def _dosage(making: Making, common: Segment, drug: Segment, rest: list[Segment]) -> Resource:

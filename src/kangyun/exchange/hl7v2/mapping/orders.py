@@ -105,8 +105,8 @@ def _order(
     if notes := [{"text": said} for one in rest if one.name == "NTE" and (said := one.first(3).whole())]:
         resource["note"] = notes
     segments = [one for one in (common, request, *rest) if one is not None]
-    patients.moved(making, "order", segments, resource)
-    making.store(numbering.order_id(making, placer, filler, request), resource, request)
+    gone = patients.moved(making, "order", segments, resource)
+    making.store(numbering.order_id(making, placer, filler, request), resource, request, deleted=gone)
 
 
 def _asked(making: Making, request: Segment, into: Resource) -> None:

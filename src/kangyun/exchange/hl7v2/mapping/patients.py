@@ -46,11 +46,18 @@ def patient(making: Making, segment: Segment, *, introduced: bool = False) -> st
     resource: Resource = {"resourceType": "Patient", "active": True}
     extensions = _demographics(making, segment, resource)
     _lists(making, segment, resource)
-    moved(making, "patient", [segment], resource, extensions)
+    gone = moved(making, "patient", [segment], resource, extensions)
     if extensions:
         resource["extension"] = extensions
     resource["managingOrganization"] = {"reference": making.feed.institution}
-    gone = {element for field, element in _ELEMENTS.items() if segment.deleted(field)}
+    gone |= {element for field, element in _ELEMENTS.items() if segment.deleted(field)}
+    gone |= {
+        f"identifier.{datatypes.number_key(making, parts, parts.text(5).upper())}"
+        for parts in segment.repetitions(3)
+        if parts.gone()
+    }
+    if segment.deleted(6):
+        gone.add(f"extension.{MOTHERS_NAME}")
     return making.store(id_, resource, segment, deleted=gone, introduced=introduced)
 
 
@@ -117,22 +124,38 @@ def _lists(making: Making, segment: Segment, into: Resource) -> None:
 
 def moved(
     making: Making, owner: str, segments: list[Segment], into: Resource, extensions: list[Resource] | None = None
-) -> None:
-    """Adds what the conventions of the hospital place elsewhere: Z segments, PID-19.
+) -> set[str]:
+    """Adds what the conventions of the hospital place elsewhere (Z segments, PID-19), and returns what is no more.
 
     segments: where places of these names are looked for first; else in the whole message.
     """
     found = extensions if extensions is not None else into.get("extension", [])
+    gone = set()
     for spot, target in making.conventions.fields[owner]:
         here = next((one for one in segments if one.name == spot.segment), None) or making.message.first(spot.segment)
         if here is None:
             continue
+        if here.deleted(spot.field):
+            gone.add(_path(making, target, Repetition("", here.marks)))
         for parts in here.repetitions(spot.field):
+            if parts.gone(spot.component):
+                gone.add(_path(making, target, parts))
             text = parts.text(spot.component, spot.subcomponent)
             if not datatypes.nothing(text):
                 _put(making, target, text, here, into, found)
     if extensions is None and found:
         into["extension"] = found
+    return gone
+
+
+def _path(making: Making, target: str, parts: Repetition) -> str:
+    """Returns what `""` in a place takes away."""
+    kind, _, name = target.partition(".")
+    if kind == "number":
+        return f"identifier.{datatypes.number_key(making, Repetition('', parts.marks), name)}"
+    if kind == "phone":
+        return "telecom"
+    return f"extension.{EXTENSION}{name if kind == 'extension' else 'ethnic-group'}"
 
 
 def _put(making: Making, target: str, text: str, segment: Segment, into: Resource, extensions: list[Resource]) -> None:

@@ -59,7 +59,7 @@ def _report(
     )
     if category := making.code("section", request.text(24)):
         shared["category"] = [datatypes.hl7("observation-category", category)]
-    results, forms = _results(making, rest, key, resource["status"], shared)
+    results, forms, gone = _results(making, rest, key, resource["status"], shared)
     if results:
         resource["result"] = [{"reference": one} for one in results]
     if forms:
@@ -67,8 +67,8 @@ def _report(
     before = [one.name for one in rest].index("OBX") if any(one.name == "OBX" for one in rest) else len(rest)
     if said := "\n".join(one.first(3).whole() for one in rest[:before] if one.name == "NTE").strip():
         resource["conclusion"] = said
-    patients.moved(making, "report", [request, *rest], resource)
-    making.store(making.id("report", *key), resource, request)
+    gone |= patients.moved(making, "report", [request, *rest], resource)
+    making.store(making.id("report", *key), resource, request, deleted=gone)
 
 
 def _header(making: Making, request: Segment, into: Resource, placer: str) -> None:
@@ -119,13 +119,15 @@ def _specimen(making: Making, request: Segment, rest: list[Segment], key: tuple[
 
 def _results(
     making: Making, rest: list[Segment], key: tuple[str, str], status: str, shared: Resource
-) -> tuple[list[str], list[Resource]]:
-    """Adds the Observations of the OBX of a report. Returns references to them, and documents that stand among them.
+) -> tuple[list[str], list[Resource], set[str]]:
+    """Adds the Observations of the OBX of a report. Returns references to them, documents that stand among them, and
+    which results are no more the report's.
 
     status: the report's. shared: elements of all of them.
     """
     results: list[str] = []
     forms: list[Resource] = []
+    gone: set[str] = set()
     seen: Counter[tuple[str, str]] = Counter()
     last: Resource | None = None
     for segment in rest:
@@ -143,10 +145,13 @@ def _results(
         wrong = last["status"] == "entered-in-error"
         again = (str(seen[named]),) if seen[named] > 1 else ()
         id_ = making.id("result", *key, *named, *again)
-        reference = making.store(id_, last, segment, acts="revoke" if wrong else "store")
-        if not wrong:
+        none = ("value",) if segment.deleted(5) else ()
+        reference = making.store(id_, last, segment, acts="revoke" if wrong else "store", deleted=none)
+        if wrong:
+            gone.add(f"result.{reference}")
+        else:
             results.append(reference)
-    return results, forms
+    return results, forms, gone
 
 
 def _observation(making: Making, segment: Segment, status: str, shared: Resource) -> Resource:

@@ -16,6 +16,7 @@ from kangyun.base.errors import Invalid
 from kangyun.base.units import parse
 from kangyun.exchange.hl7v2.mapping import datatypes
 from kangyun.exchange.hl7v2.mapping.making import Feed, Making
+from kangyun.exchange.hl7v2.mapping.updating import NO_VALUE
 from kangyun.exchange.hl7v2.message import Marks, Repetition, Segment
 from kangyun.fhir import Resource
 
@@ -47,7 +48,8 @@ def value(making: Making, segment: Segment) -> Resource:
     elif declared in ("TX", "FT"):
         text = "\n".join(one.whole() for one in segment.repetitions(5))
     else:
-        text = " ".join(one.whole() for one in segment.repetitions(5))
+        # As it was written: laboratories do not escape the sign between the limits of a range, `5~10`.
+        text = segment.marks.repetition.join(one.whole() for one in segment.repetitions(5))
     found, flag = read(making.feed, text, unit(making, segment, 6))
     return _with_flags(making, segment, found, flag)
 
@@ -140,7 +142,7 @@ def _range(feed: Feed, raw: str, raw_unit: str, marks: Marks) -> list[Resource]:
 def _with_flags(making: Making, segment: Segment, found: Resource | None, flag: str) -> Resource:
     """Returns a value with its interpretation: what OBX-8 says, else what stands in the value."""
     codes = [making.code("flags", one.text(1)) for one in segment.repetitions(8)] if segment.raw(8) else []
-    whole = dict(found or {"dataAbsentReason": datatypes.hl7("data-absent-reason", "unknown")})
+    whole = dict(found or {"dataAbsentReason": NO_VALUE})
     if said := [one for one in codes if one] or ([flag] if flag else []):
         whole["interpretation"] = [{"coding": [{"system": INTERPRETATION, "code": one}]} for one in said]
     return whole

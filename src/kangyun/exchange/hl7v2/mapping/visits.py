@@ -11,6 +11,7 @@ from kangyun.exchange.hl7v2.message import Segment
 from kangyun.fhir import Resource
 
 ROLES = ((7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM"))
+_BEGINNINGS = ("A01", "A04", "A05")
 _ACT = datatypes.HL7 + "v3-ActCode"
 _USES = {"A": ("AD", "encounter-diagnosis"), "W": ("CM", "encounter-diagnosis"), "F": ("DD", "encounter-diagnosis")}
 
@@ -97,7 +98,10 @@ def encounter(making: Making, segment: Segment, who: str, does: str, *, introduc
         gone = ["period.end", "hospitalization.dischargeDisposition"]
     if ways:
         resource["hospitalization"] = ways
-    patients.moved(making, "visit", [segment], resource)
+    gone += patients.moved(making, "visit", [segment], resource)
+    gone += [f"participant.{role}" for field, role in ROLES if segment.deleted(field)]
+    if making.message.kind[1] in _BEGINNINGS:
+        gone.append("status")
     return making.store(
         making.id("visit", number), resource, segment, acts="revoke" if does == "revoke" else "store", deleted=gone,
         introduced=introduced,
