@@ -26,6 +26,8 @@ _DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}?\?>")
 _ENCODING = re.compile(rb"<\?xml[^>]{0,120}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _GB = {"gbk", "gb2312", "gb18030", "cp936", "gb_2312-80", "x-gbk"}
 _KNOWN = frozenset(("utf-8", "utf-16", "gb18030", "us-ascii", "ascii", "iso-8859-1", "windows-1252", "big5"))
+_ONE_BYTE = frozenset(("iso-8859-1", "windows-1252"))
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _DOCTYPE = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _CUT = frozenset((4, 5, 74, 77))  # document empty, document end, element not finished, tag not finished: libxml2
 _DEEP = 114  # XML_ERR_RESOURCE_LIMIT: depth, and nodes that are too long
@@ -109,9 +111,11 @@ def _decoded(raw: bytes, source: str) -> tuple[str, str, tuple[Refusal, ...]]:
         found = _ENCODING.search(raw[:400])
         named = found[1].decode("ascii").lower() if found else ""
         declared = "gb18030" if named in _GB else named or "utf-8"
-    # Bytes of GB 18030 hardly ever are characters of UTF-8, so what is both is UTF-8, whatever was declared.
+    # What is of other sets hardly ever is UTF-8 by chance, so what is both is UTF-8, whatever was declared. Sets of one
+    # byte take any bytes: templates from abroad say ISO-8859-1 of what is Chinese.
+    first = () if declared == "utf-16" else ("utf-8", *(("gb18030",) if declared in _ONE_BYTE and _is_gb(raw) else ()))
     told = (declared,) if declared in _KNOWN and declared != "gb18030" else ()
-    for codec in dict.fromkeys((*told, "utf-8", "gb18030")):
+    for codec in dict.fromkeys((*first, *told, "utf-8", "gb18030")):
         try:
             text = raw.decode(codec)
         except (UnicodeError, LookupError):
@@ -121,6 +125,11 @@ def _decoded(raw: bytes, source: str) -> tuple[str, str, tuple[Refusal, ...]]:
         )
         return text, codec, () if codec == declared or raw.isascii() else wrong
     raise _unreadable(source, "characters")
+
+
+def _is_gb(raw: bytes) -> bool:
+    """Whether all that is beyond ASCII are pairs of GB 2312, as accents between Latin letters never are."""
+    return all(len(run) % 2 == 0 and min(run) > 0xA0 for run in _BEYOND_ASCII.findall(raw))
 
 
 def _plain(root: Node, source: str) -> None:

@@ -13,6 +13,7 @@ from kangyun.exchange.cda.reading import Read
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.mapping.updating import updated
+from kangyun.exchange.hl7v2.mapping.whose import hold_person
 from kangyun.fhir import Resource
 
 
@@ -53,7 +54,12 @@ def _operation(record: Record, entry: Entry) -> Operation:
 
 
 def onto_standing(standing: Resource | None, said: Resource) -> Resource:
-    """Returns what is to stand of a patient or a stay: what the document says, on what stood before it."""
+    """Returns what is to stand of a patient or a stay: what the document says, on what stood before it.
+
+    Raises OfAnother where the patient's number stands for somebody else.
+    """
+    if standing is not None:
+        hold_person(standing, said, "recordTarget")
     before = (standing or {}).get("identifier", [])
     added = [one for one in said.get("identifier", ()) if not _there(one, before)]
     whole = updated(standing, said, ())

@@ -58,6 +58,9 @@ def patient(making: Making) -> None:
     role = values.first(making.parsed.root, "recordTarget", "patientRole")
     if role is None:
         raise making.refuse("no-patient", making.parsed.root)
+    targets = values.every(making.parsed.root, "recordTarget")
+    if len(targets) > 1:
+        raise making.refuse("several-patients", targets[1])
     person = values.first(role, "patient")
     said = values.numbers(role) + (values.numbers(person) if person is not None else [])
     key = _key(making, "patient", said, "")

@@ -71,6 +71,17 @@ async def test_what_is_refused_is_told_and_the_others_are_stored(platform, recor
     assert {one.status for one in stored} == {"created"}
 
 
+async def test_a_document_of_somebody_else_under_a_patient_s_number_is_refused(platform, record):
+    """A wrong number: identity number and name are both another person's, who would become one with the patient."""
+    gate = await platform.gate.open(
+        replace(ADMINISTRATOR, institution=HOUSE), Circumstances("feed", "", "", historic=True)
+    )
+    first = write("C0053", record)
+    other = first.decode().replace("990000195003121011", "990000199001010017").replace("测试甲", "李四").encode()
+    _, (why,) = await take(gate, [read(first, "a.xml", FEED), read(other, "b.xml", FEED)])
+    assert why.text.endswith("another-person") and why.place.part == "recordTarget"
+
+
 @pytest.mark.parametrize(("type_", "codes"), OF.items())
 async def test_each_kind_is_written_out_of_the_record(brought, client, type_, codes):
     await brought("C0053", "C0034", "C0007", "C0004", "C0009", "C0032", "C0020", "C0001", "HSDB03.01")

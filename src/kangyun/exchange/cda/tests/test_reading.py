@@ -241,6 +241,14 @@ def test_a_number_of_an_identity_card_that_is_none_is_left_out_and_masked(taken,
     assert [one["value"] for one in only(found, "Patient")["identifier"]] == ["B001"]
 
 
+def test_a_document_of_two_patients_is_refused(taken, make_document):
+    text = make_document()
+    target = text[text.index("<recordTarget") : text.index("</recordTarget>") + len("</recordTarget>")]
+    found = taken(text.replace(target, target + target))
+    assert not found.entries
+    assert found.refusals[-1].place.part == "/ClinicalDocument/recordTarget[2]"
+
+
 @pytest.mark.parametrize("numbers", ["", '<id root="2.16.156.10011.1.12" extension="-"/>'])
 def test_a_document_of_nobody_is_refused(taken, make_document, numbers):
     found = taken(make_document(numbers=numbers))
