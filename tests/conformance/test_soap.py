@@ -143,6 +143,22 @@ async def test_a_document_is_kept_as_it_was_and_comes_back(sign_in):
     assert base64.b64decode(content) == original
 
 
+@pytest.mark.parametrize(("number", "name", "status"), [(NUMBER, "别人", 200), ("990000199001010033", "别人", 500)])
+async def test_a_document_of_somebody_else_is_not_stored_as_the_patient_s(sign_in, number, name, status):
+    his = await sign_in("his")
+    await call(his, RESIDENT.format(number=NUMBER))
+    document = f"""<ClinicalDocument xmlns="urn:hl7-org:v3"><recordTarget><patientRole>
+    <id root="2.16.156.10011.1.12" extension="ZY1"/><patient><id root="2.16.156.10011.1.3" extension="{number}"/>
+    <name>{name}</name></patient></patientRole></recordTarget></ClinicalDocument>"""
+    content = base64.b64encode(document.encode()).decode()
+    store = f"""<DocumentStore xmlns="{K}"><Document><DocumentNumber>D1</DocumentNumber><CardType>01</CardType>
+    <CardNumber>A001</CardNumber><Kind>C0002</Kind><KindName>门（急）诊病历</KindName><Time>20260105080500</Time>
+    <Format>application/xml</Format><Content>{content}</Content></Document></DocumentStore>"""
+    answer = await call(his, store)
+    assert answer.status_code == status
+    assert ("enclosed-of-another" in answer.text) == (status != 200)
+
+
 async def test_terms_are_registered_and_looked_up(sign_in):
     his = await sign_in("his")
     concepts = "".join(f"<Concept><Code>{n}</Code><Name>项目{n}</Name></Concept>" for n in range(3))

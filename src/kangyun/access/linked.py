@@ -10,6 +10,7 @@ import asyncpg
 
 from kangyun.access.events.rows import standing
 from kangyun.access.record import Record
+from kangyun.fhir import Resource
 from kangyun.store.store import Store
 from kangyun.store.visible import visible
 
@@ -35,6 +36,15 @@ async def one_person(record: Record, one: str, other: str) -> bool:
         there = [found.stored.res for found in located.values() if found.stored is not None]
         persons = {each.person for each in (await linked(connection, there)).values()}
     return len(there) == len(names) and len(persons) == 1
+
+
+async def registration(record: Record, reference: str) -> Resource | None:
+    """Returns a Patient as it stands, for comparing: nobody is shown it. None where there is none."""
+    type_, _, id_ = reference.partition("/")
+    async with record.store.pool.connection() as connection:
+        located = await record.store.reader.locate(connection, [(type_, id_)], record.sight)
+    found = next((one.stored for one in located.values() if one.stored is not None), None)
+    return None if found is None or found.deleted or type_ != "Patient" else found.resource
 
 
 async def registrations(connection: asyncpg.Connection, persons: Iterable[int]) -> dict[int, list[int]]:

@@ -5,16 +5,20 @@ same sign-in, gate, limits and audit. There is no other way in: who asks says so
 """
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Mapping, MutableMapping
 from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from kangyun.access.linked import registration
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import NotFound, NotSupported, PlatformError
 from kangyun.base.statuses import status_of
+from kangyun.exchange.cda.reading import patient_of
+from kangyun.exchange.hl7v2.mapping.whose import hold_enclosed
 from kangyun.exchange.soap import envelope
 from kangyun.exchange.soap.mapping import Adaptor, Asked, Called
 from kangyun.exchange.soap.services import services
@@ -105,6 +109,8 @@ class Soap:
             return _own(asked.own, record, self._rest.zone)
         inner = _inner(asked, request, self._base_path)
         record.asks(f"{shape(request)} {shape(inner)}")
+        if asked.body is not None and asked.body.get("resourceType") == "Bundle":
+            await _hold_enclosed(asked.body, record)
         carry_out = self._bundles if not inner.segments else self._rest
         answer = await carry_out.answer(inner, record)
         return decode(answer.body) if answer.body else _written_as(answer.headers.get("location", ""))
@@ -120,6 +126,18 @@ def _written(
     service: Adaptor, called: Called, found: Resource, version: envelope.Version, asked: Asked, request: HttpRequest
 ) -> bytes:
     return envelope.written(version, service.answer(called, found), asked.told, request.language)
+
+
+async def _hold_enclosed(bundle: Resource, record: Record) -> None:
+    """Raises OfAnother where a document that is stored says it is of somebody else than the message does."""
+    for nth, entry in enumerate(bundle["entry"]):
+        of = entry["resource"].get("securityContext", {}).get("reference", "")
+        if entry["resource"]["resourceType"] != "Binary" or not of:
+            continue
+        said = await asyncio.to_thread(patient_of, b64decode(entry["resource"].get("data", "")))
+        patient = None if said is None else await registration(record, of)
+        if patient is not None and said is not None:
+            hold_enclosed(patient, {f"Bundle.entry[{nth}].resource.data": said})
 
 
 def _inner(asked: Asked, outer: HttpRequest, base_path: str) -> HttpRequest:

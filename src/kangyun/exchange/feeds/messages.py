@@ -7,7 +7,8 @@ Where the platform stops between writing and noting a message, the sender sends 
 said again makes no version.
 """
 
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -21,16 +22,18 @@ from kangyun.access.record import Done, Operation, Record
 from kangyun.base.clock import now
 from kangyun.base.errors import NotFound, PlatformError, Throttled, Unavailable
 from kangyun.database.statements import statements
+from kangyun.exchange.cda.reading import patient_of
 from kangyun.exchange.entries import Entry, Place
 from kangyun.exchange.feeds.aside import Aside, digest_of
 from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
 from kangyun.exchange.hl7v2.listening import Received, received
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
-from kangyun.exchange.hl7v2.mapping.whose import OfAnother, hold, hold_person
+from kangyun.exchange.hl7v2.mapping.whose import OfAnother, hold, hold_enclosed, hold_person
 from kangyun.fhir import Resource
 
 SQL = statements("exchange.feeds")
+Onto = Callable[[Resource | None, Resource], Resource]
 Outcome = Sequence[Done] | PlatformError
 DAYS = 90
 """How long a message is known again."""
@@ -126,11 +129,14 @@ def _whole(record: Record, said: Mapped, known: frozenset[str] = frozenset()) ->
 
 def _operation(record: Record, entry: Entry, said: Mapped, known: frozenset[str]) -> Operation:
     part = entry.origin.part or ""
+    resource = dict(entry.resource)
+    onto: Onto
     if entry.id in said.introduced:
         onto = partial(_introduced, part, known)
     else:
         onto = partial(_onto, part, known, said.deleted.get(entry.id, frozenset()))
-    resource = dict(entry.resource)
+    if resource["resourceType"] == "Patient" and (enclosed := _enclosed(said)):
+        onto = partial(_around, onto, enclosed)
     return record.operation("update", resource["resourceType"], id=entry.id, resource=resource, onto=onto)
 
 
@@ -154,6 +160,24 @@ def _introduced(part: str, known: frozenset[str], standing: Resource | None, sai
     hold(standing, said, part, known)
     hold_person(standing, said, part)
     return standing
+
+
+def _around(onto: Onto, enclosed: Mapping[str, Resource], standing: Resource | None, said: Resource) -> Resource:
+    """Returns the patient of a message that encloses documents, having held theirs against it."""
+    whole = onto(standing, said)
+    hold_enclosed(whole, enclosed)
+    return whole
+
+
+def _enclosed(said: Mapped) -> dict[str, Resource]:
+    """Returns the patients whom enclosed documents say they are of, by the segments that they stand in."""
+    found = {}
+    for entry in said.entries:
+        if entry.resource["resourceType"] == "Binary":
+            patient = patient_of(b64decode(entry.resource["data"]))
+            if patient is not None:
+                found[f"{entry.origin.part}-5"] = patient
+    return found
 
 
 def _onto(

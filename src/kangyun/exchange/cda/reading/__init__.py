@@ -6,13 +6,13 @@ Every resource has a Provenance beside it that names the document.
 
 from dataclasses import dataclass
 
-from kangyun.exchange.cda.parsing import Unreadable, parse
+from kangyun.exchange.cda.parsing import Unreadable, looks_like, parse
 from kangyun.exchange.cda.reading import header, sections
 from kangyun.exchange.cda.reading.making import Feed, Making, Whole, conventions
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.fhir import Resource
 
-__all__ = ["Feed", "Read", "conventions", "read"]
+__all__ = ["Feed", "Read", "conventions", "patient_of", "read"]
 _ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _TYPE = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
@@ -47,6 +47,21 @@ def read(raw: bytes, source: str, feed: Feed) -> Read:
         return Read(making.kind, refusals=tuple(making.refusals))
     _provenance(making)
     return Read(making.kind, tuple(making.entries.values()), tuple(making.refusals))
+
+
+def patient_of(raw: bytes) -> Resource | None:
+    """Returns the Patient whom a document says it is of; None where bytes are no document, or name nobody.
+
+    For what encloses a document and says itself whose it is: the two are held against each other.
+    """
+    if not looks_like(raw):
+        return None
+    try:
+        making = Making(parse(raw, ""), Feed("enclosed", "Organization/enclosed"))
+        header.patient(making)
+    except (Unreadable, Whole):
+        return None
+    return dict(making.entries[making.who.rpartition("/")[2]].resource)
 
 
 def _provenance(making: Making) -> None:

@@ -1,6 +1,7 @@
 """Messages of HL7 v2 over a real connection into a real record: stored before they are answered, and known again."""
 
 import asyncio
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,21 @@ async def test_a_merge_makes_two_registrations_one_residents(sent, client):
     one, *_ = await found(client, "Patient")
     links = (await client.get(f"Patient/{one['id']}/$links")).json()["parameter"]
     assert sum(link["name"] == "registration" for link in links) == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [("990000199001010017", "AA"), ("990000199001010033", "AE")])
+async def test_an_enclosed_document_of_somebody_else_is_not_taken(sent, client, number, code):
+    document = f"""<ClinicalDocument xmlns="urn:hl7-org:v3"><recordTarget><patientRole>
+    <id root="2.16.156.10011.1.12" extension="ZY1"/><patient><id root="2.16.156.10011.1.3" extension="{number}"/>
+    <name>测试丁</name></patient></patientRole></recordTarget></ClinicalDocument>"""
+    content = b64encode(document.encode()).decode()
+    known = "PID|1||P1^^^H1^MR~990000199001010017^^^^NI||测试甲||19900101|M"
+    said = message(
+        "T02", "2", "PID|1||P1^^^H1^MR", "TXA|1|DS|TX|||20260105||||||D1", f"OBX|1|ED|D||^XML^CDA^Base64^{content}",
+        type_="MDM",
+    )  # fmt: skip
+    assert await sent(message("A28", "1", known), said) == [("AA", "1"), (code, "2")]
+    assert len(await found(client, "DocumentReference")) == (code == "AA")
 
 
 async def test_a_merge_may_name_a_registration_that_was_never_sent(sent, client):

@@ -42,10 +42,20 @@ def hold(standing: Mapping[str, Any], said: Mapping[str, Any], part: str, one_pe
 
 def hold_person(standing: Mapping[str, Any], said: Mapping[str, Any], part: str) -> None:
     """Raises OfAnother where a Patient that stands has another identity number and another name than the one said."""
-    if said.get("resourceType") != "Patient":
-        return
-    if _differ(_numbers(standing), _numbers(said)) and _differ(_names(standing), _names(said)):
+    if said.get("resourceType") == "Patient" and somebody_else(standing, said):
         raise OfAnother(part, text="exchange.hl7v2.mapping.another-person")
+
+
+def hold_enclosed(patient: Mapping[str, Any], enclosed: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises OfAnother where an enclosed document says it is of somebody else. enclosed: Patients, by segment."""
+    for part, said in enclosed.items():
+        if somebody_else(patient, said):
+            raise OfAnother(part, text="exchange.hl7v2.mapping.enclosed-of-another")
+
+
+def somebody_else(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two Patients have other identity numbers and other names, by which they cannot be one person."""
+    return _differ(_numbers(one), _numbers(other)) and _differ(_names(one), _names(other))
 
 
 def owner(resource: Mapping[str, Any]) -> str:
