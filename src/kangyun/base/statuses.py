@@ -14,7 +14,8 @@ STATUS_BY_ISSUE_CODE = {
 # HTTP tells these apart, where FHIR has one issue type for all: "not-supported", "timeout", "code-invalid" (ITI-83).
 STATUS_BY_TEXT = {
     "web.no-such-method": 405, "web.format": 406, "web.body-too-slow": 408, "web.media-type": 415,
-    "identity.pix-source-domain": 400, "identity.pix-target-domain": 403,
+    "exchange.soap.media-type": 415, "identity.pix-source-domain": 400,
+    "identity.pix-target-domain": 403,
 }  # fmt: skip
 
 

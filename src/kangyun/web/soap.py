@@ -76,7 +76,7 @@ class Soap:
         service = self._service(request)
         content_type = request.header("content-type")
         if content_type.partition(";")[0].strip().lower() not in TYPES:
-            raise NotSupported("web.media-type")
+            raise NotSupported("exchange.soap.media-type")
         read = await asyncio.to_thread(envelope.read, await request.body(), content_type)
         try:
             return await self._answered(service, read, request, record)

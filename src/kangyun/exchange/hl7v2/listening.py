@@ -185,7 +185,8 @@ class Listener:
         """Has one message stored, or those of a batch, and answers it."""
         if isinstance(found, Frame) and is_batch(found.message):
             answers = await self._batch(found, sender)
-            if answers:
+            # One without messages is answered as well: its sender waits.
+            if answers is not None:
                 writer.write(framed(enveloped(answers)))
         else:
             answers = await self._stored([self._read(found, sender)])
@@ -196,8 +197,8 @@ class Listener:
         async with asyncio.timeout(self._bounds.answer):
             await writer.drain()
 
-    async def _batch(self, found: Frame, sender: str) -> list[bytes]:
-        """Has the messages of a batch stored in their order, some at a time, and returns the answers."""
+    async def _batch(self, found: Frame, sender: str) -> list[bytes] | None:
+        """Has the messages of a batch stored in their order, some at a time; returns the answers, None: none wanted."""
         try:
             raws = messages(found.message)
         except Unreadable as unreadable:
@@ -207,7 +208,7 @@ class Listener:
         for start in range(0, len(raws), self._bounds.group):
             some = raws[start : start + self._bounds.group]
             answers += await self._stored([self._read(Frame(raw), sender) for raw in some])
-        return answers
+        return answers if answers or not raws else None
 
     async def _stored(self, some: Sequence[tuple[Received, Segment | None]]) -> list[bytes]:
         """Returns the answers to messages once they are stored."""

@@ -17,6 +17,8 @@ MOST_MARKS = 1_000_000
 DEEPEST = 100
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]{0,200}?\?>")
 _ENCODING = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._\-]{1,40})["']""")
+_ROOT = re.compile(r"<[^!?\s]")
+_LIMIT = 114  # XML_ERR_RESOURCE_LIMIT: depth, and texts that are too long
 _UTF16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 
 
@@ -33,23 +35,27 @@ def text_of(raw: bytes, charset: str = "") -> str:
 
 def parsed(text: str) -> etree._Element:
     """Returns the root of a document. Raises Malformed with line and column, TooLong."""
-    if text.count("<") + text.count('="') + text.count("='") > MOST_MARKS:
+    if text.count("<") + text.count("=") > MOST_MARKS:
         raise TooLong("exchange.soap.too-many-elements", most=MOST_MARKS)
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
         huge_tree=False, remove_comments=True, remove_pis=True,
     )  # fmt: skip
     plain = _DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
+    # Before it is read: of entities that it declares and does not finish, the reader's word would name another place.
+    if "<!DOCTYPE" in plain[: root.start() if (root := _ROOT.search(plain)) else len(plain)]:
+        raise Malformed("exchange.soap.document-type")
     try:
-        root = etree.fromstring(plain.encode(errors="surrogatepass"), parser)
+        document = etree.fromstring(plain.encode(errors="surrogatepass"), parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         place: dict[str, str | int] = {"line": line or 1, "column": column or 1}
-        raise Malformed(issues=(Issue("error", Malformed.code, "exchange.soap.not-xml", None, place),)) from None
-    if root.getroottree().docinfo.doctype:
+        text = "beyond-limits" if error.code == _LIMIT else "not-xml"
+        raise Malformed(issues=(Issue("error", Malformed.code, f"exchange.soap.{text}", None, place),)) from None
+    if document.getroottree().docinfo.doctype:
         raise Malformed("exchange.soap.document-type")
-    _refuse_depth(root)
-    return root
+    _refuse_depth(document)
+    return document
 
 
 def _refuse_depth(root: etree._Element) -> None:

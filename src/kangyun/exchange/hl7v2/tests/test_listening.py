@@ -120,6 +120,13 @@ async def test_a_batch_is_stored_in_its_order_and_answered_in_one() -> None:
     assert shelf.ids == [*names, "next"]
 
 
+async def test_a_batch_without_messages_is_answered() -> None:
+    async with listening(Shelf()) as port, hospital(port) as his:
+        await his.send(framed(b"BHS|^~\\&\rBTS|0\r"))
+        answer = await asyncio.wait_for(his.reader.readuntil(END + b"\r"), 5)
+        assert messages(answer[1:-2]) == []
+
+
 async def test_a_batch_that_was_cut_is_kept_aside_as_one() -> None:
     shelf = Shelf()
     async with listening(shelf) as port, hospital(port) as his:
