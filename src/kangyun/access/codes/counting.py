@@ -91,7 +91,9 @@ def named(resource: Resource, key: asyncpg.Record) -> tuple[str, str, str]:
     displays = [one["display"] for one in concept["coding"] if key_of(one) == wanted and "display" in one]
     value = resource.get("valueQuantity", {})
     unit = value.get("unit") or value.get("code") or ""
-    specimen = resource.get("specimen", {}).get("display", "")
+    # One of a result; of a report and of an order as many as there are.
+    specimens = resource.get("specimen", ())
+    specimen = next((one.get("display", "") for one in ([specimens] if isinstance(specimens, dict) else specimens)), "")
     return (displays or [concept.get("text", "")])[0][:LONGEST], unit[:LONGEST], specimen[:LONGEST]
 
 

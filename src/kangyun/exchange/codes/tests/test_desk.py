@@ -88,6 +88,25 @@ async def test_the_most_used_go_first_with_suggestions(coder):
     assert [[best.target.code for best in one.suggestions[:1]] for one in found] == [["E11.900"], ["I63.900"], []]
 
 
+@pytest.mark.parametrize("type_", ["DiagnosticReport", "ServiceRequest", "Observation"])
+async def test_the_specimens_of_a_report_do_not_stop_the_count(coder, opened, platform, type_):
+    """As HL7 v2 brings them: a result has one specimen, a report and an order have a list of them."""
+    system = "urn:kangyun:code-system:local:h1:report-item"
+    specimen = {"reference": "Specimen/h1-s", "display": "血清"}
+    made = {
+        "resourceType": type_, "id": "h1-r", "status": "final" if type_ != "ServiceRequest" else "active",
+        "code": {"coding": [{"system": system, "code": "XCG", "display": "血常规"}]},
+        "subject": {"reference": "Patient/h1-p"},
+        "specimen": specimen if type_ == "Observation" else [specimen],
+    } | ({"intent": "order"} if type_ == "ServiceRequest" else {})  # fmt: skip
+    record = await opened(replace(ADMINISTRATOR, institution="Organization/h1"))
+    await record.commit([record.operation("update", type_, id="h1-r", resource=made)], "feed")
+    await count(platform.gate.store)
+    async with platform.pool.connection() as connection:
+        row = await connection.fetchrow("SELECT name, specimen FROM code_name WHERE system = $1", system)
+    assert tuple(row) == ("血常规", "血清")
+
+
 async def test_a_house_sees_its_own_codes_only(coder, opened):
     assert {one.system for one in await entries(coder, replace(DIAGNOSES, institution="h2"))} == {LOCAL}
     assert len(await entries(await opened(person("t")), DIAGNOSES)) == 6
