@@ -16,7 +16,7 @@ from kangyun.base.errors import Invalid
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.marks import Marks
 from kangyun.exchange.gateway.pace import BEIJING, Pace, beijing
-from kangyun.exchange.gateway.queue import Batch, Queue
+from kangyun.exchange.gateway.queue import Batch, Queue, SetBack
 from kangyun.exchange.gateway.sources.opening import Columns, Session
 from kangyun.exchange.protocol import Rows
 
@@ -75,6 +75,13 @@ class Collecting:
 
     def round(self, session: Session) -> int:
         """Reads what is new. Returns how many rows were queued. Raises SourceFailed, Full, Stopping, Closed."""
+        while True:
+            try:
+                return self._round(session)
+            except SetBack:
+                continue
+
+    def _round(self, session: Session) -> int:
         columns = session.columns(self.table.table)
         if not has_its_columns(self.queue, self.table, columns):
             return 0
@@ -89,14 +96,15 @@ class Collecting:
             return 0
         until = marks.at(self.now() - timedelta(seconds=self.table.settle)) if marks.by != "number" else ""
         taken = 0
-        since, most = max(marks.earlier(value, self.table.overlap), place.since), self.table.page
+        since, most, held = max(marks.earlier(value, self.table.overlap), place.since), self.table.page, place.value
         while True:
             self.pace.check()
-            page = _Page(self, session, columns, marks, value)
+            page = _Page(self, session, columns, marks, value, held)
             count, first, last = page.read(since, until, most)
             taken, value = taken + page.taken, max(value, last)
             # Also after each page: of a backlog of years only what lies within the overlap is remembered.
-            self.queue.passed(self.table.place, value, marks.earlier(value, self.table.overlap))
+            self.queue.passed(self.table.place, value, marks.earlier(value, self.table.overlap), page.held)
+            held = value
             if count < most:
                 return taken
             most = most * 2 if first == last else self.table.page
@@ -105,13 +113,14 @@ class Collecting:
 
 @dataclass(slots=True)
 class _Page:
-    """One query. value: the position before it."""
+    """One query. value: the position before it. held: the same as the queue has it."""
 
     of: Collecting
     session: Session
     columns: Columns
     marks: Marks
     value: str
+    held: str
     taken: int = 0
 
     def read(self, since: str, until: str, most: int) -> tuple[int, str, str]:
@@ -154,7 +163,8 @@ class _Page:
         if not fresh:
             return
         self.value = max(self.value, lines[-1].mark)
-        self.of.queue.put(batch(table, self.columns.names, fresh, self.value, self._business(fresh)))
+        self.of.queue.put(batch(table, self.columns.names, fresh, self.value, self._business(fresh), self.held))
+        self.held = self.value or self.held
         self.taken += len(fresh)
         self.of.pace.took(len(fresh))
         self.of.pace.check()
@@ -166,10 +176,13 @@ class _Page:
         return first.replace(tzinfo=BEIJING), last.replace(tzinfo=BEIJING)
 
 
-def batch(table: Table, names: Sequence[str], lines: Sequence[Line], value: str, business: Any = None) -> Batch:
-    """Returns rows of a table as a delivery, with their keys kept for when it is answered."""
+def batch(
+    table: Table, names: Sequence[str], lines: Sequence[Line], value: str, business: Any = None,
+    held: str | None = None,
+) -> Batch:  # fmt: skip
+    """Returns rows of a table as a delivery, with their keys kept for when it is answered. held: see `Batch`."""
     rows = Rows(table.title, list(names), [line.cells for line in lines], clock.now(), table.dialect, business)
     keys = [names.index(name) for name in table.key]
     about = {"key": table.key, "keys": [[line.cells[place] for place in keys] for line in lines]} if keys else {}
     seen = [(line.digest, line.mark) for line in lines]
-    return Batch(table.feed, table.place, rows, len(lines), about, value, seen)
+    return Batch(table.feed, table.place, rows, len(lines), about, value, seen, held)

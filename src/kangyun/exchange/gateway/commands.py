@@ -239,7 +239,7 @@ def _again(given: Any) -> int:
     configuration = told.read(given.folder)
     table = _table(configuration, given.table)
     with contextlib.closing(_queue(given.folder, configuration)) as queue:
-        queue.begin_again(table.feed, [table.place])
+        queue.begin_again([table.place])
     tell("again", place=table.place)
     return 0
 

@@ -44,6 +44,10 @@ class Unnumbered(PlatformError):
     default_text = "exchange.gateway.unnumbered"
 
 
+class SetBack(Exception):
+    """A place was set back while it was read, so that it is to be read again from where it stands now."""
+
+
 class Stopped(NamedTuple):
     """Why a place is not read: a text id with its parameters."""
 
@@ -88,7 +92,7 @@ class Batch:
     """What becomes one delivery.
 
     about: what is needed when it is answered. value: the place's position with it. seen: rows that must not be sent
-    again, with their values.
+    again, with their values. held: where the place stood for who read this, None where it does not matter.
     """
 
     feed: str
@@ -98,6 +102,7 @@ class Batch:
     about: dict[str, Any]
     value: str = ""
     seen: Sequence[tuple[bytes, str]] = field(default_factory=list)
+    held: str | None = None
 
 
 class Queue:
@@ -148,13 +153,15 @@ class Queue:
         with self._writing() as db:
             db.execute("INSERT INTO feed (feed, next) VALUES (?, ?) ON CONFLICT DO NOTHING", (feed, number))
 
-    def meet(self, told: FeedState, *, conflict: bool = False) -> int:
+    def meet(self, told: FeedState, places: Sequence[str] = (), *, conflict: bool = False) -> int:
         """Takes in how a feed stands at the centre, which says the first number of a new one. Returns the shift.
 
-        Where the centre has more than was sent, this queue was lost or is an old copy: what waits gets the numbers that
-        come next there. Where it has less, the centre is an old copy: what it lost is read again. 0: nothing to do.
+        places: of the feed; once what comes is stored, they begin again if anything of it was only judged. Where the
+        centre has more than was sent, this queue was lost or is an old copy: what waits gets the numbers that come next
+        there. Where it has less, the centre is an old copy: what it lost is read again. 0: nothing to do.
         """
         with self._writing() as db:
+            self._begin_what_was_tried(db, told, places)
             said = json.dumps([told.title, told.why])
             db.execute(
                 "INSERT INTO feed (feed, next, answered, state, rate, said) VALUES (?, ?, ?, ?, ?, ?)"
@@ -179,12 +186,23 @@ class Queue:
         ).fetchone()
         return ours, ours if first is None else first
 
-    def begin_again(self, feed: str, places: Sequence[str]) -> None:
-        """Lets places be read from their start: what was only tried is now to be stored."""
+    def begin_again(self, places: Sequence[str]) -> None:
+        """Lets places be read from their start."""
         with self._writing() as db:
-            for place in places:
-                db.execute("UPDATE place SET value = '', since = '' WHERE place = ?", (place,))
-                db.execute("DELETE FROM seen WHERE place = ?", (place,))
+            self._begin_again(db, places)
+
+    def _begin_again(self, db: sqlite3.Connection, places: Sequence[str]) -> None:
+        for place in places:
+            db.execute("UPDATE place SET value = '', since = '' WHERE place = ?", (place,))
+            db.execute("DELETE FROM seen WHERE place = ?", (place,))
+
+    def _begin_what_was_tried(self, db: sqlite3.Connection, told: FeedState, places: Sequence[str]) -> None:
+        """Notes that what is sent is only judged (联调), however long; ends that once it is stored."""
+        before = db.execute("SELECT state FROM feed WHERE feed = ?", (told.feed,)).fetchone()
+        if "testing" in (told.state, before and before[0]):
+            db.execute("INSERT INTO tested VALUES (?) ON CONFLICT DO NOTHING", (told.feed,))
+        if told.state in ("trial", "live") and db.execute("DELETE FROM tested WHERE feed = ?", (told.feed,)).rowcount:
+            self._begin_again(db, places)
 
     def _read_again(self, db: sqlite3.Connection, feed: str, since: int, before: int) -> None:
         lost = db.execute(
@@ -266,9 +284,13 @@ class Queue:
             found.update(digest for (digest,) in rows)
         return found
 
-    def passed(self, place: str, value: str, oldest: str) -> None:
-        """Moves the position without a delivery, and forgets rows that no reading comes to any more."""
+    def passed(self, place: str, value: str, oldest: str, held: str) -> None:
+        """Moves the position without a delivery, and forgets rows that no reading comes to any more.
+
+        held: where the place stood for who read it. Raises SetBack.
+        """
         with self._writing() as db:
+            self._check_held(db, place, held)
             db.execute(
                 "INSERT INTO place (place, value, since, read) VALUES (?, ?, ?, ?) ON CONFLICT (place) DO UPDATE"
                 " SET value = excluded.value, since = max(since, excluded.since), read = excluded.read",
@@ -276,12 +298,19 @@ class Queue:
             )
             db.execute("DELETE FROM seen WHERE place = ? AND value < ?", (place, oldest))
 
+    def _check_held(self, db: sqlite3.Connection, place: str, held: str | None) -> str:
+        row = db.execute("SELECT value FROM place WHERE place = ?", (place,)).fetchone()
+        value: str = row[0] if row else ""
+        if held is not None and value != held:
+            raise SetBack
+        return value
+
     # Deliveries
 
     def put(
         self, *batches: Batch, file: tuple[str, str] | None = None, asked: tuple[str, int, bytes] | None = None
     ) -> None:
-        """Queues deliveries, all or none. Raises Full, Unnumbered.
+        """Queues deliveries, all or none. Raises Full, Unnumbered, SetBack.
 
         file: name and digest of the one that they are all the pieces of. asked: feed, id and answer of what the centre
         asked for and is hereby done.
@@ -303,13 +332,13 @@ class Queue:
         row = db.execute("UPDATE feed SET next = next + 1 WHERE feed = ? RETURNING next - 1", (batch.feed,)).fetchone()
         if row is None:
             raise Unnumbered(feed=batch.feed)
-        before = db.execute("SELECT value FROM place WHERE place = ?", (batch.place,)).fetchone()
+        before = self._check_held(db, batch.place, batch.held)
         about = self._seal(json.dumps(batch.about, ensure_ascii=False).encode())
         now = clock.now().isoformat()
         db.execute(
             "INSERT INTO delivery (feed, number, place, before, rows, size, digest, made, about, content)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (batch.feed, row[0], batch.place, before[0] if before else "", batch.rows, len(content), digest, now, about,
+            (batch.feed, row[0], batch.place, before, batch.rows, len(content), digest, now, about,
              content),
         )  # fmt: skip
         db.execute(

@@ -11,6 +11,9 @@ CREATE TABLE IF NOT EXISTS feed (
   said TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
+-- Feeds of which something was only judged (联调): their places are read from the start once it is stored.
+CREATE TABLE IF NOT EXISTS tested (feed TEXT PRIMARY KEY) WITHOUT ROWID;
+
 -- content: sealed, none once the centre has kept it. about: whose rows these are, sealed, until they are answered.
 -- before: the place's position before these rows, should they have to be read again.
 CREATE TABLE IF NOT EXISTS delivery (

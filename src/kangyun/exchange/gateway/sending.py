@@ -86,13 +86,10 @@ class Sending:
 
     def _meet(self, state: FeedState, *, conflict: bool = False) -> None:
         before = self.queue.feed(state.feed)
-        shift = self.queue.meet(state, conflict=conflict)
+        places = [table.place for table in self.configuration.tables if table.feed == state.feed]
+        shift = self.queue.meet(state, places, conflict=conflict)
         if before is not None and shift:
             _log.warning("numbers differ", extra={"fields": {"feed": state.feed, "next": state.next, "shift": shift}})
-        if before is not None and before[2] == "testing" and state.state in ("trial", "live"):
-            # What was judged in 联调 was not stored: it is sent again from the start.
-            one = self.configuration
-            self.queue.begin_again(state.feed, [table.place for table in one.tables if table.feed == state.feed])
 
     def _send(self, feed: str, rate: int) -> int:
         waiting = self.queue.first(feed)

@@ -8,7 +8,7 @@ import pytest
 from kangyun.exchange.gateway import ddl
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.middle import Marking
-from kangyun.exchange.gateway.sources.opening import open_session
+from kangyun.exchange.gateway.sources.opening import Session, open_session
 from kangyun.exchange.protocol import Answered, Refused
 from kangyun.exchange.tables.recognition import tables
 
@@ -93,6 +93,37 @@ def test_a_stop_between_queue_and_mark_sends_nothing_twice(filled, centre, start
     filled.run("UPDATE TB_LIS_INDICATORS SET SCBZ = '0'")  # as if the marks had not been written
     assert started.read(TABLE) == 0
     assert [row[1] for row in flags(filled)] == ["3", "3", "3"]
+
+
+def meanwhile(monkeypatch, does, before):
+    """Lets the vendor do something once, just before a statement of ours that holds these words."""
+    once, run, rows = iter([does]), Session.run, Session.rows
+
+    def now(statement):
+        for does in once if before in statement else ():
+            does()
+
+    monkeypatch.setattr(Session, "run", lambda session, one, *rest: (now(one), run(session, one, *rest))[1])
+    monkeypatch.setattr(Session, "rows", lambda session, *one: (now(f"SELECT {one[2]}"), rows(session, *one))[1])
+
+
+@pytest.mark.parametrize("before", ["SELECT", "UPDATE", "IN (?"])
+def test_what_the_vendor_writes_while_his_row_is_marked_is_not_lost(filled, centre, started, monkeypatch, before):
+    change = "UPDATE TB_LIS_INDICATORS SET JYZBDM = 'NEWER', SCBZ = '0' WHERE KYXH = 2"
+    meanwhile(monkeypatch, lambda: filled.run(change), before)
+    started.read(TABLE)
+    started.read(TABLE)
+    started.send()
+    write_back(started, filled)
+    place = centre.kept["lis"][0][1].columns.index("JYZBDM")
+    assert "NEWER" in [row[place] for row in centre.rows("lis")]
+    assert [row[1] for row in flags(filled)] == ["1", "1", "1"]
+
+
+def test_rows_that_were_marked_and_not_queued_are_queued_then(filled, centre, started, start):
+    filled.run("UPDATE TB_LIS_INDICATORS SET SCBZ = '3'")  # as if the stop had come between mark and queue
+    again = start(tables=[TABLE])
+    assert again.read(TABLE) == 3
 
 
 def test_what_was_only_tried_says_so_and_goes_again_once_it_counts(filled, centre, started):

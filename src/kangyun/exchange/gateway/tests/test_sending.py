@@ -8,7 +8,7 @@ import pytest
 
 from kangyun.exchange.gateway.collecting import Collecting
 from kangyun.exchange.gateway.line import LineFailed
-from kangyun.exchange.gateway.pace import beijing
+from kangyun.exchange.gateway.pace import Pace, beijing
 from kangyun.exchange.gateway.queue import Full, Unnumbered
 from kangyun.exchange.gateway.sources.opening import open_session
 from kangyun.exchange.protocol import Asked, Refused, Rows, digest_of
@@ -167,6 +167,42 @@ def test_what_was_only_tried_is_sent_again_once_it_counts(hospital, centre, gate
     centre.open("lis", "trial")
     gateway.send()
     assert gateway.read() == 3
+
+
+def test_what_was_tried_is_sent_again_though_the_feed_was_paused_in_between(hospital, centre, gateway):
+    centre.open("lis", "testing")
+    gateway.sending.sync()
+    hospital.reports(range(3))
+    gateway.read()
+    for state in ("paused", "trial"):
+        centre.open("lis", state)
+        gateway.send()
+    assert gateway.read() == 3
+    centre.open("lis", "paused")
+    gateway.send()
+    centre.open("lis", "live")
+    gateway.send()
+    assert gateway.read() == 0
+
+
+def test_what_was_tried_is_sent_again_though_its_table_is_being_read(hospital, centre, gateway, monkeypatch):
+    centre.open("lis", "testing")
+    gateway.sending.sync()
+    hospital.reports(range(60))
+    once = iter(["trial"])
+
+    def in_between(rows):
+        for state in once:
+            gateway.send()
+            centre.open("lis", state)
+            gateway.send()
+
+    monkeypatch.setattr(Pace, "took", lambda pace, rows: in_between(rows))
+    gateway.read(msgspec.structs.replace(hospital.table, page=20))
+    judged = len(arrived(centre))
+    gateway.send()
+    assert 0 < judged < 60
+    assert arrived(centre)[judged:] == names(range(60))
 
 
 def test_columns_that_change_stop_this_table_until_they_are_accepted(hospital, centre, gateway):
