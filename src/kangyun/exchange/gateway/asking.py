@@ -4,9 +4,11 @@ Whoever answers has never seen the platform: each question says what is meant an
 what the database shows of itself (tables, columns, what a value looks like) is not asked for.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from kangyun.base.errors import PlatformError
 from kangyun.exchange.gateway.checking import feeds_of
 from kangyun.exchange.gateway.configuration import Centre, Configuration, Diode, Folder, Source, Table, window
 from kangyun.exchange.gateway.keys import PUBLIC, client_key, keep_password
+from kangyun.exchange.gateway.marks import moment_of, width_of
 from kangyun.exchange.gateway.middle import FLAG, OURS, SERIAL
 from kangyun.exchange.gateway.sources.dialects import dialect, dialects
 from kangyun.exchange.gateway.sources.opening import Columns, Session, open_session
@@ -231,8 +234,7 @@ class Asking:
             self.tell("init-middle", table=name)
             return Table(by="flag", column=FLAG, **said)
         column = self._column(name, columns, business)
-        by, form = _kind(session, name, column)
-        return Table(by=by, column=column, form=form, **said)
+        return Table(column=column, **_kind(session, name, column), **said)
 
     def _column(self, name: str, columns: Columns, business: str) -> str:
         by_name = {one.upper(): one for one in columns.names}
@@ -262,21 +264,33 @@ class Asking:
                 return int(typed) - 1
 
 
-def _kind(session: Session, table: str, column: str) -> tuple[Any, str]:
-    """Returns how a column rises, and how its texts are written, by one of its values."""
+def _kind(session: Session, table: str, column: str) -> dict[str, Any]:
+    """Returns by what a column rises, and how its texts are written, by one of its values."""
     one = Columns([column], [False])
     condition = f"{session.dialect.name(column)} IS NOT NULL"
     raw, cells = next(iter(session.rows(table, one, condition, most=1)), ([None], [""]))
-    if isinstance(raw[0], datetime):
-        return "time", FORMS[0]
+    if isinstance(raw[0], date):
+        return {"by": "time"}
     text = (cells[0] or "").strip()
-    for form in FORMS:
-        try:
-            if datetime.strptime(text, form).year > 1900:  # noqa: DTZ007
-                return "text", form
-        except ValueError:
-            continue
-    return ("number" if text.isdecimal() else "time" if hasattr(raw[0], "isoformat") else "text"), FORMS[0]
+    form = next((form for form in FORMS if _is_written(text, form)), "")
+    if text.isdecimal() and (not form or isinstance(raw[0], int | float | Decimal)):
+        # A number that is a time in its digits: 20260105080000. A day of them.
+        return {"by": "number"} | ({"overlap": 1_000_000} if form == FORMS[0] else {})
+    return {"by": "text", "form": form or FORMS[0]}
+
+
+def _is_written(text: str, form: str) -> bool:
+    """Whether a text is a time of a form; behind its seconds may stand a fraction of one."""
+    try:
+        is_late = moment_of(text, form).year > 1900
+    except ValueError:
+        return False
+    return is_late and (
+        len(text) == width_of(form) or (form.endswith("%S") and bool(_FRACTION.fullmatch(text[width_of(form) :])))
+    )
+
+
+_FRACTION = re.compile(r"[.,]?\d{1,9}")
 
 
 def _first(by_name: dict[str, str], names: Sequence[str]) -> str:

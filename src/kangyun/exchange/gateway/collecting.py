@@ -1,8 +1,8 @@
 """One table or view, read on from where it was left: pages by a column that rises, each row sent once.
 
-A page begins again at the last value of the page before, and a reading some time before the last value of the reading
-before, so that neither rows of one instant nor late rows are missed; what was sent already is known by its digest. A
-table whose columns changed is stopped, it alone. ADR 37.
+A page begins again at the last value of the page before (of times: at its second), and a reading some time before the
+last value of the reading before, so that neither rows of one instant nor late rows are missed; what was sent already is
+known by its digest. A table whose columns changed is stopped, it alone. ADR 37.
 """
 
 import hashlib
@@ -100,15 +100,17 @@ class Collecting:
         while True:
             self.pace.check()
             page = _Page(self, session, columns, marks, value, held)
-            count, first, last = page.read(since, until, most)
+            count, last = page.read(since, until, most)
             taken, value = taken + page.taken, max(value, last)
             # Also after each page: of a backlog of years only what lies within the overlap is remembered.
             self.queue.passed(self.table.place, value, marks.earlier(value, self.table.overlap), page.held)
             held = value
             if count < most:
                 return taken
-            most = most * 2 if first == last else self.table.page
-            since = last
+            # A page that came no further is asked for again with more rows: they are all of one instant.
+            nearer = max(since, marks.earlier(last, 0))
+            most = most * 2 if nearer == since else self.table.page
+            since = nearer
 
 
 @dataclass(slots=True)
@@ -123,20 +125,20 @@ class _Page:
     held: str
     taken: int = 0
 
-    def read(self, since: str, until: str, most: int) -> tuple[int, str, str]:
-        """Queues what is new of a page. Returns how many rows it had, its first and last mark."""
-        count, first, last = 0, "", ""
+    def read(self, since: str, until: str, most: int) -> tuple[int, str]:
+        """Queues what is new of a page. Returns how many rows it had, and its last mark."""
+        count, last = 0, ""
         waiting: list[Line] = []
         size = 0
         for line in self._lines(since, until, most):
-            count, first, last = count + 1, first or line.mark, line.mark
+            count, last = count + 1, line.mark
             waiting.append(line)
             size += sum(len(cell) for cell in line.cells if cell)
             if len(waiting) >= MOST_ROWS or size >= MOST_CHARACTERS:
                 self._put(waiting)
                 waiting, size = [], 0
         self._put(waiting)
-        return count, first, last
+        return count, last
 
     def _lines(self, since: str, until: str, most: int) -> Iterator[Line]:
         table, name = self.of.table, self.session.dialect.name(self.of.table.column)
@@ -147,7 +149,10 @@ class _Page:
         at = self.columns.names.index(table.column)
         mark, same = "", dict[bytes, int]()
         for raw, cells in self.session.rows(table.table, self.columns, condition, values, table.column, most):
-            here = self.marks.kept(raw[at] if self.marks.by == "time" else cells[at])
+            try:
+                here = self.marks.kept(raw[at] if self.marks.by == "time" else cells[at])
+            except Invalid:
+                here = mark  # 0000-00-00 of MySQL: it stands with the row before it.
             if here != mark:
                 mark, same = here, {}
             digest = row_digest(cells)

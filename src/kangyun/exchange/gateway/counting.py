@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
@@ -48,17 +49,21 @@ class Counting:
             self.queue.count(self.table.place, declared.day.isoformat(), msgspec.json.encode(declared).decode())
 
     def unread(self, session: Session) -> int:
-        """Returns how many rows are not read on: their reading column is empty, or a text that is no time.
+        """Returns how many rows are not read on: their reading column is empty, a text that is no time, or to come.
 
         What sorts before all times is read once, by the first reading of all. Raises SourceFailed.
         """
         if self.table.by == "flag":
             return 0
         name = session.dialect.name(self.table.column)
-        condition, values = f"{name} IS NULL", list[str]()
-        if self.table.by != "number" and self._is_text(session, self.table.column):
-            # A time begins with a digit, as it is read and as it is compared.
-            condition, values = f"{condition} OR {name} < ? OR {name} >= ?", ["0", ":"]
+        condition, values = f"{name} IS NULL", list[Any]()
+        if self.table.by != "number":
+            is_text = self._is_text(session, self.table.column)
+            marks = Marks("text" if is_text else "time", self.table.form)
+            # A time begins with a digit, as it is read and as it is compared; and what lies a day ahead will not come.
+            condition, values = f"{condition} OR {name} > ?", [marks.bound(marks.at(beijing() + timedelta(days=1)))]
+            if is_text:
+                condition, values = f"{condition} OR {name} < ?", [*values, "0"]
         ((count,),) = session.ask(session.dialect.select(self.table.table, condition, columns=["COUNT(*)"]), values)
         return int(count)
 

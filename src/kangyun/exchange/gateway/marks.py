@@ -1,15 +1,18 @@
 """How far a table has been read: a value of the column that rises, as it is bound, kept and compared. Pure.
 
-Kept as texts that sort as the values do: a time with all its digits, a number of 20 places, a text as it is.
+Kept as texts that sort as the values do: a time with all its digits, a number of 20 places, a text without the blanks
+behind it that a column of fixed width has.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from kangyun.base.errors import Invalid
 from kangyun.exchange.gateway.configuration import By
+from kangyun.exchange.gateway.sources.cells import on_the_wall
 
 _PLACES = 20
 
@@ -26,12 +29,12 @@ class Marks:
         try:
             if self.by == "time":
                 moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
-                return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+                return on_the_wall(moment).isoformat(" ", "microseconds")
             if self.by == "number":
                 return f"{int(Decimal(_text(value))):0{_PLACES}d}"
         except (ValueError, ArithmeticError):
             raise Invalid("exchange.gateway.wrong-mark", by=self.by) from None
-        return _text(value)
+        return _text(value).rstrip()
 
     def bound(self, kept: str) -> Any:
         """Returns a kept value as a query compares it."""
@@ -40,30 +43,49 @@ class Marks:
         return int(kept) if self.by == "number" else kept
 
     def earlier(self, kept: str, overlap: int) -> str:
-        """Returns the value from which rows may still come late. overlap: minutes; of numbers, as many numbers."""
+        """Returns the value from which rows may still come late. overlap: minutes; of numbers, as many numbers.
+
+        Of a time at most a whole second: SQL Server rounds to 1/300 s and compares what was not rounded, Oracle's
+        driver asks without fractions.
+        """
         if not kept:
             return kept
         if self.by == "number":
             return self.kept(max(0, int(kept) - overlap))
-        if self.by == "time":
-            return self.kept(datetime.fromisoformat(kept) - timedelta(minutes=overlap))
+        moment = self.moment(kept)
         try:
-            return (datetime.strptime(kept, self.form) - timedelta(minutes=overlap)).strftime(self.form)  # noqa: DTZ007
-        except ValueError:
-            return kept  # It rises all the same, so what comes behind it is read.
+            before = None if moment is None else moment.replace(microsecond=0) - timedelta(minutes=overlap)
+        except OverflowError:
+            return kept
+        # What is no time rises all the same, so what comes behind it is read.
+        return kept if before is None else self.at(before)
 
     def moment(self, kept: str) -> datetime | None:
-        """Returns the instant that a kept value is, naive, None where it is none."""
+        """Returns the instant that a kept value is, naive, None where it is none; what stands behind it is left."""
         try:
             if self.by == "time":
                 return datetime.fromisoformat(kept)
-            return datetime.strptime(kept, self.form) if self.by == "text" else None  # noqa: DTZ007
+            return moment_of(kept, self.form) if self.by == "text" else None
         except ValueError:
             return None
 
     def at(self, moment: datetime) -> str:
         """Returns a naive instant as a value of the column: a time or a text."""
         return self.kept(moment) if self.by == "time" else moment.strftime(self.form)
+
+
+def moment_of(text: str, form: str) -> datetime:
+    """Returns the instant that a text begins with. Raises ValueError for one that begins with none of that form."""
+    width = width_of(form)
+    if len(text) < width:
+        raise ValueError(form)
+    return datetime.strptime(text[:width], form)  # noqa: DTZ007
+
+
+@cache
+def width_of(form: str) -> int:
+    """Returns how many letters a time of a form has."""
+    return len(datetime(2000, 12, 31, 23, 59, 59).strftime(form))  # noqa: DTZ001
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,7 @@ sense is for the mapping.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,18 @@ from kangyun.exchange.tables.reading.encodings import SEVEN_BITS, from_seven_bit
 _WINDOWS = {ord(letter): place for place in range(0x80, 0xA0) if (letter := bytes([place]).decode("cp1252", "ignore"))}
 """MySQL's latin1 is Windows' 1252: what it gives for bytes 80 to 9F, back to these."""
 _CODECS = {"gbk": "gb18030", "gb2312": "gb18030", SEVEN_BITS: "gb18030"}
+
+
+_WALL = timezone(timedelta(hours=8))
+_OF_WALLS = (timedelta(hours=8), timedelta(hours=9))
+"""Of China; the second in the summers of 1986 to 1991, whose births are written down so."""
+
+
+def on_the_wall(moment: datetime) -> datetime:
+    """Returns an instant as a clock on a hospital's wall showed it, naive."""
+    if moment.tzinfo is not None and moment.utcoffset() not in _OF_WALLS:
+        moment = moment.astimezone(_WALL)
+    return moment.replace(tzinfo=None)
 
 
 def texts(charset: str) -> Callable[[Sequence[Any]], list[str | None]]:
@@ -27,7 +39,7 @@ def texts(charset: str) -> Callable[[Sequence[Any]], list[str | None]]:
         if isinstance(value, str):
             return _clean(from_seven_bits(value.translate(_WINDOWS)) if seven_bits else value)
         if isinstance(value, datetime):
-            return value.replace(tzinfo=None).isoformat(" ")
+            return on_the_wall(value).isoformat(" ")
         if isinstance(value, bool):
             return "1" if value else "0"
         if isinstance(value, int | date):

@@ -22,6 +22,7 @@ class Dialect(msgspec.Struct, frozen=True):
     port: int
     quote: str
     page: Literal["limit", "top", "rownum", ""]
+    zone: list[str]
     reading: list[str]
     catalogue: str
 

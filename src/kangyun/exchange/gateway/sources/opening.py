@@ -77,9 +77,8 @@ class Session:
         self._as_bytes = (
             source.kind == "oracle" and source.charset.lower() == SEVEN_BITS and module.__name__ == "oracledb"
         )
-        if not writes:
-            for statement in self.dialect.reading:
-                self.run(statement)
+        for statement in [*self.dialect.zone, *(() if writes else self.dialect.reading)]:
+            self.run(statement)
 
     def columns(self, table: str) -> Columns:
         """Returns the columns of a table, none of whose rows is read."""

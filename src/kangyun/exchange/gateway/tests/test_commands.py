@@ -54,6 +54,29 @@ def test_from_nothing_to_a_row_at_the_centre_without_a_file_edited(hospital, cen
     assert "［不通］" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("value", "by", "form", "overlap"),
+    [
+        ("20260105080000", "text", "%Y%m%d%H%M%S", 1440),
+        ("20260105080000123", "text", "%Y%m%d%H%M%S", 1440),
+        ("2026-01-05 08:00:00.5   ", "text", "%Y-%m-%d %H:%M:%S", 1440),
+        ("20260105", "text", "%Y%m%d", 1440),
+        ("20260105001", "number", "%Y%m%d%H%M%S", 1440),
+        (20260105080000, "number", "%Y%m%d%H%M%S", 1_000_000),
+        (4711, "number", "%Y%m%d%H%M%S", 1440),
+    ],
+)
+def test_by_what_a_table_is_read_follows_from_a_value(hospital, centre, fresh, answer, value, by, form, overlap):
+    hospital.run("CREATE TABLE V_LIS AS SELECT * FROM TB_LIS_REPORT")
+    hospital.run("DROP TABLE TB_LIS_REPORT")
+    hospital.run("ALTER TABLE V_LIS ADD COLUMN XH")
+    hospital.run("INSERT INTO V_LIS (XH) VALUES (?)", (value,))
+    answer("", centre.url, "gw", "", "", "0", "1", "7", str(hospital.database), "", "lis", "XH")
+    assert gateway(fresh, "init") == 0
+    (table,) = told.read(fresh).tables
+    assert (table.by, table.form, table.overlap) == (by, form, overlap)
+
+
 def test_a_pairing_file_saves_typing(hospital, centre, fresh, answer, tmp_path):
     pairing = tmp_path / "pairing.json"
     pairing.write_text(json.dumps({"url": centre.url, "client": "gw", "ca": "", "feeds": ["lis"]}))

@@ -269,6 +269,8 @@ def test_rows_that_are_never_read_are_counted(hospital, gateway):
     for number, written in enumerate(("昨天", "", None), start=10):
         hospital.report(number, at=written)
     assert (gateway.read(), gateway.unread()) == (0, 3)
+    hospital.report(20, at="9999-12-31 00:00:00")
+    assert (gateway.read(), gateway.unread()) == (0, 4)
 
 
 def test_serials_that_the_centre_asks_for_are_told(hospital, centre, gateway):

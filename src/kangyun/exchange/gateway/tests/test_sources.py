@@ -8,7 +8,7 @@ import time
 import types
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -37,6 +37,9 @@ NAMES = ["甲", "测试", "𠮷田", "Müller", "<0.5", ""]
         ("", "测试", "测试"),
         ("", EARLY, "2026-01-05 08:05:00.000500"),
         ("", EARLY.replace(microsecond=0), "2026-01-05 08:05:00"),
+        ("", datetime(2026, 1, 5, 0, 5, tzinfo=UTC), "2026-01-05 08:05:00"),
+        ("", datetime(2026, 1, 5, 8, 5, tzinfo=timezone(timedelta(hours=8))), "2026-01-05 08:05:00"),
+        ("", datetime(1988, 6, 1, tzinfo=timezone(timedelta(hours=9))), "1988-06-01 00:00:00"),
         ("", date(2026, 1, 5), "2026-01-05"),
         ("", Decimal("12.50"), "12.50"),
         ("", Decimal("1E+3"), "1000"),
@@ -167,7 +170,9 @@ def test_a_driver_of_another_paramstyle_gets_what_it_wants(monkeypatch):
         columns = session.columns("HIS.V")
         assert list(session.rows("HIS.V", columns, '"T" >= ?', ["x"], "T", 9)) == []
     query, values = asked[-1]
-    assert asked[0][0] == "SET TRANSACTION READ ONLY"
+    assert [query for query, _ in asked[:2]] == [
+        "ALTER SESSION SET TIME_ZONE = '+08:00'", "SET TRANSACTION READ ONLY",
+    ]  # fmt: skip
     assert "UTL_RAW.CAST_TO_RAW" in query
     assert '"T" >= :1' in query
     assert values == {"1": "x"}
@@ -176,11 +181,16 @@ def test_a_driver_of_another_paramstyle_gets_what_it_wants(monkeypatch):
 @pytest.mark.parametrize(
     ("by", "form", "value", "overlap", "earlier"),
     [
-        ("time", "", EARLY, 600, "2026-01-04 22:05:00.000500"),
+        ("time", "", EARLY, 600, "2026-01-04 22:05:00.000000"),
+        ("time", "", EARLY.replace(tzinfo=UTC), 0, "2026-01-05 16:05:00.000000"),
+        ("time", "", "0001-01-01", 1, "0001-01-01 00:00:00.000000"),
         ("time", "", "2026-01-01", 60, "2025-12-31 23:00:00.000000"),
         ("number", "", 1500, 1000, "00000000000000000500"),
         ("number", "", 5, 1000, "00000000000000000000"),
         ("text", "%Y%m%d%H%M%S", "20260101003000", 60, "20251231233000"),
+        ("text", "%Y%m%d%H%M%S", "20260101003000      ", 60, "20251231233000"),
+        ("text", "%Y%m%d%H%M%S", "20260101003000123", 60, "20251231233000"),
+        ("text", "%Y-%m-%d %H:%M:%S", "2026-01-01 00:30:00.5", 0, "2026-01-01 00:30:00"),
         ("text", "%Y%m%d", "2026-01", 60, "2026-01"),
     ],
 )
@@ -237,6 +247,20 @@ def test_a_postgresql_is_read_by_its_times(hospital, centre, start, postgresql, 
     rows = centre.rows("lis")
     assert next(row for row in rows if row[0] == "R1") == ["R1", "12.50", "2026-01-05 08:05:00.000500", "测试"]
     assert sorted(row[0] for row in rows) == sorted(f"R{n}" for n in range(200))
+
+
+def test_instants_with_a_zone_are_read_as_a_wall_in_china_shows_them(hospital, centre, start, postgresql):
+    with closing(open_session(postgresql, "", writes=True)) as session:
+        session.run("CREATE TABLE ky_zoned (bgdh text, csrq timestamptz, gxsj timestamptz)")
+        rows = [f"('R{n}', '1988-06-01 00:00 Asia/Shanghai', '2026-01-05 00:05:00Z')" for n in range(5)]
+        session.run(f"INSERT INTO ky_zoned VALUES {', '.join(rows)}")
+    table = Table(source="his", table="public.ky_zoned", feed="lis", by="time", column="gxsj", page=2, overlap=0)
+    try:
+        assert collected(hospital, start, postgresql, table) == (5, 0)
+    finally:
+        with closing(open_session(postgresql, "", writes=True)) as session:
+            session.run("DROP TABLE ky_zoned")
+    assert {tuple(row[1:]) for row in centre.rows("lis")} == {("1988-06-01 00:00:00", "2026-01-05 08:05:00")}
 
 
 def test_a_session_that_reads_cannot_write(postgresql, pg_table):
