@@ -25,6 +25,8 @@ LARGEST = MOST_BYTES * 3 // 4 - 4096
 """Bytes of a file that cannot: in a message it takes a third more."""
 SENT, DONE, RETURNED = "sent", "done", "returned"
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart", ".writing", "~")
+_LONGEST_QUOTED = 1 << 20
+"""Bytes behind which a line end counts as one, quotes or none: a quote is missing, or stands where none opens."""
 _DBF_HEAD = 32
 _DBF_VERSIONS = (0x02, 0x03, 0x04, 0x30, 0x31, 0x32, 0x83, 0x8B, 0xF5)
 
@@ -80,7 +82,8 @@ class Dropping:
             return False
         digest = hashlib.sha256(content).hexdigest()
         if self.queue.file(self.folder.place, path.name, digest) is None:
-            if not content or (len(content) > LARGEST and not _is_cut(content)):
+            found = list(pieces(content)) if _is_cut(content) else [(content, 0)]
+            if not content or any(len(piece) > LARGEST for piece, _ in found):
                 _move(path, home / RETURNED, ".too-large" if content else ".empty")
                 return False
             batches = [
@@ -89,7 +92,7 @@ class Dropping:
                     File(path.name, piece, self.folder.encoding, self.folder.dialect), 0,
                     {"file": path.name, "digest": digest, "skipped": skipped},
                 )
-                for piece, skipped in pieces(content)
+                for piece, skipped in found
             ]  # fmt: skip
             self.queue.put(*batches, file=(path.name, digest))
         _move(path, home / SENT, "", digest)
@@ -151,16 +154,22 @@ def _lines(content: bytes, size: int) -> Iterator[tuple[bytes, int]]:
     header = content[: content.index(b"\n") + 1] if b"\n" in content else b""
     start, skipped = len(header), 0
     while start < len(content):
-        end = start + size
-        if end >= len(content):
-            end = len(content)
-        else:
-            end = content.find(b"\n", end) + 1 or len(content)
-            while end < len(content) and content.count(b'"', start, end) % 2:
-                end = content.find(b"\n", end) + 1 or len(content)
+        end = len(content) if start + size >= len(content) else _line_end(content, start, start + size)
         yield header + content[start:end], skipped
         skipped += content.count(b"\n", start, end)
         start = end
+
+
+def _line_end(content: bytes, start: int, least: int) -> int:
+    """Returns behind which line end a piece ends: the first outside quotes, as far as there is one near."""
+    first = end = content.find(b"\n", least) + 1 or len(content)
+    quotes = content.count(b'"', start, end)
+    while quotes % 2:
+        if end == len(content) or end - first > _LONGEST_QUOTED:
+            return first
+        last, end = end, content.find(b"\n", end) + 1 or len(content)
+        quotes += content.count(b'"', last, end)
+    return end
 
 
 def _named(name: str, digest: str) -> str:

@@ -104,6 +104,28 @@ def test_what_cannot_be_sent_is_returned_at_once(drop, dropping, content, ending
     assert names(drop / "returned") == [f"a.xlsx{ending}"]
 
 
+def test_a_workbook_is_not_cut_however_large(drop, dropping, centre):
+    one, gateway = dropping
+    (drop / "a.xlsx").write_bytes(b"PK" + b"\n1234567" * (5 << 17))
+    assert one.round() == 1
+    gateway.send()
+    ((_, file),) = centre.kept["lis"]
+    assert len(file.content) == 2 + (5 << 20)
+
+
+def test_a_line_without_end_is_no_piece_that_nobody_takes(drop, dropping):
+    (drop / "a.csv").write_bytes(b"A,B\n" + b"1,2\r" * (7 << 20))
+    assert dropping[0].round() == 0
+    assert names(drop / "returned") == ["a.csv.too-large"]
+
+
+def test_a_quote_that_is_missing_holds_up_no_file():
+    body = b'1,5" pipe\r\n' + b"".join(b"%d,name\r\n" % number for number in range(200_000))
+    found = list(pieces(b"A,B\r\n" + body, 50_000))
+    assert max(len(piece) for piece, _ in found) < 1_200_000
+    assert b"".join(piece.removeprefix(b"A,B\r\n") for piece, _ in found) == body
+
+
 CELLS = st.text(st.characters(codec="gb18030", exclude_characters='"\r\n'), max_size=8)
 
 
