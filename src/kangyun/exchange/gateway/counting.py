@@ -107,19 +107,18 @@ class Counting:
         keys = [columns.names.index(name) for name in key]
         sent = [place for place, name in enumerate(columns.names) if self.table.by != "flag" or name not in OURS]
         names = [columns.names[place] for place in sent]
-        batches: list[Batch] = []
         lines: list[Line] = []
         for cells in self._of_day(session, columns, business, asked.day):
             if not wanted or tuple(cells[place] or "" for place in keys) in wanted:
                 kept = [cells[place] for place in sent]
                 lines.append(Line(kept, "", row_digest(kept)))
             if len(lines) >= MOST_ROWS:
-                batches.append(self._again(names, lines))
+                # One at a time, so that a day of a large hospital is never in memory; what is broken off begins again.
+                self.queue.put(self._again(names, lines))
+                self.pace.check()
                 lines = []
         if lines:
-            batches.append(self._again(names, lines))
-        if batches:
-            self.queue.put(*batches, asked=(self.table.feed, asked.id, DONE))
+            self.queue.put(self._again(names, lines), asked=(self.table.feed, asked.id, DONE))
         else:
             self.queue.done(self.table.feed, asked.id, DONE)
 

@@ -9,7 +9,7 @@ import pytest
 from kangyun.exchange.gateway.collecting import Collecting
 from kangyun.exchange.gateway.line import LineFailed
 from kangyun.exchange.gateway.pace import Pace, beijing
-from kangyun.exchange.gateway.queue import Full, Unnumbered
+from kangyun.exchange.gateway.queue import Full, Queue, Unnumbered
 from kangyun.exchange.gateway.sources.opening import open_session
 from kangyun.exchange.protocol import Asked, Refused, Rows, digest_of
 
@@ -280,6 +280,21 @@ def test_serials_that_the_centre_asks_for_are_told(hospital, centre, gateway):
     gateway.answer()
     gateway.send()
     assert centre.told["lis"] == [{"id": 7, "keys": [["H1", "R00000"], ["H1", "R00001"]]}]
+    assert centre.asked["lis"] == []
+
+
+def test_a_day_that_is_asked_for_is_never_in_memory_as_a_whole(hospital, centre, gateway, monkeypatch):
+    rows, put = [], Queue.put
+    monkeypatch.setattr(Queue, "put", lambda queue, *batches, **more: (
+        rows.append(sum(batch.rows for batch in batches)), put(queue, *batches, **more),
+    ))  # fmt: skip
+    hospital.reports(range(4_500))
+    centre.asked["lis"] = [Asked(8, "resend", "TB_LIS_REPORT", date(2026, 1, 5))]
+    gateway.send()
+    gateway.answer()
+    gateway.send()
+    assert rows == [2_000, 2_000, 500]
+    assert arrived(centre) == names(range(4_500))
     assert centre.asked["lis"] == []
 
 
