@@ -2,14 +2,15 @@
 
 import asyncio
 import json
+import random
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import types
-from contextlib import closing
-from datetime import date, timedelta
+from contextlib import closing, contextmanager, suppress
+from datetime import date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -18,15 +19,16 @@ import uvicorn
 from kangyun.access.applications.register import Application
 from kangyun.base import clock
 from kangyun.exchange.feeds import worker
-from kangyun.exchange.gateway import ddl
+from kangyun.exchange.gateway import ddl, pace
 from kangyun.exchange.gateway.answering import Answering
 from kangyun.exchange.gateway.checking import check
 from kangyun.exchange.gateway.collecting import Collecting
 from kangyun.exchange.gateway.configuration import Centre, Table
 from kangyun.exchange.gateway.counting import Counting
 from kangyun.exchange.gateway.keys import client_key
-from kangyun.exchange.gateway.line import Line
-from kangyun.exchange.gateway.pace import Pace
+from kangyun.exchange.gateway.line import Line, LineFailed
+from kangyun.exchange.gateway.pace import Closed, Pace
+from kangyun.exchange.gateway.queue import Unnumbered
 from kangyun.exchange.gateway.sending import Sending
 from kangyun.exchange.gateway.sources.opening import open_session
 from kangyun.testing.hospital import Hospital
@@ -181,3 +183,146 @@ async def test_both_sides_count_the_same_and_what_is_missing_is_sent_when_asked_
     assert [bool(one.get("answered")) for one in found] == [True, True]
     _, told = await staff("GET", f"/{FEED}/asked/{min(one['id'] for one in found)}")
     assert (told["missing"], told["surplus"]) == ([], [])
+
+
+NOON = datetime(2025, 12, 1, 12)  # noqa: DTZ001
+STEP = timedelta(hours=1)
+TWO_DAYS = 48
+"""Steps of an hour."""
+
+
+class Killed(BaseException):
+    """The gateway is no more: nothing that it had not committed is there."""
+
+
+class Days:
+    """Two days of a hospital, on a clock that is set, with a gateway that is killed and a line that is cut or breaks.
+
+    now: as the wall shows it. cut: whether nobody answers. breaks: whether some answers are lost on the way.
+    """
+
+    def __init__(self, hospital, table, monkeypatch):
+        self.hospital, self.table, self.told = hospital, table, hospital.configuration(tables=[table])
+        self.now, self.kills, self.cut, self.breaks = NOON, 0, False, False
+        self.chance = random.Random(5)
+        self.source = msgspec.structs.replace(hospital.source, window=["22:00-06:00", "12:00-12:30"])
+        monkeypatch.setattr(pace, "clock", types.SimpleNamespace(now=lambda: self.now.replace(tzinfo=pace.BEIJING)))
+        asked = Line.ask
+
+        def ask(line, *given):
+            if self.cut:
+                raise LineFailed
+            answer = asked(line, *given)
+            if self.breaks and self.chance.random() < 0.2:
+                raise LineFailed  # It was done, and nobody heard of it.
+            return answer
+
+        monkeypatch.setattr(Line, "ask", ask)
+
+    def live(self, make_person, number):
+        """An hour: somebody is new, somebody comes late into the table, somebody's row is corrected."""
+        stamps = [self.now, self.now - timedelta(minutes=50)] if number % 3 == 0 else [self.now]
+        for nth, at in enumerate(stamps):
+            fill(self.hospital, [make_person(number * 2 + nth, day=f"{at:%Y-%m-%d %H:%M:%S}")])
+        if number % 5 == 4:
+            self.hospital.run(
+                f"UPDATE {TABLE} SET XM = '测改', YWSCSJ = ? WHERE KH = ?",
+                (f"{self.now:%Y-%m-%d %H:%M:%S}", str(number * 2 - 4)),
+            )
+        self.now += STEP
+
+    def gateway(self, dies):
+        """What the gateway does when its time comes; it may be killed before or behind any commit."""
+        with suppress(Killed, Closed, LineFailed), closing(self._queue(dies)) as queue:
+            slow = pace.Pace(threading.Event(), windows=self.source.window)
+            with closing(open_session(self.source, "")) as session, suppress(Closed, Unnumbered):
+                Collecting(queue, self.table, slow).round(session)
+                for back in range(3):
+                    day = (self.now - timedelta(days=back)).date()
+                    told = Counting(queue, self.table, slow).of_day(session, session.columns("V_PATIENTS"), day)
+                    queue.count(self.table.place, day.isoformat(), msgspec.json.encode(told).decode())
+            with closing(Line(self.told.centre, client_key(self.hospital.folder), self.hospital.folder)) as line:
+                quick = pace.Pace(threading.Event())
+                sending = Sending(self.told, queue, line, Answering(queue, self.hospital.folder), quick)
+                while sending.step():
+                    pass
+                sending.soon()
+                sending.step()
+
+    def _queue(self, dies):
+        queue = self.hospital.queue()
+        writing = queue._writing
+
+        @contextmanager
+        def write():
+            late = self.chance.random() < 0.5
+            killed = dies and self.chance.random() < 0.1
+            with writing() as db:
+                yield db
+                if killed and not late:
+                    self.kills += 1
+                    raise Killed
+            if killed:
+                self.kills += 1
+                raise Killed
+
+        queue._writing = write
+        return queue
+
+    def waits(self):
+        with closing(self.hospital.queue()) as queue:
+            feed = queue.feed(FEED)
+            return bool(queue.waiting()) or feed[1] < feed[0] - 1  # answered, next
+
+
+async def test_two_days_of_a_cut_line_and_kills_on_either_side_lose_and_double_nothing(
+    hospital, region, staff, centre, make_person, monkeypatch
+):
+    monkeypatch.setattr(worker, "LOOK", 0.02)
+    table = Table(
+        source="his", table="V_PATIENTS", called=TABLE, feed=FEED, by="text", column="YWSCSJ",
+        key=["YLJGYQDM", "KLX", "KH"], dialect="shanghai-hub-2026", business="YWSCSJ", form="%Y-%m-%d %H:%M:%S",
+        page=5, overlap=120,
+    )  # fmt: skip
+    hospital.run(f"CREATE VIEW V_PATIENTS AS SELECT {', '.join(COLUMNS)} FROM {TABLE}")
+    days = Days(hospital, table, monkeypatch)
+    await asyncio.to_thread(days.gateway, False)  # The line is there for a moment, so that the centre has spoken once.
+    days.cut = True
+    for number in range(TWO_DAYS):
+        days.live(make_person, number)
+        await asyncio.to_thread(days.gateway, True)
+    with closing(hospital.queue()) as queue:
+        ((_, _, queued),) = queue.waiting().values()
+    assert (queued > 50, days.kills > 5) == (True, True)
+    days.cut, days.breaks = False, True
+    days.now += timedelta(minutes=5)
+    while await asyncio.to_thread(days.waits):
+        stop = asyncio.Event()
+        taking = asyncio.ensure_future(worker.keep_taking(centre, stop))
+        await asyncio.to_thread(days.gateway, True)
+        await asyncio.sleep(days.chance.uniform(0, 0.4))
+        stop.set()  # What is under way at the centre is broken off.
+        await taking
+    days.breaks = False
+    await asyncio.to_thread(days.gateway, False)
+    async with centre.pool.connection() as connection:
+        arrived = await connection.fetchrow(
+            "SELECT count(*) AS deliveries, max(number) AS last, sum(rows) AS rows, sum(aside) AS aside"
+            " FROM feed_delivery"
+        )
+    with closing(hospital.queue()) as queue:
+        taken = queue.place(table.place).taken
+    deliveries = arrived["last"]
+    assert dict(arrived) == {"deliveries": deliveries, "last": deliveries, "rows": taken, "aside": 0}
+    page = (await region.client.get("Patient", params={"_count": 1000})).json()
+    # Each row that was delivered made a version of its own: none came twice.
+    assert sum(int(one["resource"]["meta"]["versionId"]) for one in page["entry"]) == taken
+    own = dict(hospital.ask(f"SELECT substr(YWSCSJ, 1, 10), count(*) FROM {TABLE} GROUP BY 1"))
+    assert len(own) == 3
+    for day, rows in own.items():
+        _, ((one),) = await staff("GET", f"/{FEED}/counts?day={day}")
+        assert (one["declared"], one["received"], one["stored"], one["refused"]) == (rows, rows, rows, 0)
+    for name in ("测试甲", "测改"):
+        ((wanted,),) = hospital.ask(f"SELECT count(*) FROM {TABLE} WHERE XM = '{name}'")
+        found = (await region.client.get("Patient", params={"name": name, "_summary": "count"})).json()
+        assert (name, found["total"]) == (name, wanted)
