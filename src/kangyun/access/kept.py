@@ -2,6 +2,7 @@
 
 An institution's: what its feeds delivered, before it is in the record. It is no part of the record and nobody is shown
 it: it is there to be taken in, again where a mapping was wrong, and is dropped after a time that the installation sets.
+What is in it about somebody who was erased is looked for by ids (`erased`) and taken out.
 
 A person's (a registration's, as the store has it): what devices measured, what alarms rest on. Who destroys the key of
 an erased person has made it unreadable, wherever a copy of it may be.
@@ -102,6 +103,11 @@ class Kept:
             await connection.execute(_NEW_KEY, *keys.new_row(number, None, institution))
             row = await connection.fetchrow(_KEY, institution)
         return row["id"], keys.opened(tuple(row))
+
+    async def erased(self, connection: asyncpg.Connection, names: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Returns those of some types and ids under which something stood that was erased."""
+        found = await self.store.reader.locate(connection, names)
+        return {name for name, one in found.items() if one.erased}
 
     async def open(self, connection: asyncpg.Connection, key: int, sealed: bytes, place: str) -> bytes:
         """Returns what was sealed. Raises Unreadable."""

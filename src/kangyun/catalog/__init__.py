@@ -18,6 +18,7 @@ from kangyun.devices.background import BACKGROUND
 from kangyun.exchange.federation.answering import keep_answering
 from kangyun.exchange.federation.forgetting import keep_forgetting as keep_erased
 from kangyun.exchange.federation.sending import keep_told
+from kangyun.exchange.feeds.erasing import keep_searching
 from kangyun.exchange.feeds.figures import keep_published as keep_figures
 from kangyun.exchange.feeds.worker import keep_forgetting as forget_contents
 from kangyun.exchange.feeds.worker import keep_taking
@@ -45,6 +46,6 @@ def background() -> tuple[Beside, ...]:
         await keep_schedules(platform, known.apps, stop)
 
     by_apps = (publishing, reacting, by_the_clock)
-    by_feeds = (keep_taking, forget_contents, keep_figures)
+    by_feeds = (keep_taking, forget_contents, keep_searching, keep_figures)
     by_nodes = (keep_told, keep_answering, keep_erased)
     return (*by_apps, *by_feeds, *by_nodes, *BACKGROUND)

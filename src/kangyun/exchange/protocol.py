@@ -35,6 +35,7 @@ class Rows(Message, frozen=True, tag="rows"):
 
     table:    the source's name of it. columns: in the order of the cells; each row has as many.
     business: the first and last business instant that the reading asked for, where it asked by time.
+    emptied:  rows, counted from 1, that the centre has taken out of what it keeps. Nobody sends it.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Rows(Message, frozen=True, tag="rows"):
     read: datetime
     dialect: str = ""
     business: tuple[datetime, datetime] | None = None
+    emptied: Sequence[int] = ()
 
 
 class File(Message, frozen=True, tag="file"):

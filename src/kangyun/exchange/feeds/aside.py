@@ -54,7 +54,7 @@ class Aside:
         """Keeps messages with why. record: of the institution. Raises Unavailable."""
         for one, answer in refused:
             digest = digest_of(one.raw)
-            key, content = await self.kept.seal(record.institution, one.raw, _place(institution, digest))
+            key, content = await self.kept.seal(record.institution, one.raw, place_of(institution, digest))
             reasons = json.dumps([asdict(reason) for reason in answer.refusals[:_MOST_REASONS]], ensure_ascii=False)
             about = (institution, one.sender, one.control_id, digest, reasons, len(one.raw), key, content, MOST_WAITING)
             async with self.pool.connection() as connection:
@@ -80,7 +80,7 @@ class Aside:
             row = await connection.fetchrow(SQL["aside_content"], number)
             if row is None or row["content"] is None:
                 raise NotFound("exchange.feeds.aside-none", number=number)
-            place = _place(row["institution"], bytes(row["digest"]))
+            place = place_of(row["institution"], bytes(row["digest"]))
             content = await self.kept.open(connection, row["key"], row["content"], place)
             await record.leave_row_within(connection, "feed-aside", 200)
         return content
@@ -96,7 +96,8 @@ def digest_of(raw: bytes) -> bytes:
     return hashlib.blake2b(raw, digest_size=16).digest()
 
 
-def _place(institution: str, digest: bytes) -> str:
+def place_of(institution: str, digest: bytes) -> str:
+    """Returns where the sealed content of a message belongs."""
     return f"aside/{institution}/{digest.hex()}"
 
 

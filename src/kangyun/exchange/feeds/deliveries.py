@@ -88,7 +88,15 @@ class Deliveries:
 
 def _looked_at(body: bytes) -> tuple[str, bytes, bytes]:
     """Returns what a delivery calls its source, its digest, and it packed. Raises ValueError for what is none."""
-    return source_of(read_delivery(body)), hashlib.sha256(body).digest(), gzip.compress(body, 1, mtime=0)
+    delivery = read_delivery(body)
+    if isinstance(delivery, Rows) and delivery.emptied:
+        raise ValueError("emptied")
+    return source_of(delivery), hashlib.sha256(body).digest(), gzip.compress(body, 1, mtime=0)
+
+
+def pack_kept(delivery: Delivery) -> bytes:
+    """Returns a delivery as it is kept before it is sealed."""
+    return gzip.compress(msgspec.json.encode(delivery), 1, mtime=0)
 
 
 def place_of(name: str, number: int) -> str:

@@ -42,6 +42,7 @@ MOST_REFUSALS = 50_000
 """That are kept of a delivery; beyond them only those that keep a row aside."""
 DOCUMENTS = "文档"
 COLUMN_MISSING = "exchange.tables.column-missing"
+ERASED = "store.erased"
 LONGEST_NUMBER = 9  # digits
 STORED, REVOKED, REFUSED = b"s", b"v", b"r"
 
@@ -202,14 +203,16 @@ class Intake:
                 fresh.append(row)
                 continue
             before = known.get(one.key)
+            stands = before is not None and _stands(before, one)
             if before is not None and (
-                before["delivery"] > number or (_stands(before, one) and one.key not in changed)
+                before["delivery"] > number or (stands and not before["anew"] and one.key not in changed)
             ):
                 outcome.fates[row.number] = before["outcome"]
                 outcome.unchanged += 1
             else:
                 changed.add(one.key)
-                if before is None or before["delivery"] != number:  # Else it is replayed.
+                # Else it is replayed, or looked at anew because somebody was erased.
+                if before is None or not (before["delivery"] == number or (stands and before["anew"])):
                     outcome.fields.add(one.day, row.cells)
                 fresh.append(row)
         return fresh
@@ -276,6 +279,8 @@ class Intake:
                 outcome.unchanged, outcome.aside, outcome.left_out, outcome.reason,
                 msgspec.json.encode(outcome.parameters).decode(),
             )  # fmt: skip
+            if begun.trial or any(one.text == ERASED for one in outcome.refusals):
+                await connection.execute(SQL["mark_one"], feed.id, begun.number)
 
 
 def _numbers_of(batch: str, line: str) -> tuple[int, int] | None:

@@ -24,15 +24,17 @@ from kangyun.base.errors import NotFound, PlatformError, Throttled, Unavailable
 from kangyun.database.statements import statements
 from kangyun.exchange.cda.reading import patient_of
 from kangyun.exchange.entries import Entry, Place
-from kangyun.exchange.feeds.aside import Aside, digest_of
+from kangyun.exchange.feeds.aside import Aside, digest_of, place_of
 from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
 from kangyun.exchange.hl7v2.listening import Received, received
 from kangyun.exchange.hl7v2.mapping import Feed, Mapped, mapped, updated
 from kangyun.exchange.hl7v2.mapping.whose import OfAnother, hold, hold_enclosed, hold_person
+from kangyun.exchange.tables.mapping import names_of
 from kangyun.fhir import Resource
 
 SQL = statements("exchange.feeds")
+ERASED = "store.erased"
 Onto = Callable[[Resource | None, Resource], Resource]
 Outcome = Sequence[Done] | PlatformError
 DAYS = 90
@@ -70,7 +72,7 @@ class Messages:
                 outcome = await _of_one_person(record, fresh[nth], outcome)
                 answers[nth] = await _answer(record, group[nth], fresh[nth], outcome)
         await self._note([group[nth] for nth in fresh if answers[nth].code == "AA"])
-        if refused_ := [(one, answers[nth]) for nth, one in enumerate(group) if answers[nth].code != "AA"]:
+        if refused_ := [(one, answers[nth]) for nth, one in enumerate(group) if _is_kept(answers[nth])]:
             await self.aside.keep(await self.record(), self.feed.institution, refused_)
         return [answers[nth] for nth in range(len(group))]
 
@@ -96,10 +98,26 @@ class Messages:
         return Aside(self.platform.pool, Kept(self.platform.gate.store))
 
     async def forget(self) -> None:
-        """Forgets messages that were stored long ago, and the content of those refused. Raises Unavailable."""
+        """Forgets messages that were stored long ago, the content of those refused, and what is about somebody who was
+        erased. Raises Unavailable."""
         async with self.platform.pool.connection() as connection:
             await connection.execute(SQL["forget"], DAYS)
             await connection.execute(SQL["forget_aside"], DAYS)
+        while await self._forget_erased():
+            pass
+
+    async def _forget_erased(self) -> int:
+        """Drops refused messages that say that they are about somebody who was erased; returns how many were seen."""
+        kept = self.aside.kept
+        async with self.platform.pool.connection() as connection:
+            rows = await connection.fetch(SQL["messages_to_search"], self.feed.institution)
+            for row in rows:
+                place = place_of(self.feed.institution, bytes(row["digest"]))
+                one = received(await kept.open(connection, row["key"], row["content"], place), row["sender"], now())
+                said = mapped(one.message, self.feed) if one.message is not None else Mapped()
+                names = {name for entry in said.entries for name in names_of(dict(entry.resource))}
+                await connection.execute(SQL["message_searched"], row["id"], bool(await kept.erased(connection, names)))
+        return len(rows)
 
     async def _known(self, group: Sequence[Received]) -> set[int]:
         async with self.platform.pool.connection() as connection:
@@ -121,6 +139,11 @@ async def _of_one_person(record: Record, said: Mapped, outcome: Outcome) -> Outc
         known |= {outcome.standing}
         (outcome,) = await store(record, [_whole(record, said, known)])
     return outcome
+
+
+def _is_kept(answer: Answer) -> bool:
+    """Whether a message is kept aside: one that was refused, but not one about somebody who was erased."""
+    return answer.code != "AA" and not any(one.text == ERASED for one in answer.refusals)
 
 
 def _whole(record: Record, said: Mapped, known: frozenset[str] = frozenset()) -> list[Operation]:

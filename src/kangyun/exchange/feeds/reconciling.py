@@ -16,7 +16,7 @@ import msgspec
 
 from kangyun.access.kept import Kept
 from kangyun.base import clock
-from kangyun.base.errors import Conflict, Invalid, NotFound, RuleBroken
+from kangyun.base.errors import Conflict, Gone, Invalid, NotFound, RuleBroken
 from kangyun.database.pool import Pool
 from kangyun.exchange.feeds.register import SQL, Source
 from kangyun.exchange.feeds.states import TEXTS
@@ -136,8 +136,10 @@ class Reconciliation:
         found = []
         async with self.pool.connection() as connection:
             for row in await connection.fetch(SQL["open_asked"], feed.id):
-                told = await self.kept.open(connection, row["key"], row["keys"], _place(feed, "keys"))
-                keys = msgspec.json.decode(told, type=list[list[str]])
+                keys: list[list[str]] = []
+                if row["keys"]:  # Else somebody was erased meanwhile, and the whole day is asked for.
+                    told = await self.kept.open(connection, row["key"], row["keys"], _place(feed, "keys"))
+                    keys = msgspec.json.decode(told, type=list[list[str]])
                 about = (row["id"], row["what"], row["name"], row["day"])
                 found.append(Asked(*about, keys, row["columns"], row["by"]))
         return found
@@ -163,13 +165,15 @@ class Reconciliation:
             await connection.execute(SQL["answer"], feed.id, id_, key, sealed, *counts)
 
     async def found(self, feed: Source, id_: int) -> Found | None:
-        """Returns what an answer told, None where there is none yet. Raises NotFound."""
+        """Returns what an answer told, None where there is none yet. Raises NotFound, Gone where it was dropped."""
         async with self.pool.connection() as connection:
             row = await connection.fetchrow(SQL["one_asked"], feed.id, id_)
             if row is None:
                 raise NotFound(f"{TEXTS}not-asked")
             if row["answered"] is None:
                 return None
+            if row["answer"] is None:
+                raise Gone(f"{TEXTS}answer-dropped")
             told = await self.kept.open(connection, row["key"], row["answer"], _place(feed, "answer"))
         return msgspec.json.decode(told, type=Found)
 

@@ -93,11 +93,13 @@ def bare(name: str) -> str:
 
 def _table(rows: Rows) -> Table:
     header, refusals = header_of(rows.table, rows.columns, 0)
-    width = len(header)
+    width, emptied = len(header), frozenset(rows.emptied)
 
     def cells() -> Iterator[Row | Refusal]:
         yield from refusals
         for number, row in enumerate(rows.rows, 1):
+            if number in emptied:
+                continue
             yield Row(number, ["" if cell is None else cell for cell in row[:width]])
 
     return Table(rows.table, "csv", "", header, cells())

@@ -103,8 +103,10 @@ WHERE id = $1 AND (columns, keys, day, amounts) IS DISTINCT FROM ($2, $3, $4, $5
 UPDATE feed_sheet SET stopped = clock_timestamp(), reason = $2, parameters = $3 WHERE id = $1 AND stopped IS NULL;
 
 -- name: known_rows
--- What is known of rows by their keys.
-SELECT key, content, delivery, outcome FROM feed_row WHERE sheet = $1 AND key = ANY ($2::int8[]);
+-- What is known of rows by their keys. anew: whether somebody was erased since they came.
+SELECT r.key, r.content, r.delivery, r.outcome, r.delivery < f.anew_before AS anew
+FROM feed_row AS r JOIN feed_sheet AS s ON s.id = r.sheet JOIN feed_source AS f ON f.id = s.feed
+WHERE r.sheet = $1 AND r.key = ANY ($2::int8[]);
 
 -- name: still_kept
 SELECT fate = 'kept' FROM feed_delivery WHERE feed = $1 AND number = $2 FOR UPDATE;
@@ -435,3 +437,58 @@ WHERE r.feed = $1 AND ($2::text IS NULL OR t.name = $2) AND ($3::date IS NULL OR
 AND ($4::int8 IS NULL OR r.delivery = $4) AND (r.whole OR NOT $5) AND (r.answered IS NULL OR $6)
 AND (NOT d.trial OR s.state = 'testing' OR $4 IS NOT NULL)
 ORDER BY r.delivery DESC, r."row", r.nth LIMIT $7 OFFSET $8;
+
+-- Erasing.
+
+-- name: mark_all
+-- What is kept is looked through by the background work.
+UPDATE feed_delivery SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched;
+
+-- name: anew
+-- What came before is no more taken for stored because it comes as it was.
+UPDATE feed_source SET anew_before = next;
+
+-- name: forget_asked
+-- Of the serial numbers nobody can say whose they are. A question that is open asks for the whole day.
+UPDATE feed_asked SET keys = '', answer = NULL WHERE keys <> '' OR answer IS NOT NULL;
+
+-- name: forget_settled
+UPDATE feed_message_aside SET content = NULL, key = NULL WHERE content IS NOT NULL AND state <> 'waiting';
+
+-- name: mark_messages
+UPDATE feed_message_aside SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched;
+
+-- name: mark_one
+UPDATE feed_delivery SET unsearched = true
+WHERE feed = $1 AND number = $2 AND content IS NOT NULL AND EXISTS (SELECT FROM erased);
+
+-- name: to_search
+-- Feeds of which something is to be looked through. What waits for its turn is taken in before.
+SELECT DISTINCT s.name FROM feed_delivery AS d JOIN feed_source AS s ON s.id = d.feed
+WHERE d.unsearched AND d.fate IN ('taken', 'tried');
+
+-- name: next_to_search
+SELECT number FROM feed_delivery WHERE feed = $1 AND unsearched AND fate IN ('taken', 'tried') ORDER BY number LIMIT 1;
+
+-- name: searched
+UPDATE feed_delivery SET unsearched = false WHERE feed = $1 AND number = $2;
+
+-- name: take_out
+-- $3 what is left, null for nothing, $4 its key.
+UPDATE feed_delivery SET unsearched = false, content = $3, key = $4 WHERE feed = $1 AND number = $2;
+
+-- name: forget_shown
+-- $3 rows, null for all. What was wrong with them is told; nothing of it is shown, or asked to be put right.
+UPDATE feed_refusal SET shown = '', answered = coalesce(answered, delivery)
+WHERE feed = $1 AND delivery = $2 AND ($3::int4[] IS NULL OR "row" = ANY ($3));
+
+-- name: messages_to_search
+SELECT id, sender, digest, key, content FROM feed_message_aside
+WHERE institution = $1 AND unsearched AND content IS NOT NULL ORDER BY id LIMIT 100;
+
+-- name: message_searched
+-- $2: whether it was about somebody who was erased.
+UPDATE feed_message_aside SET unsearched = false, content = CASE WHEN $2 THEN NULL ELSE content END,
+    key = CASE WHEN $2 THEN NULL ELSE key END, state = CASE WHEN $2 THEN 'dropped' ELSE state END,
+    settled = CASE WHEN $2 THEN clock_timestamp() ELSE settled END
+WHERE id = $1;

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from kangyun.access.actor import Circumstances
+from kangyun.access.erasing import UNSAID, Erasing
 from kangyun.access.signin import ADMINISTRATOR
+from kangyun.base import clock
 from kangyun.base.errors import NotFound
+from kangyun.exchange.entries import Place, Refusal
 from kangyun.exchange.feeds.messages import Messages
+from kangyun.exchange.hl7v2.acknowledging import Answer
 from kangyun.exchange.hl7v2.framing import framed
-from kangyun.exchange.hl7v2.listening import Listener
+from kangyun.exchange.hl7v2.listening import Listener, received
 from kangyun.exchange.hl7v2.mapping import Feed
 
 HOUSE = "Organization/house-1"
@@ -277,3 +282,34 @@ async def test_the_content_is_kept_for_a_time(sent, messages, platform):
     (one,) = await messages.aside.list(HOUSE)
     with pytest.raises(NotFound):
         await messages.aside.content(await messages.record(), one.id)
+
+
+async def test_of_somebody_who_was_erased_no_message_is_kept(sent, messages, client, platform):
+    said = [message("A01", str(nth), person(f"P{nth}"), visit(f"V{nth}")) for nth in (1, 2)]
+    await sent(*said)
+    refused = (Refusal(Place("3"), "exchange.hl7v2.internal"),)
+    record = await messages.record()
+    for nth, raw in enumerate(said):
+        await messages.aside.keep(record, HOUSE, [(received(raw, str(nth), clock.now()), Answer("AE", refused))])
+    (settled, *_) = await messages.aside.list(HOUSE)
+    await messages.aside.keep(record, HOUSE, [(received(message("A01", "9"), "9", clock.now()), Answer("AE", refused))])
+    await erase(messages.platform, (await found(client, "Patient?identifier=P1"))[0]["id"])
+    await messages.forget()
+    assert [one.sender for one in await messages.aside.list(HOUSE)] == ["1", "9"]
+    with pytest.raises(NotFound):
+        await messages.aside.content(record, settled.id)
+    # What comes of him later is refused, and not kept.
+    assert await sent(message("A08", "5", person("P1"), visit("V1"))) == [("AE", "5")]
+    assert [one.sender for one in await messages.aside.list(HOUSE)] == ["1", "9"]
+
+
+async def erase(platform, patient):
+    gate = platform.gate
+    async with platform.pool.connection() as connection:
+        located = await gate.store.reader.locate(connection, [("Patient", patient)])
+    erasing = Erasing(gate.store, gate.ledger, UNSAID)
+    request = await erasing.ask(
+        {located["Patient", patient].res: f"Patient/{patient}"}, "Practitioner/a", "本人书面申请"
+    )
+    record = await gate.open(ADMINISTRATOR, Circumstances("erase", "", "request-of-the-erasure"))
+    await erasing.confirm(request.id, "Practitioner/b", record.audit_columns("erase", 200))

@@ -5,8 +5,20 @@ begins with `@` is taken from the row: `@XB+XBMC code sex` is a column, one more
 no column of an object says anything, the object is not there. `@!` says that a row without it is kept aside.
 """
 
-from kangyun.exchange.tables.mapping.converting import convert, renamed
+from kangyun.exchange.tables.mapping.converting import convert, named, names_of, renamed
 from kangyun.exchange.tables.mapping.feed import Feed
 from kangyun.exchange.tables.mapping.model import BadMapping, Mapping, load, parse, shipped, shipped_for
 
-__all__ = ["BadMapping", "Feed", "Mapping", "convert", "load", "parse", "renamed", "shipped", "shipped_for"]
+__all__ = [
+    "BadMapping",
+    "Feed",
+    "Mapping",
+    "convert",
+    "load",
+    "named",
+    "names_of",
+    "parse",
+    "renamed",
+    "shipped",
+    "shipped_for",
+]

@@ -57,6 +57,32 @@ def convert(table: Table, mapping: Mapping, feed: Feed) -> Iterator[Entry | Refu
             yield from conversion.row(row)
 
 
+def named(table: Table, mapping: Mapping, feed: Feed) -> Iterator[tuple[int, frozenset[tuple[str, str]]]]:
+    """Yields each row's number with the types and ids of what it is about, as far as it says so: what it becomes, and
+    of whom; of a row that is kept aside as well."""
+    header, _ = renamed(table.header, mapping)
+    try:
+        conversion = _Conversion(table, header, mapping, feed)
+    except Missing:
+        return
+    for row in table.rows:
+        if isinstance(row, Row):
+            yield row.number, conversion.named(row)
+
+
+def names_of(resource: Any) -> Iterator[tuple[str, str]]:
+    """Yields the types and ids of a resource and of the patients that it refers to."""
+    if isinstance(resource, dict):
+        if "resourceType" in resource and "id" in resource:
+            yield resource["resourceType"], resource["id"]
+        type_, _, id_ = str(resource.get("reference", "")).partition("/")
+        if type_ == "Patient" and id_:
+            yield type_, id_
+    if isinstance(resource, dict | list):
+        for part in resource.values() if isinstance(resource, dict) else resource:
+            yield from names_of(part)
+
+
 def _not_taken(table: Table, header: Sequence[str], mapping: Mapping, unknown: Sequence[str]) -> Iterator[Refusal]:
     """Yields the columns of data elements that are not understood, or that the mapping does not take, by name."""
     if mapping.same != elements.DIALECT:
@@ -102,12 +128,8 @@ class _Conversion:
 
     def row(self, row: Row) -> Iterator[Entry | Refusal]:
         """Yields the entries of a row and what is told beside them, or why it is kept aside."""
-        read: Sequence[str] = row.cells
+        read = self._read(row)
         notes: Notes = []
-        if self._widths:
-            read = list(read)
-            for place, width in self._widths:
-                read[place] = figures.padded(read[place], width)
         acts = self._act(read, notes)
         made = self._made(read, notes)
         refusals = self._refusals(row.number, read, notes)
@@ -124,6 +146,25 @@ class _Conversion:
                 id_, _revoked(resource) if acts == "revoke" else resource, origin, acts, generated, self._partial
             )
         yield from refusals
+
+    def named(self, row: Row) -> frozenset[tuple[str, str]]:
+        """Returns the types and ids of what a row is about, whatever else is wrong with it."""
+        read = self._read(row)
+        found: set[tuple[str, str]] = set()
+        for plan in self._plans:
+            key = plan.key(read, [])
+            if key is not None:
+                found.add((plan.template.type, entry_id(self._feed.prefix, plan.kind, key)))
+            found.update(names_of(plan.make(read, [])))
+        return frozenset(found)
+
+    def _read(self, row: Row) -> Sequence[str]:
+        if not self._widths:
+            return row.cells
+        read = list(row.cells)
+        for place, width in self._widths:
+            read[place] = figures.padded(read[place], width)
+        return read
 
     def _act(self, read: Cells, notes: Notes) -> Acts:
         code = cells.said(read[self._flag]) if self._flag >= 0 else ""
