@@ -2,7 +2,7 @@
 
 Delivered once, as if by gateways, for the last two weeks up to yesterday: rows that are refused, a table that was
 stopped, counts that differ from what the hospital has, codes that nobody has mapped; then some visits each half minute.
-What gateways and messages of the same city send is `hospitals`'.
+What gateways and messages of the same city send is `hospitals`'. What is broken off goes on at the next start.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -39,6 +40,7 @@ from kangyun.simulate.outpatients import FEES, VISITS, Cells, Clinic, words
 BY = "Device/demo-hospitals"
 CODER = "Practitioner/demo-coder"
 OURS = "demo-hospital-tables"
+DONE = "feeds-shown"  # in the data folder, once nothing is left to be made
 DAYS = 14
 VISITS_A_DAY = 8
 MORE = 40  # half minutes in which a few visits more come
@@ -85,8 +87,9 @@ ALL = (
 class Showing:
     """Makes the feeds that are shown. One for a process."""
 
-    def __init__(self, platform: Platform, city: City, until: date) -> None:
-        self._platform, self._city, self._until = platform, city, until
+    def __init__(self, platform: Platform, city: City, until: date, done: Path) -> None:
+        self._platform, self._city, self._until, self._done = platform, city, until, done
+        self._there = 0  # deliveries of the feed that is being made that an earlier start has made
         kept = Kept(platform.gate.store)
         self._register = Register(platform.pool)
         self._deliveries = Deliveries(platform.pool, self._register, kept)
@@ -94,8 +97,8 @@ class Showing:
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Makes what is shown, where it is not there yet, then goes on with a few visits at a time until `stop`."""
-        if not await self._is_there():
-            await self._make()
+        if not self._done.exists() and await self._make():
+            self._done.touch(mode=0o600)
         for nth in range(MORE):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), EVERY)
@@ -103,18 +106,19 @@ class Showing:
                 return
             await self._tables(OURS, _clinic(1).day(clock.now().astimezone(BEIJING).date(), nth + 1)[-6:])
 
-    async def _is_there(self) -> bool:
-        return any(one.name == ALL[-1].feed for one in await self._register.list())
-
-    async def _make(self) -> None:
+    async def _make(self) -> bool:
+        """Makes what is not there yet, step by step; returns whether all of it is."""
         known = {one.name for one in await self._register.list()}
         for shown in ALL:
             if shown.feed not in known:
                 await self._add(shown)
-        if await self._until_settled():
-            await self._reconcile()
-            await self._map()
-            await Figures(self._platform).publish(self._until.replace(day=1))
+            await self._move(shown)
+        if not await self._until_settled():
+            return False
+        await self._reconcile()
+        await self._map()
+        await Figures(self._platform).publish(self._until.replace(day=1))
+        return True
 
     async def _add(self, shown: Shown) -> None:
         client = f"gateway-{shown.feed}"
@@ -122,10 +126,17 @@ class Showing:
             {"agreement": "演示", "agreed": self._until, "client": client, "dialect": DIALECT} if shown.states else {}
         )
         await self._register.add(shown.feed, self._house(shown), shown.title, BY, **said)
-        for state in shown.states:
-            await self._register.move(shown.feed, state, "centre", BY, shown.why if state == "paused" else "")
-            if state == shown.states[min(len(shown.states), 3) - 1]:
+
+    async def _move(self, shown: Shown) -> None:
+        """Moves a feed through those states that it was not moved to before; delivers what is not there yet."""
+        been = {row["state"] for row in await self._register.history(shown.feed) if row["act"] == "moved"}
+        for nth, state in enumerate(shown.states, start=1):
+            if state not in been:
+                await self._register.move(shown.feed, state, "centre", BY, shown.why if state == "paused" else "")
+            if nth == min(len(shown.states), 3) and not been.intersection(shown.states[nth:]):
+                self._there = (await self._register.get(shown.feed)).next - 1
                 await self._deliver(shown)
+                self._there = 0
 
     async def _deliver(self, shown: Shown) -> None:
         seed = 1 + [one.feed for one in ALL].index(shown.feed)
@@ -166,6 +177,9 @@ class Showing:
             await self._keep(feed, Rows(name, columns, told, clock.now()))
 
     async def _keep(self, feed: str, delivery: Delivery) -> None:
+        if self._there:
+            self._there -= 1
+            return
         now = await self._register.get(feed)
         record = await self._record(now.institution)
 
@@ -198,9 +212,15 @@ class Showing:
 
     async def _ask(self, feed: Source, clinic: Clinic) -> None:
         """Asks for the serial numbers of the last day that differs, and answers as the hospital's gateway would."""
+        asked = await self._reconciliation.all_asked(feed)
+        if asked and asked[0]["answered"] is not None:
+            return
         record, nth = await self._record(feed.institution), max(LOST)
         day = self._until - timedelta(days=DAYS - 1 - nth)
-        id_ = await self._reconciliation.ask(feed, "serials", FEES, day, BY, record.institution)
+        if asked:
+            id_ = asked[0]["id"]
+        else:
+            id_ = await self._reconciliation.ask(feed, "serials", FEES, day, BY, record.institution)
         rows = clinic.day(day, VISITS_A_DAY + nth % 4)
         keys = [[cells["YLJGDM"], cells["SFMXID"], cells["XGBZ"]] for name, cells in rows if name == FEES]
         await self._reconciliation.answer(feed, id_, Serials(id_, keys), record.institution)

@@ -28,6 +28,7 @@ from kangyun.base import clock
 from kangyun.base.errors import Conflict
 from kangyun.base.logging import configure
 from kangyun.base.settings import Settings, read_settings
+from kangyun.cli import feeds_shown
 from kangyun.cli.children import tie_to_up, wait_for_up
 from kangyun.cli.demonstration import RESIDENTS, read_mark
 from kangyun.cli.feeds_shown import Showing
@@ -114,7 +115,8 @@ async def _run(settings: Settings) -> None:
             for hospital in (BY_TABLES, BY_FILES):
                 stack.enter_context(_running(folder / hospital.key))
             listener, port = await _listening(platform, city)
-            showing = asyncio.ensure_future(Showing(platform, city, mark.until).keep(stop))
+            shown = Showing(platform, city, mark.until, settings.data / feeds_shown.DONE)
+            showing = asyncio.ensure_future(shown.keep(stop))
             try:
                 await _send(days, mark.until, folder, port, stop)
                 await stop.wait()
