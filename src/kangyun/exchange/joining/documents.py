@@ -15,7 +15,7 @@ from kangyun.exchange.joining.sheets import cases, cells, header
 from kangyun.exchange.joining.words import Words
 
 if TYPE_CHECKING:
-    from kangyun.exchange.joining.package import Joining
+    from kangyun.exchange.joining.package import Counted, Joining
 
 FONT = "宋体"
 HOW = ("gateway", "middle", "files", "messages", "fhir")
@@ -38,21 +38,26 @@ def specification(joining: "Joining", sets: Sequence[DataSet], words: Words) -> 
 
 
 def acceptance(joining: "Joining", sets: Sequence[DataSet], words: Words) -> bytes:
-    """Returns the acceptance record: what came of each table during the trial, the test cases, and who signs."""
+    """Returns the acceptance record: what came of each table in the tests, the test cases, and who signs."""
     made = _opened(joining, words, "acceptance")
     counted = {one.table: one for one in joining.counted}
     rows = []
     for set_ in sets:
-        one = counted.get(set_.table)
-        figures = {"received": one.received, "stored": one.stored, "refused": one.refused} if one else {}
-        told = words("acceptance-counted", **figures) if one else words("acceptance-none")
-        rows.append([set_.table, set_.mapping.title, told])
+        one = counted.pop(set_.table, None)
+        rows.append([set_.table, set_.mapping.title, _told(one, words) if one else words("acceptance-none")])
+    # Tables of the hospital's own, by a mapping of its own.
+    rows += [[one.table, one.title, _told(one, words)] for one in counted.values()]
     _table(made, [words("acceptance-table"), words("column-zh"), words("acceptance-figures")], rows)
     made.add_heading(words("cases"), 2)
     _table(made, *cases(words))
     made.add_paragraph()
     made.add_paragraph(words("sign"))
     return _saved(made)
+
+
+def _told(one: "Counted", words: Words) -> str:
+    figures = {"deliveries": one.deliveries, "received": one.received, "stored": one.stored, "refused": one.refused}
+    return words("acceptance-counted", **figures, last=one.last)
 
 
 def _data_set(made: Docx, set_: DataSet, words: Words) -> None:

@@ -1,19 +1,14 @@
 """What a package says of a feed, out of the register, the record and the counts."""
 
-from datetime import date
 from zoneinfo import ZoneInfo
 
-from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform, base_url
 from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.base.errors import PlatformError, RuleBroken
-from kangyun.exchange.feeds.reconciling import Reconciliation
-from kangyun.exchange.feeds.register import Source
+from kangyun.exchange.feeds.register import SQL, Source
 from kangyun.exchange.joining.describing import DataSet, data_sets
 from kangyun.exchange.joining.package import Counted, Joining
-
-FOREVER = date(1900, 1, 1), date(2999, 12, 31)
 
 
 async def gathered(platform: Platform, record: Record, feed: Source) -> tuple[Joining, list[DataSet]]:
@@ -21,16 +16,13 @@ async def gathered(platform: Platform, record: Record, feed: Source) -> tuple[Jo
     sets = list(data_sets(feed.dialect))
     if not sets:
         raise RuleBroken("exchange.joining.no-dialect", feed=feed.name)
-    totals: dict[str, list[int]] = {}
-    for line in await Reconciliation(platform.pool, Kept(platform.gate.store)).lines(feed, *FOREVER):
-        of_table = totals.setdefault(line.table, [0, 0, 0])
-        for place, count in enumerate((line.received, line.stored + line.revoked, line.refused)):
-            of_table[place] += count
+    async with platform.pool.connection() as connection:
+        tested = await connection.fetch(SQL["tested"], feed.id)
     today = clock.now().astimezone(ZoneInfo(platform.settings.time_zone)).date()
     return Joining(
         feed.institution, await _name(record, feed), feed.name, feed.dialect, today,
         base_url(platform.settings).removesuffix("/fhir"), feed.client,
-        [Counted(table, *counts) for table, counts in sorted(totals.items())],
+        [Counted(**row) for row in tested],
     ), sets  # fmt: skip
 
 

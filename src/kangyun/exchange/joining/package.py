@@ -24,12 +24,18 @@ from kangyun.exchange.joining.words import Words
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What came of one table during the trial."""
+    """What came of one table while the feed was tested, as it was delivered: what came again counts again.
+
+    stored: rows that passed. last: of the last delivery those that were refused.
+    """
 
     table: str
+    title: str
+    deliveries: int
     received: int
     stored: int
     refused: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Joining:
     """For whom a package is.
 
     institution: the reference to its Organization. feed: its name in the register. address: of the platform. client:
-    the application that delivers, empty where none is registered. counted: of the trial, for the acceptance record.
+    the application that delivers, empty where none is registered. counted: in the tests, for the acceptance record.
     """
 
     institution: str

@@ -161,16 +161,36 @@ async def test_the_watch_sees_what_waits_and_what_was_kept_aside(gateway, worked
     assert told.count("# TYPE kangyun_intake_waiting gauge") == 1
 
 
-async def test_a_button_makes_the_joining_package(gateway, worked, staff, region, make_person):
-    await gateway.put(1, [make_person(1), make_person(2, number="1")])
-    await worked(1)
-    answer = await region.client.get(f"{SITE}/feeds/house-1-tables/package")
+async def acceptance(region, feed):
+    """Returns the cells of a feed's acceptance record, and what its gateway is paired by."""
+    answer = await region.client.get(f"{SITE}/feeds/{feed}/package")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-        assert json.loads(archive.read("pairing.json"))["client"] == "gateway-1"
         record = Document(io.BytesIO(archive.read("acceptance.docx")))
-    told = [cell.text for table in record.tables for row in table.rows for cell in row.cells]
-    assert "received 2, stored 1, refused 1" in told
+        pairing = json.loads(archive.read("pairing.json"))
+    return [cell.text for table in record.tables for row in table.rows for cell in row.cells], pairing
+
+
+async def test_a_button_makes_the_joining_package_with_what_came_in_the_tests(
+    gateway, worked, staff, region, make_person
+):
+    said = {"client": "gateway-1", "agreement": "H-1", "agreed": "2026-11-01", "dialect": "shanghai-hub-2026"}
+    new = {"name": "house-1-more", "institution": "Organization/house-1", "title": "更多", "said": said}
+    assert (await staff("POST", "", new))[0] == 201
+    assert (await staff("POST", "/house-1-more/move", {"to": "testing"}))[0] == 200
+    gateway.feed = "house-1-more"
+    await gateway.put(1, [make_person(1), make_person(2, number="1")], table="HIS.TB_YL_PATIENT_INFORMATION")
+    await gateway.put(2, [make_person(1), make_person(2)], table="HIS.TB_YL_PATIENT_INFORMATION")
+    await worked(2)
+    told, pairing = await acceptance(region, "house-1-more")
+    assert pairing["client"] == "gateway-1"
+    tested = "2 deliveries, 4 rows received, 3 passed, 1 refused; of the last delivery 0 refused"
+    assert tested in told
+    # What comes in earnest is no test any more.
+    assert (await staff("POST", "/house-1-more/move", {"to": "trial"}))[0] == 200
+    await gateway.put(3, [make_person(3)], table="HIS.TB_YL_PATIENT_INFORMATION")
+    await worked(3)
+    assert tested in (await acceptance(region, "house-1-more"))[0]
 
 
 async def test_a_document_is_a_delivery_taken_whole_or_not_at_all(gateway, worked, region, staff):

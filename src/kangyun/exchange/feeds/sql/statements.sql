@@ -438,6 +438,16 @@ AND ($4::int8 IS NULL OR r.delivery = $4) AND (r.whole OR NOT $5) AND (r.answere
 AND (NOT d.trial OR s.state = 'testing' OR $4 IS NOT NULL)
 ORDER BY r.delivery DESC, r."row", r.nth LIMIT $7 OFFSET $8;
 
+-- name: tested
+-- What came of each table, without its owner's name, until the feed first was on trial: as it was delivered.
+SELECT substring(t.name FROM '[^.]*$') AS table, max(t.title) AS title, count(*) AS deliveries,
+    sum(d.rows)::int8 AS received, sum(d.stored)::int8 AS stored, sum(d.aside)::int8 AS refused,
+    (array_agg(d.aside ORDER BY d.number DESC))[1] AS last
+FROM feed_delivery AS d JOIN feed_sheet AS t ON t.id = d.sheet
+WHERE d.feed = $1 AND d.fate IN ('taken', 'tried') AND d.received < coalesce(
+    (SELECT min(h.at) FROM feed_history AS h WHERE h.feed = $1 AND h.act = 'moved' AND h.state = 'trial'), 'infinity')
+GROUP BY 1 ORDER BY 1;
+
 -- Erasing.
 
 -- name: mark_all

@@ -19,7 +19,7 @@ from kangyun.exchange.joining.sampling import broken, refused, sample
 SETS = [set_ for dialect in dialects() for set_ in data_sets(dialect)]
 WISH = Joining(
     "Organization/h1", "演示医院", "his", "chengdu-2011", date(2026, 11, 23), "https://example.org", "gateway-h1",
-    [Counted("TB_LIS_REPORT", 12, 10, 2)],
+    [Counted("TB_LIS_REPORT", "", 3, 12, 10, 2, 0)],
 )  # fmt: skip
 
 
