@@ -213,16 +213,15 @@ class Intake:
                 changed.add(one.key)
                 # Else it is replayed, or looked at anew because somebody was erased.
                 if before is None or not (before["delivery"] == number or (stands and before["anew"])):
-                    outcome.fields.add(one.day, row.cells)
+                    outcome.fields.add(row.number, one.day, row.cells)
                 fresh.append(row)
         return fresh
 
     @staticmethod
     def _made(made: Iterable[Entry | Refusal], outcome: Outcome, trial: bool) -> Iterator[Entry | Refusal]:
         for one in made:
-            if isinstance(one, Refusal) and not one.whole and not trial and outcome.fields is not None:
-                counted = outcome.counted.get(one.place.row)
-                outcome.fields.fault(counted.day if counted else NO_DAY, one)
+            if isinstance(one, Refusal) and not trial and outcome.fields is not None:
+                outcome.fields.fault(one)
             yield one
 
     async def _take_document(self, feed: Source, begun: Begun, read: Read) -> Outcome:

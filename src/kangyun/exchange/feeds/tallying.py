@@ -38,13 +38,14 @@ class Counted(NamedTuple):
 
 @dataclass(slots=True)
 class Field:
-    """How a field was filled in the rows of a month."""
+    """How a field was filled in the rows of a month. refused: values for which their rows were kept aside."""
 
     rows: int = 0
     filled: int = 0
     valid: int = 0
     left_out: int = 0
     mended: int = 0
+    refused: int = 0
 
 
 class Counter:
@@ -143,24 +144,35 @@ class Fields:
     found: dict[tuple[date, str], Field] = field(default_factory=dict)
     _rows: dict[date, int] = field(default_factory=dict)
     _filled: dict[date, list[int]] = field(default_factory=dict)
+    _cells: dict[int, tuple[date, Sequence[str]]] = field(default_factory=dict)
+    _refused: set[tuple[int, str]] = field(default_factory=set)
 
-    def add(self, day: date, cells: Sequence[str]) -> None:
+    def add(self, number: int, day: date, cells: Sequence[str]) -> None:
         """Takes in a row."""
         month = day.replace(day=1)
+        self._cells[number] = month, cells
         self._rows[month] = self._rows.get(month, 0) + 1
         filled = self._filled.setdefault(month, [0] * len(self.header))
         for place, cell in enumerate(cells):
             if cell and said(cell):
                 filled[place] += 1
 
-    def fault(self, day: date, refusal: Refusal) -> None:
-        """Takes in what was wrong with a field of a row that was taken in."""
-        if refusal.place.part:
-            one = self.found.setdefault((day.replace(day=1), refusal.place.part), Field())
-            if refusal.taken:
-                one.mended += 1
-            else:
-                one.left_out += 1
+    def fault(self, refusal: Refusal) -> None:
+        """Takes in what was wrong with a field of a row that was taken in or kept aside; of other rows nothing."""
+        number, part = refusal.place.row, refusal.place.part
+        if number not in self._cells or not part:
+            return
+        month, cells = self._cells[number]
+        one = self.found.setdefault((month, part), Field())
+        if refusal.whole:
+            # What is missing is no value, and is not filled either.
+            if (number, part) not in self._refused and part in self.header and said(cells[self.header.index(part)]):
+                self._refused.add((number, part))
+                one.refused += 1
+        elif refusal.taken:
+            one.mended += 1
+        else:
+            one.left_out += 1
 
     def result(self) -> dict[tuple[date, str], Field]:
         """Returns the figures, of every field that has a name."""
@@ -169,5 +181,5 @@ class Fields:
                 if name:
                     one = self.found.setdefault((month, name), Field())
                     one.rows, one.filled = rows, filled
-                    one.valid = max(0, filled - one.left_out)
+                    one.valid = max(0, filled - one.left_out - one.refused)
         return {place: one for place, one in self.found.items() if one.rows}
