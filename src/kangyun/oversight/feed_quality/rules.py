@@ -115,7 +115,9 @@ def _consistency(figures: Figures, rules: Rules) -> float | None:
     put_right = sum(one.get("put-right", 0) for one in figures.fields.values())
     filled = sum(one.get("filled", 0) for one in figures.fields.values())
     parts = [_share(filled - put_right, filled)]
-    if "declared" in figures.of:
+    if "either" in figures.of:
+        parts.append(_share(figures.of.get("agreeing", 0), figures.of["either"]))
+    elif "declared" in figures.of:  # As it was published until 2026-11.
         declared, compared = figures.of["declared"], figures.of.get("compared", 0)
         parts.append(_share(min(declared, compared), max(declared, compared)))
     known = [part for part in parts if part is not None]

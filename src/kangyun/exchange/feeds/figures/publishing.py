@@ -92,7 +92,7 @@ class Figures:
             "in-time": came["in_time"], "back-fill": came["back_fill"]
         }  # fmt: skip
         if sheet["declared"] is not None:
-            figures |= {"declared": sheet["declared"], "compared": sheet["compared"]}
+            figures |= {name: sheet[name] for name in ("declared", "compared", "agreeing", "either")}
         for link in table().links:
             if sheet["name"] in link.table:
                 figures |= await _linked(record, link, month, after)

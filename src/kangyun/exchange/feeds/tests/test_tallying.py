@@ -10,7 +10,7 @@ HEADER = ("NO", "ZJHM", "XB")
 
 
 def fault(row, part, *, whole=False, taken=False):
-    return Refusal(Place("T", row, part), "exchange.tables.wrong", "9", {}, whole, taken)
+    return Refusal(Place("T", row, part), "exchange.tables.key-missing", "9", {}, whole, taken)
 
 
 def figures(rows, *faults):

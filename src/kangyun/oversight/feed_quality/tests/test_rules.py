@@ -52,6 +52,12 @@ def test_what_was_appealed_against_does_not_count():
     assert score.score > scored(FULL, RULES).score
 
 
+def test_what_is_too_many_of_one_day_makes_up_for_nothing_of_another():
+    # 100 declared and 100 received, of two days 60 and 40 against 40 and 60.
+    differing = replace(FULL, of=FULL.of | {"agreeing": 80, "either": 120})
+    assert scored(differing, RULES).shares["consistency"] == pytest.approx((1 + 80 / 120) / 2)
+
+
 def test_counts_that_differ_from_what_is_declared_cost_consistency():
     differing = replace(FULL, of=FULL.of | {"declared": 200})
     assert scored(differing, RULES).shares["consistency"] == pytest.approx(0.75)

@@ -14,9 +14,10 @@ from kangyun.access.signin import ADMINISTRATOR
 from kangyun.exchange.feeds.deliveries import Deliveries
 from kangyun.exchange.feeds.figures import Figures
 from kangyun.exchange.feeds.figures.report import Monthly, monthly_of, report_of
+from kangyun.exchange.feeds.reconciling import Reconciliation
 from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.feeds.worker import Worker
-from kangyun.exchange.protocol import File, pack, unpack
+from kangyun.exchange.protocol import Declared, File, pack, unpack
 from kangyun.simulate import City, error_model
 from kangyun.simulate.sending import sending
 
@@ -87,6 +88,21 @@ async def test_the_figures_of_a_month_are_those_of_the_truth(platform, taken, se
     # All of it is of days before the feed was connected: none of it was due.
     assert (found.figures["in-time"], found.figures["back-fill"]) == (0, found.figures["stored"])
     assert found.fields["JZZDBM"]["filled"] <= found.fields["JZZDBM"]["rows"]
+
+
+async def test_counts_agree_or_differ_day_by_day(platform, taken):
+    month, table = date(2026, 5, 1), "TB_YL_MZ_MEDICAL_RECORD"
+    days = [Declared(table, month.replace(day=nth), 3) for nth in (1, 2)]
+    reconciliation = Reconciliation(platform.pool, Kept(platform.gate.store))
+    await reconciliation.declare(taken, days)
+    async with platform.pool.connection() as connection:
+        for nth, stored in ((1, 1), (2, 5)):
+            about = ("UPDATE feed_day SET stored = $2 WHERE day = $1", month.replace(day=nth), stored)
+            await connection.execute(*about)
+    await Figures(platform).publish(month)
+    (found,) = [one for one in await reports(platform) if (one.table, one.month) == (table, month)]
+    told = {name: found.figures[name] for name in ("declared", "compared", "agreeing", "either")}
+    assert told == {"declared": 6, "compared": 6, "agreeing": 4, "either": 8}
 
 
 async def test_published_again_nothing_is_new(platform, taken, sent):
