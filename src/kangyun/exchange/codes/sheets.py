@@ -143,6 +143,8 @@ async def _decisions(record: Record, readings: Sequence[_Reading]) -> dict[str, 
             one.wrong("decision", "decision", words="、".join(DECISIONS))
         elif row is None:
             one.wrong("no-row", "row")
+        elif _said_of(one) != tuple(row[name] for name in _STANDS):
+            one.wrong("another", "row")
         elif row["state"] != ("approved" if verb == "withdraw" else "proposed"):
             one.wrong("decided", "row")
         elif verb != "withdraw" and row["proposer"] == record.actor.reference:
@@ -150,6 +152,17 @@ async def _decisions(record: Record, readings: Sequence[_Reading]) -> dict[str, 
         else:
             found[verb].add(row["id"])
     return found
+
+
+_STANDS = ("system", "code", "target_system", "target", "relation")
+
+
+def _said_of(one: _Reading) -> tuple[str, ...]:
+    """Returns what a row of the workbook shows to whoever decides."""
+    cells = one.cells
+    target = "" if cells["target"] == UNNEEDED else cells["target"]
+    relation = RELATIONS.get(cells["relation"], cells["relation"])
+    return canonical(cells["system"]), cells["code"], canonical(cells["list"]), target, relation
 
 
 def _is_number(text: str) -> bool:

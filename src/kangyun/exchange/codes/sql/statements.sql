@@ -54,4 +54,4 @@ WHERE EXISTS (SELECT FROM code_use AS u WHERE u.system = g.system AND u.code = g
 
 -- name: standing
 -- $1 numbers of rows. Returns what may be decided of each.
-SELECT m.id, m.state, m.proposer FROM code_map AS m WHERE m.id = ANY ($1::int8[]);
+SELECT m.id, m.state, m.proposer, m.system, m.code, m.target_system, m.target, m.relation FROM code_map AS m WHERE m.id = ANY ($1::int8[]);

@@ -159,6 +159,21 @@ async def test_nobody_decides_by_workbook_what_is_his_own(opened, coder):
         await take_in(coder, decided, dry_run=False)
 
 
+CHANGED = {"target": {"D1": "I63.900"}, "relation": {"D1": "更宽"}, "code": {"D1": "D2"}, "list": {"D1": "urn:x"}}
+
+
+@pytest.mark.parametrize("column", CHANGED)
+async def test_who_decides_by_workbook_decides_what_its_row_says(coder, opened, column):
+    await take_in(coder, filled(await exported(coder), target={"D1": "E11.900"}), dry_run=False)
+    other = await opened(person("t"))
+    given = {"decision": {"D1": "批准"}, column: CHANGED[column]}
+    outcome = await take_in(
+        other, filled(await exported(other, replace(DIAGNOSES, institution="h1")), **given), dry_run=False
+    )
+    assert outcome.counts["approve"] == 0
+    assert [issue.text for _, issues in outcome.refused for issue in issues] == ["exchange.codes.another"]
+
+
 async def test_the_clear_ones_are_proposed_at_once(coder, opened):
     assert await propose_best(coder, replace(DIAGNOSES, state="unmapped"), 95) == 2
     other = await opened(person("t"))
