@@ -39,7 +39,10 @@ class Line(msgspec.Struct, kw_only=True):
 
 
 class Sum(msgspec.Struct, kw_only=True):
-    """The lines of a list, counted. points, most: None where no points were loaded."""
+    """The lines of a list, counted. points, most: None where no points were loaded.
+
+    part: those of the points whose lines are covered in part only, and passed as far as they are.
+    """
 
     list: List
     lines: int
@@ -48,6 +51,7 @@ class Sum(msgspec.Struct, kw_only=True):
     failed: int
     points: float | None = None
     most: float | None = None
+    part: float = 0
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -86,4 +90,5 @@ def _sum(name: List, lines: Sequence[Line]) -> Sum:
         failed=sum(one.outcome == "failed" for one in lines),
         points=sum(one.points or 0 for one in valued if one.outcome == "passed") if valued else None,
         most=sum(one.points or 0 for one in valued) if valued else None,
+        part=sum(one.points or 0 for one in valued if one.outcome == "passed" and one.covered == "part"),
     )

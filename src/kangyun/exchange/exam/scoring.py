@@ -13,6 +13,7 @@ from kangyun.exchange.tables.reading import Row, read
 
 IDS, POINTS = ("ID", "编号"), ("POINTS", "分值")
 """Names of the two columns."""
+MOST = 10_000  # points of a line
 
 
 def points_of(file: Path) -> Mapping[str, float]:
@@ -23,7 +24,12 @@ def points_of(file: Path) -> Mapping[str, float]:
             places = [_place(table.header, names) for names in (IDS, POINTS)]
             if -1 in places:
                 raise Invalid("exchange.exam.scores-header", file=file.name)
-            return dict(_pairs(table.rows, places, file.name))
+            found: dict[str, float] = {}
+            for row, id_, points in _pairs(table.rows, places, file.name):
+                if id_ in found:
+                    raise Invalid("exchange.exam.scores-twice", file=file.name, row=row, line=id_[:64])
+                found[id_] = points
+            return found
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
 
@@ -32,7 +38,7 @@ def _place(header: Sequence[str], names: Sequence[str]) -> int:
     return next((header.index(name) for name in names if name in header), -1)
 
 
-def _pairs(rows: Iterable[Row | Refusal], places: Sequence[int], file: str) -> Iterator[tuple[str, float]]:
+def _pairs(rows: Iterable[Row | Refusal], places: Sequence[int], file: str) -> Iterator[tuple[int, str, float]]:
     for row in rows:
         if isinstance(row, Refusal):
             raise Invalid(issues=(Issue("error", Invalid.code, row.text, None, dict(row.parameters)),))
@@ -40,9 +46,12 @@ def _pairs(rows: Iterable[Row | Refusal], places: Sequence[int], file: str) -> I
         if not id_ and not points:
             continue
         try:
-            yield id_, float(points)
+            value = float(points)
         except ValueError:
-            raise Invalid("exchange.exam.scores-row", file=file, row=row.number) from None
+            value = -1
+        if not (id_ and 0 <= value <= MOST):  # Nor is it NaN.
+            raise Invalid("exchange.exam.scores-row", file=file, row=row.number)
+        yield row.number, id_, value
 
 
 def scored(lines: Sequence[Line], points: Mapping[str, float]) -> None:

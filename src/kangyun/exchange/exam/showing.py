@@ -40,8 +40,9 @@ def sums(report: Report, language: Language) -> Sequence[str]:
     valued = [one for one in report.sums if one.points is not None]
     if not valued:
         return [*told, say(f"{TEXTS}no-scores", language)]
-    points, most = (f"{sum(getattr(one, name) for one in valued):g}" for name in ("points", "most"))
-    return [*told, say(f"{TEXTS}scores", language, {"points": points, "most": most, "file": report.scores})]
+    added = {name: f"{sum(getattr(one, name) for one in valued):g}" for name in ("points", "most", "part")}
+    part = say(f"{TEXTS}scores-part", language, added) if added["part"] != "0" else ""
+    return [*told, say(f"{TEXTS}scores", language, {**added, "file": report.scores}) + part]
 
 
 def as_workbook(report: Report, language: Language) -> bytes:

@@ -189,6 +189,12 @@ def test_points_are_the_regions(tmp_path, lines, write, form):
     assert "得 2 分，共 3.5 分" in sums(found, "zh")[-1]
 
 
+def test_points_of_lines_that_are_covered_in_part_are_named(tmp_path, lines):
+    lines[0].covered = "part"
+    scored(lines, points_of(as_csv(tmp_path / "points.csv", [("编号", "分值"), ("a", 2), ("b", 1.5)])))
+    assert "其中 2 分在“部分覆盖”的行上" in sums(report(lines, clock.now(), "1", "points"), "zh")[-1]
+
+
 def test_without_points_there_is_no_score(lines):
     found = report(lines, clock.now(), "1")
     assert found.sums[2].points is None
@@ -200,6 +206,9 @@ def test_without_points_there_is_no_score(lines):
     [
         ([("编号", "名称"), ("a", "1")], "scores-header"),
         ([("编号", "分值"), ("a", "一")], "scores-row"),
+        *(([("编号", "分值"), ("a", wrong)], "scores-row") for wrong in ("nan", "inf", "-1", "1e400", "")),
+        ([("编号", "分值"), ("", "1")], "scores-row"),
+        ([("编号", "分值"), ("a", "1"), ("a", "2")], "scores-twice"),
         ([("编号", "分值"), ("c", "1")], "scores-unknown"),
         ([], "scores-header"),
     ],
