@@ -23,7 +23,7 @@ from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.feeds.overseeing import Oversight
-from kangyun.exchange.feeds.reconciling import BEIJING, Line, Reconciliation, bounds
+from kangyun.exchange.feeds.reconciling import BEIJING, Line, Reconciliation, bounds, shown_day
 from kangyun.exchange.feeds.register import Register, Source, check_institution
 from kangyun.exchange.feeds.replaying import Replay, Which
 from kangyun.exchange.feeds.reporting import HEADER, report, rows_of
@@ -243,6 +243,9 @@ def differences(data: Path | None, name: str, number: int, by: str) -> None:
             announce(speak(text, count=len(keys)), style="bold")
             for one in keys:
                 announce(f"  {' / '.join(one)}")
+        announce(speak("cli.feed-elsewhere", count=len(found.elsewhere)), style="bold")
+        for one, day in found.elsewhere:
+            announce(f"  {' / '.join(one)}  {shown_day(day)}")
         announce(speak("cli.feed-surplus", count=len(found.surplus)), style="bold")
         for _, delivery in found.surplus:
             announce(speak("cli.feed-of-delivery", number=delivery))

@@ -15,6 +15,7 @@ interface Found {
   missing: string[][];
   aside: string[][];
   surplus: [number, number][];
+  elsewhere: [string[], string][];
 }
 
 export function Day({ feed, day, lines, onClose }: { feed: Feed; day: string; lines: Line[]; onClose: () => void }) {
@@ -91,13 +92,14 @@ function Answer({ feed, asked }: { feed: Feed; asked: Asked }) {
   const rows = [
     ...(found.data?.missing ?? []).map((one) => ({ key: one.join(" / "), what: t("did-not-come") })),
     ...(found.data?.aside ?? []).map((one) => ({ key: one.join(" / "), what: t("was-refused") })),
+    ...(found.data?.elsewhere ?? []).map(([key, day]) => ({ key: key.join(" / "), what: t("of-another-day", { day }) })),
     ...(found.data?.surplus ?? []).map(([, number]) => ({ key: t("of-delivery", { number }), what: t("only-here") })),
   ];
   return (
     <Flex vertical gap={8}>
       <Typography.Text>{said}{comma()}{t("answered", { at: minuteOf(asked.answered) })}</Typography.Text>
       <ProblemBox error={found.error} again={() => void found.refetch()} />
-      {asked.what === "serials" ? (
+      {asked.what === "serials" && found.data ? (
         <Rows
           rowKey="key" dataSource={rows} exported={{ title: `${feed.title} ${asked.day} ${t("asked")}` }} locale={{ emptyText: <Nothing say={t("all-there")} /> }}
           columns={[{ title: t("business-key"), dataIndex: "key", text: (one) => one.key }, { title: t("what"), dataIndex: "what", text: (one) => one.what }]}

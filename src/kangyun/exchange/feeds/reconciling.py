@@ -28,6 +28,7 @@ BEIJING = timedelta(hours=8)
 MOST_DECLARED = 50_000
 MOST_KEPT = 1_000_000_000  # rows of a table and day
 MOST_KEYS = 500_000
+REFUSED = b"r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,14 @@ class Line:
 class Found(msgspec.Struct, frozen=True):
     """What serial numbers told. missing: that we have not. aside: that were kept aside. surplus: only we have.
 
-    surplus: as digest of the key and number of the delivery; what the delivery's content still says is looked up.
+    aside: keys as well that nobody can read, since their rows are. surplus: as digest of the key and number of the
+    delivery; what the delivery's content still says is looked up. elsewhere: that we have under another day.
     """
 
     missing: list[list[str]]
     aside: list[list[str]]
     surplus: list[tuple[int, int]]
+    elsewhere: list[tuple[list[str], date]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,12 @@ class Reconciliation:
             if row["what"] == "serials":
                 if serials is None or len(serials.keys) > MOST_KEYS:
                     raise Invalid(f"{TEXTS}serials-wanted")
-                told = [(list(one), digest) for one in serials.keys if (digest := read_key(one)) is not None]
-                digests = [digest for _, digest in told]
+                told = [(list(one), read_key(one)) for one in serials.keys]
+                read = [(one, digest) for one, digest in told if digest is not None]
+                digests = [digest for _, digest in read]
                 differing = await connection.fetch(SQL["compare"], row["sheet"], row["day"], digests)
-                found = _found([one for one, _ in told], differing)
+                unread = [one for one, digest in told if digest is None]
+                found = _found([one for one, _ in read], differing, unread)
         key, sealed = await self.kept.seal(institution, msgspec.json.encode(found), _place(feed, "answer"))
         async with self.pool.connection() as connection:
             counts = (len(found.missing), len(found.surplus)) if row["what"] == "serials" else (None, None)
@@ -222,11 +227,13 @@ def shown_day(day: date) -> str:
     return "无日期" if day == NO_DAY else day.isoformat()
 
 
-def _found(keys: Sequence[list[str]], differing: Sequence[Mapping[str, Any]]) -> Found:
-    missing = [keys[row["nth"] - 1] for row in differing if row["nth"] is not None and row["delivery"] is None]
-    aside = [keys[row["nth"] - 1] for row in differing if row["nth"] is not None and row["delivery"] is not None]
+def _found(keys: Sequence[list[str]], differing: Sequence[Mapping[str, Any]], unread: list[list[str]]) -> Found:
+    theirs = [(keys[row["nth"] - 1], row) for row in differing if row["nth"] is not None]
+    missing = [key for key, row in theirs if row["delivery"] is None]
+    aside = [key for key, row in theirs if row["outcome"] == REFUSED]
+    elsewhere = [(key, row["day"]) for key, row in theirs if row["delivery"] is not None and row["outcome"] != REFUSED]
     surplus = [(row["key"], row["delivery"]) for row in differing if row["nth"] is None]
-    return Found(missing, aside, surplus)
+    return Found(missing, [*aside, *unread], surplus, elsewhere)
 
 
 def _scaled(written: str) -> int:

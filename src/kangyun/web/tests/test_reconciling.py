@@ -73,6 +73,21 @@ async def test_what_is_declared_stands_beside_and_serials_name_what_differs(
     assert [delivery for _, delivery in found["surplus"]] == [1]
 
 
+async def test_what_stands_under_another_day_and_what_nobody_reads_is_named(
+    gateway, worked, staff, region, make_person
+):
+    await gateway.put(1, [make_person(1), make_person(2, day="2025-12-02 08:00:00")])
+    await worked(1)
+    asked = (await staff("POST", "/house-1-tables/asked", {"what": "serials", "table": PATIENTS, "day": str(DAY)}))[1]
+    keys = [["D1", "9", number] for number in ("1", "2", "1.1E+17")]
+    await gateway.say(f"/asked/{asked['id']}", Serials(asked["id"], keys))
+    _, found = await staff("GET", f"/house-1-tables/asked/{asked['id']}")
+    assert (found["missing"], found["surplus"]) == ([], [])
+    assert found["elsewhere"] == [[["D1", "9", "2"], "2025-12-02"]]
+    assert found["aside"] == [["D1", "9", "1.1E+17"]]
+    assert "feed-differences" in {row[0] for row in await region.trail()}
+
+
 async def test_a_request_to_send_again_is_answered_by_nothing(gateway, worked, staff, make_person):
     await gateway.put(1, [make_person(1)])
     await worked(1)

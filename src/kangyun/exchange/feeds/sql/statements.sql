@@ -256,13 +256,14 @@ SELECT a.id, a.what, a.sheet, t.name, a.day, a.key, a.answered, a.answer
 FROM feed_asked AS a JOIN feed_sheet AS t ON t.id = a.sheet WHERE a.feed = $1 AND a.id = $2;
 
 -- name: compare
--- $1 sheet, $2 day, $3 digests of the keys that the hospital has. A row for each key that one side has, or that was
--- kept aside: its place in the hospital's list, or null; the delivery that brought it, or null; what became of it.
-SELECT a.nth, r.delivery, r.outcome, coalesce(a.key, r.key) AS key
+-- $1 sheet, $2 day, $3 digests of the keys that the hospital has. A row for each key that one side has, that was kept
+-- aside, or that we have under another day: its place in the hospital's list, or null; the delivery that brought it, or
+-- null; what became of it, and its day.
+SELECT a.nth, r.delivery, r.outcome, coalesce(a.key, r.key) AS key, r.day
 FROM unnest($3::int8[]) WITH ORDINALITY AS a(key, nth)
-FULL JOIN (SELECT key, delivery, outcome FROM feed_row WHERE sheet = $1 AND (day = $2 OR key = ANY ($3::int8[]))) AS r
+FULL JOIN (SELECT key, delivery, outcome, day FROM feed_row WHERE sheet = $1 AND (day = $2 OR key = ANY ($3::int8[]))) AS r
     ON r.key = a.key
-WHERE r.key IS NULL OR (r.outcome = 'r') = (a.key IS NOT NULL);
+WHERE r.key IS NULL OR (r.outcome = 'r') = (a.key IS NOT NULL) OR (a.key IS NOT NULL AND r.day <> $2);
 
 -- name: answer
 UPDATE feed_asked SET answered = clock_timestamp(), key = $3, answer = $4, missing = $5, surplus = $6
