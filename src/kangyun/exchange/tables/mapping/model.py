@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -52,6 +52,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partial: whether a row says only some of what stands of its resources.
     day:     the column of the business time, by whose Beijing day rows are counted on both sides (对账).
     amounts: the columns that are added up there, as they stand.
+    stays:   of its tables those for stays only: what is written out goes there or elsewhere by the class of its visit.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edition: str
     day: str = ""
     amounts: list[str] = []
+    stays: list[str] = []
     generated: str = ""
     flag: Flag | None = None
     same: str = ""
@@ -89,13 +91,14 @@ def parse(text: str, source: str = "mapping") -> Mapping:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadMapping("mapping-syntax", f"{source}: {error}") from None
     for template in mapping.resources:
-        for at, leaf in _leaves(template.body, template.type):
+        for at, leaf in leaves(template.body, template.type):
             read = read_leaf(leaf, f"{source}: {at}")
             if read.rule not in RULES:
                 raise BadMapping("mapping-rule", f"{source}: {at}: {read.rule}")
     return mapping
 
 
+@lru_cache(8192)
 def read_leaf(text: str, at: str = "") -> Leaf:
     """Returns what a text that begins with `@` says. Raises BadMapping."""
     found = _LEAF.fullmatch(text)
@@ -110,15 +113,16 @@ def alternatives(written: str) -> tuple[str, ...]:
     return tuple(name.upper() for name in written.split("|"))
 
 
-def _leaves(value: Any, at: str) -> Iterator[tuple[str, str]]:
+def leaves(value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Yields each text of a template that begins with `@`, with its place. Raises BadMapping."""
     if isinstance(value, dict):
         if _GROUP in value and not isinstance(value.get(_ONLY_IF), str):
             raise BadMapping("mapping-group", at)
         for name, part in value.items():
-            yield from _leaves(part, f"{at}.{name}")
+            yield from leaves(part, f"{at}.{name}")
     elif isinstance(value, list):
         for place, part in enumerate(value):
-            yield from _leaves(part, f"{at}[{place}]")
+            yield from leaves(part, f"{at}[{place}]")
     elif isinstance(value, str) and value.startswith("@"):
         yield at, value
 
@@ -129,7 +133,7 @@ def columns_of(mapping: Mapping) -> frozenset[str]:
         name for template in mapping.resources for written in (*template.key, template.when) for name in _names(written)
     }
     for template in mapping.resources:
-        for _, leaf in _leaves(template.body, ""):
+        for _, leaf in leaves(template.body, ""):
             found |= {name.removesuffix("?") for names in read_leaf(leaf).columns for name in names}
     return frozenset(found | {name for written in mapping.key for name in _names(written)})
 

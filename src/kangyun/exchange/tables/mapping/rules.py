@@ -280,7 +280,10 @@ def _period_first(words: Words, scope: Scope) -> Rule:
 
 
 def _signed(words: Words, scope: Scope) -> Rule:
-    """`signed CODE`: a number, below zero where the column beside it holds the code: a refund."""
+    """`signed CODE [CODE]`: a number, below zero where the column beside it holds the code: a refund.
+
+    The second one is what is written out beside a number that is none.
+    """
     refund = words[0]
 
     def rule(cell: str, flag: str = "") -> Decimal | None:
