@@ -87,14 +87,19 @@ async def _sight(gate: Gate, connection: asyncpg.Connection, asker: Asker, types
     )
 
 
-async def opened_for(gate: Gate, actor: Actor, about: Circumstances, asker: Asker, types: Collection[str]) -> Record:
-    """Opens the record for somebody at another node: to read these types, persons masked, and to write nothing."""
+async def opened_for(
+    gate: Gate, actor: Actor, about: Circumstances, asker: Asker, types: Collection[str], *, masked: bool = True
+) -> Record:
+    """Opens the record for somebody at another node: to read these types, and to write nothing.
+
+    masked: persons are; not for a platform that is given an institution's records, which are of nobody without names.
+    """
     async with gate.store.pool.connection() as connection:
         sight = await _sight(gate, connection, asker, types)
     nothing, reads = frozenset[str](), frozenset(types)
     decision = Decision(
         sight, reads, reads, nothing, nothing, nothing, False,
-        writing=replace(sight, types=()), masked=True, strangers=False, hides_staff=True,
+        writing=replace(sight, types=()), masked=masked, strangers=False, hides_staff=True,
     )  # fmt: skip
     home = await gate.open(actor, about)
     return Record(gate, actor, about, home.institution, decision)

@@ -38,6 +38,7 @@ KINDS = {
     "notify": Kind("R", "operation"),
     "node-report": Kind("R", "operation"),
     "node-look": Kind("R", "operation"),
+    "feed-write": Kind("R", "operation"),
     "device-health": Kind("R", "operation"),
     "device-refusals": Kind("R", "operation"),
     "who-questions": Kind("R", "operation"),

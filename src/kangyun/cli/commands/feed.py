@@ -1,6 +1,7 @@
 """The commands of what institutions send; `cli.feed` carries them out."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,43 @@ def take_file(
 
     sent = feeding.Sent(file, institution, dialect, mapping, encoding)
     sys.exit(documents.take_documents(sent, data, by) if documents.are(file) else feeding.take_file(sent, data, by))
+
+
+@feed.command(
+    "write",
+    help="""把一家机构一段时间的记录写成表格，交给其他平台 | Write records as tables for a platform not ours
+
+例 | Example:
+
+  kangyun feed write 上报 --institution Organization/hospital-1 --to Organization/province
+  --dialect chengdu-2011 --since 2026-01-01 --until 2026-01-31 --by 登录名
+
+按接收方的闸门：居民拒绝的、敏感的不在其中，逐批记入审计。没有写出的内容列在 left-out.csv，
+填不了的列在 empty-columns.csv。方言写 n041 得到病案首页。退出码：0 全部写出，1 有没有写出的。
+
+By the receiver's gate: what residents deny and what is sensitive is not in it. Exit status: 0 all, 1 not all.""",
+)
+def write_tables(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="新文件夹 | A new folder")],
+    institution: House,
+    to: Annotated[
+        str, typer.Option("--to", metavar="REF", help="接收平台，如 Organization/… | The platform: Organization/…")
+    ],
+    dialect: Dialect,
+    since: Annotated[datetime, typer.Option("--since", formats=["%Y-%m-%d"], help="第一天 | First day")],
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="最后一天 | Last day")],
+    by: By,
+    code: Annotated[
+        str, typer.Option("--code", help="机构在接收方的代码 | The institution's code at the platform")
+    ] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="utf-8（带 BOM）或 gb18030 | utf-8 or gb18030")] = "utf-8",
+    data: Data = None,
+) -> None:
+    """Writes tables out of the record."""
+    from kangyun.cli import giving
+
+    wish = giving.Wish(folder, institution, to, dialect, since.date(), until.date(), code, encoding)
+    sys.exit(giving.write(wish, data, by))
 
 
 @feed.command(

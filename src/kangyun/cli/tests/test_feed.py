@@ -117,3 +117,35 @@ def test_a_mapping_that_cannot_be_used_is_told_with_its_place(sent, tmp_path):
 def test_what_a_flag_means_is_not_guessed(sent):
     with pytest.raises(Invalid, match=r"cli\.feed-dialect"):
         take_file(Sent(sent("TB_YL_PATIENT_INFORMATION.csv", HEADER), "Organization/house-1"), None, "nobody")
+
+
+def test_what_was_taken_is_written_for_another_platform_and_taken_again(run, sent, tmp_path):
+    file = sent("TB_YL_PATIENT_INFORMATION.csv", HEADER, line(1, number(1)))
+    assert run("feed", "take", file, *WHO, *BY)[0] == 0
+    visits = sent(
+        "TB_YL_ZY_MEDICAL_RECORD.csv",
+        "YLJGYQDM,JZLSH,BAH,KH,KLX,JZLX,RYSJ,CYSJ,XGBZ",
+        "D1,V1,B1,1,9,400,2026-01-05 08:05:00,2026-01-09 10:00:00,1",
+    )
+    assert run("feed", "take", visits, *WHO, *BY)[0] == 0
+    folder = tmp_path / "out"
+    wanted = ("feed", "write", folder, *WHO, *BY, "--to", "Organization/province", "--code", "D1")
+    month = ("--since", "2026-01-01", "--until", "2026-01-09")
+    status, told = run(*wanted, *month, "--encoding", "gb18030")
+    assert status == 0, told
+    assert "TB_YL_ZY_MEDICAL_RECORD：1 行" in told
+    assert {one.name for one in folder.iterdir()} == {
+        "TB_YL_PATIENT_INFORMATION.csv", "TB_YL_ZY_MEDICAL_RECORD.csv", "left-out.csv", "empty-columns.csv",
+    }  # fmt: skip
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}
+    assert "表,列,名称" in (folder / "empty-columns.csv").read_text("gb18030")
+    for name in ("TB_YL_PATIENT_INFORMATION.csv", "TB_YL_ZY_MEDICAL_RECORD.csv"):
+        status, told = run("feed", "take", folder / name, *WHO, *BY)
+        assert status == 0
+        assert "新增 0 条，更新 0 条，已有且相同 1 条" in told
+    assert run(*wanted, *month)[0] == 1
+    front = tmp_path / "front"
+    pages = ("feed", "write", front, *WHO[:2], *BY, "--to", "Organization/province", "--dialect", "n041")
+    status, told = run(*pages, *month)
+    assert "N041：1 行" in told
+    assert ",B1," in (front / "N041.csv").read_text("utf-8-sig")

@@ -90,10 +90,13 @@ def _first(target: Target, names: Iterable[str]) -> str:
 
 
 class Writer:
-    """Writes rows as a receiver's dialect has them. feed: the institution, with the dialect and its code there."""
+    """Writes rows as a receiver's dialect has them.
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    feed: the institution, with that dialect. code: the institution's at the receiver, where it is not its own.
+    """
+
+    def __init__(self, feed: Feed, code: str = "") -> None:
+        self._feed, self._code = feed, code or feed.code
         self._targets = targets(feed.dialect)
         self._kinds: dict[str, list[tuple[Table, Template]]] = defaultdict(list)
         for mapping in shipped():
@@ -102,7 +105,7 @@ class Writer:
 
     def rows(self, resources: Iterable[Resource], known: Mapping[str, Resource]) -> Rows:
         """Returns the rows of resources. known: by reference what they may refer to, themselves included."""
-        refer = _Refer(self._feed, self._kinds, known)
+        refer = _Refer(self._feed, self._code, self._kinds, known)
         left: Counter[Left] = Counter()
         lines: list[_Line] = []
         keyless: list[tuple[Resource, str]] = []
@@ -131,7 +134,7 @@ class Writer:
     def _line(self, target: Target, resource: Resource, refer: "_Refer") -> _Line:
         mapping = target.mapping
         cells = _said(mapping, mapping.resources[0], resource, target.columns, refer)
-        cells[_first(target, HOUSE)] = self._feed.code
+        cells[_first(target, HOUSE)] = self._code
         generated, changed = (
             _first(target, alternatives(mapping.generated)),
             resource.get("meta", {}).get("lastUpdated"),
@@ -195,9 +198,9 @@ class _Refer:
     """Finds the parts of the key of what a reference names; asked again, it remembers."""
 
     def __init__(
-        self, feed: Feed, kinds: Mapping[str, list[tuple[Table, Template]]], known: Mapping[str, Resource]
+        self, feed: Feed, code: str, kinds: Mapping[str, list[tuple[Table, Template]]], known: Mapping[str, Resource]
     ) -> None:
-        self.feed, self._kinds, self._known = feed, kinds, known
+        self.feed, self._code, self._kinds, self._known = feed, code, kinds, known
         self._found: dict[tuple[str, str], Sequence[str]] = {}
 
     def __call__(self, reference: str, kind: str) -> Sequence[str]:
@@ -216,7 +219,7 @@ class _Refer:
                 cells = _said(mapping, template, resource, columns_of(mapping), self)
                 names = [alternatives(part.removesuffix("?")) for part in template.key or mapping.key]
                 return [
-                    self.feed.code if HOUSE[0] in some else next((cells[one] for one in some if cells.get(one)), "")
+                    self._code if HOUSE[0] in some else next((cells[one] for one in some if cells.get(one)), "")
                     for some in names
                 ]
         return ()
