@@ -25,6 +25,10 @@ from kangyun.fhir import Resource
 
 HOUSE = ("YLJGYQDM", "YLJGDM")
 """Columns of the code of the institution, which no resource of a row says."""
+_OF_PERSON: Mapping[str, str] = {
+    "HZXM": "XM", "BRXM": "XM", "XM": "XM", "BRXB": "XB", "XB": "XB", "ZJHM": "ZJHM", "ZJLX": "ZJLX",
+}  # fmt: skip
+"""What other tables repeat of a patient, by what it is called in his own; their mappings take it from there."""
 _SAID_BY_RULE = frozenset((*SAYS, "joined", "reference"))
 _NOT_OF_ROWS = frozenset(("resourceType", "id", "meta", "text", "language", "implicitRules", "contained"))
 _REVOKED = "entered-in-error"
@@ -74,15 +78,22 @@ def targets(dialect: str) -> list[Target]:
 
 def unfilled(target: Target) -> list[str]:
     """Returns the columns of a table that are never filled: the record has nothing for them, or nothing certain."""
+    taken = _taken(target)
+    return [name for name in target.columns if name not in taken and name not in _OF_PERSON]
+
+
+def _taken(target: Target) -> frozenset[str]:
+    """Returns the columns that a mapping takes from, as far as its rules can be read backwards."""
     mapping = target.mapping
-    flag = (mapping.flag.column,) if mapping.flag else ()
-    filled = {_first(target, HOUSE), _first(target, alternatives(mapping.generated)), *flag}
+    found = {_first(target, HOUSE), _first(target, alternatives(mapping.generated))}
+    if mapping.flag is not None:
+        found.add(mapping.flag.column)
     for template in mapping.resources:
         for _, text in leaves(template.body, ""):
             leaf = read_leaf(text)
             if leaf.rule in _SAID_BY_RULE:
-                filled |= {_first(target, [name.removesuffix("?") for name in names]) for names in leaf.columns}
-    return [name for name in target.columns if name not in filled]
+                found |= {_first(target, [name.removesuffix("?") for name in names]) for names in leaf.columns}
+    return frozenset(found)
 
 
 def _first(target: Target, names: Iterable[str]) -> str:
@@ -98,6 +109,7 @@ class Writer:
     def __init__(self, feed: Feed, code: str = "") -> None:
         self._feed, self._code = feed, code or feed.code
         self._targets = targets(feed.dialect)
+        self._taken = {one.table: _taken(one) for one in self._targets}
         self._kinds: dict[str, list[tuple[Table, Template]]] = defaultdict(list)
         for mapping in shipped():
             for template in mapping.resources:
@@ -141,6 +153,12 @@ class Writer:
         )
         if changed and not cells.get(generated):
             cells[generated] = moment(changed)
+        person = refer.person(resource)
+        cells |= {
+            name: person.get(his, "")
+            for name, his in _OF_PERSON.items()
+            if name in target.columns and name not in self._taken[target.table]
+        }
         if mapping.flag is not None:
             codes = mapping.flag.revoke if _is_revoked(resource) else mapping.flag.store
             cells[mapping.flag.column] = (codes.get(self._feed.dialect) or codes["*"])[0]
@@ -202,6 +220,7 @@ class _Refer:
     ) -> None:
         self.feed, self._code, self._kinds, self._known = feed, code, kinds, known
         self._found: dict[tuple[str, str], Sequence[str]] = {}
+        self._persons: dict[str, Cells] = {}
 
     def __call__(self, reference: str, kind: str) -> Sequence[str]:
         key = (reference, kind)
@@ -209,6 +228,17 @@ class _Refer:
             self._found[key] = ()  # What refers to itself has no key.
             self._found[key] = self._parts(reference, kind)
         return self._found[key]
+
+    def person(self, resource: Resource) -> Cells:
+        """Returns what the table of patients says of whom a resource is about."""
+        named: Resource = resource.get("subject") or resource.get("patient") or {}
+        patient = self._known.get(named.get("reference", ""))
+        if patient is None:
+            return {}
+        if patient["id"] not in self._persons:
+            ((mapping, template), *_) = self._kinds["patient"]
+            self._persons[patient["id"]] = _said(mapping, template, patient, columns_of(mapping), self)
+        return self._persons[patient["id"]]
 
     def _parts(self, reference: str, kind: str) -> Sequence[str]:
         resource = self._known.get(reference)
