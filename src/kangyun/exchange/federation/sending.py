@@ -232,8 +232,8 @@ class Sender:
         """Finds out how far the other side was told, and what is to be told again."""
         mark = await self.partner.mark()
         again = 0
-        if mark.version and (mark.epoch < epoch or mark.batch > node.batch + 1):
-            # This side was restored, or the node was added anew: what it knows of the other is older.
+        if mark.version and (mark.epoch != epoch or mark.batch > node.batch + 1 or not node.epoch):
+            # This side was restored, replaced, or the node was added anew: what it knows of the other is older.
             again = await nodes.forget_after(connection, node.name, -1)
             await self.partner.nodes.compare(node.name)
             await nodes.walked(connection, node.name, 1, done=False)

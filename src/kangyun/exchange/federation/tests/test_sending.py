@@ -232,6 +232,25 @@ async def test_what_a_restored_node_no_longer_has_is_taken_back(county, city):
     assert [one["identifier"][0]["value"] for one in await city.found("Patient")] == [NUMBER["value"]]
 
 
+@pytest.mark.parametrize("epoch", [1, 3])
+async def test_what_a_node_that_was_replaced_never_had_is_taken_back(county, city, epoch):
+    async with county.platform.pool.connection() as connection:
+        await connection.execute("UPDATE sequencer SET epoch = $1", epoch)
+    await county.put(patient("p1"))
+    await county.tell("city-1")  # One call: the mark is one ahead of a node that is new, as where an answer was lost.
+    await county.client.delete("Patient/house-p1")
+    async with county.platform.pool.connection() as connection:  # As an installation of the same name would have it.
+        await connection.execute("DELETE FROM node WHERE name = 'city-1'")
+        await connection.execute("DELETE FROM feed_cursor WHERE name = 'node/city-1'")
+        await connection.execute("UPDATE sequencer SET epoch = 1")
+    await county.nodes.add("city-1", "parent", "x", base="http://127.0.0.1:8080/fhir", own="county-1")
+    county.senders.clear()
+    await county.put(patient("p2", identifier=[NUMBER | {"value": "990000197001010020"}]))
+    await county.tell("city-1")
+    await county.tell("city-1")
+    assert [one["identifier"][0]["value"] for one in await city.found("Patient")] == ["990000197001010020"]
+
+
 async def test_three_nodes_pass_on_what_they_were_told_and_send_nothing_back(make_node, county, city):
     province = await make_node("province-1")
     await city.below(province)
