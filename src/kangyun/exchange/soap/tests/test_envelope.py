@@ -68,11 +68,11 @@ BOMB = """<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">{}]>""".format(
     ],
 )
 def test_what_cannot_be_taken_is_refused_quickly(raw, text):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(PlatformError) as found:
         read(raw.encode())
     assert found.value.issues[0].text.startswith(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
