@@ -69,6 +69,16 @@ async def test_references_to_new_resources_are_rewritten_wherever_they_stand(cli
     assert f'href="Patient/{patient}"' in stored["text"]["div"]
 
 
+async def test_a_name_that_the_bundle_does_not_give_is_refused(client):
+    answer = await client.post(
+        "", json=bundle("transaction", entry("POST", "Patient", ZHANG, "urn:uuid:p"),
+                        entry("POST", "Observation", observed("urn:uuid:q"), "urn:uuid:o")),
+    )  # fmt: skip
+    assert answer.status_code == 400
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert await total(client, "Patient?name=张") == 0
+
+
 async def test_references_within_the_bundles_own_base_are_resolved(client):
     root = "http://elsewhere.example/fhir"
     entries = await sent(

@@ -21,7 +21,7 @@ from kangyun.store.batch import SLICE
 from kangyun.store.bundles import named_patients
 from kangyun.store.ids import is_resident
 from kangyun.store.index import Target
-from kangyun.store.interactions import Plan
+from kangyun.store.interactions import Operation, Plan
 from kangyun.store.matching import Matching
 from kangyun.store.reader import Name, Reader
 from kangyun.store.references import is_conditional, is_unreadable, local_target, relative, rewrite_urns
@@ -146,8 +146,8 @@ class Linker:
                     continue
                 target = local_target(text)
                 if target is None:
-                    if place < len(plan.links) and plan.operation.type not in HOLD_OTHERS and is_unreadable(text):
-                        raise Invalid("store.reference-form", at=plan.operation.at)
+                    if place < len(plan.links) and plan.operation.type not in HOLD_OTHERS:
+                        _refuse_nowhere(plan.operation, text)
                     continue
                 res = own.get(f"{target[0]}/{target[1]}") or reader.ids.res_of(target[1])
                 if res is not None and is_resident(res):
@@ -168,6 +168,15 @@ class Linker:
                 self.new_names.append((*name, res))
         for name, texts in unknown.items():
             self.targets.update(dict.fromkeys(texts, known[name]))
+
+
+def _refuse_nowhere(operation: Operation, text: str) -> None:
+    """Raises Invalid for a reference that was meant to lead to somebody here, or in the transaction, and does not."""
+    if is_unreadable(text):
+        raise Invalid("store.reference-form", at=operation.at)
+    if operation.full_url is not None and text.startswith("urn:uuid:"):
+        # A name that a Bundle gives means nothing outside of it: what has it would be about nobody for ever.
+        raise Invalid("store.reference-nowhere", at=operation.at)
 
 
 def _urns(text: bytes) -> int:
