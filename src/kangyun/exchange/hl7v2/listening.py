@@ -30,7 +30,7 @@ from kangyun.exchange.hl7v2.acknowledging import Answer, acknowledged, judged, u
 from kangyun.exchange.hl7v2.batches import enveloped, is_batch, messages
 from kangyun.exchange.hl7v2.framing import LARGEST, Fault, Frame, Framer, framed
 from kangyun.exchange.hl7v2.message import Message, Segment
-from kangyun.exchange.hl7v2.splitting import Limits, Unreadable, head, split
+from kangyun.exchange.hl7v2.splitting import LONGEST_ID, Limits, Unreadable, head, split
 
 logger = logging.getLogger(__name__)
 _READ = 64 * 1024
@@ -224,7 +224,7 @@ class Listener:
         at = self._clock()
         if isinstance(found, Fault):
             header = head(found.head)
-            place = Place(header.text(10) if header is not None else "")
+            place = Place(header.text(10)[:LONGEST_ID] if header is not None else "")
             refusal = Refusal(place, found.text, parameters={"at": found.at + 1})
             return Received(sender, at, found.head, None, (refusal,)), header
         return _split(found.message, sender, at, self._bounds.split)

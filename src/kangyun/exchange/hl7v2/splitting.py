@@ -15,6 +15,8 @@ from kangyun.exchange.hl7v2.message import Marks, Message, Segment, free_of_cont
 
 TEXTS = "exchange.hl7v2."
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+LONGEST_ID = 199
+"""Characters of MSH-10 (v2.7 and later; 20 before), by which a message is known again."""
 _HEAD = 4096
 """Bytes of a message that are looked at for what MSH says."""
 
@@ -54,6 +56,8 @@ def split(raw: bytes, limits: Limits | None = None) -> Message:
     message = Message(segments, marks, len(text))
     if not message.control_id:
         raise Unreadable(_refusal("no-control-id", header, 1, "MSH-10"), message.header)
+    if len(message.control_id) > LONGEST_ID:
+        raise Unreadable(_refusal("control-id-too-long", header, 1, "MSH-10", most=LONGEST_ID), message.header)
     return message
 
 
@@ -111,5 +115,5 @@ def _name(line: str) -> str | None:
 
 
 def _refusal(text: str, header: Segment | None, number: int | None, part: str | None, **parameters: int) -> Refusal:
-    source = header.text(10) if header is not None else ""
+    source = header.text(10)[:LONGEST_ID] if header is not None else ""
     return Refusal(Place(source, number, part), TEXTS + text, parameters=parameters)

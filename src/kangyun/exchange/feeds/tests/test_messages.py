@@ -125,6 +125,16 @@ async def test_an_enclosed_document_of_somebody_else_is_not_taken(sent, client, 
     assert len(await found(client, "DocumentReference")) == (code == "AA")
 
 
+async def test_a_number_without_end_is_refused_and_holds_up_nobody(sent, messages):
+    """By it a message is known again: it is kept beside it, and no index takes one of thousands of characters."""
+    long = "".join(str(number * number) for number in range(2000))
+    answers = await sent(
+        message("A28", long, person("P1")), message("Z99", long, person("P1")), message("A28", "3", person("P1"))
+    )
+    assert [code for code, _ in answers] == ["AE", "AE", "AA"]
+    assert {one.reasons[0].place.part for one in await messages.aside.list()} == {"MSH-10"}
+
+
 async def test_a_merge_may_name_a_registration_that_was_never_sent(sent, client):
     """The hospital joined last month; the number that is given up is older. What comes late under it finds its way."""
     answers = await sent(
