@@ -47,7 +47,7 @@ _KINDS = {
     "event": ("201", "Unsupported event code"), "version": ("203", "Unsupported version id"),
     "same-patient": ("205", "Duplicate key identifier"), "of-another": ("205", "Duplicate key identifier"),
     "another-person": ("205", "Duplicate key identifier"),
-    "enclosed-of-another": ("205", "Duplicate key identifier"),
+    "same-number": ("205", "Duplicate key identifier"), "enclosed-of-another": ("205", "Duplicate key identifier"),
 }  # fmt: skip
 REJECTED = frozenset({"event", "version", "processing", "no-header", "characters", "delimiters"})
 """Ends of texts for which a message is not wrong but not for here, or not to be read."""

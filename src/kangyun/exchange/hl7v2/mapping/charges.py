@@ -51,7 +51,9 @@ def _item(making: Making, segment: Segment, who: str, stay: str | None) -> None:
         resource["enterer"] = by
     if reason := datatypes.concept(making, segment, 19, "diagnosis"):
         resource["reason"] = [reason]
-    making.store(making.id("charge", number), resource, segment)
+    # A credit may have the number of the charge that it takes back: both stand, and sums agree.
+    key = (number, "credit") if credit else (number,)
+    making.store(making.id("charge", *key), resource, segment, alone="2")
 
 
 def _amount(making: Making, segment: Segment, field: int, *, credit: bool) -> Decimal | None:

@@ -86,7 +86,8 @@ def _order(making: Making, common: Segment, rest: list[Segment], who: str, stay:
     if notes := [{"text": said} for one in rest if one.name == "NTE" and (said := one.first(3).whole())]:
         resource["note"] = notes
     gone = patients.moved(making, "order", [common, *rest], resource)
-    making.store(numbering.order_id(making, placer, filler, common, "drug-order"), resource, drug, deleted=gone)
+    id_ = numbering.order_id(making, placer, filler, common, "drug-order")
+    making.store(id_, resource, drug, deleted=gone, alone="1" if drug.name == "RXO" else "2")
 
 
 def _dosage(making: Making, common: Segment, drug: Segment, rest: list[Segment]) -> Resource:

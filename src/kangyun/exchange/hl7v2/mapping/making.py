@@ -102,9 +102,16 @@ class Making:
         acts: Literal["store", "revoke"] = "store",
         deleted: Collection[str] = (),
         introduced: bool = False,
+        alone: str = "",
     ) -> str:
-        """Adds an entry and returns a reference to it. What stands there twice is the later one."""
+        """Adds an entry and returns a reference to it. What stands there twice is the later one.
+
+        alone: the field whose number it has alone. Raises Whole where something else of the message has the same: of
+        several items under one number only the last would be stored.
+        """
         resource["id"] = id_
+        if alone and self._resources.get(id_, resource) != resource:
+            raise self.refuse("same-number", segment, alone)
         name: str = resource["resourceType"]
         self._resources[id_] = resource
         self.entries[id_] = Entry(id_, resource, Place(self.control_id, segment.number, segment.name), acts)

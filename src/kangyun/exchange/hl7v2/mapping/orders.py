@@ -106,7 +106,7 @@ def _order(
         resource["note"] = notes
     segments = [one for one in (common, request, *rest) if one is not None]
     gone = patients.moved(making, "order", segments, resource)
-    making.store(numbering.order_id(making, placer, filler, request), resource, request, deleted=gone)
+    making.store(numbering.order_id(making, placer, filler, request), resource, request, deleted=gone, alone="2")
 
 
 def _asked(making: Making, request: Segment, into: Resource) -> None:

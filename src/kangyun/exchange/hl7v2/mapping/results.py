@@ -68,7 +68,7 @@ def _report(
     if said := "\n".join(one.first(3).whole() for one in rest[:before] if one.name == "NTE").strip():
         resource["conclusion"] = said
     gone |= patients.moved(making, "report", [request, *rest], resource)
-    making.store(making.id("report", *key), resource, request, deleted=gone)
+    making.store(making.id("report", *key), resource, request, deleted=gone, alone="3")
 
 
 def _header(making: Making, request: Segment, into: Resource, placer: str) -> None:

@@ -53,7 +53,7 @@ def _immunization(
         resource["encounter"] = {"reference": stay}
     _details(making, given, route, resource)
     key = ("number", number) if number else (who, at, given.text(5) or vaccine["text"])
-    making.store(making.id("vaccination", *key), resource, given, acts="revoke" if wrong else "store")
+    making.store(making.id("vaccination", *key), resource, given, acts="revoke" if wrong else "store", alone="5")
 
 
 def _details(making: Making, given: Segment, route: Segment | None, into: Resource) -> None:

@@ -154,3 +154,30 @@ def test_when_one_died_is_not_lost_by_that_one_is_dead(stands: Stands) -> None:
 def test_a_range_whose_sign_was_not_escaped_is_a_range(stands: Stands) -> None:
     (now,) = stands("Observation", ["ORU^R01", PID, OBR, result("5~10", "ST", unit="/HP")])
     assert (now["valueRange"]["low"]["value"], now["valueRange"]["high"]["value"]) == (5, 10)
+
+
+CHARGE = "FT1|1|{}||20261120||{}|A1^检查|||1|10&CNY"
+
+
+def test_a_credit_under_the_number_of_its_charge_leaves_both(stands: Stands) -> None:
+    charges = [["DFT^P03", PID, CHARGE.format("X1", kind)] for kind in ("CG", "CD", "CD")]
+    found = stands("ChargeItem", *charges)
+    assert [one["priceOverride"]["value"] for one in found] == [10, -10]
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        ["ORC|NW|N1", "OBR|1|||A^甲", "ORC|NW|N1", "OBR|2|||B^乙"],
+        ["ORC|NW|N1", "RXO|A^甲|1||片", "ORC|NW|N1", "RXO|B^乙|1||片"],
+        [CHARGE.format("X1", "CG"), CHARGE.format("X1", "CG").replace("A1^", "B1^")],
+        [OBR, result("5"), OBR.replace("|20261123|", "|20261124|"), result("7")],
+    ],
+)
+def test_items_that_share_a_number_are_not_lost_in_silence(segments: list[str]) -> None:
+    type_ = {"FT1": "DFT^P03", "OBR": "ORU^R01"}.get(segments[0][:3], "ORM^O01")
+    header = f"MSH|^~\\&|HIS|H1|KY|KY|20261123||{type_}|1|P|2.5|||||CHN|UNICODE UTF-8"
+    found = mapped(split("\r".join([header, PID, *segments]).encode()), Feed("h1", "Organization/h1"))
+    assert [(one.text.rpartition(".")[2], one.place.row) for one in found.refusals] == [
+        ("same-number", {"DFT^P03": 4, "ORU^R01": 5}.get(type_, 6))
+    ]
