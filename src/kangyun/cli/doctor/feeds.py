@@ -1,4 +1,5 @@
-"""What institutions send: deliveries that were parked or wait, tables that are stopped, certificates that end."""
+"""What institutions send: deliveries that were parked or wait, tables that are stopped, certificates that end, and
+messages that were refused."""
 
 from collections.abc import AsyncIterator
 
@@ -20,9 +21,10 @@ async def examine(connection: asyncpg.Connection) -> AsyncIterator[Finding]:
         ("feeds-stopped", found.stopped),
         ("feeds-late", found.late),
         ("feeds-ending", found.ending),
+        ("feeds-aside", found.aside),
     ):
         if which:
             names = ", ".join(which[:MOST_NAMED]) + (f", … ({len(which)})" if len(which) > MOST_NAMED else "")
             yield note(what, which=names)
-    if not (found.parked or found.stopped or found.late or found.ending):
+    if not (found.parked or found.stopped or found.late or found.ending or found.aside):
         yield good("feeds-well")

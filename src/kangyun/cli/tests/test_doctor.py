@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kangyun.access.platform import open_platform
+from kangyun.access.signin import ADMINISTRATOR
+from kangyun.base.clock import now
 from kangyun.base.errors import Invalid
 from kangyun.cli.doctor import installation as examine
 from kangyun.cli.load import Wish, load
 from kangyun.cli.reindex import reindex
 from kangyun.database import jobs
+from kangyun.exchange.feeds.messages import Messages
+from kangyun.exchange.hl7v2.listening import received
+from kangyun.exchange.hl7v2.mapping import Feed
 from kangyun.store import building, feed
 from kangyun.store.building import ParameterWatch
 from kangyun.testing.sequencing import give_positions
@@ -108,6 +114,22 @@ def test_a_parked_event_is_told_with_its_resources_and_nothing_of_them(written, 
     text = said(language)
     assert "Patient/a (KeyError)" in text
     assert "parked_event" in text
+    assert "张三" not in text
+
+
+async def refuse(platform):
+    """Takes a message of HL7 v2 that is none."""
+    actor = replace(ADMINISTRATOR, institution="Organization/house-1")
+    messages = Messages(platform, actor, Feed("house-1", "Organization/house-1"))
+    await messages.store([received("张三".encode(), "10.0.0.9", now())])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_messages_that_are_kept_aside_are_told(background, said, language):
+    background(refuse, "SELECT count(*) = 1 FROM feed_message_aside")
+    text = said(language)
+    assert "Organization/house-1 (1)" in text
+    assert "kangyun feed aside list" in text
     assert "张三" not in text
 
 

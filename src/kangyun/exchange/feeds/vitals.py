@@ -27,17 +27,21 @@ async def intake_vitals(connection: asyncpg.Connection) -> Vitals:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What is to be looked into, by the names of feeds: parked deliveries, stopped tables, waiting, certificates."""
+    """What is to be looked into, by the names of feeds: parked deliveries, stopped tables, waiting, certificates.
+
+    aside: institutions whose HL7 v2 messages were refused and wait for repair, each with how many.
+    """
 
     parked: Sequence[str]
     stopped: Sequence[str]
     late: Sequence[str]
     ending: Sequence[str]
+    aside: Sequence[str]
 
 
 async def condition(connection: asyncpg.Connection, late_after: float, days: int) -> Condition:
     """Returns what is to be looked into. late_after: seconds that a delivery may wait; days: of certificates."""
-    found: dict[str, list[str]] = {"parked": [], "stopped": [], "late": [], "ending": []}
+    found: dict[str, list[str]] = {"parked": [], "stopped": [], "late": [], "ending": [], "aside": []}
     for row in await connection.fetch(SQL["condition"], late_after, days):
         found[row["what"]].append(row["which"])
     return Condition(**found)

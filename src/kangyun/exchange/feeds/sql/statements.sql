@@ -364,6 +364,9 @@ WHERE EXISTS (SELECT FROM feed_delivery AS d WHERE d.feed = s.id AND d.fate = 'k
 UNION ALL
 SELECT 'ending', s.name FROM feed_source AS s
 WHERE s.certificate_ends < clock_timestamp() + make_interval(days => $2::int4)
+UNION ALL
+SELECT 'aside', concat(w.institution, ' (', count(*), ')') FROM feed_message_aside AS w WHERE w.state = 'waiting'
+GROUP BY w.institution
 ORDER BY 1, 2;
 -- name: keep_aside
 -- $9 how many of one institution may wait; one that waits already is only counted.
