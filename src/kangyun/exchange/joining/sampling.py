@@ -30,7 +30,7 @@ def _cell(set_: DataSet, field: Field) -> str:
         return set_.store[0]
     if field.list:
         return next(iter(codes_of(set_, field.list)), "")
-    if field.key or field.rule in (KEY, REFERENCE):
+    if field.rule != "signed" and (field.key or field.rule in (KEY, REFERENCE)):
         return DAY if field.column.endswith("RQ") else f"DEMO-{field.column}"
     return _MADE.get(field.rule, "演示" if field.must else "")
 

@@ -280,15 +280,18 @@ def _period_first(words: Words, scope: Scope) -> Rule:
 
 
 def _signed(words: Words, scope: Scope) -> Rule:
-    """`signed CODE [CODE]`: a number, below zero where the column beside it holds the code: a refund.
+    """`signed CODE [CODE …]`: a number, below zero where the column beside it holds the first code: a refund.
 
-    The second one is what is written out beside a number that is none.
+    Of the others it is as it stands, and the second is what is written out beside it. Where others are named, and there
+    is yet another, nobody knows which it is.
     """
-    refund = words[0]
+    refund, others = words[0], words[1:]
 
     def rule(cell: str, flag: str = "") -> Decimal | None:
-        value = figures.number(cell)
-        return -abs(value) if value is not None and value and cells.said(flag) == refund else value
+        value, code = figures.number(cell), cells.said(flag)
+        if code and others and code not in words:
+            raise Unfit("refund-unknown", 1, codes="、".join(sorted(words)))
+        return -abs(value) if value is not None and value and code == refund else value
 
     return rule
 

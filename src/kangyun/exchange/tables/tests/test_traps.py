@@ -167,6 +167,44 @@ def test_refunds_are_below_zero() -> None:
     assert len({entry.id for entry in found}) == 8
 
 
+FEES = ("YLJGDM", "SFMXID", "KH", "KLX", "MXXMMC", "MXXMSL", "MXXMJE", "XGBZ")
+
+
+def charged(table: str, dialect: str, flag: str, when: str, *rows: tuple[str, str]) -> list[Entry | Refusal]:
+    """Returns what becomes of rows of one charge that differ in their flags: of refunds, and XGBZ."""
+    header = ",".join((*FEES, when, *((flag,) if flag else ())))
+    lines = [f"H,F1,1,1,药,1,10.00,{xgbz},2026-01-05 08:00:00" + (f",{code}" if flag else "") for code, xgbz in rows]
+    read_ = read(io.BytesIO("\n".join((header, *lines)).encode()), f"{table}.csv")
+    mapping = shipped_for(table)
+    assert mapping is not None
+    return list(convert(read_, mapping, Feed("h", "Organization/h", "H", dialect)))
+
+
+@pytest.mark.parametrize("code", ["2.0", "02", "退费", "3", "-1"])
+def test_what_may_be_a_refund_or_not_is_kept_aside(code: str) -> None:
+    found = charged("TB_HIS_ZY_FEE_DETAIL_FS", "shanghai-hub-2026", "STFBZ", "FYFSSJ", (code, "1"))
+    assert told(found, whole=True) == [(2, "STFBZ", "refund-unknown")]
+    assert not entries(found)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "flag", "rows", "acts"),
+    [
+        (
+            "shanghai-2024", "TFBZ", [("1", "1"), ("2", "1"), ("1", "2"), ("1", "3")],
+            ["10.00", "-10.00", "10.00", "revoke"],
+        ),
+        ("chengdu-2011", "", [("", "1"), ("", "2")], ["10.00", "-10.00"]),
+    ],
+)  # fmt: skip
+def test_a_refund_is_told_by_the_flag_that_the_table_has(
+    dialect: str, flag: str, rows: list[tuple[str, str]], acts: list[str]
+) -> None:
+    found = entries(charged("TB_HIS_MZ_FEE_DETAIL", dialect, flag, "STFSJ", *rows))
+    assert [one.acts if one.acts == "revoke" else str(one.resource["priceOverride"]["value"]) for one in found] == acts
+    assert len({one.id for one in found}) == 2
+
+
 def loaded(found: Iterable[Entry]) -> dict[str, Entry]:
     """What is there after entries came in their order: an older version never replaces a newer one."""
     there: dict[str, Entry] = {}

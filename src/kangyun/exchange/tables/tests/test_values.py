@@ -133,6 +133,14 @@ def test_broken_identity_cards_are_refused_with_what_broke_them(cell: str, text:
     assert refused.value.text == text
 
 
+@pytest.mark.parametrize("cell", ["1.2E+17", "1E+17", "1.23e5"])
+def test_keys_that_excel_broke_are_refused(cell: str) -> None:
+    with pytest.raises(Unfit) as broken:
+        figures.key(cell)
+    assert broken.value.text == "number-scientific"
+    assert figures.key("12e5") == "12E5"
+
+
 def test_a_telephone_without_the_zero_of_its_area_is_refused() -> None:
     assert figures.phone("0531-88886666") == "053188886666"
     with pytest.raises(Unfit):

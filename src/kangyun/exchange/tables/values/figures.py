@@ -39,7 +39,7 @@ def key(cell: str) -> str:
     A day is 20260105 however it was written.
     """
     text = said(cell)
-    if _SCIENTIFIC.fullmatch(text) and "." in text:
+    if _SCIENTIFIC.fullmatch(text) and ("." in text or "+" in text):  # 12E5 may be a code, 1E+17 is Excel's.
         raise Unfit("number-scientific")
     day = _DAY.fullmatch(text)
     return f"{day[1]}{day[2]:0>2}{day[3]:0>2}" if day else text.upper()

@@ -160,8 +160,11 @@ class Writer:
             if name in target.columns and name not in self._taken[target.table]
         }
         if mapping.flag is not None:
-            codes = mapping.flag.revoke if _is_revoked(resource) else mapping.flag.store
-            cells[mapping.flag.column] = (codes.get(self._feed.dialect) or codes["*"])[0]
+            said = mapping.flag.revoke if _is_revoked(resource) else mapping.flag.store
+            codes = said.get(self._feed.dialect) or said["*"]
+            # It may say something else beside, as a refund, by one of the same codes.
+            if cells.get(mapping.flag.column) not in codes:
+                cells[mapping.flag.column] = codes[0]
         return _Line(target, {name: inert(cells.get(name, "")) for name in target.columns}, [resource])
 
     def _beside(
