@@ -213,6 +213,11 @@ class Gateway:
                         sent = sending.step()
                         failures = 0
                         self.faults.over("line")
+                        for feed in self.configuration.feeds:
+                            if (fault := sending.refused.get(feed)) is not None:
+                                self.faults.at(feed, fault)
+                            else:
+                                self.faults.over(feed)
                         if not sent:
                             self.stop.wait(IDLE)
                     except PlatformError as error:

@@ -28,6 +28,7 @@ PATIENCE = 300.0  # seconds that a feed is left alone whose delivery the centre 
 TEXTS = "exchange.gateway."
 _JSON = {"content-type": "application/json"}
 _PACKED = {**_JSON, "content-encoding": "gzip"}
+_NOT_OURS = TEXTS + "cause-feed"
 _KEPT = (http.HTTPStatus.OK, http.HTTPStatus.CREATED)
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,13 +36,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Sending:
-    """Sends what waits. One thread's."""
+    """Sends what waits. One thread's. refused: feeds that stand still, and why."""
 
     configuration: Configuration
     queue: Queue
     line: Line
     answering: Answering
     pace: Pace
+    refused: dict[str, LineFailed] = field(default_factory=dict)
     _due: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> int:
@@ -77,9 +79,10 @@ class Sending:
         for feed in self.configuration.feeds:
             state = states.get(feed)
             if state is None:
-                _log.error("not our feed", extra={"fields": {"feed": feed}})
-                self._due[f"refused {feed}"] = time.monotonic() + PATIENCE
+                self._stands_still(feed, LineFailed(_NOT_OURS, status=int(http.HTTPStatus.NOT_FOUND)))
                 continue
+            if feed in self.refused and self.refused[feed].issues[0].text == _NOT_OURS:
+                del self.refused[feed]
             self._meet(state)
             for asked in _read(self._asked("GET", f"{_path(feed)}/asked"), list[Asked]):
                 self.queue.ask(feed, asked.id, msgspec.json.encode(asked))
@@ -100,6 +103,7 @@ class Sending:
         if answer.status in _KEPT:
             self.queue.kept(feed, waiting.number)
             self._due[f"answers {feed}"] = min(self._due.get(f"answers {feed}", 0.0), time.monotonic() + ANSWERS)
+            self.refused.pop(feed, None)
             self.pace.rate = rate
             self.pace.took(waiting.rows)
             return 1
@@ -113,9 +117,13 @@ class Sending:
         ):
             raise LineFailed(TEXTS + "cause-centre", status=answer.status)
         else:
-            _log.error("refused", extra={"fields": {"feed": feed, "number": waiting.number, "status": answer.status}})
-            self._due[f"refused {feed}"] = time.monotonic() + PATIENCE
+            why = LineFailed(TEXTS + "cause-refused", number=waiting.number, status=answer.status)
+            self._stands_still(feed, why)
         return 0
+
+    def _stands_still(self, feed: str, why: LineFailed) -> None:
+        self.refused[feed] = why
+        self._due[f"refused {feed}"] = time.monotonic() + PATIENCE
 
     def take_answers(self, feed: str) -> None:
         """Takes in all that became of deliveries of a feed since."""

@@ -93,6 +93,19 @@ def test_one_table_that_stops_stops_no_other(hospital, centre):
         until(lambda: "his/TB_GONE" in json.loads((hospital.folder / "status.json").read_text())["faults"])
 
 
+def test_a_delivery_that_the_centre_does_not_take_is_told(hospital, centre, monkeypatch):
+    keep = centre._keep
+    monkeypatch.setattr(centre, "_keep", lambda feed, *given: (400, b"{}") if feed == "lis" else keep(feed, *given))
+    hospital.configuration()
+    hospital.report(1)
+    status = hospital.folder / "status.json"
+    with running(hospital):
+        until(lambda: status.exists() and "lis" in json.loads(status.read_text())["faults"])
+    assert json.loads(status.read_text())["faults"]["lis"][:2] == [
+        "exchange.gateway.cause-refused", {"number": 1, "status": 400},
+    ]  # fmt: skip
+
+
 def test_outside_the_window_nothing_is_read(hospital, centre):
     hospital.source = Source(name="his", kind="sqlite", database=str(hospital.database), window=["00:00-00:00"])
     hospital.configuration()
