@@ -5,6 +5,7 @@ what the database shows of itself (tables, columns, what a value looks like) is 
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -83,9 +84,8 @@ class Asking:
         return msgspec.structs.replace(with_source, tables=[*before.tables, *found])
 
     def _centre(self, pairing: Path | None) -> tuple[Centre, Diode]:
-        file = str(pairing) if pairing else self.ask(self.say("init-pairing"))
-        if file:
-            told = msgspec.json.decode(Path(file).read_bytes(), type=Pairing)
+        told = self._pairing(pairing)
+        if told is not None:
             if told.ca:
                 (self.folder / CA).write_text(told.ca, "ascii")
             ca = CA if told.ca else ""
@@ -97,7 +97,7 @@ class Asking:
             ), Diode()
         url = self.ask(self.say("init-url")).rstrip("/")
         if not url:
-            return Centre(client=self._must("init-client")), Diode(folder=self._must("init-diode"))
+            return Centre(client=self._must("init-client")), Diode(folder=str(path_of(self._must("init-diode"))))
         if "://" not in url:
             url = f"https://{url}"
         client = self._must("init-client")
@@ -105,7 +105,17 @@ class Asking:
         if proxy and (login := self.secret(self.say("init-proxy-login"))):
             keep_password(self.folder, "proxy", login)
         ca = self.ask(self.say("init-ca"))
-        return Centre(url=url, client=client, proxy=proxy, ca=str(Path(ca).resolve()) if ca else ""), Diode()
+        return Centre(url=url, client=client, proxy=proxy, ca=str(path_of(ca).resolve()) if ca else ""), Diode()
+
+    def _pairing(self, given: Path | None) -> Pairing | None:
+        written = str(given) if given else self.ask(self.say("init-pairing"))
+        while written:
+            try:
+                return msgspec.json.decode(path_of(written).read_bytes().removeprefix(BOM_UTF8), type=Pairing)
+            except (OSError, msgspec.DecodeError):
+                self.tell("init-no-pairing", file=written)
+                written = self.ask(self.say("init-pairing"))
+        return None
 
     def _known_feeds(self, centre: Centre) -> list[str]:
         try:
@@ -145,21 +155,21 @@ class Asking:
         kind = kinds[self._choice("init-kind", [one.title for one in dialects().values()])]
         name = next(f"{kind}{number or ''}" for number in range(len(taken) + 1) if f"{kind}{number or ''}" not in taken)
         if kind == "sqlite":
-            return Source(name=name, kind=kind, database=self._must("init-file")), ""
+            return Source(name=name, kind=kind, database=str(path_of(self._must("init-file")))), ""
         if kind == "odbc":
             connect, host, port, database = f"odbc:{self._must('init-odbc')}", "", 0, ""
         else:
             connect = ""
             host = self._must("init-host")
-            port = int(self.ask(self.say("init-port", port=dialect(kind).port)) or 0)
+            port = self._number("init-port", port=dialect(kind).port)
             database = self._must("init-oracle" if kind == "oracle" else "init-schema")
         if kind == "oracle" and (client := self.ask(self.say("init-thick"))):
-            connect = f"thick:{client}"
+            connect = f"thick:{path_of(client)}"
         user = self.ask(self.say("init-user"))
         password = self.secret(self.say("init-password")) if user else ""
         charset = CHARSETS[self._choice("init-charset", [self.say(f"init-charset-{one or 'own'}") for one in CHARSETS])]
         windows = self._windows()
-        rate = int(self.ask(self.say("init-rate")) or 0)
+        rate = self._number("init-rate")
         made = Source(
             name=name, kind=kind, host=host, port=port, database=database, user=user, charset=charset,
             connect=connect, window=windows, rate=rate,
@@ -246,9 +256,15 @@ class Asking:
             self.tell("init-no-column", columns="、".join(columns.names))
 
     def _folder(self) -> Folder:
-        path = Path(self._must("init-drop")).resolve()
+        path = path_of(self._must("init-drop")).resolve()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Folder(folder=str(path), feed=self._feed(str(path)))
+
+    def _number(self, text: str, **parameters: int) -> int:
+        while True:
+            typed = self.ask(self.say(text, **parameters)).strip()
+            if not typed or typed.isdecimal():
+                return int(typed or 0)
 
     def _must(self, text: str) -> str:
         while True:
@@ -262,6 +278,11 @@ class Asking:
             typed = self.ask(f"{self.say(text, **parameters)}\n{listed}\n[1] ").strip() or "1"
             if typed.isdecimal() and 1 <= int(typed) <= len(among):
                 return int(typed) - 1
+
+
+def path_of(typed: str) -> Path:
+    """Returns a path that was typed, or copied with the quotes that Windows puts around it."""
+    return Path(typed.strip().strip("\"'“”").strip())
 
 
 def _kind(session: Session, table: str, column: str) -> dict[str, Any]:

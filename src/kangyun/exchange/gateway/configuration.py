@@ -145,7 +145,7 @@ class Configuration(Part, frozen=True, kw_only=True):
 def read(folder: Path) -> Configuration:
     """Returns what the file in a folder says. Raises Invalid, naming the place, for what is missing or does not fit."""
     try:
-        told = tomllib.loads((folder / FILE).read_text("utf-8-sig"))
+        told = tomllib.loads(_text((folder / FILE).read_bytes()))
         found = msgspec.convert(told, Configuration)
     except FileNotFoundError:
         raise Invalid(TEXTS + "no-configuration", folder=str(folder)) from None
@@ -163,6 +163,14 @@ def read(folder: Path) -> Configuration:
         if places.count(place) > 1:
             raise Invalid(TEXTS + "twice", place=place)
     return found
+
+
+def _text(content: bytes) -> str:
+    """Returns the file's text. An editor of an old Windows may have written it in the machine's own characters."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
 
 
 def window(written: str) -> tuple[time, time]:

@@ -2,13 +2,14 @@
 
 import json
 import stat
+from contextlib import suppress
 from datetime import time
 
 import pytest
 
 from kangyun.exchange.gateway import configuration as told
 from kangyun.exchange.gateway.commands import main
-from kangyun.exchange.gateway.configuration import Configuration, is_open
+from kangyun.exchange.gateway.configuration import Configuration, Folder, is_open
 
 
 @pytest.fixture
@@ -85,6 +86,26 @@ def test_a_pairing_file_saves_typing(hospital, centre, fresh, answer, tmp_path):
     made = told.read(fresh)
     assert (made.centre.url, made.centre.client) == (centre.url, "gw")
     assert [one.feed for one in made.folders] == ["lis"]
+
+
+def test_what_is_typed_wrong_is_asked_for_again(hospital, centre, fresh, answer, tmp_path):
+    told_ = {"url": centre.url, "client": "gw", "feeds": ["lis"]}
+    (tmp_path / "pairing.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(told_).encode())
+    (tmp_path / "no.json").write_text("no")
+    left = answer(
+        str(tmp_path / "none.json"), str(tmp_path / "no.json"), f'"{tmp_path / "pairing.json"}"', "",
+        "1", "4", "127.0.0.1", "1521端口", "9", "his", "", "1", "", "很快", "1",
+    )  # fmt: skip
+    with suppress(IndexError):  # It asks again, since nobody is there.
+        gateway(fresh, "init")
+    assert left == []
+
+
+def test_a_file_of_an_old_editor_is_read(hospital, tmp_path):
+    made = hospital.configuration(folders=[Folder(folder="D:\\投递", feed="lis")])
+    path = hospital.folder / told.FILE
+    path.write_bytes(path.read_text("utf-8").replace("\n", "\r\n").encode("gb18030"))
+    assert told.read(hospital.folder) == made
 
 
 def test_an_address_that_the_centre_does_not_have_here_is_put_right(hospital, centre, fresh, answer, tmp_path):
