@@ -143,8 +143,9 @@ def _dbf(content: bytes, size: int) -> Iterator[tuple[bytes, int]]:
     each = max(1, size // record)
     for first in range(0, there, each):
         count = min(each, there - first)
-        # The last piece says as many as the file said, so that one that was cut off is still found to be.
-        said = told - first if first + count == there else count
+        # The last piece says as many as the file said, so that one that was cut off is still found to be; and none says
+        # more, so that records beyond are, too.
+        said = told - first if first + count == there else min(count, told - first)
         body = content[head + first * record : head + (first + count) * record]
         yield content[:4] + max(said, 0).to_bytes(4, "little") + content[8:head] + body + b"\x1a", first
 

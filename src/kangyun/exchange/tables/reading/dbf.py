@@ -10,6 +10,7 @@ types C, D, F, I, B, L, N, T, Y). Records are counted as a spreadsheet shows the
 import struct
 from collections.abc import Callable
 from datetime import date, timedelta
+from io import SEEK_END
 from typing import BinaryIO, NamedTuple
 
 from kangyun.exchange.entries import Place, Refusal
@@ -21,6 +22,7 @@ _HEAD = struct.Struct("<BBBBIHH")
 _FIELD = struct.Struct("<11sc4xBB14x")
 _BIG5 = (0x78, 0x58)  # code page byte: Taiwan
 _END, _DELETED = 0x0D, 0x2A
+_STATES = (b" ", b"*")
 _BLOCK = 262_144  # bytes
 _JULIAN = date(1970, 1, 1).toordinal() - 2_440_588  # days from a Julian day to Python's ordinal
 _FLAGS = b"0"
@@ -103,17 +105,24 @@ def _rows(
     refusals: list[Refusal],
 ) -> Rows:
     yield from refusals
-    number = 1
+    number, beyond = 1, b""
     while number <= count:
         block = stream.read(size * max(1, _BLOCK // size))
         for start in range(0, len(block) - size + 1, size):
             number += 1
             yield from _record(block[start : start + size], number, source, fields, used)
             if number > count:
-                return
-        if len(block) < size or len(block) % size:
+                beyond = block[start + size :]
+                break
+        if number <= count and (len(block) < size or len(block) % size):
             yield Refusal(Place(source, number + 1), TEXTS + "truncated", None, {"wanted": count, "found": number - 1})
             return
+    beyond += stream.read(size)
+    if len(beyond) >= size and beyond[:1] in _STATES and beyond[:size].strip(b" \x00\x1a"):
+        # Who wrote them was stopped before he wrote how many there are.
+        at = stream.tell()
+        found = count + (len(beyond) + stream.seek(0, SEEK_END) - at) // size
+        yield Refusal(Place(source, number + 1), TEXTS + "more-records", None, {"wanted": count, "found": found})
 
 
 def _record(record: bytes, number: int, source: str, fields: list[_Field], used: Encoding) -> Rows:

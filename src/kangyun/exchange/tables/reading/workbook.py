@@ -33,6 +33,7 @@ LARGEST_UNPACKED = 2_000_000_000  # bytes, of which a row at a time is in memory
 LARGEST_TEXTS = 100_000_000  # bytes of the shared texts, which are in memory as a whole
 LARGEST_PART = 16_000_000  # bytes of any other part that is no sheet
 MOST_PARTS = 1_000
+_LONGEST_NAME = 31  # letters of a sheet's
 _HEADER_WITHIN = 10  # rows: above the header stands a title, sometimes two
 _ELEMENT = re.compile(rb"<[A-Za-z_]")
 _TYPES = "[Content_Types].xml"
@@ -63,6 +64,10 @@ def read(stream: BinaryIO, source: str, sheet: str | None) -> Table:
                 if found is not None:
                     number, cells = found
                     header, refusals = header_of(source, [_shown(cell)[0] for cell in cells], number)
+                    for other in () if sheet else names[names.index(name) + 1 :]:
+                        if _header(_read(book[other].iter_rows())) is not None:
+                            told: dict[str, str | int] = {"sheet": other[:_LONGEST_NAME]}
+                            refusals.append(Refusal(Place(source, 1), TEXTS + "other-sheet", None, told, whole=False))
                     return Table(source, "xlsx", "", header, _rows(source, header, rows, number, refusals))
     except _BROKEN:
         return unreadable(source, "workbook-broken")

@@ -177,6 +177,31 @@ def test_a_workbook_that_cannot_be_unpacked_says_so() -> None:
     assert refused(bytes(content)) == [(None, None, "workbook-broken")]
 
 
+@pytest.mark.parametrize(("said", "rows"), [(1, 1), (0, 0)])
+def test_records_that_a_dbf_does_not_say_are_told(said: int, rows: int) -> None:
+    content = bytearray(dbf([("XM", "C", 5)], [b" abcde"] * 3))
+    content[4:8] = said.to_bytes(4, "little")
+    *found, last = read(io.BytesIO(content), "a.dbf").rows
+    assert len(found) == rows
+    assert isinstance(last, Refusal)
+    assert (last.text, last.parameters) == ("exchange.tables.more-records", {"wanted": said, "found": 3})
+
+
+def test_a_sheet_that_is_not_read_is_told() -> None:
+    book = Workbook()
+    for title in ("1月", "2月", "说明"):
+        sheet = book.create_sheet(title)
+        sheet.append(["KH", "XM"][: 1 if title == "说明" else 2])
+        sheet.append(["1", "甲"][: 1 if title == "说明" else 2])
+    content = io.BytesIO()
+    book.save(content)
+    content.seek(0)
+    first, second = read(content, "a.xlsx").rows
+    assert isinstance(first, Refusal)
+    assert (first.text, first.parameters, first.whole) == ("exchange.tables.other-sheet", {"sheet": "2月"}, False)
+    assert isinstance(second, Row)
+
+
 def test_a_workbook_is_read_as_it_was_typed() -> None:
     at = datetime.fromisoformat("2026-01-05T08:05")
     content = workbook(["门诊表"], ["KH", "XM", "RQ"], ["0012", 3.0, at], [], ["2", None, 0.5])
