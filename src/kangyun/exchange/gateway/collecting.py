@@ -96,7 +96,8 @@ class Collecting:
             return 0
         until = marks.at(self.now() - timedelta(seconds=self.table.settle)) if marks.by != "number" else ""
         taken = 0
-        since, most, held = max(marks.earlier(value, self.table.overlap), place.since), self.table.page, place.value
+        since, held = max(marks.earlier(value, self.table.overlap), place.since), place.value
+        fewest = most = min(self.table.page, session.dialect.most or self.table.page)
         while True:
             self.pace.check()
             page = _Page(self, session, columns, marks, value, held)
@@ -109,7 +110,7 @@ class Collecting:
                 return taken
             # A page that came no further is asked for again with more rows: they are all of one instant.
             nearer = max(since, marks.earlier(last, 0))
-            most = most * 2 if nearer == since else self.table.page
+            most = most * 2 if nearer == since else fewest
             since = nearer
 
 

@@ -25,6 +25,8 @@ class Dialect(msgspec.Struct, frozen=True):
     zone: list[str]
     reading: list[str]
     catalogue: str
+    most: int = 0
+    """Rows of one query whose drivers take all of it into memory; 0 where they do not."""
 
     def name(self, written: str) -> str:
         """Returns a name, with its schema, as a query has it."""

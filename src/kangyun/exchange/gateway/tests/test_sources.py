@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
 import types
 from collections.abc import Iterator
 from contextlib import closing
@@ -247,6 +248,29 @@ def test_a_postgresql_is_read_by_its_times(hospital, centre, start, postgresql, 
     rows = centre.rows("lis")
     assert next(row for row in rows if row[0] == "R1") == ["R1", "12.50", "2026-01-05 08:05:00.000500", "测试"]
     assert sorted(row[0] for row in rows) == sorted(f"R{n}" for n in range(200))
+
+
+def test_a_driver_that_takes_all_rows_at_once_takes_few(hospital, centre, start, postgresql):
+    columns = [f"c{n}" for n in range(30)]
+    with closing(open_session(postgresql, "", writes=True)) as session:
+        session.run(f"CREATE TABLE ky_wide (gxsj timestamp, {', '.join(f'{name} text' for name in columns)})")
+        listed = ", ".join(f"'{name} ' || n" for name in columns)
+        session.run(
+            f"INSERT INTO ky_wide SELECT timestamp '2026-01-05' + n * interval '1 second', {listed}"
+            " FROM generate_series(1, 20000) AS n"
+        )
+    table = Table(source="his", table="public.ky_wide", feed="lis", by="time", column="gxsj")
+    gateway = start(sources=[postgresql], tables=[table])
+    tracemalloc.start()
+    try:
+        with closing(open_session(postgresql, "")) as session:
+            assert Collecting(gateway.queue, table, gateway.pace).round(session) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        with closing(open_session(postgresql, "", writes=True)) as session:
+            session.run("DROP TABLE ky_wide")
+    assert peak < 20_000_000
 
 
 def test_instants_with_a_zone_are_read_as_a_wall_in_china_shows_them(hospital, centre, start, postgresql):
