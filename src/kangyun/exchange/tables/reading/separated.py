@@ -37,6 +37,7 @@ _WIDE = 5
 _KEPT = re.compile(r'="(.*)"', re.DOTALL)
 _FORMULA = re.compile(r"=\s*(?:[A-Za-z(+@'{!-]|\$|\d+\s*[-+*/(])")
 _END = "\udfff\udfff"
+_LAST = "\x1a"  # By which DOS, and FoxPro to this day, says that a file ends.
 _BROKEN = re.compile("[\ud800-\udfff]")
 csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_LINE * 2))
 
@@ -132,7 +133,7 @@ def _records(source: str, lines: "_Lines", mark: str, first: int, wanted: int = 
     for number, line in enumerate(lines, first):
         if line is None:
             yield Refusal(Place(source, number), TEXTS + "row-too-long", None, {"limit": _LONGEST_LINE})
-        elif not line or line.isspace():
+        elif not line or line.isspace() or line == _LAST:
             continue
         elif '"' not in line or not (line[0] == '"' or quoted in line or opens.search(line)):
             doubtful = "=" in line or len(line) > LONGEST_CELL or (not line.isascii() and bool(_BROKEN.search(line)))

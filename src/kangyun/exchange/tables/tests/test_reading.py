@@ -92,6 +92,10 @@ def test_rows_of_another_width_are_refused_but_for_empty_ends() -> None:
     assert refused(content.encode()) == [(3, None, "too-few-cells"), (4, None, "too-many-cells")]
 
 
+def test_the_sign_by_which_dos_ends_a_file_is_no_row() -> None:
+    assert list(read(io.BytesIO("KH,XM\r\n1,甲\r\n\x1a".encode("gbk")), "a.csv").rows) == [Row(2, ["1", "甲"])]
+
+
 def test_formulas_are_refused_and_kept_zeros_are_read() -> None:
     content = HEADER + '1,=cmd|calc,x\n2,=1+1,x\n="0012",b,x\n4,-5,+8613900000000\n'
     assert refused(content.encode()) == [(2, "XM", "formula"), (3, "XM", "formula")]
