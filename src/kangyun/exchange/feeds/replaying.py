@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.comparing import effects
+from kangyun.access.comparing import Comparison
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
-from kangyun.access.record import Record
 from kangyun.base.errors import NotFound
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.feeds.contents import sheet_of
@@ -24,7 +23,7 @@ from kangyun.exchange.feeds.storing import row_of
 from kangyun.exchange.feeds.taking import Taking, faults_of
 from kangyun.exchange.feeds.tallying import Counter
 from kangyun.exchange.feeds.understanding import Sheet
-from kangyun.exchange.tables.mapping import convert
+from kangyun.exchange.tables.mapping import convert, names_of
 from kangyun.exchange.tables.reading import Row
 from kangyun.exchange.tables.reading.model import column_name
 
@@ -71,7 +70,7 @@ class Replay:
         sheet = await self._sheet(feed, which.table)
         actor = replace(ACTOR, reference=by, institution=feed.institution)
         record = await self.platform.gate.open(actor, Circumstances("feed", "", uuid4().hex, historic=True))
-        found, seen = Difference(), set[int]()
+        found, seen, comparison = Difference(), set[int](), Comparison(record)
         async with self.platform.pool.connection() as connection:
             numbers = await connection.fetch(SQL["replayable"], feed.id, sheet, which.tried, which.since)
         for row in numbers:
@@ -80,7 +79,7 @@ class Replay:
             if one is not None:
                 found.deliveries += 1
                 rows = await self._own(sheet, row["number"], one, seen)
-                await _compare(record, one, rows, found)
+                await self._compare(comparison, one, rows, found)
         await record.leave_row("feed-compare", 200, [])
         return found
 
@@ -116,22 +115,31 @@ class Replay:
             if place not in keys or (keys[place] not in later and last[keys[place]] == place)
         ]
 
+    async def _compare(
+        self, comparison: Comparison, one: Sheet, rows: Sequence[Row | Refusal], found: Difference
+    ) -> None:
+        made: dict[int | None, list[Entry]] = {}
+        aside: set[int | None] = set()
+        for part in convert(replace(one.table, rows=iter(rows)), one.mapping, one.feed):
+            if isinstance(part, Entry):
+                made.setdefault(row_of(part), []).append(part)
+            elif part.whole:
+                aside.add(row_of(part))
+        aside |= {number for number, entries in made.items() if faults_of(entries)}
+        aside |= await self._erased(made)
+        found.rows += len(made.keys() | aside)
+        found.aside += len(aside)
+        entries = [entry for number, parts in made.items() if number not in aside for entry in parts]
+        taking = Taking(comparison.record, lambda refusal: None)
+        for begin in range(0, len(entries), AT_ONCE):
+            some = entries[begin : begin + AT_ONCE]
+            for entry, effect in zip(some, await comparison.effects(taking.whole(some)), strict=True):
+                setattr(found, effect, getattr(found, effect) + 1)
+                found.revoked += entry.acts == "revoke" and effect != "unchanged"
 
-async def _compare(record: Record, one: Sheet, rows: Sequence[Row | Refusal], found: Difference) -> None:
-    made: dict[int | None, list[Entry]] = {}
-    aside: set[int | None] = set()
-    for part in convert(replace(one.table, rows=iter(rows)), one.mapping, one.feed):
-        if isinstance(part, Entry):
-            made.setdefault(row_of(part), []).append(part)
-        elif part.whole:
-            aside.add(row_of(part))
-    aside |= {number for number, entries in made.items() if faults_of(entries)}
-    found.rows += len(made.keys() | aside)
-    found.aside += len(aside)
-    entries = [entry for number, parts in made.items() if number not in aside for entry in parts]
-    taking = Taking(record, lambda refusal: None)
-    for begin in range(0, len(entries), AT_ONCE):
-        some = entries[begin : begin + AT_ONCE]
-        for entry, effect in zip(some, await effects(record, taking.whole(some)), strict=True):
-            setattr(found, effect, getattr(found, effect) + 1)
-            found.revoked += entry.acts == "revoke" and effect != "unchanged"
+    async def _erased(self, made: Mapping[int | None, Sequence[Entry]]) -> set[int | None]:
+        """Returns the rows about somebody who was erased: they would be refused."""
+        named = {row: {name for one in parts for name in names_of(dict(one.resource))} for row, parts in made.items()}
+        async with self.platform.pool.connection() as connection:
+            erased = await self.kept.erased(connection, set[tuple[str, str]]().union(*named.values()))
+        return {row for row, names in named.items() if not erased.isdisjoint(names)}

@@ -111,6 +111,9 @@ async def test_what_was_only_judged_is_searched_as_well(gateway, worked, erase, 
     await staff("POST", f"/{FEED}/move", {"to": "testing"})
     await gateway.put(2, [make_person(2, NAME), make_person(3)])
     await worked(2)
+    # Until it is, a replay says that he would be refused.
+    _, told = await staff("POST", f"/{FEED}/replay", {"table": TABLE, "since": 2, "tried": True, "dryRun": True})
+    assert (told["rows"], told["created"], told["aside"]) == (2, 1, 1)
     await search()
     assert [row[1] for row in (await content(2)).rows] == [None, "3"]
 

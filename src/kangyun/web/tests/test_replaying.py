@@ -80,3 +80,22 @@ async def test_what_was_only_judged_is_looked_at_and_then_taken_in(replay, gatew
     (answer,) = await worked(2, 1)
     assert (answer["fate"], answer["stored"]) == ("taken", 2)
     assert await names(region) == ["测试乙", "测试甲"]
+
+
+TWICE = MAPPING.replace('key = ["NO"]', 'key = ["NO", "MADE"]').replace(
+    'kind = "patient"', 'kind = "patient"\nkey = ["NO"]'
+)
+
+
+async def test_what_two_rows_create_is_created_once(replay, gateway, worked, staff, region, centre):
+    replaying, feed = replay
+    await Register(centre.pool).map("house-1-tables", TWICE.format(column="NAME"), BY)
+    assert (await staff("POST", "/house-1-tables/move", {"to": "testing"}))[0] == 200
+    rows = [row("1"), [*row("1")[:3], "2025-12-02"], [*row("1", "测试乙")[:3], "2025-12-03"], row("2")]
+    await gateway.put(1, rows, table=TABLE, columns=COLUMNS)
+    await worked(1)
+    found = await replaying.compare(feed, Which(TABLE, tried=True), BY)
+    assert (found.rows, found.created, found.updated, found.unchanged) == (4, 2, 1, 1)
+    await replaying.replay(feed, Which(TABLE, tried=True), BY)
+    await worked(1)
+    assert await names(region) == ["测试乙", "测试甲"]
