@@ -19,7 +19,7 @@ from kangyun.exchange.tables.values import Unfit, figures, moments
 from kangyun.exchange.tables.values.cells import said
 
 NO_DAY = date.min
-"""The day of what says none."""
+"""The day of what says none. Days are Beijing's."""
 SCALE = 10_000
 LARGEST = 1 << 62
 LARGEST_OF_A_ROW = 10**13
@@ -93,8 +93,7 @@ class Counter:
         if self._day < 0:
             return NO_DAY
         try:
-            found = moments.day(cells[self._day])
-            return date.fromisoformat(found) if len(found) == 10 else NO_DAY
+            return moments.beijing_day(cells[self._day]) or NO_DAY
         except (Unfit, ValueError):
             return NO_DAY
 

@@ -143,7 +143,7 @@ WITH gone AS (
 )
 UPDATE feed_sum AS s SET received = s.received - g.amount
 FROM (
-    SELECT g.day, f.field, sum(g.amounts[f.nth])::int8 AS amount
+    SELECT g.day, f.field, coalesce(sum(g.amounts[f.nth]), 0)::int8 AS amount
     FROM gone AS g CROSS JOIN (SELECT * FROM unnest($3::text[]) WITH ORDINALITY AS a(field, nth)) AS f
     GROUP BY g.day, f.field
 ) AS g

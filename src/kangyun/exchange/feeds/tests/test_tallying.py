@@ -1,9 +1,12 @@
-"""How fields are counted: filled, and valid where what they say was taken."""
+"""How rows and fields are counted: by Beijing's day; filled, and valid where what they say was taken."""
 
 from datetime import date
 
+import pytest
+
 from kangyun.exchange.entries import Place, Refusal
-from kangyun.exchange.feeds.tallying import Fields
+from kangyun.exchange.feeds.tallying import NO_DAY, Counter, Fields
+from kangyun.exchange.tables.mapping import shipped_for
 
 MONTH = date(2026, 11, 1)
 HEADER = ("NO", "ZJHM", "XB")
@@ -40,3 +43,23 @@ def test_a_value_that_is_left_out_is_not_valid_and_one_put_right_is():
 
 def test_a_row_that_is_not_counted_again_has_no_faults_again():
     assert figures([("1", "9", "1")], fault(7, "XB"))["XB"] == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "day"),
+    [
+        ("2026-01-31 23:59:59", date(2026, 1, 31)),
+        ("20260131", date(2026, 1, 31)),
+        ("2026-01-31 24:00:00", date(2026, 2, 1)),
+        ("2026-01-31T15:59:59Z", date(2026, 1, 31)),
+        ("2026-01-31T16:00:00Z", date(2026, 2, 1)),
+        ("2026-02-01T00:30:00+09:00", date(2026, 1, 31)),
+        ("1900-01-01", NO_DAY),
+        ("-", NO_DAY),
+        ("昨天", NO_DAY),
+    ],
+)
+def test_a_row_counts_for_beijing_s_day(cell, day):
+    header = ("YLJGDM", "JZLSH", "JZKSRQ")
+    counter = Counter(header, shipped_for("TB_YL_MZ_MEDICAL_RECORD"), b"")
+    assert counter.count(("D1", "1", cell)).day == day

@@ -8,13 +8,14 @@ Sentinels (`exchange.conventions`) say that something has not happened: they are
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
 from kangyun.exchange.conventions import sentinel_instants, sentinels
 from kangyun.exchange.tables.values.cells import Unfit, said
 
 ZONE = "+08:00"
+_BEIJING = timezone(timedelta(hours=8))
 _EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 _YEARS = range(1850, 2100)
 _SERIAL = re.compile(r"(?:[1-9]\d{4}|[01])(?:\.\d{1,12})?")
@@ -45,6 +46,15 @@ def moment(cell: str) -> str:
 def day(cell: str) -> str:
     """Returns a FHIR date: of a time the day that it was written with."""
     return moment(cell)[:10]
+
+
+@lru_cache(8192)
+def beijing_day(cell: str) -> date | None:
+    """Returns Beijing's day of a day or time, whatever zone it was written with; None where the cell says nothing."""
+    found = moment(cell)
+    if len(found) <= 10:
+        return date.fromisoformat(found) if found else None
+    return datetime.fromisoformat(found).astimezone(_BEIJING).date()
 
 
 @lru_cache(8192)
