@@ -128,6 +128,17 @@ async def test_a_file_goes_as_a_whole(gateway, worked, erase, content, make_pers
     assert (await content(2)).rows[0][1] == "3"
 
 
+async def test_rows_that_cannot_be_given_back_are_not_offered(gateway, worked, erase, staff, make_person):
+    lines = [",".join(gateway.columns), ",".join(make_person(1, number=CUT)), ",".join(make_person(2, NAME))]
+    await gateway.deliver(1, File(f"{TABLE}.csv", "\n".join(lines).encode(), dialect="shanghai-hub-2026"))
+    await worked(1)
+    assert (await staff("GET", f"/{FEED}/returned"))[1] == {TABLE: 1}
+    await erase()
+    assert (await staff("GET", f"/{FEED}/returned"))[1] == {}
+    # What was wrong with them is still told.
+    assert (await staff("GET", f"/{FEED}/refusals?whole=true"))[1]["total"] == 1
+
+
 async def test_serial_numbers_go_with_whoever_is_erased(gateway, worked, erase, staff, make_person):
     await gateway.put(1, [make_person(2, NAME)])
     await worked(1)

@@ -289,15 +289,17 @@ WHERE t.feed = $1 AND f.month BETWEEN $2 AND $3 ORDER BY f.month, t.name, f.fiel
 SELECT r.delivery, r."row", r.text, r.parameters, r.part, r.shown
 FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
 JOIN feed_delivery AS d ON d.feed = r.feed AND d.number = r.delivery JOIN feed_source AS s ON s.id = r.feed
-WHERE r.feed = $1 AND t.name = $2 AND r.whole AND r.answered IS NULL AND r."row" IS NOT NULL
+WHERE r.feed = $1 AND t.name = $2 AND r.whole AND r.answered IS NULL AND r."row" IS NOT NULL AND d.content IS NOT NULL
 AND (NOT d.trial OR s.state = 'testing')
 ORDER BY r.delivery, r."row", r.nth LIMIT $3;
 
 -- name: open_tables
+-- Rows that can be given back: as many as the workbook has.
 SELECT t.name, count(DISTINCT (r.delivery, r."row")) AS rows
 FROM feed_refusal AS r JOIN feed_sheet AS t ON t.id = r.sheet
 JOIN feed_delivery AS d ON d.feed = r.feed AND d.number = r.delivery JOIN feed_source AS s ON s.id = r.feed
-WHERE r.feed = $1 AND r.whole AND r.answered IS NULL AND (NOT d.trial OR s.state = 'testing')
+WHERE r.feed = $1 AND r.whole AND r.answered IS NULL AND r."row" IS NOT NULL AND d.content IS NOT NULL
+AND (NOT d.trial OR s.state = 'testing')
 GROUP BY t.name ORDER BY t.name;
 
 -- name: delivery
