@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from kangyun.base.numbers import resident_id
+from kangyun.base.numbers.fillers import stated
 from kangyun.simulate.bundle import Resource
 from kangyun.simulate.sending.piece import Cells, Piece
 from kangyun.simulate.sending.seen import Result, Seen, first_coding, result_of
@@ -69,9 +70,11 @@ def _person(seen: Seen) -> Piece:
 
 
 def _may_be_right(number: str) -> bool:
-    """Whether a number is one of an identity card, or a filler of zeros."""
+    """Whether a number is one of an identity card, or a filler: of zeros, 无."""
     plain = resident_id.plain(number)
-    return not plain.strip("0") or resident_id.is_valid(plain) or bool(resident_id.upgraded(plain))
+    return (
+        not stated(number) or not plain.strip("0") or resident_id.is_valid(plain) or bool(resident_id.upgraded(plain))
+    )
 
 
 def _whose(seen: Seen) -> Cells:
