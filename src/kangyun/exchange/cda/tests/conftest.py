@@ -211,5 +211,11 @@ def visit():
 
 @pytest.fixture
 def record_of(record, visit):
-    """Returns the record for a kind: of a visit where the kind is of visits."""
-    return lambda kind: visit if kind in ("C0002", "HSDC00.02") else record
+    """Returns the record for a kind: of a visit where the kind is of visits, with what a kind is of only."""
+    chinese = diagnosis("d4", "A01.03.04", "眩晕", "discharge", "urn:oid:2.16.156.10011.2.3.3.14")
+    short = {"period": {"start": "2025-12-05T09:00:00+08:00", "end": "2025-12-05T15:00:00+08:00"}}
+    own = {
+        "C0033": [*record, chinese],
+        "C0035": [one | short if one["resourceType"] == "Encounter" else one for one in record],
+    }
+    return lambda kind: visit if kind in ("C0002", "HSDC00.02") else own.get(kind, record)

@@ -150,4 +150,4 @@ async def test_the_capability_statement_says_so(client):
     told = (await client.get("metadata")).json()["rest"][0]["resource"]
     types = {one["type"] for one in told if any(o["name"] == "document-cn" for o in one.get("operation", ()))}
     assert types == {"Patient", "Encounter", "MedicationRequest", "DiagnosticReport", "Procedure"}
-    assert len(kinds()) == 20
+    assert len(kinds()) == 22

@@ -106,6 +106,25 @@ def test_a_document_of_visits_is_not_written_of_a_stay(kind, record):
         write(kind, record)
 
 
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"start": "2025-12-01T09:00:00+08:00", "end": "2025-12-02T09:00:01+08:00"},
+        {"start": "2025-12-01", "end": "2025-12-01"},
+        {"start": "2025-12-01T09:00:00+08:00"},
+    ],
+)
+def test_a_stay_of_a_day_is_written_as_such_where_its_times_say_so(record, period):
+    with pytest.raises(Invalid):
+        write("C0035", [one | {"period": period} if one["resourceType"] == "Encounter" else one for one in record])
+
+
+def test_a_front_page_of_chinese_medicine_is_of_its_diagnoses(record, record_of):
+    with pytest.raises(NotFound):
+        write("C0033", record)
+    assert "A01.03.04" in write("C0033", record_of("C0033")).decode()
+
+
 def test_what_the_outpatient_department_thought_is_no_discharge_diagnosis(record, feed):
     """As a front page (N041) brings it."""
     type_ = {"system": "urn:kangyun:code-system:diagnosis-type", "code": "2", "display": "门诊诊断"}

@@ -7,6 +7,7 @@ nothing is invented, and a document that would say nothing is not written.
 import base64
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from kangyun.base.errors import Invalid, NotFound
 from kangyun.exchange.cda import catalogue
@@ -20,6 +21,8 @@ from kangyun.exchange.cda.writing.parts import Parts
 from kangyun.fhir import Resource
 
 __all__ = ["about", "kinds", "write"]
+
+_DAY = len("2026-01-05")
 
 
 def kinds() -> tuple[str, ...]:
@@ -86,6 +89,18 @@ def _of_class(content: Content) -> None:
     class_ = (content.encounter or {}).get("class", {}).get("code")
     if wanted and class_ in ("AMB", "EMER", "IMP") and class_ not in wanted:
         raise Invalid(TEXTS + "other-class", kind=content.kind.zh)
+    hours = catalogue.table("kinds")["kinds"][content.kind.code].get("hours")
+    if hours is not None and not _is_within(content.encounter or {}, hours):
+        raise Invalid(TEXTS + "other-length", kind=content.kind.zh, hours=hours)
+
+
+def _is_within(stay: Resource, hours: int) -> bool:
+    """Whether a stay is over, and took no longer than so many hours; not where only its days are known."""
+    period: Resource = stay.get("period", {})
+    start, end = period.get("start", ""), period.get("end", "")
+    if len(start) <= _DAY or len(end) <= _DAY:
+        return False
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) <= timedelta(hours=hours)
 
 
 def _needed(content: Content, kind: str, there: set[str]) -> None:

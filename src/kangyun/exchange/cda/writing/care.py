@@ -45,6 +45,12 @@ def diagnoses(content: Content, section: str) -> Parts:
     return found
 
 
+def chinese_diagnosis(content: Content, section: str) -> Parts:
+    """Nothing of its own: whether a section has a diagnosis of Chinese medicine, for kinds that are of such only."""
+    codings = (c for one in content.diagnoses(section) for c in one.get("code", {}).get("coding", ()))
+    return [(None, "")] if any(c.get("system") == CHINESE for c in codings) else []
+
+
 def prescriptions(content: Content, section: str) -> Parts:
     """MedicationRequests and MedicationStatements."""
     requests = content.all("MedicationRequest")

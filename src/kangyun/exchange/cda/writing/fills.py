@@ -58,6 +58,7 @@ def demographics(content: Content, section: str) -> Parts:
 
 FILLS: Mapping[str, Callable[[Content, str], Parts]] = {
     "diagnoses": care.diagnoses,
+    "chinese-diagnosis": care.chinese_diagnosis,
     "prescriptions": care.prescriptions,
     "administrations": care.administrations,
     "laboratory": results.laboratory,
