@@ -23,6 +23,7 @@ from kangyun.cli.speech import announce, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.feeds import giving
 from kangyun.exchange.feeds.giving import Given, Sheet
+from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.tables.mapping import Feed
 from kangyun.exchange.tables.recognition import tables
 from kangyun.exchange.tables.writing import Left, content
@@ -34,7 +35,7 @@ LEFT, EMPTY = "left-out.csv", "empty-columns.csv"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was asked on the command line. code: the institution's at the receiver; its id where empty."""
+    """What was asked on the command line. code: the institution's at the receiver; that of its feeds where empty."""
 
     folder: Path
     institution: str
@@ -100,7 +101,10 @@ def write(wish: Wish, data: Path | None, by: str) -> int:
         zone = platform.gate.store.zone
         begins = datetime.combine(wish.since, time(), zone)
         ends = datetime.combine(wish.until + timedelta(days=1), time(), zone)
-        feed = Feed(house, wish.institution, house, wish.dialect)
+        # Its numbers and own codes stand in systems that have the code of its feed in their names.
+        feeds = await Register(platform.pool).list(wish.institution)
+        code = next((one.code for one in feeds if one.code), house)
+        feed = Feed(house, wish.institution, code, wish.dialect)
         what = Given(feed, wish.to, await acting(platform, by), begins, ends, wish.code)
         async for rows in giving.given(platform.gate, what):
             for name, some in rows.by_table.items():

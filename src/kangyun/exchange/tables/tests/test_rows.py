@@ -135,6 +135,15 @@ def test_what_a_table_repeats_of_its_patient_is_his():
     assert not found.left
 
 
+def test_either_code_of_the_institution_is_its_own():
+    own = Feed("h1", "Organization/h1", "CODE", "chengdu-2011")
+    by_hand = Feed("h1", "Organization/h1", "h1", "chengdu-2011")
+    known = taken("patient", PATIENT, feed=by_hand) | taken("outpatient-visit", VISIT, feed=by_hand)
+    found = Writer(own, "DEMO").rows(known.values(), known)
+    assert not found.left
+    assert found.by_table == written(known).by_table
+
+
 def test_what_is_about_nobody_who_is_there_is_not_written():
     found = written(taken("outpatient-visit", VISIT))
     assert not found.by_table

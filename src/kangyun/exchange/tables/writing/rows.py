@@ -211,8 +211,18 @@ class Writer:
                 of_type = [
                     one.resource for one in back[number] if one.resource["resourceType"] == resource["resourceType"]
                 ]
-                left.update(Left(name, "left-element") for name in lost(resource, of_type[0] if of_type else {}))
+                left.update(Left(name, "left-element") for name in self._lost(resource, of_type[0] if of_type else {}))
             yield line
+
+    def _lost(self, resource: Resource, back: Mapping[str, Any]) -> list[str]:
+        """Returns the elements of a resource that a row did not bring back as they were, ids and references aside."""
+        # It may have come in under either code of the institution: of its feed, or its id.
+        own = (self._feed.code, self._feed.prefix)
+        return [
+            f"{resource['resourceType']}.{name}"
+            for name, value in resource.items()
+            if name not in _NOT_OF_ROWS and (plain := _plain(value, own)) and plain != _plain(back.get(name), own)
+        ]
 
 
 class _Refer:
@@ -315,24 +325,19 @@ def _standing(template: Template, resource: Resource) -> Resource:
     return kept | constant
 
 
-def lost(resource: Resource, back: Mapping[str, Any]) -> list[str]:
-    """Returns the elements of a resource that a row did not bring back as they were, ids and references aside."""
-    type_ = resource["resourceType"]
-    return [
-        f"{type_}.{name}"
-        for name, value in resource.items()
-        if name not in _NOT_OF_ROWS and (plain := _plain(value)) and plain != _plain(back.get(name))
-    ]
+def _plain(value: Any, own: Sequence[str]) -> Any:
+    """Returns a value as it is compared: a time as the tables have it, without references, which follow from keys.
 
-
-def _plain(value: Any) -> Any:
-    """Returns a value as it is compared: a time as the tables have it, without references, which follow from keys."""
+    own: the codes of the institution in names of systems, which are all one.
+    """
     if isinstance(value, Mapping):
-        parts = {name: _plain(part) for name, part in value.items() if name != "reference"}
+        parts = {name: _plain(part, own) for name, part in value.items() if name != "reference"}
         return {name: part for name, part in parts.items() if part not in ("", None, {}, [])}
     if isinstance(value, (list, tuple)):
-        return [part for part in map(_plain, value) if part not in ("", None, {}, [])]
+        return [part for one in value if (part := _plain(one, own)) not in ("", None, {}, [])]
     if isinstance(value, str):
+        if value.startswith("urn:kangyun:"):
+            return ":".join("" if part in own else part for part in value.split(":"))
         return moment(value) if _MOMENT.fullmatch(value) else inert(value)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return Decimal(str(value))
