@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 _BYTES = 15
+OF_NOBODY = frozenset(
+    ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
+)
+WHOM = ("subject", "patient", "beneficiary", "participant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Refusal:
     parameters: Mapping[str, str | int] = field(default_factory=dict)
     whole: bool = True
     taken: bool = False
+
+
+def is_about_nobody(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource should say whose it is and does not: no consent would bind it, and nobody would find it."""
+    return resource["resourceType"] not in (*OF_NOBODY, "Patient") and not any(map(resource.get, WHOM))
 
 
 def entry_id(prefix: str, kind: str, key: Sequence[str]) -> str:

@@ -12,15 +12,11 @@ from typing import TypeAlias
 from kangyun.access.intake import check
 from kangyun.access.record import Operation, Record
 from kangyun.base.errors import PlatformError
-from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.entries import Entry, Refusal, is_about_nobody
 from kangyun.exchange.feeds.storing import AT_ONCE, refused, row_of, store
 from kangyun.exchange.hl7v2.mapping import updated
 from kangyun.fhir import Resource
 
-OF_NOBODY = frozenset(
-    ("Organization", "Practitioner", "PractitionerRole", "Location", "Medication", "Device", "HealthcareService")
-)
-WHOM = ("subject", "patient", "beneficiary", "participant")
 SAME = ("unchanged", "matched")
 ABOUT_NOBODY = "exchange.feeds.about-nobody"
 
@@ -125,8 +121,7 @@ def faults_of(row: Sequence[Entry]) -> list[Refusal]:
     """Returns why a record cannot be stored, as far as it says so itself."""
     found = []
     for one in row:
-        if one.resource["resourceType"] not in (*OF_NOBODY, "Patient") and not any(map(one.resource.get, WHOM)):
-            # It would be about nobody: no consent would bind it, and nobody would find it.
+        if is_about_nobody(one.resource):
             found.append(Refusal(one.origin, ABOUT_NOBODY))
         try:
             check(dict(one.resource))

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from kangyun.base.errors import PlatformError
+from kangyun.exchange.gateway.beside import wanted
 from kangyun.exchange.gateway.checking import feeds_of
 from kangyun.exchange.gateway.configuration import Centre, Configuration, Diode, Folder, Source, Table, window
 from kangyun.exchange.gateway.keys import PUBLIC, client_key, keep_password
@@ -210,7 +211,8 @@ class Asking:
             title = mapping.title if mapping else ""
             self.tell("init-table", number=number, table=name, title=title, dialect=match.dialect)
         chosen = self._chosen(len(found))
-        return [self._table(session, *found[place]) for place in chosen]
+        others = {match.table: name for name, _, match in reversed(found)}
+        return [self._table(session, *found[place], others) for place in chosen]
 
     def _catalogue(self, session: Session) -> list[str]:
         if not session.dialect.catalogue:
@@ -228,23 +230,34 @@ class Asking:
             if all(part.isdecimal() and 1 <= int(part) <= count for part in numbers):
                 return [int(part) - 1 for part in numbers]
 
-    def _table(self, session: Session, name: str, columns: Columns, match: Recognised) -> Table:
+    def _table(self, session: Session, name: str, columns: Columns, match: Recognised, others: dict[str, str]) -> Table:
         feed = self._feed(name)
         known = tables().get((match.dialect, match.table), {})
         by_name = {one.upper(): one for one in columns.names}
         mapping = shipped_for(match.table)
         key = [by_name[one] for one, column in known.items() if column.key and one in by_name]
+        key = key or _key(by_name, mapping.key if mapping else [])
         business = _first(by_name, alternatives(mapping.day)) if mapping and mapping.day else ""
         sums = [found for one in (mapping.amounts if mapping else []) if (found := _first(by_name, alternatives(one)))]
         said: dict[str, Any] = {
             "source": session.source.name, "table": name, "feed": feed, "called": match.table, "key": key,
             "dialect": match.dialect, "business": business, "sums": sums,
+            "beside": self._beside(name, match.table, columns, others),
         }  # fmt: skip
         if {FLAG, SERIAL} <= set(columns.names):
             self.tell("init-middle", table=name)
             return Table(by="flag", column=FLAG, **said)
         column = self._column(name, columns, business)
         return Table(column=column, **_kind(session, name, column), **said)
+
+    def _beside(self, name: str, called: str, columns: Columns, others: dict[str, str]) -> str:
+        """Returns the table that says whose its rows are, where it does not itself, and says so."""
+        other = wanted(called, columns.names)
+        if not other:
+            return ""
+        found = others.get(other, "")
+        self.tell("init-beside" if found else "init-no-beside", table=name, other=found or other)
+        return found
 
     def _column(self, name: str, columns: Columns, business: str) -> str:
         by_name = {one.upper(): one for one in columns.names}
@@ -316,6 +329,12 @@ _FRACTION = re.compile(r"[.,]?\d{1,9}")
 
 def _first(by_name: dict[str, str], names: Sequence[str]) -> str:
     return next((by_name[name] for name in names if name in by_name), "")
+
+
+def _key(by_name: dict[str, str], written: Sequence[str]) -> list[str]:
+    """Returns the columns of a business key of a mapping: of `A|B` the first, of `A/B` all."""
+    parts = [part.rstrip("?").split("/") for part in written]
+    return [found for part in parts for one in part if (found := _first(by_name, alternatives(one.rstrip("?"))))]
 
 
 def _text(cell: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from kangyun.base.errors import PlatformError
+from kangyun.exchange.gateway.beside import columns_of
 from kangyun.exchange.gateway.configuration import Centre, Configuration, Source, Table
 from kangyun.exchange.gateway.keys import client_key, passwords, sealer
 from kangyun.exchange.gateway.line import Line, LineFailed, skew
@@ -95,7 +96,7 @@ def _centre(folder: Path, configuration: Configuration) -> Iterator[Found]:
             ahead = round(skew(answer))
             if abs(ahead) > MOST_SKEW:
                 raise LineFailed(TEXTS + "cause-clock", seconds=ahead)
-            return "well-line", {"seconds": ahead}
+            return "well-line" if centre.url.startswith("https") else "well-line-open", {"seconds": ahead}
 
         found = _tried(centre.url, reached)
         yield found
@@ -173,7 +174,7 @@ def _reach(source: Source) -> None:
 
 
 def _table(session: Session, table: Table) -> tuple[str, dict[str, Any]]:
-    columns = session.columns(table.table)
+    columns = columns_of(session, table)
     wanted = [table.column, *table.key, table.business, *table.sums, *(OURS if table.by == "flag" else ())]
     missing = [name for name in wanted if name and name not in columns.names]
     if missing:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kangyun.base import clock
 from kangyun.base.errors import Invalid
+from kangyun.exchange.gateway.beside import columns_of
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.marks import Marks
 from kangyun.exchange.gateway.pace import BEIJING, Pace, beijing
@@ -82,7 +83,7 @@ class Collecting:
                 continue
 
     def _round(self, session: Session) -> int:
-        columns = session.columns(self.table.table)
+        columns = columns_of(session, self.table)
         if not has_its_columns(self.queue, self.table, columns):
             return 0
         marks = Marks(

@@ -152,11 +152,11 @@ def _try(given: Any) -> int:
 
 
 def _show_row(one: Tried) -> None:
-    bad = {refusal.place.part for refusal in one.refusals}
+    bad = {refusal.place.part for refusal in one.refusals if not refusal.taken}
     tell("try-row", row=one.number)
     show("  " + "  ".join(f"{'✗' if name in bad else ''}{name}={cell[:_CELL]}" for name, cell in one.cells if cell))
     for refusal in one.refusals:
-        mark = speak("try-aside" if refusal.whole else "try-left-out")
+        mark = speak("try-aside" if refusal.whole else "try-taken" if refusal.taken else "try-left-out")
         show(
             f"  {mark} {refusal.place.part or ''} 「{refusal.shown or ''}」 {speak(refusal.text, **refusal.parameters)}"
         )

@@ -75,6 +75,7 @@ class Table(Part, frozen=True, kw_only=True):
     overlap: minutes before the position that are read again, for rows that came late. settle: seconds that a row is
     left alone, so that its transaction is over. business: the column of the business time, for counts by day.
     form: of `by` or `business` where they are texts, as strftime writes it. page: rows of one query.
+    beside: the table of the same source that says whose a row is, where this one does not; empty: this one does.
     """
 
     source: str
@@ -84,6 +85,7 @@ class Table(Part, frozen=True, kw_only=True):
     column: str
     called: str = ""
     dialect: str = ""
+    beside: str = ""
     key: list[str] = []
     business: str = ""
     sums: list[str] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from kangyun.exchange.gateway.beside import columns_of
 from kangyun.exchange.gateway.collecting import MOST_ROWS, Line, batch, row_digest
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.marks import Marks
@@ -41,7 +42,7 @@ class Counting:
         """Counts the last whole days. Raises SourceFailed, Stopping, Closed."""
         if not self.table.business:
             return
-        columns = session.columns(self.table.table)
+        columns = columns_of(session, self.table)
         today = beijing().date()
         for back in range(1, days + 1):
             self.pace.check()
@@ -89,7 +90,7 @@ class Counting:
             asked = msgspec.json.decode(written, type=Asked)
             if asked.table.upper() not in (self.table.title.upper(), self.table.table.upper()):
                 continue
-            columns = session.columns(self.table.table)
+            columns = columns_of(session, self.table)
             # The centre says which columns it counts by, once it has seen rows; until then ours are as good.
             key = _named(columns, asked.columns) or self.table.key
             business = (_named(columns, [asked.by]) or [self.table.business])[0]
@@ -147,7 +148,9 @@ class Counting:
 
 def _some(columns: Columns, names: Sequence[str]) -> Columns:
     places = [columns.names.index(name) for name in names]
-    return Columns([columns.names[place] for place in places], [columns.texts[place] for place in places])
+    return Columns(
+        [columns.names[place] for place in places], [columns.texts[place] for place in places], columns.expressions
+    )
 
 
 def _named(columns: Columns, wanted: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kangyun.exchange.gateway.beside import columns_of
 from kangyun.exchange.gateway.collecting import MOST_CHARACTERS, MOST_ROWS, Line, batch, has_its_columns, row_digest
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.pace import Pace
@@ -46,7 +47,7 @@ class Marking:
                 continue
 
     def _round(self, session: Session) -> int:
-        columns = session.columns(self.table.table)
+        columns = columns_of(session, self.table)
         if not has_its_columns(self.queue, self.table, columns):
             return 0
         place = self.queue.place(self.table.place)

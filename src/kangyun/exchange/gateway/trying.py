@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kangyun.base.errors import Invalid
-from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.entries import Entry, Refusal, is_about_nobody
+from kangyun.exchange.gateway.beside import columns_of
 from kangyun.exchange.gateway.configuration import Table
 from kangyun.exchange.gateway.middle import OURS
 from kangyun.exchange.gateway.sources.opening import Session
@@ -44,7 +45,7 @@ def understood(table: Table, names: list[str]) -> tuple[Mapping, str]:
 
 def tried(session: Session, table: Table, most: int) -> Iterator[Tried]:
     """Yields the first rows of a table as they would become. Raises SourceFailed, Invalid."""
-    columns = session.columns(table.table)
+    columns = columns_of(session, table)
     sent = [place for place, name in enumerate(columns.names) if table.by != "flag" or name not in OURS]
     names = [columns.names[place] for place in sent]
     mapping, dialect = understood(table, names)
@@ -62,6 +63,8 @@ def tried(session: Session, table: Table, most: int) -> Iterator[Tried]:
             raise Invalid("exchange.gateway.unknown-table", table=table.title)
         if isinstance(one, Entry):
             rows[place.row].made.append(json.dumps(one.resource, ensure_ascii=False, default=str))
+            if one.acts == "store" and is_about_nobody(one.resource):
+                rows[place.row].refusals.append(Refusal(one.origin, "exchange.gateway.about-nobody"))
         else:
             rows[place.row].refusals.append(one)
     yield from rows.values()

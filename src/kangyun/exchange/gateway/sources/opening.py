@@ -8,11 +8,11 @@ import importlib
 import re
 import ssl
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -61,10 +61,14 @@ def cause(error: BaseException) -> SourceFailed:
 
 
 class Columns(NamedTuple):
-    """Columns of a table. texts: which of them hold texts, as far as the driver says."""
+    """Columns of a table. texts: which of them hold texts, as far as the driver says.
+
+    expressions: how a query says those that are no columns of the table itself.
+    """
 
     names: list[str]
     texts: list[bool]
+    expressions: Mapping[str, str] = MappingProxyType({})
 
 
 class Session:
@@ -103,6 +107,8 @@ class Session:
         listed = [self.dialect.name(name) for name in columns.names]
         if self._as_bytes:
             listed = seven_bit_columns(self.dialect, columns.names, columns.texts)
+        own = {self.dialect.name(name): said for name, said in columns.expressions.items()}
+        listed = [own.get(one, one) for one in listed]
         query = bound(self.dialect.select(table, condition, order, most, listed), self._module.paramstyle)
         left = most or -1
         with self._asking() as cursor:

@@ -166,7 +166,7 @@ def test_all_is_well_where_all_is_well(hospital, centre):
     hospital.reports(range(3))
     assert found(hospital) == [
         (str(hospital.folder), True, "well-machine"),
-        (centre.url, True, "well-line"),
+        (centre.url, True, "well-line-open"),
         ("gw", True, "well-client"),
         ("lis", True, "well-feed-live"),
         ("his", True, "well-source"),
