@@ -12,9 +12,9 @@ from typing import TypeVar
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform, open_platform
 from kangyun.base.errors import Invalid
-from kangyun.base.settings import read_settings
 from kangyun.base.texts import say
 from kangyun.cli.listen import feed_of, messages_of
+from kangyun.cli.opened import settings_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
@@ -112,7 +112,7 @@ def drop_aside(number: int, data: Path | None) -> int:
 
 
 def _carried_out(work: Callable[[Platform], Awaitable[Outcome]], data: Path | None) -> Outcome:
-    settings = read_settings(data=data, log_level="warning")
+    settings = settings_of(data)
 
     async def on(database: str) -> Outcome:
         platform = await open_platform(settings, database)

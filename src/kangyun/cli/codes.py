@@ -24,7 +24,7 @@ from kangyun.base.texts import say
 from kangyun.cli.opened import on_platform
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
-from kangyun.cli.staff import write_new
+from kangyun.cli.staff import beside, write_new
 from kangyun.database.leases import lease
 from kangyun.exchange.codes import desk, sheets
 from kangyun.exchange.codes.desk import MOST, Asked, Entry, State
@@ -110,7 +110,7 @@ def export_codes(whose: Whose, file: Path) -> None:
 
 def import_codes(data: Path | None, by: str, file: Path, *, dry_run: bool) -> int:
     """Carries a workbook out, or says what would come of it. Returns 0, or 1 where rows come back."""
-    sheet, told = _sheet(file, sheets.NEEDED), _beside(file)
+    sheet, told = _sheet(file, sheets.NEEDED), beside(file, "returned")
 
     async def do(record: Record) -> sheets.Outcome:
         return await sheets.take_in(record, sheet, dry_run=dry_run)
@@ -167,7 +167,7 @@ def apply_all(data: Path | None) -> None:
 
 def load_list(data: Path | None, by: str, file: Path, target: str, edition: str) -> int:
     """Puts a list in the place of what stands of it. Returns 0, or 1 where a row is wrong and nothing was written."""
-    sheet, told = _sheet(file, [sheets.LIST_COLUMNS["code"], sheets.LIST_COLUMNS["name"]]), _beside(file)
+    sheet, told = _sheet(file, [sheets.LIST_COLUMNS["code"], sheets.LIST_COLUMNS["name"]]), beside(file, "returned")
 
     async def do(record: Record) -> tuple[int, list[tuple[Row, list[Issue]]]]:
         return await sheets.load(record, target, edition, sheet)
@@ -187,14 +187,6 @@ def _sheet(file: Path, needed: Sequence[str]) -> Sheet:
         return read_sheet(file.read_bytes(), needed)
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
-
-
-def _beside(file: Path) -> Path:
-    """Returns where rows go that come back. Raises Conflict where something is there."""
-    told = file.with_name(f"{file.stem}.returned.xlsx")
-    if told.exists():
-        raise Conflict("cli.staff-exists", file=str(told))
-    return told
 
 
 def _returned(told: Path, sheet: Sheet, refused: Sequence[tuple[Row, list[Issue]]]) -> int:

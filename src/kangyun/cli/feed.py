@@ -18,12 +18,12 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.platform import open_platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.collector import leave_alone_what_is_loaded
-from kangyun.base.errors import Conflict, Invalid, Issue
-from kangyun.base.settings import read_settings
+from kangyun.base.errors import Invalid, Issue
+from kangyun.cli.opened import settings_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
-from kangyun.cli.staff import write_new
+from kangyun.cli.staff import beside, write_new
 from kangyun.exchange.entries import Entry, Refusal
 from kangyun.exchange.feeds.returning import Returned
 from kangyun.exchange.feeds.storing import row_of
@@ -69,9 +69,7 @@ def try_file(sent: Sent, rows: int) -> int:
 
 def take_file(sent: Sent, data: Path | None, by: str) -> int:
     """Takes a file in. Returns 0, or 1 where a row was kept aside; those go to a workbook of mode 0600 beside it."""
-    told = sent.file.with_name(f"{sent.file.stem}.returned.xlsx")
-    if told.exists():
-        raise Conflict("cli.staff-exists", file=str(told))
+    told = beside(sent.file, "returned")
     with _opened(sent) as (stream, source):
         table, mapping, feed = _understood(sent, stream, source)
         if mapping.flag is not None and not (sent.dialect or sent.mapping):
@@ -88,7 +86,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
                 announce(placed(refusal), style=style_of(refusal))
 
         async def on(database: str) -> Taken:
-            platform = await open_platform(read_settings(data=data, log_level="warning"), database)
+            platform = await open_platform(settings_of(data), database)
             try:
                 actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=sent.institution)
                 leave_alone_what_is_loaded()
@@ -97,7 +95,7 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
             finally:
                 await platform.close()
 
-        with reached_database(read_settings(data=data)) as database:
+        with reached_database(settings_of(data)) as database:
             taken = uvloop.run(on(database))
     if count > MOST_TOLD:
         announce(speak("cli.audit-more", count=count - MOST_TOLD))

@@ -22,9 +22,9 @@ from kangyun.access.platform import Platform, open_platform
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base.collector import leave_alone_what_is_loaded
 from kangyun.base.errors import Invalid, PlatformError, Unavailable
-from kangyun.base.settings import read_settings
 from kangyun.cli import workers
 from kangyun.cli.feed import house_of
+from kangyun.cli.opened import settings_of
 from kangyun.cli.reach import reached_database
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
@@ -105,7 +105,7 @@ def listen(lines: Sequence[Line], data: Path | None, processes: int = 1) -> int:
     for line in lines:
         with _named(line):
             prepared.append((line, feed_of(line.institution, line.mapping, test=line.test), _tls(line)))
-    with reached_database(read_settings(data=data)) as database:
+    with reached_database(settings_of(data)) as database:
         if processes == 1:
             uvloop.run(_listen(prepared, data, database))
             return 0
@@ -136,7 +136,7 @@ async def _listen(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    platform = await open_platform(read_settings(data=data, log_level="warning"), database)
+    platform = await open_platform(settings_of(data), database)
     listeners: list[Listener] = []
     forgetting: asyncio.Task[None] | None = None
     try:

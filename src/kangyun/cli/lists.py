@@ -17,9 +17,8 @@ from kangyun.access.registers import Kind, Outcome, export, import_list, the_lis
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.access.staff import read_sheet, report, template
 from kangyun.base.errors import Conflict, Invalid, Issue
-from kangyun.base.settings import read_settings
 from kangyun.base.texts import say
-from kangyun.cli.opened import on_platform
+from kangyun.cli.opened import on_platform, settings_of
 from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import beside, write_new
@@ -27,6 +26,8 @@ from kangyun.fhir.china import divisions
 
 Result = TypeVar("Result")
 ABOUT = Circumstances("register-list", "", "")
+MOST_NAMED = 20
+"""New institutions whose reference is shown: those who register a thousand look them up."""
 
 
 def write_template(kind: Kind, file: Path) -> None:
@@ -47,7 +48,7 @@ def import_file(kind: Kind, data: Path | None, file: Path, by: str, *, dry_run: 
     except OSError:
         raise Invalid("cli.wrong-file", file=str(file)) from None
     told = beside(file, "try" if dry_run else "done")
-    demonstration = read_settings(data=data).demo
+    demonstration = settings_of(data).demo
 
     async def carry_out(record: Record) -> Outcome:
         return await import_list(kind, sheet, record, dry_run=dry_run, demonstration=demonstration)
@@ -63,6 +64,8 @@ def import_file(kind: Kind, data: Path | None, file: Path, by: str, *, dry_run: 
         announce(speak(text, refused=len(refused), **outcome.counts))
     else:
         announce(speak("access.registers.refused", refused=len(refused)), style="red")
+    for name, reference in outcome.added[:MOST_NAMED] if kind == "institutions" else ():
+        announce(f"  {name}  {reference}")
     if refused:
         write_new(told, report(sheet.header, refused, []))
         announce(speak("cli.staff-written", file=str(told)))

@@ -27,13 +27,15 @@ _MOST_LEVELS = 16  # of Organizations above one another
 class Outcome:
     """What became of a list: how many of each act, and what was wrong or worth knowing, by row.
 
-    written: whether it was carried out: not in a dry run, and not where a row is wrong.
+    written: whether it was carried out: not in a dry run, and not where a row is wrong. added: name and reference of
+    what is new, for commands and forms that ask for the reference.
     """
 
     dry_run: bool
     counts: dict[Act, int] = field(default_factory=lambda: {"add": 0, "change": 0, "same": 0})
     told: list[tuple[Row, Issue]] = field(default_factory=list)
     written: bool = False
+    added: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def refused(self) -> list[tuple[Row, list[Issue]]]:
@@ -71,7 +73,12 @@ async def import_list(kind: Kind, sheet: Sheet, record: Record, *, dry_run: bool
     if not dry_run and not outcome.refused:
         operations = [operation for plan in plans if (operation := plan.operation()) is not None]
         if operations:
-            await record.commit(operations, action)
+            done = await record.commit(operations, action)
+            outcome.added = [
+                (str(one.resource.get("name", "")), f"{one.resource['resourceType']}/{one.id}")
+                for found in done
+                if found.status == "created" and (one := found.stored) is not None
+            ]
         outcome.written = True
     if not operations:
         await record.leave_row(action, 422 if outcome.refused else 200, [])

@@ -83,9 +83,7 @@ def test_what_comes_back_is_taken_when_it_was_put_right(run, sent):
     assert (status, "新增 1 条" in told) == (0, True)
     file.write_bytes("\r\n".join([HEADER, line(1, number(1)), line(2, number(2))]).encode("gb18030"))
     status, told = run("feed", "take", file, *WHO, *BY)
-    assert status == 1  # The workbook of the first time is still there: it is not overwritten.
-    back.unlink()
-    status, told = run("feed", "take", file, *WHO, *BY)
+    assert back.exists()  # The workbook of the first time is in nobody's way.
     assert (status, "已有且相同 2 条" in told) == (0, True)
 
 
@@ -149,3 +147,10 @@ def test_what_was_taken_is_written_for_another_platform_and_taken_again(run, sen
     status, told = run(*pages, *month)
     assert "N041：1 行" in told
     assert ",B1," in (front / "N041.csv").read_text("utf-8-sig")
+
+
+def test_what_came_back_before_is_in_nobody_s_way(run, sent, tmp_path):
+    file = sent("TB_YL_PATIENT_INFORMATION.csv", HEADER, line(1, "990000197001010000"))
+    for name in ("TB_YL_PATIENT_INFORMATION.returned.xlsx", "TB_YL_PATIENT_INFORMATION.returned-2.xlsx"):
+        assert run("feed", "take", file, *WHO, *BY)[0] == 1
+        assert (tmp_path / name).exists()

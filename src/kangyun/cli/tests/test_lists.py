@@ -248,6 +248,13 @@ def test_templates(run, tmp_path):
         assert run(kind, "template", f"{kind}.xlsx")[0] != 0
 
 
+def test_the_reference_of_a_new_institution_is_said_once(run, listed):
+    file = listed(INSTITUTIONS, [COUNTY])
+    status, told = run("institutions", "import", file, *BY)
+    assert (status, f"{COUNTY[0]}  Organization/" in told) == (0, True)
+    assert "Organization/" not in run("institutions", "import", file, *BY)[1]
+
+
 def test_a_demonstration_may_have_the_fictitious_division(run, listed, monkeypatch):
     monkeypatch.setenv("KANGYUN_DEMO", "true")
     assert run("institutions", "import", listed(INSTITUTIONS, [(*COUNTY[:8], "990101", *COUNTY[9:])]), *BY)[0] == 0
