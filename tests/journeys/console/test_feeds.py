@@ -52,10 +52,50 @@ async def test_the_centre_sees_what_came_what_differs_and_what_would_come_of_a_r
     await page.get_by_text(said(visitor, "医院有，平台没收到", "The hospital has it, it did not come")).first.wait_for()
     await visitor.looks_well("feed-day")
     await page.keyboard.press("Escape")
+    await a_month_that_was_closed_stays_as_it_was(visitor)
     await page.goto(page.url.partition("?")[0] + "?tab=replay")
     await page.get_by_role("radio", name=TABLE).check()
     await page.get_by_role("button", name=said(visitor, "先看差异", "Look first")).click()
     await page.get_by_text(said(visitor, "重放会带来", "A replay would bring")).wait_for()
+
+
+async def a_month_that_was_closed_stays_as_it_was(visitor):
+    """As if the month that is shown had been closed before a row of one day came, and as if rows had no day."""
+    page, said_of = visitor.page, {}
+    undated = {
+        "table": TABLE, "title": "", "day": "0001-01-01", "declared": None, "stored": 0, "revoked": 0, "refused": 3,
+        "received": 3, "differs": True, "sums": {},
+    }  # fmt: skip
+
+    async def counts(route):
+        if "day=0001-01-01" in route.request.url:
+            await route.fulfill(json=[undated])
+        else:
+            answer = await route.fetch()
+            said_of["month"] = await answer.json()
+            await route.fulfill(json=said_of["month"])
+
+    async def months(route):
+        month = said_of["month"][0]["day"][:7]
+        if route.request.url.endswith("/months"):
+            await route.fulfill(json=[{"month": f"{month}-01", "at": "2026-11-01T00:00:00Z", "by": "x", "why": ""}])
+        else:
+            first, *rest = said_of["month"]
+            await route.fulfill(json=[first | {"received": 9000000, "stored": 9000000, "declared": 9000000}, *rest])
+
+    await page.route("**/feeds/demo-hospital-tables/counts?*", counts)
+    await page.reload()
+    await page.get_by_role("button", name=said(visitor, "没有日期的 3 行", "3 rows without a day")).wait_for()
+    await page.get_by_role("button", name=said(visitor, "有差异.*差", "differs.*Difference")).last.wait_for()
+    await page.route("**/feeds/demo-hospital-tables/months*", months)
+    await page.route("**/feeds/demo-hospital-tables/months/*", months)
+    await page.reload()
+    await page.get_by_text(said(visitor, "关账后有 1 处", "1 figures of tables and days")).wait_for()
+    await page.get_by_text(re.compile(r"^90000\d\d$")).first.wait_for()
+    await visitor.looks_well("feed-calendar-closed")
+    await page.get_by_text(said(visitor, "^现在$", "^Now$")).click()
+    await page.get_by_text(re.compile(r"^90000\d\d$")).first.wait_for(state="detached")
+    await page.unroute_all(behavior="wait")
 
 
 async def test_a_hospital_s_own_people_see_their_own_take_rows_back_and_try_others(ready, visitor):

@@ -1,7 +1,7 @@
 // A month of reconciliation: of each day what the hospital says that it has, what came, what is stored, and the difference.
 import { CheckCircleOutlined, LeftOutlined, RightOutlined, WarningOutlined } from "@ant-design/icons";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Flex, Modal, Typography, theme } from "antd";
+import { Alert, App, Button, Flex, Modal, Segmented, Typography, theme } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClient } from "~/fhir/context";
@@ -11,7 +11,7 @@ import { XLSX } from "~/ui/importing";
 import { dayOf } from "~/ui/time";
 import { Day } from "./Day";
 import "./calendar.css";
-import { monthOf, otherMonth, pathOf, useIsCentre, type Feed, type Line } from "./feed";
+import { NO_DAY, monthOf, otherMonth, pathOf, useIsCentre, type Feed, type Line } from "./feed";
 
 export function Calendar({ feed }: { feed: Feed }) {
   const { t } = useTranslation("translation", { keyPrefix: "feeds" });
@@ -28,6 +28,13 @@ export function Calendar({ feed }: { feed: Feed }) {
   const found = useQuery({ queryKey: key, queryFn: () => client.get<Line[]>(pathOf(feed.name, "/counts"), { month }) });
   const months = useQuery({ queryKey: ["feed", feed.name, "months"], queryFn: () => client.get<{ month: string; at: string }[]>(pathOf(feed.name, "/months")) });
   const isClosed = (months.data ?? []).some((one) => one.month.startsWith(month));
+  const [asNow, setAsNow] = useState(false);
+  const closed = useQuery({
+    queryKey: ["feed", feed.name, "months", month],
+    enabled: isClosed,
+    queryFn: () => client.get<Line[]>(pathOf(feed.name, `/months/${month}`)),
+  });
+  const undated = useQuery({ queryKey: ["feed", feed.name, "counts", NO_DAY], queryFn: () => client.get<Line[]>(pathOf(feed.name, "/counts"), { day: NO_DAY }) });
   const close = useMutation({
     mutationFn: () => client.put(pathOf(feed.name, `/months/${month}`), {}),
     onSuccess: () => {
@@ -36,12 +43,16 @@ export function Calendar({ feed }: { feed: Feed }) {
       void queries.invalidateQueries({ queryKey: ["feed", feed.name, "months"] });
     },
   });
+  // What was reported when the month was closed stands, whatever came since.
+  const asClosed = isClosed && !asNow;
   const exported = useMutation({
-    mutationFn: () => client.file(pathOf(feed.name, "/counts"), { month }, XLSX),
+    mutationFn: () => (asClosed ? client.file(pathOf(feed.name, `/months/${month}`), {}, XLSX) : client.file(pathOf(feed.name, "/counts"), { month }, XLSX)),
     onSuccess: (file) => download(file, `${feed.title} ${month}.xlsx`),
   });
   const { days, offset } = monthOf(month);
-  const lines = found.data ?? [];
+  const lines = (asClosed ? closed.data : found.data) ?? [];
+  const changed = isClosed && closed.data && found.data ? changesOf(closed.data, found.data) : 0;
+  const without = undated.data ?? [];
   return (
     <Flex vertical gap={12}>
       <Flex gap={8} wrap align="center" justify="space-between">
@@ -50,6 +61,7 @@ export function Calendar({ feed }: { feed: Feed }) {
           <Typography.Title level={2} style={{ fontSize: 16, margin: 0, minWidth: 76, textAlign: "center" }}>{month}</Typography.Title>
           <Button icon={<RightOutlined />} aria-label={t("month-after")} disabled={month >= today.slice(0, 7)} onClick={() => setMonth(otherMonth(month, 1))} />
           {isClosed ? <Typography.Text type="secondary">{t("is-closed")}</Typography.Text> : null}
+          {isClosed ? <Segmented value={asNow ? "now" : "closed"} onChange={(one) => setAsNow(one === "now")} options={[{ value: "closed", label: t("as-closed") }, { value: "now", label: t("as-now") }]} /> : null}
         </Flex>
         <Flex gap={8} wrap>
           {isCentre && !isClosed && month < today.slice(0, 7) ? <Button onClick={() => setClosing(true)}>{t("close")}</Button> : null}
@@ -57,7 +69,8 @@ export function Calendar({ feed }: { feed: Feed }) {
         </Flex>
       </Flex>
       <Typography.Text type="secondary">{t("calendar-say")}</Typography.Text>
-      <ProblemBox error={found.error ?? exported.error} again={() => void found.refetch()} />
+      {changed ? <Alert type="warning" showIcon title={t("changed-since", { count: changed })} /> : null}
+      <ProblemBox error={found.error ?? months.error ?? closed.error ?? exported.error} again={() => void Promise.all([found.refetch(), months.refetch()])} />
       <ol className="month" style={{ ["--line" as string]: token.colorBorderSecondary, ["--wrong" as string]: token.colorErrorBg, ["--good" as string]: token.colorBgContainer }}>
         {(t("week", { returnObjects: true }) as string[]).map((one) => <li key={one} className="week" aria-hidden>{one}</li>)}
         {days.map((day, nth) => (
@@ -66,7 +79,8 @@ export function Calendar({ feed }: { feed: Feed }) {
           </li>
         ))}
       </ol>
-      <Day feed={feed} day={open} lines={lines.filter((one) => one.day === open)} onClose={() => setOpen("")} />
+      {without.length ? <Button style={{ alignSelf: "flex-start" }} onClick={() => setOpen(NO_DAY)}>{t("without-day", { count: totals(without).received })}</Button> : null}
+      <Day feed={feed} day={open} lines={open === NO_DAY ? without : lines.filter((one) => one.day === open)} onClose={() => setOpen("")} />
       <Modal
         open={closing} title={t("close-month", { month })} okText={t("confirm")} confirmLoading={close.isPending} onOk={() => close.mutate()} onCancel={() => setClosing(false)}
       >
@@ -97,6 +111,15 @@ function OneDay({ day, lines, onOpen }: { day: string; lines: Line[]; onOpen: ()
       {figures.map(([name, value]) => <span key={name} className="figure"><span>{t(name)}</span><span>{value}</span></span>)}
     </button>
   );
+}
+
+/** How many figures of a table and day are not what they were. */
+function changesOf(before: Line[], now: Line[]): number {
+  const said = (one: Line) => JSON.stringify([one.declared, one.received, one.stored, one.refused, Object.entries(one.sums).sort()]);
+  const known = new Map(before.map((one) => [`${one.table} ${one.day}`, said(one)]));
+  const other = now.filter((one) => known.get(`${one.table} ${one.day}`) !== said(one)).length;
+  const there = new Set(now.map((one) => `${one.table} ${one.day}`));
+  return other + before.filter((one) => !there.has(`${one.table} ${one.day}`)).length;
 }
 
 function totals(lines: Line[]) {

@@ -9,7 +9,7 @@ import { Rows } from "~/ui/Rows";
 import { comma } from "~/ui/joining";
 import { minuteOf } from "~/ui/time";
 import { RefusalTable } from "./RefusalTable";
-import { pathOf, type Asked, type Feed, type Line, type Refusals } from "./feed";
+import { NO_DAY, pathOf, type Asked, type Feed, type Line, type Refusals } from "./feed";
 
 interface Found {
   missing: string[][];
@@ -34,7 +34,7 @@ export function Day({ feed, day, lines, onClose }: { feed: Feed; day: string; li
   });
   const ofDay = (asked.data ?? []).filter((one) => one.day === day);
   return (
-    <Drawer open={day !== ""} onClose={onClose} size="min(1040px, 100vw)" title={t("day-of", { day, title: feed.title })}>
+    <Drawer open={day !== ""} onClose={onClose} size="min(1040px, 100vw)" title={day === NO_DAY ? t("no-day-of", { title: feed.title }) : t("day-of", { day, title: feed.title })}>
       <Flex vertical gap={20}>
         <ProblemBox error={asking.error} />
         <Rows<Line>
@@ -48,7 +48,7 @@ export function Day({ feed, day, lines, onClose }: { feed: Feed; day: string; li
             { title: t("refused"), text: (one) => one.refused, align: "right" },
             { title: t("missing"), text: (one) => (one.declared === null ? "" : one.declared - one.received), align: "right" },
             { title: t("sums"), text: sumsOf, render: (_, one) => <span style={{ whiteSpace: "pre-line" }}>{sumsOf(one)}</span> },
-            { title: t("do"), render: (_, one) => (one.differs ? (
+            { title: t("do"), render: (_, one) => (one.differs && day !== NO_DAY ? (
               <Flex gap={4}>
                 <Button size="small" onClick={() => asking.mutate({ what: "serials", table: one.table })}>{t("ask-serials")}</Button>
                 <Button size="small" onClick={() => asking.mutate({ what: "resend", table: one.table })}>{t("ask-resend")}</Button>

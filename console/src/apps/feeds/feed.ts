@@ -1,6 +1,9 @@
 // What the platform says of feeds (docs/feeds.md), as screens use it.
 import { useHere } from "~/app/session";
 
+/** The day of rows that say none. */
+export const NO_DAY = "0001-01-01";
+
 export type State = "applied" | "testing" | "trial" | "live" | "paused";
 export const STATES: State[] = ["applied", "testing", "trial", "live", "paused"];
 
