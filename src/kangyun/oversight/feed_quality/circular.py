@@ -66,6 +66,8 @@ def as_docx(made: Sequence[Sheet], month: str, rules: Rules, language: Language)
     document.styles["Normal"].font.size = Pt(9)
     document.add_heading(_say("circular", language, month=month), 1)
     document.add_paragraph(_say("how", language, edition=rules.edition))
+    if rules.unverified:
+        document.add_paragraph(_say("unverified", language))
     for title, heads, rows in made:
         document.add_heading(title, 2)
         table = document.add_table(rows=len(rows) + 1, cols=len(heads), style="Table Grid")

@@ -1,11 +1,14 @@
 """Scores from figures: what counts, what does not, and that no figures give a score outside of its bounds."""
 
+import io
 import tomllib
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 
+import msgspec
 import pytest
+from docx import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,3 +113,11 @@ def test_a_circular_names_institutions_and_marks_appeals(language):
     assert [row[1] for row in summary] == ["Organization/h2", "一院"]
     assert say("oversight.feed_quality.appealed", language) in detail[1]
     assert as_xlsx(made).startswith(b"PK") and as_docx(made, "2026-10", RULES, language).startswith(b"PK")
+
+
+@pytest.mark.parametrize("unverified", [True, False])
+def test_a_circular_by_rules_that_nobody_has_confirmed_says_so(unverified):
+    rules = msgspec.structs.replace(RULES, unverified=unverified)
+    made = as_docx(sheets([scored(FULL, rules)], {}, rules, "zh"), "2026-10", rules, "zh")
+    told = [one.text for one in Document(io.BytesIO(made)).paragraphs]
+    assert (say("oversight.feed_quality.unverified", "zh") in told) is unverified
