@@ -1,7 +1,7 @@
 """Messages of HL7 v2 over a real connection into a real record: stored before they are answered, and known again."""
 
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 
 import pytest
@@ -123,6 +123,18 @@ async def test_an_enclosed_document_of_somebody_else_is_not_taken(sent, client, 
     )  # fmt: skip
     assert await sent(message("A28", "1", known), said) == [("AA", "1"), (code, "2")]
     assert len(await found(client, "DocumentReference")) == (code == "AA")
+
+
+async def test_a_document_is_corrected_under_the_registration_that_a_merge_leaves(sent, client):
+    def document(number, text):
+        segments = (person(number), "TXA|1|DS|TX|||20260105||||||D1", f"OBX|1|TX|D||{text}")
+        return message("T08", text, *segments, type_="MDM")
+
+    answers = await sent(document("P1", "a"), message("A40", "2", person("P2"), "MRG|P1^^^H1^MR"), document("P2", "b"))
+    assert [code for code, _ in answers] == ["AA"] * 3
+    (found_,) = await found(client, "DocumentReference")
+    content = (await client.get(found_["content"][0]["attachment"]["url"])).json()
+    assert b64decode(content["data"]) == b"b"
 
 
 async def test_a_number_without_end_is_refused_and_holds_up_nobody(sent, messages):

@@ -100,5 +100,7 @@ def _kept(making: Making, segment: Segment, type_: str, raw: bytes, *key: str) -
     binary: Resource = {
         "resourceType": "Binary", "contentType": type_, "data": base64.b64encode(raw).decode(),
     }  # fmt: skip
-    reference = making.store(making.id("binary", *key), binary, segment)
+    # A content stays its patient's for ever: after a merge the survivor's correction is a content of its own.
+    who = next(one.id for one in making.entries.values() if one.resource["resourceType"] == "Patient")
+    reference = making.store(making.id("binary", who, *key), binary, segment)
     return {"contentType": type_, "url": reference, "size": len(raw)}
