@@ -273,6 +273,8 @@ class Intake:
             await _refuse(connection, feed.id, begun.number, outcome)
             if outcome.fate == "taken":
                 await _count(connection, feed.id, begun.number, outcome)
+            elif outcome.fate == "tried":
+                await _answer_tried(connection, feed.id, begun.number, outcome)
             await connection.execute(
                 SQL["settle"], feed.id, begun.number, outcome.fate, outcome.sheet, outcome.rows, outcome.stored,
                 outcome.unchanged, outcome.aside, outcome.left_out, outcome.reason,
@@ -332,6 +334,14 @@ async def _refuse(connection: asyncpg.Connection, feed: int, number: int, outcom
 def _key_of(outcome: Outcome, refusal: Refusal) -> int | None:
     counted = outcome.counted.get(refusal.place.row)
     return counted.key if counted else None
+
+
+async def _answer_tried(connection: asyncpg.Connection, feed: int, number: int, outcome: Outcome) -> None:
+    """Has rows that would be stored answer those that were kept aside while testing, and no others."""
+    good = [one.key for at, one in outcome.counted.items() if outcome.fates.get(at, REFUSED) != REFUSED]
+    mended = [(batch, line) for at, batch, line in outcome.answers if outcome.fates.get(at, REFUSED) != REFUSED]
+    batches, lines = [batch for batch, _ in mended], [line for _, line in mended]
+    await connection.execute(SQL["answer_tried"], feed, outcome.sheet, number, good, batches, lines)
 
 
 async def _count(connection: asyncpg.Connection, feed: int, number: int, outcome: Outcome) -> None:

@@ -118,6 +118,17 @@ async def test_a_replay_is_looked_at_before_it_is_done(delivered, staff):
     assert acts[-1] == "replayed"
 
 
+async def test_what_was_refused_while_testing_is_answered_while_testing(gateway, worked, staff, make_person):
+    assert (await staff("POST", f"{FEED}/move", {"to": "testing"}))[0] == 200
+    await gateway.put(1, [make_person(1), make_person(3, number="1")])
+    await gateway.put(2, [make_person(5, number="1")])
+    await worked(2)
+    assert (await staff("GET", f"{FEED}/returned"))[1] == {PATIENTS: 2}
+    await gateway.put(3, [make_person(3)])
+    await worked(3)
+    assert (await staff("GET", f"{FEED}/returned"))[1] == {PATIENTS: 1}
+
+
 async def test_what_was_refused_while_testing_is_open_only_while_it_is_tested(gateway, worked, staff, make_person):
     assert (await staff("POST", f"{FEED}/move", {"to": "testing"}))[0] == 200
     await gateway.put(1, [make_person(1), make_person(2, number="1")])

@@ -133,6 +133,17 @@ FROM unnest($3::int8[], $4::int4[]) AS a(delivery, line)
 WHERE r.feed = $1 AND r.delivery = a.delivery AND r."row" = a.line AND r.whole AND r.answered IS NULL AND r.delivery < $2
 RETURNING r.sheet, r.key;
 
+-- name: answer_tried
+-- A row that was kept aside while testing and would be stored now, by its key or by the workbook that it came back in.
+UPDATE feed_refusal AS r SET answered = $3
+FROM feed_delivery AS d
+WHERE d.feed = r.feed AND d.number = r.delivery AND d.trial
+AND r.feed = $1 AND r.whole AND r.answered IS NULL AND r.delivery < $3
+AND (
+    (r.sheet = $2 AND r.key = ANY ($4::int8[]))
+    OR (r.delivery, r."row") IN (SELECT * FROM unnest($5::int8[], $6::int4[]))
+);
+
 -- name: uncount
 -- Rows that were kept aside under another key than they have now are no rows of their own any more.
 WITH gone AS (
