@@ -1,5 +1,6 @@
 """A sample row of a table that is taken, and rows that are kept aside, each with the column at fault. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
@@ -20,6 +21,10 @@ _MADE: Mapping[str, str] = {
 _WRONG: Mapping[str, str] = {"moment": "20261301", "instant": "20261301", "period": "昨天", "day": "19991331"}
 
 
+_CHARGED = re.compile(r"\+([\w|]+) signed \S+ (\w+)")
+"""The column that says whether an amount is a charge or a refund, and what it says of a charge."""
+
+
 def sample(set_: DataSet) -> dict[str, str]:
     """Returns a row by column. It names nobody: divisions that begin with 99 do not exist."""
     return {field.column: _cell(set_, field) for field in set_.fields}
@@ -28,6 +33,10 @@ def sample(set_: DataSet) -> dict[str, str]:
 def _cell(set_: DataSet, field: Field) -> str:
     if field.rule == FLAG:
         return set_.store[0]
+    told = _CHARGED.findall(repr(set_.mapping.resources))
+    charges: dict[str, str] = {name: code for names, code in told for name in names.split("|")}
+    if field.column in charges:
+        return charges[field.column]
     if field.list:
         return next(iter(codes_of(set_, field.list)), "")
     if field.rule != "signed" and (field.key or field.rule in (KEY, REFERENCE)):
