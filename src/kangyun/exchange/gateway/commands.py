@@ -30,13 +30,15 @@ from kangyun.exchange.gateway.keys import PUBLIC, client_key, passwords, sealer
 from kangyun.exchange.gateway.queue import Queue, age
 from kangyun.exchange.gateway.running import STATUS, Gateway
 from kangyun.exchange.gateway.sources.opening import open_session
-from kangyun.exchange.gateway.trying import Tried, tried
+from kangyun.exchange.gateway.trying import Tried, tried, tried_file
 from kangyun.exchange.tables.recognition import tables
 
 TEXTS = "exchange.gateway."
 LOG_BYTES, LOG_FILES = 10 << 20, 5
 ALIVE = 60  # seconds since it was written that a status is believed
 _CELL = 40
+TABLES = (".csv", ".txt", ".dbf", ".xlsx")
+"""Files of a drop folder that `try` shows the rows of."""
 
 
 def language() -> Language:
@@ -148,6 +150,17 @@ def _try(given: Any) -> int:
             aside += one.is_aside
             _show_row(one)
         tell("try-done", rows=len(rows), aside=sum(one.is_aside for one in rows))
+    for folder in () if given.table else configuration.folders:
+        files = [file for file in sorted(Path(folder.folder).iterdir()) if file.suffix.lower() in TABLES]
+        if not files:
+            tell("try-empty", folder=folder.folder)
+        for file in files:
+            title, rows = tried_file(file, folder.dialect, folder.encoding, given.rows)
+            show(f"== {file.name} → {title}")
+            for one in rows:
+                aside += one.is_aside
+                _show_row(one)
+            tell("try-done", rows=len(rows), aside=sum(one.is_aside for one in rows))
     return 1 if aside else 0
 
 

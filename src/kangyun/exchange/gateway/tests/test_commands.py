@@ -144,6 +144,23 @@ def test_try_shows_his_row_beside_ours_and_sends_nothing(hospital, centre, capsy
     assert not (hospital.folder / "queue.db").exists()
 
 
+def test_try_shows_the_files_of_a_folder_and_leaves_them(hospital, tmp_path, capsys):
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    hospital.configuration(sources=[], tables=[], folders=[told.Folder(folder=str(drop), feed="lis")])
+    assert gateway(hospital.folder, "try") == 0
+    assert str(drop) in capsys.readouterr().out
+    columns = "YLJGYQDM,KH,KLX,XM,XB,CSRQ,ZJHM,ZJLX,SJHM,XGBZ,YWSCSJ"
+    row = "H1,K1,1,测试甲,1,19700101,,,,{},20260105080000"
+    file = drop / "TB_YL_PATIENT_INFORMATION.csv"
+    file.write_bytes("\r\n".join([columns, row.format(1), row.format("X")]).encode("gbk"))
+    assert gateway(hospital.folder, "try") == 1
+    said = capsys.readouterr().out
+    assert "XM=测试甲" in said
+    assert "共 2 行，其中 1 行不会被采用" in said
+    assert file.exists()
+
+
 def test_scripts_are_printed(hospital, capsys):
     assert gateway(hospital.folder, "ddl", "--dialect", "oracle", "TB_LIS_REPORT") == 0
     said = capsys.readouterr().out
