@@ -14,12 +14,14 @@ from kangyun.database.leases import lease, pause
 from kangyun.database.pool import TROUBLES, Pool
 
 logger = logging.getLogger(__name__)
+AFTER_A_DEFECT = 10.0
+"""Seconds until a work is tried again that met a defect: it will mostly meet it again."""
 
 
 async def make_rounds(what: str, work: Callable[[], Awaitable[object]], every: float, stop: asyncio.Event) -> None:
     """Does a work, waits so many seconds, and does it again, until `stop`. what: what the log calls it.
 
-    A defect of the work raises: whoever started the process starts it again.
+    A defect of one work holds up no other: it is logged with its place, once, and the work tried again.
     """
     told = ""
     while not stop.is_set():
@@ -31,6 +33,11 @@ async def make_rounds(what: str, work: Callable[[], Awaitable[object]], every: f
             if reason != told:  # Once, not at each round for as long as the database is away.
                 logger.warning("%s: %s", what, reason)
             told = reason
+        except Exception as error:
+            if (reason := f"{type(error).__name__}, a defect") != told:
+                logger.error("%s: %s", what, reason, exc_info=error)
+            told = reason
+            await pause(stop, max(0.0, AFTER_A_DEFECT - every))
         await pause(stop, every)
 
 

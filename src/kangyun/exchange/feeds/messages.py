@@ -7,6 +7,7 @@ Where the platform stops between writing and noting a message, the sender sends 
 said again makes no version.
 """
 
+import logging
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from kangyun.base.clock import now
 from kangyun.base.errors import NotFound, PlatformError, Throttled, Unavailable
 from kangyun.database.statements import statements
 from kangyun.exchange.cda.reading import patient_of
-from kangyun.exchange.entries import Entry, Place
+from kangyun.exchange.entries import Entry, Place, Refusal
 from kangyun.exchange.feeds.aside import Aside, digest_of, place_of
 from kangyun.exchange.feeds.storing import refused, store
 from kangyun.exchange.hl7v2.acknowledging import Answer, judged
@@ -33,6 +34,7 @@ from kangyun.exchange.hl7v2.mapping.whose import OfAnother, hold, hold_enclosed,
 from kangyun.exchange.tables.mapping import names_of
 from kangyun.fhir import Resource
 
+logger = logging.getLogger(__name__)
 SQL = statements("exchange.feeds")
 ERASED = "store.erased"
 Onto = Callable[[Resource | None, Resource], Resource]
@@ -50,7 +52,23 @@ class Messages:
     feed: Feed
 
     async def store(self, group: Sequence[Received]) -> list[Answer]:
-        """Stores messages in their order, and returns what is answered. Raises Unavailable, Throttled."""
+        """Stores messages in their order, and returns what is answered. Raises Unavailable, Throttled.
+
+        A message that a defect of ours holds up is kept aside, and holds up no other.
+        """
+        try:
+            return await self._store(group)
+        except (Unavailable, Throttled):
+            raise
+        except Exception as error:
+            if len(group) > 1:
+                return [answer for one in group for answer in await self.store([one])]
+            logger.error("hl7v2: a message could not be stored", exc_info=error)
+            answer = judged((Refusal(Place(group[0].control_id), "exchange.hl7v2.defect"),))
+            await self.aside.keep(await self.record(), self.feed.institution, [(group[0], answer)])
+            return [answer]
+
+    async def _store(self, group: Sequence[Received]) -> list[Answer]:
         known = await self._known(group)
         answers: dict[int, Answer] = {}
         fresh: dict[int, Mapped] = {}

@@ -12,11 +12,12 @@ from kangyun.access.signin import ADMINISTRATOR
 from kangyun.base import clock
 from kangyun.base.errors import NotFound
 from kangyun.exchange.entries import Place, Refusal
+from kangyun.exchange.feeds import messages as module
 from kangyun.exchange.feeds.messages import Messages
 from kangyun.exchange.hl7v2.acknowledging import Answer
 from kangyun.exchange.hl7v2.framing import framed
 from kangyun.exchange.hl7v2.listening import Listener, received
-from kangyun.exchange.hl7v2.mapping import Feed
+from kangyun.exchange.hl7v2.mapping import Feed, mapped
 
 HOUSE = "Organization/house-1"
 
@@ -145,6 +146,27 @@ async def test_a_number_without_end_is_refused_and_holds_up_nobody(sent, message
     )
     assert [code for code, _ in answers] == ["AE", "AE", "AA"]
     assert {one.reasons[0].place.part for one in await messages.aside.list()} == {"MSH-10"}
+
+
+async def test_a_defect_with_one_message_holds_up_no_other(messages, client, monkeypatch, caplog):
+    def broken(said, feed):
+        if said.control_id == "2":
+            raise KeyError("测试甲")
+        return mapped(said, feed)
+
+    monkeypatch.setattr(module, "mapped", broken)
+    group = [
+        received(message("A01", str(n), person(f"P{n}", f"测试{n}"), visit(f"V{n}")), "s", clock.now())
+        for n in (1, 2, 3)
+    ]
+    answers = await messages.store(group)
+    assert [one.code for one in answers] == ["AA", "AE", "AA"]
+    assert [one.text for one in answers[1].refusals] == ["exchange.hl7v2.defect"]
+    (waiting,) = await messages.aside.list(HOUSE)
+    assert len(await found(client, "Patient")) == 2
+    assert "测试甲" not in "".join(caplog.messages)
+    monkeypatch.undo()
+    assert (await messages.again(waiting.id)).code == "AA"
 
 
 async def test_a_merge_may_name_a_registration_that_was_never_sent(sent, client):
