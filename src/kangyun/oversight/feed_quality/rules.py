@@ -92,13 +92,16 @@ def _rows(figures: Figures) -> int:
 
 
 def _looked_at(figures: Figures, rules: Rules) -> list[Mapping[str, int]]:
-    """Returns the figures of the fields that the rules name, of alternatives the first that is there."""
+    """Returns the figures of the fields that the rules name, of alternatives the one that is filled most.
+
+    What the table has and nobody sent is among the figures, not filled; what it does not have is not.
+    """
     wanted = rules.fields.get(figures.table, rules.fields.get("*", ()))
     found = []
     for written in wanted:
-        name = next((one for one in written.split("|") if one in figures.fields), None)
-        if name is not None:
-            found.append(figures.fields[name])
+        there = [figures.fields[name] for name in written.split("|") if name in figures.fields]
+        if there:
+            found.append(max(there, key=lambda one: one.get("filled", 0)))
     return found
 
 

@@ -21,7 +21,11 @@ from kangyun.access.record import Record
 from kangyun.base import clock
 from kangyun.database.rounds import make_rounds_alone
 from kangyun.database.statements import statements
-from kangyun.exchange.feeds.figures.report import Monthly, report_of
+from kangyun.exchange.feeds.figures.report import Monthly, report_of, with_unsent
+from kangyun.exchange.feeds.register import SQL as FEED_SQL
+from kangyun.exchange.tables.mapping import BadMapping, parse
+from kangyun.exchange.tables.reading.model import column_name
+from kangyun.exchange.tables.recognition import tables
 
 SQL = statements(__package__.removeprefix("kangyun."))
 ACTOR = Actor("Device/feed-figures", "数据接入统计", "", "SYSADMIN", administrator=True)
@@ -88,6 +92,7 @@ class Figures:
         async with self.platform.pool.connection() as connection:
             came = await connection.fetchrow(SQL["in_time"], sheet["id"], month, after, table().in_time_days, zone)
             fields = await connection.fetch(SQL["fields"], sheet["id"], month)
+            own = [row["content"] for row in await connection.fetch(FEED_SQL["mappings"], sheet["feed"])]
         figures = {name: sheet[name] for name in ("stored", "revoked", "refused")} | {
             "in-time": came["in_time"], "back-fill": came["back_fill"]
         }  # fmt: skip
@@ -98,7 +103,8 @@ class Figures:
                 figures |= await _linked(record, link, month, after)
         return Monthly(
             sheet["institution"].removeprefix("Organization/"), sheet["institution"], sheet["feed_name"],
-            sheet["name"], sheet["title"], month, figures, {row["field"]: _field(row) for row in fields},
+            sheet["name"], sheet["title"], month, figures,
+            with_unsent({row["field"]: _field(row) for row in fields}, _columns(sheet["name"], sheet["dialect"], own)),
         )  # fmt: skip
 
 
@@ -113,6 +119,22 @@ async def _linked(record: Record, link: Link, month: date, after: date) -> Mappi
         page = await record.search(await record.read_query(link.type, pairs, strict=True))
         counts.append(page.total or 0)
     return {"looked-at": counts[0], "linked": counts[1]}
+
+
+def _columns(table: str, dialect: str, own: Sequence[str]) -> Sequence[str]:
+    """Returns the columns that a table has in a feed's dialect; none where that cannot be told.
+
+    own: the feed's own mappings: a table that one of them reads has the hospital's columns.
+    """
+    try:
+        if any(table in map(column_name, parse(text).tables) for text in own):
+            return ()
+    except BadMapping:  # Of an older edition: its deliveries are parked, figures of other feeds are published.
+        return ()
+    has = {of: columns for (of, name), columns in tables().items() if name == table}
+    # A front page has one dialect, which a feed need not name.
+    found = has.get(dialect) or (next(iter(has.values())) if len(has) == 1 else {})
+    return tuple(map(column_name, found))
 
 
 def _field(row: asyncpg.Record) -> Mapping[str, int]:

@@ -59,6 +59,21 @@ def monthly_of(report: Resource) -> Monthly:
     )  # fmt: skip
 
 
+def with_unsent(fields: Mapping[str, Mapping[str, int]], columns: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    """Returns the figures of fields with those of columns that did not come, or not with all rows: they are not filled.
+
+    columns: that the table has. Who leaves one out is not better off than who sends it empty.
+    """
+    rows = max((one.get("rows", 0) for one in fields.values()), default=0)
+    if not rows:
+        return fields
+    unsent = {name: dict.fromkeys(("rows", "filled", "valid", "left-out", "put-right"), 0) for name in columns}
+    return {
+        name: {**one, "rows": rows} if name in unsent else one
+        for name, one in sorted({**unsent, **fields}.items())
+    }  # fmt: skip
+
+
 def _group(code: str, title: str, figures: Mapping[str, int]) -> Resource:
     name = {"coding": [{"system": FIGURE, "code": code}]} | ({"text": title} if title else {})
     return {"code": name, "population": [_population(figure, count) for figure, count in figures.items()]}

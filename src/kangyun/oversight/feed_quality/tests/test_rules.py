@@ -34,6 +34,12 @@ def test_each_dimension_is_the_share_that_its_name_says():
     assert shares == {"completeness": 0.8, "validity": 0.75, "timeliness": 0.9, "consistency": 1.0, "linkage": 0.5}
 
 
+def test_of_alternatives_the_one_that_is_filled_counts():
+    fields = {name: {"rows": 100, "filled": 0, "valid": 0} for name in ("BGSJ", "JZLSH", "BGDLB")}
+    either = replace(FULL, fields=fields | {"JYRQ": {"rows": 100, "filled": 60, "valid": 60}})
+    assert scored(either, RULES).shares["completeness"] == pytest.approx(0.2)
+
+
 def test_the_score_is_weighted():
     wanted = (0.8 * 30 + 0.75 * 25 + 0.9 * 15 + 1.0 * 15 + 0.5 * 15) / 100 * 100
     assert scored(FULL, RULES).score == pytest.approx(wanted)

@@ -4,14 +4,14 @@
 -- $1 the first day of the month, $2 of the next. Tables of which something came, or was declared, in it. agreeing, either:
 -- rows of each day that both sides count, and that the one who counts more does: what is too many of one day makes up for
 -- nothing of another.
-SELECT s.id, s.name, s.title, f.id AS feed, f.name AS feed_name, f.institution, sum(d.stored)::int8 AS stored,
+SELECT s.id, s.name, s.title, f.id AS feed, f.name AS feed_name, f.institution, f.dialect, sum(d.stored)::int8 AS stored,
     sum(d.revoked)::int8 AS revoked, sum(d.refused)::int8 AS refused, sum(d.declared)::int8 AS declared,
     sum(d.stored + d.revoked + d.refused) FILTER (WHERE d.declared IS NOT NULL)::int8 AS compared,
     sum(least(d.declared, d.stored + d.revoked + d.refused)) FILTER (WHERE d.declared IS NOT NULL)::int8 AS agreeing,
     sum(greatest(d.declared, d.stored + d.revoked + d.refused)) FILTER (WHERE d.declared IS NOT NULL)::int8 AS either
 FROM feed_day AS d JOIN feed_sheet AS s ON s.id = d.sheet JOIN feed_source AS f ON f.id = s.feed
 WHERE d.day >= $1 AND d.day < $2
-GROUP BY s.id, s.name, s.title, f.id, f.name, f.institution
+GROUP BY s.id, s.name, s.title, f.id, f.name, f.institution, f.dialect
 ORDER BY f.name, s.name;
 
 -- name: in_time

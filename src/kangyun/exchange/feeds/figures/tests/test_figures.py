@@ -5,6 +5,7 @@ import csv
 import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib.resources import files
 
 import pytest
 
@@ -23,6 +24,7 @@ from kangyun.simulate.sending import sending
 
 HOUSE = "Organization/county"
 UNTIL = date(2026, 11, 1)
+VISITS = "TB_YL_MZ_MEDICAL_RECORD"
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,28 @@ async def test_the_figures_of_a_month_are_those_of_the_truth(platform, taken, se
     # All of it is of days before the feed was connected: none of it was due.
     assert (found.figures["in-time"], found.figures["back-fill"]) == (0, found.figures["stored"])
     assert found.fields["JZZDBM"]["filled"] <= found.fields["JZZDBM"]["rows"]
+
+
+async def test_a_column_that_its_table_has_and_nobody_sent_is_not_filled(platform, taken, sent):
+    visits = sent[VISITS]
+    month = max(truth.on for _, truth in visits).replace(day=1)
+    async with platform.pool.connection() as connection:
+        await connection.execute("DELETE FROM feed_field WHERE field = 'ZZYSXM'")
+    await Figures(platform).publish(month)
+    (found,) = [one for one in await reports(platform) if (one.table, one.month) == (VISITS, month)]
+    unsent, sent_ = found.fields["ZZYSXM"], found.fields["JZZDBM"]
+    assert (unsent["rows"], unsent["filled"]) == (sent_["rows"], 0)
+
+
+async def test_a_table_by_the_hospital_s_own_mapping_has_the_hospital_s_columns(platform, taken, sent):
+    month = max(truth.on for _, truth in sent[VISITS]).replace(day=1)
+    async with platform.pool.connection() as connection:
+        await connection.execute("DELETE FROM feed_field WHERE field = 'ZZYSXM'")
+    own = files("kangyun.exchange.tables").joinpath("mappings", "outpatient-visit.toml").read_text("utf-8")
+    await Register(platform.pool).map("county-tables", own, "Device/test")
+    await Figures(platform).publish(month)
+    (found,) = [one for one in await reports(platform) if (one.table, one.month) == (VISITS, month)]
+    assert "ZZYSXM" not in found.fields
 
 
 async def test_counts_agree_or_differ_day_by_day(platform, taken):
