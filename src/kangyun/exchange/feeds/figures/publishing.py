@@ -1,4 +1,5 @@
-"""The figures of this month and the last, written into the record each day, as each institution's own.
+"""Figures, written into the record as each institution's own: of this month and the last, whose links may come late,
+and of each month before in which something came, was put right or was declared since.
 
 What has not changed makes no version.
 """
@@ -64,11 +65,19 @@ class Figures:
 
     platform: Platform
 
-    async def publish(self, month: date) -> int:
-        """Writes the reports of a month (its first day); returns how many there are. Raises Unavailable, Throttled."""
+    async def changed(self, before: date) -> list[date]:
+        """Returns the months before a day that changed since they were published, or never were, the newest first."""
+        async with self.platform.pool.connection() as connection:
+            return [row["month"] for row in await connection.fetch(SQL["changed"], before)]
+
+    async def publish(self, month: date, *, whole: bool = True) -> int:
+        """Writes the reports of a month (its first day), or of it those that changed; returns how many.
+
+        Raises Unavailable, Throttled.
+        """
         after = (month + timedelta(days=31)).replace(day=1)
         async with self.platform.pool.connection() as connection:
-            sheets = await connection.fetch(SQL["sheets"], month, after)
+            sheets = await connection.fetch(SQL["sheets"], month, after, whole)
         for sheet in sheets:
             actor = replace(ACTOR, institution=sheet["institution"])
             record = await self.platform.gate.open(actor, Circumstances("feed-figures", "", uuid4().hex, historic=True))
@@ -76,16 +85,17 @@ class Figures:
             report = report_of(monthly)
             operation = record.operation("update", "MeasureReport", id=report["id"], resource=report)
             await record.commit([operation], "feed-figures")
-            await self._keep(sheet["id"], monthly)
+            await self._keep(sheet, monthly)
         return len(sheets)
 
-    async def _keep(self, sheet: int, monthly: Monthly) -> None:
+    async def _keep(self, sheet: asyncpg.Record, monthly: Monthly) -> None:
         """Keeps what was dear to reckon, so that it can be added up at any time."""
         of = monthly.figures
         dated = max(of["stored"] + of["revoked"] - of["back-fill"], 0)
         linked = of.get("looked-at", 0), of.get("linked", 0)
         async with self.platform.pool.connection() as connection:
-            await connection.execute(SQL["keep"], sheet, monthly.month, of["in-time"], dated, of["back-fill"], *linked)
+            figures = of["in-time"], dated, of["back-fill"], *linked
+            await connection.execute(SQL["keep"], sheet["id"], monthly.month, *figures, sheet["at"])
 
     async def _monthly(self, record: Record, sheet: asyncpg.Record, month: date, after: date) -> Monthly:
         zone = self.platform.settings.time_zone
@@ -143,12 +153,17 @@ def _field(row: asyncpg.Record) -> Mapping[str, int]:
 
 
 async def keep_published(platform: Platform, stop: asyncio.Event) -> None:
-    """Publishes the figures of this month and the last, now and then until `stop`; one process does."""
+    """Publishes figures now and then until `stop`; one process does."""
 
     async def publish(_: asyncpg.Connection) -> None:
         today = clock.now().astimezone(ZoneInfo(platform.settings.time_zone)).date()
-        for month in _months(today):
-            await Figures(platform).publish(month)
+        figures, (last, this) = Figures(platform), _months(today)
+        for month in (last, this):
+            await figures.publish(month)
+        for month in await figures.changed(last):
+            if stop.is_set():
+                return
+            await figures.publish(month, whole=False)
 
     every = DEMO_EVERY if platform.settings.demo else EVERY
     await make_rounds_alone(platform.pool, "feed-figures", publish, every, stop)

@@ -149,7 +149,8 @@ AND (
 WITH gone AS (
     DELETE FROM feed_row WHERE sheet = $1 AND key = ANY ($2::int8[]) AND outcome = 'r' RETURNING day, amounts
 ), days AS (
-    UPDATE feed_day AS d SET refused = d.refused - g.n FROM (SELECT day, count(*) AS n FROM gone GROUP BY day) AS g
+    UPDATE feed_day AS d SET refused = d.refused - g.n, changed = clock_timestamp()
+    FROM (SELECT day, count(*) AS n FROM gone GROUP BY day) AS g
     WHERE d.sheet = $1 AND d.day = g.day
 )
 UPDATE feed_sum AS s SET received = s.received - g.amount
@@ -186,7 +187,8 @@ WITH sent AS (
         coalesce(sum(sign) FILTER (WHERE outcome = 'v'), 0), coalesce(sum(sign) FILTER (WHERE outcome = 'r'), 0)
     FROM changes GROUP BY day
     ON CONFLICT (sheet, day) DO UPDATE SET stored = feed_day.stored + excluded.stored,
-        revoked = feed_day.revoked + excluded.revoked, refused = feed_day.refused + excluded.refused
+        revoked = feed_day.revoked + excluded.revoked, refused = feed_day.refused + excluded.refused,
+        changed = excluded.changed
 )
 INSERT INTO feed_sum (sheet, day, field, received, stored)
 SELECT $1, c.day, f.field, sum(c.sign * c.amounts[f.nth])::int8,
@@ -222,7 +224,8 @@ INSERT INTO feed_day (sheet, day, declared, told)
 SELECT DISTINCT ON (a.sheet, a.day) a.sheet, a.day, a.rows, clock_timestamp()
 FROM unnest($1::int4[], $2::date[], $3::int8[]) WITH ORDINALITY AS a(sheet, day, rows, nth)
 ORDER BY a.sheet, a.day, a.nth DESC
-ON CONFLICT (sheet, day) DO UPDATE SET declared = excluded.declared, told = excluded.told;
+ON CONFLICT (sheet, day) DO UPDATE SET declared = excluded.declared, told = excluded.told,
+    changed = CASE WHEN feed_day.declared = excluded.declared THEN feed_day.changed ELSE excluded.changed END;
 
 -- name: declare_sums
 INSERT INTO feed_sum (sheet, day, field, declared)

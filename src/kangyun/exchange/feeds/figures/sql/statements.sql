@@ -1,17 +1,27 @@
 -- Figures of a month, as they were counted.
 
+-- name: changed
+-- $1 a day. Months before it of which something came, or was declared, since they were published. What was being written
+-- while they were is looked at again: it shows afterwards, and says an earlier time.
+SELECT DISTINCT date_trunc('month', d.day)::date AS month
+FROM feed_day AS d LEFT JOIN feed_reckoned AS k ON k.sheet = d.sheet AND k.month = date_trunc('month', d.day)::date
+WHERE d.day < $1 AND d.day >= '0001-02-01' AND d.changed > coalesce(k.at, '-infinity') - interval '5 minutes'
+ORDER BY month DESC;
+
 -- name: sheets
--- $1 the first day of the month, $2 of the next. Tables of which something came, or was declared, in it. agreeing, either:
+-- $1 the first day of the month, $2 of the next, $3 whether all of them or those that changed. Tables of which something came, or was declared, in it. agreeing, either:
 -- rows of each day that both sides count, and that the one who counts more does: what is too many of one day makes up for
 -- nothing of another.
-SELECT s.id, s.name, s.title, f.id AS feed, f.name AS feed_name, f.institution, f.dialect, sum(d.stored)::int8 AS stored,
+SELECT clock_timestamp() AS at, s.id, s.name, s.title, f.id AS feed, f.name AS feed_name, f.institution, f.dialect, sum(d.stored)::int8 AS stored,
     sum(d.revoked)::int8 AS revoked, sum(d.refused)::int8 AS refused, sum(d.declared)::int8 AS declared,
     sum(d.stored + d.revoked + d.refused) FILTER (WHERE d.declared IS NOT NULL)::int8 AS compared,
     sum(least(d.declared, d.stored + d.revoked + d.refused)) FILTER (WHERE d.declared IS NOT NULL)::int8 AS agreeing,
     sum(greatest(d.declared, d.stored + d.revoked + d.refused)) FILTER (WHERE d.declared IS NOT NULL)::int8 AS either
 FROM feed_day AS d JOIN feed_sheet AS s ON s.id = d.sheet JOIN feed_source AS f ON f.id = s.feed
+LEFT JOIN feed_reckoned AS k ON k.sheet = s.id AND k.month = $1
 WHERE d.day >= $1 AND d.day < $2
-GROUP BY s.id, s.name, s.title, f.id, f.name, f.institution, f.dialect
+GROUP BY s.id, s.name, s.title, f.id, f.name, f.institution, f.dialect, k.at
+HAVING $3::bool OR max(d.changed) > coalesce(k.at, '-infinity') - interval '5 minutes'
 ORDER BY f.name, s.name;
 
 -- name: in_time
@@ -31,9 +41,11 @@ WHERE r.sheet = $1 AND r.day >= $2 AND r.day < $3 AND r.outcome <> 'r';
 SELECT field, rows, filled, valid, left_out, mended FROM feed_field WHERE sheet = $1 AND month = $2 ORDER BY field;
 
 -- name: keep
-INSERT INTO feed_reckoned (sheet, month, in_time, dated, back_fill, looked_at, linked) VALUES ($1, $2, $3, $4, $5, $6, $7)
+-- $8 when it was begun: what came since is not in it.
+INSERT INTO feed_reckoned (sheet, month, in_time, dated, back_fill, looked_at, linked, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (sheet, month) DO UPDATE SET in_time = excluded.in_time, dated = excluded.dated,
-    back_fill = excluded.back_fill, looked_at = excluded.looked_at, linked = excluded.linked, at = clock_timestamp();
+    back_fill = excluded.back_fill, looked_at = excluded.looked_at, linked = excluded.linked, at = excluded.at;
 
 -- Together: $1 is an institution, null for all.
 

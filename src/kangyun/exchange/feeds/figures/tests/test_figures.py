@@ -13,7 +13,7 @@ from kangyun.access.actor import Circumstances
 from kangyun.access.kept import Kept
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.exchange.feeds.deliveries import Deliveries
-from kangyun.exchange.feeds.figures import Figures
+from kangyun.exchange.feeds.figures import Figures, keep_published
 from kangyun.exchange.feeds.figures.report import Monthly, monthly_of, report_of
 from kangyun.exchange.feeds.reconciling import Reconciliation
 from kangyun.exchange.feeds.register import Register
@@ -74,7 +74,7 @@ async def taken(platform, sent):
 
 async def reports(platform):
     record = await platform.gate.open(replace(ADMINISTRATOR, institution=HOUSE), Circumstances("test", "", "2"))
-    query = await record.read_query("MeasureReport", [("_count", "100")], strict=True)
+    query = await record.read_query("MeasureReport", [("_count", "1000")], strict=True)
     return [monthly_of(one.resource) for one in (await record.search(query)).matches]
 
 
@@ -138,9 +138,47 @@ async def test_published_again_nothing_is_new(platform, taken, sent):
     assert set(before) == {1}
 
 
+async def test_an_older_month_is_published_anew_where_something_of_it_changed(platform, taken, sent):
+    figures, stop = Figures(platform), asyncio.Event()
+
+    async def round_of_publishing():
+        rounds = asyncio.create_task(keep_published(platform, stop))
+        while await figures.changed(date(2026, 8, 1)):
+            await asyncio.sleep(0.05)
+        stop.set()
+        await rounds
+
+    def quiet(connection):
+        # Nothing of it is of the last minutes: that is looked at again in any case.
+        return connection.execute("UPDATE feed_day SET changed = changed - interval '1 hour'")
+
+    older = date(2026, 5, 1)
+    async with platform.pool.connection() as connection:
+        await quiet(connection)
+    await round_of_publishing()
+    (before,) = [one for one in await reports(platform) if (one.table, one.month) == (VISITS, older)]
+    day = Declared(VISITS, older.replace(day=3), 7)
+    await Reconciliation(platform.pool, Kept(platform.gate.store)).declare(taken, [day])
+    assert await figures.changed(date(2026, 8, 1)) == [older]
+    assert await figures.publish(older, whole=False) == 1
+    (after,) = [one for one in await reports(platform) if (one.table, one.month) == (VISITS, older)]
+    assert ("declared" in before.figures, after.figures["declared"]) == (False, 7)
+    # Declared again as it was, nothing is to be said.
+    async with platform.pool.connection() as connection:
+        await quiet(connection)
+    await Reconciliation(platform.pool, Kept(platform.gate.store)).declare(taken, [day])
+    assert await figures.changed(date(2026, 8, 1)) == []
+
+
+async def test_rows_that_come_late_change_their_month(platform, taken, sent):
+    months = await Figures(platform).changed(UNTIL)
+    days = {truth.on.replace(day=1) for _, truth in sent[VISITS] if truth.on < UNTIL}
+    assert days <= set(months) and months == sorted(months, reverse=True)
+
+
 async def versions(platform):
     record = await platform.gate.open(replace(ADMINISTRATOR, institution=HOUSE), Circumstances("test", "", "3"))
-    query = await record.read_query("MeasureReport", [("_count", "100")], strict=True)
+    query = await record.read_query("MeasureReport", [("_count", "1000")], strict=True)
     return [one.version for one in (await record.search(query)).matches]
 
 
