@@ -184,6 +184,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     synchronous_standby: Annotated[
         bool, "写入须等备机落盘才应答（内置数据库）| Writes wait for the standby's disk (embedded server)"
     ] = False
+    tls_authority: Annotated[
+        str,
+        "签发平台 HTTPS 证书的机构的证书（PEM），放进对接包；公共机构签发的不用填 | "
+        "Certificate of who issued the platform's own, for joining packages; empty: a public authority",
+    ] = ""
     device_host: Annotated[str, "设备接入（MQTT）的监听地址 | Address to listen on for devices (MQTT)"] = "127.0.0.1"
     device_port: Annotated[
         int, "设备接入（MQTT）端口，常用 8883（TLS）或 1883，0 则不监听 | Port for devices (MQTT); 0: none"

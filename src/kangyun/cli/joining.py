@@ -21,6 +21,7 @@ from kangyun.cli.speech import announce, language, speak
 from kangyun.cli.staff import write_new
 from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.joining import DataSet, Joining, data_sets, dialects, gathered, package
+from kangyun.exchange.joining.gathering import authority_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ def _said(wish: Wish) -> tuple[Joining, Sequence[DataSet]]:
     house = house_of(wish.institution)
     if wish.dialect not in dialects():
         raise Invalid("cli.feed-no-dialect", dialect=wish.dialect, known="、".join(dialects()))
-    today = datetime.now(ZoneInfo(read_settings(log_level="warning").time_zone)).date()
-    return Joining(wish.institution, wish.name or house, "-", wish.dialect, today), data_sets(wish.dialect)
+    settings = read_settings(log_level="warning")
+    today, authority = datetime.now(ZoneInfo(settings.time_zone)).date(), authority_of(settings.tls_authority)
+    joining = Joining(wish.institution, wish.name or house, "-", wish.dialect, today, authority=authority)
+    return joining, data_sets(wish.dialect)
 
 
 def _registered(wish: Wish, data: Path | None) -> tuple[Joining, Sequence[DataSet]]:

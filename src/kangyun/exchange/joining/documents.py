@@ -40,6 +40,8 @@ def specification(joining: "Joining", sets: Sequence[DataSet], words: Words) -> 
 def acceptance(joining: "Joining", sets: Sequence[DataSet], words: Words) -> bytes:
     """Returns the acceptance record: what came of each table in the tests, the test cases, and who signs."""
     made = _opened(joining, words, "acceptance")
+    made.add_paragraph(words("sandbox"))
+    made.add_paragraph(account(joining, words))
     counted = {one.table: one for one in joining.counted}
     rows = []
     for set_ in sets:
@@ -53,6 +55,12 @@ def acceptance(joining: "Joining", sets: Sequence[DataSet], words: Words) -> byt
     made.add_paragraph()
     made.add_paragraph(words("sign"))
     return _saved(made)
+
+
+def account(joining: "Joining", words: Words) -> str:
+    """Returns in words which account the test area is used by."""
+    name = "account" if joining.client else "account-none"
+    return words(name, client=joining.client, feed=joining.feed)
 
 
 def _told(one: "Counted", words: Words) -> str:

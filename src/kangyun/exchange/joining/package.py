@@ -16,7 +16,7 @@ from kangyun.access.staff import workbook
 from kangyun.base.texts import Language, say
 from kangyun.exchange.gateway import ddl
 from kangyun.exchange.joining.describing import DataSet
-from kangyun.exchange.joining.documents import acceptance, specification
+from kangyun.exchange.joining.documents import acceptance, account, specification
 from kangyun.exchange.joining.sampling import broken, sample
 from kangyun.exchange.joining.sheets import cases, data_sets_book
 from kangyun.exchange.joining.words import Words
@@ -44,6 +44,7 @@ class Joining:
 
     institution: the reference to its Organization. feed: its name in the register. address: of the platform. client:
     the application that delivers, empty where none is registered. counted: in the tests, for the acceptance record.
+    authority: certificates (PEM) by which the platform's own is known, empty for a public authority's.
     """
 
     institution: str
@@ -54,6 +55,10 @@ class Joining:
     address: str = ""
     client: str = ""
     counted: Sequence[Counted] = ()
+    authority: str = ""
+
+
+AUTHORITY = "authority.pem"
 
 
 def package(joining: Joining, sets: Sequence[DataSet], language: Language = "zh") -> bytes:
@@ -69,14 +74,20 @@ def package(joining: Joining, sets: Sequence[DataSet], language: Language = "zh"
 def _files(joining: Joining, sets: Sequence[DataSet], words: Words, language: Language) -> Iterable[tuple[str, bytes]]:
     names = {one: words(f"{one}-file") for one in ("specification", "sets", "cases", "acceptance")}
     told = {"name": joining.name, "institution": joining.institution, "day": joining.day.isoformat()}
+    told["certificate"] = words("certificate" if joining.authority else "certificate-public", file=AUTHORITY)
+    told["account"] = account(joining, words)
     readme = say("exchange.joining.readme", language, told | names)
     yield words("readme-file"), ("\ufeff" + readme.replace("\n", "\r\n")).encode()
     yield names["specification"], specification(joining, sets, words)
     yield names["sets"], data_sets_book(sets, words)
     yield names["cases"], workbook(words("cases"), *cases(words))
     yield names["acceptance"], acceptance(joining, sets, words)
+    if joining.authority:
+        yield AUTHORITY, joining.authority.encode()
     if joining.client:
-        pairing = {"url": joining.address, "client": joining.client, "feeds": [joining.feed]}
+        pairing: dict[str, object] = {"url": joining.address, "client": joining.client, "feeds": [joining.feed]}
+        if joining.authority:
+            pairing["ca"] = joining.authority
         yield "pairing.json", msgspec.json.encode(pairing)
     for database in ddl.dialects():
         yield f"scripts/{database}.sql", "\n".join(_scripts(database, sets)).encode()

@@ -4,17 +4,25 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from docx import Document
 from openpyxl import load_workbook
 
+from kangyun.base.errors import RuleBroken
 from kangyun.base.texts import Language
 from kangyun.exchange.gateway import ddl
+from kangyun.exchange.gateway.asking import Pairing
 from kangyun.exchange.joining import Counted, DataSet, Joining, data_sets, dialects, package
+from kangyun.exchange.joining.gathering import authority_of
 from kangyun.exchange.joining.sampling import broken, refused, sample
+from kangyun.exchange.joining.words import Words
+from kangyun.testing.certificates import self_signed
 
 SETS = [set_ for dialect in dialects() for set_ in data_sets(dialect)]
 WISH = Joining(
@@ -70,6 +78,42 @@ def test_a_package_has_all_that_is_promised(files: dict[str, bytes]) -> None:
     assert len(scripts) == len(ddl.dialects())
     assert all(script.count("CREATE TABLE") == len(sets) for script in scripts)
     assert len(files) == 5 + 1 + len(scripts) + 2 * len(sets)
+
+
+def test_the_certificate_goes_with_the_pairing_and_no_key_does(tmp_path: Path) -> None:
+    file, key = self_signed(tmp_path, "localhost")
+    both = tmp_path / "both.pem"
+    both.write_text(key.read_text() + file.read_text())
+    wish = replace(WISH, authority=authority_of(str(both)))
+    with zipfile.ZipFile(io.BytesIO(package(wish, data_sets("n041"), "zh"))) as archive:
+        told = {name: archive.read(name).decode() for name in ("authority.pem", "pairing.json", "请先读我.txt")}
+    assert told["authority.pem"].strip() == file.read_text().strip()
+    paired = msgspec.json.decode(told["pairing.json"], type=Pairing)
+    assert (paired.client, paired.ca) == ("gateway-h1", told["authority.pem"])
+    assert "PRIVATE" not in "".join(told.values())
+    assert "authority.pem" in told["请先读我.txt"] and "应用 gateway-h1" in told["请先读我.txt"]
+
+
+@pytest.mark.parametrize("content", [None, "", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"])
+def test_a_file_that_has_no_certificate_is_refused(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(RuleBroken, match="no-authority"):
+        authority_of(str(file))
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_readme_and_record_say_how_and_by_which_account_the_test_area_is_used(language: Language) -> None:
+    for wish, account in ((WISH, "gateway-h1"), (replace(WISH, client=""), Words(language)("account-none"))):
+        with zipfile.ZipFile(io.BytesIO(package(wish, data_sets("n041"), language))) as archive:
+            made = {name: archive.read(name) for name in archive.namelist()}
+        words = Words(language)
+        assert account in made[words("readme-file")].decode()
+        record = texts(Document(io.BytesIO(made[words("acceptance-file")])))
+        assert account in record and words("sandbox") in record
+        assert words("certificate-public") in made[words("readme-file")].decode()
+        assert "authority.pem" not in made
 
 
 def texts(document: Any) -> str:
