@@ -42,12 +42,22 @@ UNSAID = Rule(confirms=ROLES, hours=72)
 EraseAlso = Callable[[asyncpg.Connection, Sequence[int], Sequence[int]], Awaitable[None]]
 """Erases what it holds about patients: their numbers, and those of the resources about them. May be called again."""
 
+Mark = Callable[[asyncpg.Connection, Sequence[str] | None], Awaitable[None]]
+"""Notes that what it keeps as it came is to be looked through: of these institutions, of all for None."""
+
 _erasers: dict[str, EraseAlso] = {}
+_marks: dict[str, Mark] = {}
 
 
 def register(name: str, eraser: EraseAlso) -> None:
     """Adds an eraser, once for a name: it is called in each erasure from now on, in this order."""
     _erasers[name] = eraser
+
+
+def register_mark(name: str, mark: Mark) -> None:
+    """Adds who keeps what institutions sent and cannot say whom it is about, once for a name: it is called behind the
+    erasers, with the institutions that wrote what is erased."""
+    _marks[name] = mark
 
 
 def erased_resources(ledger: Ledger) -> frozenset[int]:
@@ -205,9 +215,11 @@ async def keep_sweeping(pool: Pool, stop: asyncio.Event) -> None:
 
 
 async def erase_also(connection: asyncpg.Connection, extent: Extent) -> None:
-    """Calls the registered erasers."""
+    """Calls the registered erasers, and then the marks."""
     for eraser in _erasers.values():
         await eraser(connection, extent.patients, extent.resources)
+    for mark in _marks.values():
+        await mark(connection, extent.institutions)
 
 
 def _label(patients: Sequence[int]) -> bytes:

@@ -46,7 +46,8 @@ SERIAL = "SELECT pg_advisory_xact_lock(1262641, 0)"
 class Extent:
     """What an erasure takes: by number, as the ledger names it.
 
-    terms: tokens of identifiers whose values are noted in clear and that nobody else has.
+    terms: tokens of identifiers whose values are noted in clear and that nobody else has. institutions: by reference,
+    which have written of it; None where that is not known any more: no ledger names them.
     """
 
     patients: tuple[int, ...]
@@ -54,6 +55,7 @@ class Extent:
     resources: tuple[int, ...]
     versions: int
     terms: tuple[int, ...]
+    institutions: tuple[str, ...] | None = None
 
 
 Note = Callable[[Extent], Awaitable[int]]
@@ -92,10 +94,11 @@ class Eraser:
             row[0] for row in await connection.fetch(f"SELECT r.res FROM resource AS r WHERE {_ABOUT}", patients)
         ]
         tokens = await self._tokens_before(connection, resources)
+        wrote = tuple(row[0] for row in await connection.fetch(_WROTE, resources, patients))
         noted = [row[0] for row in await connection.fetch(_NOTED, resources, tokens, self._identifying())]
         keys, versions = await remove(connection, patients, resources)
         terms = [row[0] for row in await connection.fetch(_BLANK_TERMS, noted)]
-        extent = Extent(tuple(patients), tuple(keys), tuple(resources), versions, tuple(terms))
+        extent = Extent(tuple(patients), tuple(keys), tuple(resources), versions, tuple(terms), wrote)
         await write_down(connection, extent, request, await note(extent))
         return extent
 
@@ -222,8 +225,9 @@ async def erase_again(connection: asyncpg.Connection, extent: Extent, request: s
 
 def extent_of(detail: dict[str, Any]) -> Extent:
     """Reads an extent from what a ledger says. Raises KeyError, TypeError or ValueError where it says no such thing."""
-    numbers = {name: tuple(map(int, detail[name])) for name in ("patients", "keys", "resources", "terms")}
-    return Extent(versions=int(detail["versions"]), **numbers)
+    named = ("patients", "keys", "resources", "terms")
+    patients, keys, resources, terms = (tuple(map(int, detail[name])) for name in named)
+    return Extent(patients, keys, resources, int(detail["versions"]), terms)
 
 
 _ABOUT = f"r.patient = ANY ($1::int8[]) AND {visible('r')}"
@@ -237,6 +241,12 @@ _FORMER = f"""
 SELECT v.res, v.version, v.instant, v.key, v.dictionary, v.action, v.type, v.body
 FROM resource AS r JOIN version AS v ON v.res = r.res
 WHERE r.res = ANY ($1::int8[]) AND v.action <> 'd' AND (v.version < r.version OR r.deleted) AND {visible("r")}
+"""
+_WROTE = """
+SELECT i.reference FROM institution AS i WHERE i.id IN (
+    SELECT c.institution FROM version AS v JOIN commit AS c ON c.id = v.commit WHERE v.res = ANY ($1::int8[])
+    UNION ALL SELECT k.institution FROM data_key AS k WHERE k.patient = ANY ($2::int8[])
+) ORDER BY i.reference
 """
 _NOTED = f"""
 SELECT DISTINCT t.token FROM term AS t WHERE t.parameter = ANY ($3::int8[]) AND t.code IS NOT NULL AND t.token IN (

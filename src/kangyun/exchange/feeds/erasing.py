@@ -5,6 +5,9 @@ millions of rows that have to be opened, which the background work does afterwar
 that were kept aside as well. Of a delivery of rows the cells of his rows go; of a file, which nobody here could write
 anew, and of a document the whole content goes. What waits for its turn is searched when it has had it.
 
+Looked through are the feeds of the institutions that wrote what is erased. No other feed has a row that is about it:
+what rows come to is stored as their feed's institution, under ids that its own house is part of.
+
 Not found is who stands in what nobody can read: a parked delivery, which is searched when it could be taken in after
 all, and a message that does not say whose it is, which is dropped after its time.
 """
@@ -16,7 +19,7 @@ from dataclasses import dataclass
 import asyncpg
 import msgspec
 
-from kangyun.access.erasing import register
+from kangyun.access.erasing import register_mark
 from kangyun.access.kept import Kept
 from kangyun.access.platform import Platform
 from kangyun.base.crypto import Unreadable
@@ -35,13 +38,14 @@ AT_ONCE = 5_000  # names that are looked up together
 Names = frozenset[tuple[str, str]]
 
 
-async def forget(connection: asyncpg.Connection, patients: Sequence[int], resources: Sequence[int]) -> None:
-    """Marks what is to be looked through, and drops what cannot be."""
+async def forget(connection: asyncpg.Connection, institutions: Sequence[str] | None) -> None:
+    """Marks what is to be looked through, and drops what cannot be; None: of all institutions, as after a restore."""
+    of = None if institutions is None else list(institutions)
     for name in ("mark_all", "anew", "forget_asked", "forget_settled", "mark_messages"):
-        await connection.execute(SQL[name])
+        await connection.execute(SQL[name], of)
 
 
-register("feeds", forget)
+register_mark("feeds", forget)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """What is kept of deliveries, when somebody in them is erased."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from kangyun.access.actor import Circumstances
-from kangyun.access.erasing import UNSAID, Erasing
+from kangyun.access.erasing import UNSAID, Erasing, erase_also
 from kangyun.access.kept import Kept
 from kangyun.access.signin import ADMINISTRATOR
 from kangyun.exchange.feeds.contents import Begun, opened
@@ -14,11 +14,16 @@ from kangyun.exchange.feeds.erasing import Search
 from kangyun.exchange.feeds.register import SQL, Register
 from kangyun.exchange.feeds.rework import Rework
 from kangyun.exchange.protocol import File, Rows, Serials
+from kangyun.store.erasure import Extent
 
 NAME = "测试乙"
 TABLE = "TB_YL_PATIENT_INFORMATION"
 CUT = "990000197001010000"
 FEED = "house-1-tables"
+MARKED = """
+SELECT f.name, count(*) FILTER (WHERE d.unsearched), f.anew_before > 0
+FROM feed_source AS f JOIN feed_delivery AS d ON d.feed = f.id GROUP BY f.id, f.name ORDER BY f.name
+"""
 
 
 @pytest.fixture
@@ -28,8 +33,8 @@ def search(centre):
 
 
 @pytest.fixture
-def erase(region, centre, search):
-    """Erases the resident of a name, by two officers, and looks through what is kept."""
+def confirm(region, centre):
+    """Erases the resident of a name, by two officers."""
 
     async def erased():
         (one,) = (await region.client.get("Patient", params={"name": NAME})).json()["entry"]
@@ -40,9 +45,47 @@ def erase(region, centre, search):
         request = await erasing.ask({found["Patient", id_].res: f"Patient/{id_}"}, "Practitioner/a", "本人书面申请")
         record = await gate.open(ADMINISTRATOR, Circumstances("erase", "", "request-of-the-erasure"))
         await erasing.confirm(request.id, "Practitioner/b", record.audit_columns("erase", 200))
+
+    return erased
+
+
+@pytest.fixture
+def erase(confirm, search):
+    """Erases the resident of a name, and looks through what is kept."""
+
+    async def erased():
+        await confirm()
         await search()
 
     return erased
+
+
+@pytest.fixture
+async def other(gateway, region, centre):
+    """The gateway of another institution, whose feed is live."""
+    keys = {"keys": "ES384", "purpose": "HOPERAT", "scopes": ("system/feeds",), "redirect_uris": ()}
+    await region.register("gateway-2", owner="Organization/house-2", **keys)
+    register, name = Register(centre.pool), "house-2-tables"
+    await register.add(
+        name, "Organization/house-2", "二院业务表", "Device/test", client="gateway-2", agreement="H-2",
+        agreed=date(2026, 11, 1), dialect="shanghai-hub-2026",
+    )  # fmt: skip
+    for state in ("testing", "trial", "live"):
+        await register.move(name, state, "centre", "Device/test")
+    token = (await region.for_itself("gateway-2", "system/feeds")).json()["access_token"]
+    return type(gateway)(gateway.http, token, name)
+
+
+@pytest.fixture
+def marked(centre):
+    """Returns of which feeds something is to be looked through, and which take rows anew that come as they were."""
+
+    async def marked_():
+        async with centre.pool.connection() as connection:
+            rows = await connection.fetch(MARKED)
+        return [tuple(row) for row in rows]
+
+    return marked_
 
 
 @pytest.fixture
@@ -70,6 +113,24 @@ async def test_his_rows_go_from_what_is_kept_and_nobody_else_s(gateway, worked, 
     assert NAME not in str(first.rows) and NAME not in str(second.rows)
     assert [row[1] for row in first.rows] == ["1", None, "3"]
     assert [row[1] for row in second.rows] == [None, "4"]
+
+
+async def test_what_another_institution_sent_is_not_opened(
+    gateway, other, worked, confirm, marked, centre, make_person
+):
+    await gateway.put(1, [make_person(1), make_person(2, NAME)])
+    await gateway.put(2, [make_person(3)])
+    # As another hospital knows him: a registration of its own, which stays.
+    await other.put(1, [make_person(5, number=CUT), make_person(6)])
+    await worked(2)
+    while (await other.get("/answers?after=0"))[1]["answers"] == []:
+        await asyncio.sleep(0.1)
+    await confirm()
+    assert await marked() == [("house-1-tables", 2, True), ("house-2-tables", 0, False)]
+    # After a restore nobody can say any more who wrote what is erased: all is looked through.
+    async with centre.pool.connection() as connection:
+        await erase_also(connection, Extent((1,), (), (1,), 0, ()))
+    assert await marked() == [("house-1-tables", 2, True), ("house-2-tables", 1, True)]
 
 
 async def test_the_others_are_given_back_and_replayed_as_before(gateway, worked, erase, staff, centre, make_person):

@@ -471,22 +471,26 @@ GROUP BY 1 ORDER BY 1;
 -- Erasing.
 
 -- name: mark_all
--- What is kept is looked through by the background work.
-UPDATE feed_delivery SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched;
+-- What is kept is looked through by the background work. $1, here and below: institutions, null for all.
+UPDATE feed_delivery SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched
+AND feed IN (SELECT id FROM feed_source WHERE $1::text[] IS NULL OR institution = ANY ($1::text[]));
 
 -- name: anew
 -- What came before is no more taken for stored because it comes as it was.
-UPDATE feed_source SET anew_before = next;
+UPDATE feed_source SET anew_before = next WHERE $1::text[] IS NULL OR institution = ANY ($1::text[]);
 
 -- name: forget_asked
 -- Of the serial numbers nobody can say whose they are. A question that is open asks for the whole day.
-UPDATE feed_asked SET keys = '', answer = NULL WHERE keys <> '' OR answer IS NOT NULL;
+UPDATE feed_asked SET keys = '', answer = NULL WHERE (keys <> '' OR answer IS NOT NULL)
+AND feed IN (SELECT id FROM feed_source WHERE $1::text[] IS NULL OR institution = ANY ($1::text[]));
 
 -- name: forget_settled
-UPDATE feed_message_aside SET content = NULL, key = NULL WHERE content IS NOT NULL AND state <> 'waiting';
+UPDATE feed_message_aside SET content = NULL, key = NULL WHERE content IS NOT NULL AND state <> 'waiting'
+AND ($1::text[] IS NULL OR institution = ANY ($1::text[]));
 
 -- name: mark_messages
-UPDATE feed_message_aside SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched;
+UPDATE feed_message_aside SET unsearched = true WHERE content IS NOT NULL AND NOT unsearched
+AND ($1::text[] IS NULL OR institution = ANY ($1::text[]));
 
 -- name: mark_one
 UPDATE feed_delivery SET unsearched = true
