@@ -135,7 +135,7 @@ def decide_rows(whose: Whose, rows: Sequence[int], *, every: bool, refuse: bool)
 
 
 def withdraw_rows(data: Path | None, by: str, rows: Sequence[int], why: str) -> None:
-    """Ends what was approved."""
+    """Ends what was approved, or asks for it where nobody has."""
 
     async def do(record: Record) -> Decided:
         return await withdraw(record, rows, why)
@@ -179,7 +179,7 @@ def load_list(data: Path | None, by: str, file: Path, target: str, edition: str)
 
 
 def _tell(done: Decided) -> None:
-    announce(speak("cli.codes-decided", done=done.done, own=len(done.own), gone=len(done.gone)))
+    announce(speak("cli.codes-decided", done=done.done, own=len(done.own), gone=len(done.gone), asked=done.asked))
 
 
 def _sheet(file: Path, needed: Sequence[str]) -> Sheet:

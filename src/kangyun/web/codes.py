@@ -162,7 +162,7 @@ def _parts(one: Entry) -> list[Resource]:
     texts = {
         "system": one.system, "code": one.code, "name": one.name, "unit": one.unit, "specimen": one.specimen,
         "target": one.target, "targetName": one.target_name, "relation": one.relation, "proposer": one.proposer,
-        "remark": one.remark, "first": str(one.first or ""), "last": str(one.last or ""),
+        "remark": one.remark, "ending": one.ending, "first": str(one.first or ""), "last": str(one.last or ""),
     }  # fmt: skip
     parts: list[Resource] = [{"name": "state", "valueCode": one.state}, {"name": "count", "valueDecimal": one.count}]
     parts += [{"name": name, "valueString": text} for name, text in texts.items() if text]
@@ -180,9 +180,15 @@ def _parts(one: Entry) -> list[Resource]:
 
 
 def _issues(done: Decided) -> list[Issue]:
-    figures: dict[str, str | int] = {"done": done.done, "own": len(done.own), "gone": len(done.gone)}
-    severity = "information" if done.done else "error"
-    code = "informational" if done.done else "conflict"
+    figures: dict[str, str | int] = {
+        "done": done.done,
+        "own": len(done.own),
+        "gone": len(done.gone),
+        "asked": done.asked,
+    }
+    any_done = done.done or done.asked
+    severity = "information" if any_done else "error"
+    code = "informational" if any_done else "conflict"
     return [Issue(severity, code, "exchange.codes.decided-rows", None, figures)]  # type: ignore[arg-type]
 
 

@@ -97,9 +97,12 @@ export default function Codes() {
           </>
         ) : null}
         {decides && (state === "approved" || state === "unneeded") ? (
-          <Popconfirm title={t("withdraw-sure")} okText={t("confirm")} disabled={!chosen.length} onConfirm={() => deciding.mutate({ rows: chosen, decision: "withdraw" })}>
+          <>
+            <Popconfirm title={t("withdraw-sure")} okText={t("confirm")} disabled={!chosen.length} onConfirm={() => deciding.mutate({ rows: chosen, decision: "withdraw" })}>
             <Button danger disabled={!chosen.length} loading={deciding.isPending}>{t("withdraw", { count: chosen.length })}</Button>
           </Popconfirm>
+          <Button disabled={!chosen.length} loading={deciding.isPending} onClick={() => deciding.mutate({ rows: chosen, decision: "refuse" })}>{t("keep", { count: chosen.length })}</Button>
+          </>
         ) : null}
       </Flex>
       <ProblemBox error={suggesting.error ?? deciding.error ?? exporting.error} />

@@ -60,7 +60,7 @@ export function List({ rows, loading, state, target, onProposed, chosen, more }:
           { title: t("unit"), text: (one) => [one.unit, one.specimen].filter(Boolean).join(" ") },
           { title: t("count"), text: (one) => one.count, align: "right" },
           { title: t("used"), text: (one) => [one.first, one.last].filter(Boolean).join(" – ") },
-          { title: t("state"), text: (one) => t(`states.${one.state}`), render: (_, one) => <Tag>{t(`states.${one.state}`)}</Tag> },
+          { title: t("state"), text: (one) => t(one.ending ? "ending" : `states.${one.state}`), render: (_, one) => <Tag>{t(one.ending ? "ending" : `states.${one.state}`)}</Tag> },
           ...stands,
         ]}
       />

@@ -39,6 +39,8 @@ export interface Code {
   relation: string;
   proposer: string;
   remark: string;
+  /** Who asked that it be withdrawn; empty for nobody. */
+  ending: string;
   suggestions: Suggestion[];
 }
 
@@ -61,7 +63,7 @@ function codeOf(one: Parts): Code {
     system: one.text("system"), code: one.text("code"), name: one.text("name"), unit: one.text("unit"), specimen: one.text("specimen"),
     count: one.number("count") ?? 0, first: one.text("first"), last: one.text("last"), state: one.text("state") as State,
     row: one.number("row"), target: one.text("target"), targetName: one.text("targetName"), relation: one.text("relation"),
-    proposer: one.text("proposer"), remark: one.text("remark"), suggestions: one.all("suggestion").map(suggestionOf),
+    proposer: one.text("proposer"), remark: one.text("remark"), ending: one.text("ending"), suggestions: one.all("suggestion").map(suggestionOf),
   };
 }
 

@@ -1,7 +1,8 @@
 """Proposals and decisions: what one proposes, another one approves, and both stand there for ever.
 
 Each change is one transaction with its row in the audit trail. A decision is not taken back but ended by the next one
-or withdrawn; then, as when it is approved, what is stored follows (`applying`), and processes hear of it by an edition.
+or withdrawn, which one asks for and another one does; then, as when it is approved, what is stored follows
+(`applying`), and processes hear of it by an edition.
 """
 
 from collections.abc import Collection, Sequence
@@ -35,11 +36,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of a decision: how many, and the rows that stay as they are: one's own, and decided before."""
+    """What became of a decision: how many, and the rows that stay as they are: one's own, and decided before.
+
+    asked: of how many it was asked that they be withdrawn: they stand until another one does it.
+    """
 
     done: int
     own: tuple[int, ...] = ()
     gone: tuple[int, ...] = ()
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,10 @@ def _row(one: Proposal) -> tuple[str, ...]:
 
 
 async def decide(record: Record, ids: Collection[int], *, approve: bool, remark: str = "") -> Decided:
-    """Approves or refuses proposals of others. Raises Forbidden for who may not decide anything."""
+    """Approves or refuses proposals of others. What it was asked to withdraw stays where that is refused.
+
+    Raises Forbidden for who may not decide anything.
+    """
     may_decide(record.actor)
     actor = record.actor.reference
     async with record.gate.store.pool.connection() as connection, connection.transaction():
@@ -117,21 +125,34 @@ async def decide(record: Record, ids: Collection[int], *, approve: bool, remark:
         if approve:
             await connection.execute(_REPLACED, taken, actor)
         rows = await connection.fetch(_DECIDE, taken, "approved" if approve else "refused", actor, remark)
+        kept: list[asyncpg.Record] = []
         if approve:
             await _tell(connection, rows)
+        else:
+            kept = await connection.fetch(_KEEP, list(ids))
         await record.leave_row_within(connection, "codes-approve" if approve else "codes-refuse", 200)
     await _look_again(record, len(rows))
-    return Decided(len(rows), own, tuple(sorted(set(ids) - {row["id"] for row in mine})))
+    found = {row["id"] for row in (*mine, *kept)}
+    return Decided(len(rows) + len(kept), own, tuple(sorted(set(ids) - found)))
 
 
 async def withdraw(record: Record, ids: Collection[int], remark: str) -> Decided:
-    """Ends what was approved: what it has brought to the record goes again. Raises Forbidden."""
+    """Ends what was approved, where another one has asked for it: what it has brought to the record goes again.
+
+    Of the others it asks for that. Raises Forbidden.
+    """
     may_decide(record.actor)
+    actor = record.actor.reference
     async with record.gate.store.pool.connection() as connection, connection.transaction():
-        rows = await connection.fetch(_WITHDRAW, list(ids), record.actor.reference, remark)
+        mine = await connection.fetch(_STANDS, list(ids))
+        asked = [row["id"] for row in mine if row["ending"] is None]
+        own = tuple(row["id"] for row in mine if row["ending"] == actor)
+        await connection.execute(_ASK, asked, actor, remark)
+        others = [row["id"] for row in mine if row["ending"] not in (None, actor)]
+        rows = await connection.fetch(_WITHDRAW, others, actor, remark)
         await _tell(connection, rows)
         await record.leave_row_within(connection, "codes-withdraw", 200)
-    return Decided(len(rows), gone=tuple(sorted(set(ids) - {row["id"] for row in rows})))
+    return Decided(len(rows), own, tuple(sorted(set(ids) - {row["id"] for row in mine})), len(asked))
 
 
 async def _tell(connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) -> None:
@@ -190,9 +211,20 @@ UPDATE code_map SET state = $2, decider = $3, decided = clock_timestamp(),
     remark = CASE $4 WHEN '' THEN remark ELSE $4 END
 WHERE id = ANY ($1::int8[]) RETURNING system, code
 """
+_STANDS = """
+SELECT m.id, m.ending FROM code_map AS m WHERE m.id = ANY ($1::int8[]) AND m.state = 'approved'
+ORDER BY m.id FOR UPDATE
+"""
+_ASK = """
+UPDATE code_map SET ending = $2, remark = CASE $3 WHEN '' THEN remark ELSE $3 END WHERE id = ANY ($1::int8[])
+"""
+_KEEP = """
+UPDATE code_map SET ending = NULL WHERE id = ANY ($1::int8[]) AND state = 'approved' AND ending IS NOT NULL RETURNING id
+"""
 _WITHDRAW = """
-UPDATE code_map SET state = 'withdrawn', ender = $2, ended = clock_timestamp(), remark = $3
-WHERE id = ANY ($1::int8[]) AND state = 'approved' RETURNING id, system, code
+UPDATE code_map SET state = 'withdrawn', ender = $2, ended = clock_timestamp(),
+    remark = CASE $3 WHEN '' THEN remark ELSE $3 END
+WHERE id = ANY ($1::int8[]) RETURNING id, system, code
 """
 _CHANGED = """
 INSERT INTO code_change (system, code, changed)

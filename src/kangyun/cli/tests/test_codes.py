@@ -75,7 +75,9 @@ def test_from_the_first_count_to_what_is_stored(loaded, resources):
     assert "更新 3 条" in run("codes", "apply")[1]
     assert codes(resources) == [["D1", "E11.900"]] * 3
     assert "没有待补的决定" in run("codes", "apply")[1]
-    assert "已办 1 条" in run("codes", "withdraw", "1", *OTHER, "--why", "编码选错")[1]
+    assert "提出撤回 1 条" in run("codes", "withdraw", "1", *OTHER, "--why", "编码选错")[1]
+    assert "待撤回" in run("codes", "list", *ONE, *TO)[1]
+    assert "已办 1 条" in run("codes", "withdraw", "1", *ONE, "--why", "同意")[1]
     assert "更新 3 条" in run("codes", "apply")[1]
     assert codes(resources) == [["D1"]] * 3
 

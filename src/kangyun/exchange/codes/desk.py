@@ -72,6 +72,8 @@ class Asked:
 class Entry:
     """A code in use, and what stands of it. row: the number of the proposal or decision; standing: what is approved.
 
+    ending: who asked that it be withdrawn.
+
     name, unit, specimen: as the institution says. count: of resources. first, last: days, in Beijing.
     """
 
@@ -90,6 +92,7 @@ class Entry:
     relation: str = ""
     proposer: str = ""
     remark: str = ""
+    ending: str = ""
     standing: int | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
 

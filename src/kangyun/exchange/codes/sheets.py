@@ -42,6 +42,8 @@ NOTES = {
 STATES = {"unmapped": "未对照", "proposed": "待复核", "approved": "已对照", "unneeded": "不需对照"}
 SUGGESTED = "建议"
 """The state of a code that is not mapped and for which there is a suggestion."""
+ENDING = "待撤回"
+"""The state of what somebody asked to withdraw: another one withdraws it as well, or refuses to."""
 UNNEEDED = "不需对照"
 DECISIONS = {"批准": "approve", "驳回": "refuse", "撤回": "withdraw"}
 REASONS = {
@@ -70,6 +72,8 @@ def _cells(one: Entry, target_system: str) -> list[str]:
 
 def state_of(one: Entry) -> str:
     """Returns the state of a code in words."""
+    if one.ending:
+        return ENDING
     return SUGGESTED if one.state == "unmapped" and one.suggestions else STATES[one.state]
 
 
@@ -82,7 +86,9 @@ class Outcome:
     """What became of a workbook. refused: rows that are wrong, each with all its faults."""
 
     dry_run: bool
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("proposed", "same", *DECISIONS.values()), 0))
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("proposed", "same", *DECISIONS.values(), "asked"), 0)
+    )
     refused: list[tuple[Row, list[Issue]]] = field(default_factory=list)
 
 
@@ -121,7 +127,8 @@ async def take_in(record: Record, sheet: Sheet, *, dry_run: bool) -> Outcome:
     outcome.counts["same"] = len(proposals) - outcome.counts["proposed"]
     for verb, ids in decisions.items():
         if ids and verb == "withdraw":
-            outcome.counts[verb] = (await withdraw(record, list(ids), "")).done
+            done = await withdraw(record, list(ids), "")
+            outcome.counts[verb], outcome.counts["asked"] = done.done, done.asked
         elif ids:
             outcome.counts[verb] = (await decide(record, list(ids), approve=verb == "approve")).done
     return outcome
@@ -145,13 +152,27 @@ async def _decisions(record: Record, readings: Sequence[_Reading]) -> dict[str, 
             one.wrong("no-row", "row")
         elif _said_of(one) != tuple(row[name] for name in _STANDS):
             one.wrong("another", "row")
-        elif row["state"] != ("approved" if verb == "withdraw" else "proposed"):
+        elif not _may_be(verb, row):
             one.wrong("decided", "row")
-        elif verb != "withdraw" and row["proposer"] == record.actor.reference:
+        elif _is_own(verb, row, record.actor.reference):
             one.wrong("own", "decision")
         else:
             found[verb].add(row["id"])
     return found
+
+
+def _may_be(verb: str, row: Mapping[str, str | None]) -> bool:
+    """Whether a row can be decided so. What somebody asked to withdraw stays where that is refused."""
+    if row["state"] == "approved":
+        return verb == "withdraw" or (verb == "refuse" and row["ending"] is not None)
+    return row["state"] == "proposed" and verb != "withdraw"
+
+
+def _is_own(verb: str, row: Mapping[str, str | None], actor: str) -> bool:
+    """Whether it is for somebody else to decide."""
+    if row["state"] == "approved":
+        return verb == "withdraw" and row["ending"] == actor
+    return row["proposer"] == actor
 
 
 _STANDS = ("system", "code", "target_system", "target", "relation")

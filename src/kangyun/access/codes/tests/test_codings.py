@@ -58,10 +58,27 @@ async def test_what_is_stored_gets_it_once(house, mapped, platform):
 async def test_what_is_withdrawn_goes(house, mapped, platform, opened):
     ids = await mapped(LOCAL, "Z1", CLINICAL, "I10.x00")
     await put(house, condition("h1-c", (LOCAL, "Z1")))
-    assert (await withdraw(await opened(person("b")), ids, "选错了")).done == 1
+    asked = await withdraw(await opened(person("b")), ids, "选错了")
+    assert (asked.done, asked.asked) == (0, 1)
+    assert (await withdraw(await opened(person("c")), ids, "")).done == 1
     assert (await apply(platform.gate, settle=0)).changed == 1
     assert codes_of(await house.read("Condition", "h1-c")) == ALL[:1]
     assert await search(house, "Condition", code=f"{CLINICAL}|I10.x00") == []
+
+
+async def test_nobody_withdraws_alone(house, mapped, platform, opened):
+    ids = await mapped(LOCAL, "Z1", CLINICAL, "I10.x00")
+    await put(house, condition("h1-c", (LOCAL, "Z1")))
+    one, another = await opened(person("b")), await opened(person("c"))
+    await withdraw(one, ids, "选错了")
+    again = await withdraw(one, ids, "选错了")
+    assert (again.done, again.asked, again.own) == (0, 0, tuple(ids))
+    assert await rows(one, "approved") == ids
+    # Another one refuses to: it stands, as if nobody had asked.
+    assert (await decide(another, ids, approve=False)).done == 1
+    assert (await withdraw(another, ids, "")).asked == 1
+    assert await rows(one, "approved") == ids
+    assert codes_of(await house.read("Condition", "h1-c")) == ALL[:2]
 
 
 async def test_another_decision_takes_the_place_of_the_first(house, mapped, platform):

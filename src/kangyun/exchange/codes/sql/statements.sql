@@ -17,7 +17,8 @@ WITH used AS (
 SELECT s.system, s.code, coalesce(n.name, '') AS name, coalesce(n.unit, '') AS unit,
     coalesce(n.specimen, '') AS specimen, s.count, s.first, s.last, s.state, s.row, coalesce(m.target, '') AS target,
     coalesce(m.name, '') AS target_name, coalesce(m.relation, '') AS relation, coalesce(m.proposer, '') AS proposer,
-    coalesce(m.remark, '') AS remark, s.approved AS standing
+    coalesce(m.remark, '') AS remark,
+    CASE m.state WHEN 'approved' THEN coalesce(m.ending, '') ELSE '' END AS ending, s.approved AS standing
 FROM stated AS s
 LEFT JOIN code_name AS n ON n.system = s.system AND n.code = s.code
 LEFT JOIN code_map AS m ON m.id = s.row
@@ -54,4 +55,5 @@ WHERE EXISTS (SELECT FROM code_use AS u WHERE u.system = g.system AND u.code = g
 
 -- name: standing
 -- $1 numbers of rows. Returns what may be decided of each.
-SELECT m.id, m.state, m.proposer, m.system, m.code, m.target_system, m.target, m.relation FROM code_map AS m WHERE m.id = ANY ($1::int8[]);
+SELECT m.id, m.state, m.proposer, m.ending, m.system, m.code, m.target_system, m.target, m.relation FROM code_map AS m
+WHERE m.id = ANY ($1::int8[]);
