@@ -125,6 +125,7 @@ function changesOf(before: Line[], now: Line[]): number {
 function totals(lines: Line[]) {
   const declared = lines.some((one) => one.declared !== null) ? lines.reduce((sum, one) => sum + (one.declared ?? 0), 0) : null;
   const sum = (of: "received" | "stored" | "refused") => lines.reduce((total, one) => total + one[of], 0);
-  const missing = lines.reduce((total, one) => total + (one.declared === null ? 0 : one.declared - one.received), 0);
+  // What one table has too many makes up for nothing that another has too few of.
+  const missing = lines.reduce((total, one) => total + (one.declared === null ? 0 : Math.abs(one.declared - one.received)), 0);
   return { declared, received: sum("received"), stored: sum("stored"), refused: sum("refused"), missing };
 }
