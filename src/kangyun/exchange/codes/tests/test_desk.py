@@ -21,7 +21,7 @@ from kangyun.exchange.codes.desk import (
     totals,
     with_suggestions,
 )
-from kangyun.exchange.codes.sheets import COLUMNS, NEEDED, is_loinc, load, take_in, workbook
+from kangyun.exchange.codes.sheets import COLUMNS, NEEDED, is_loinc, load, state_of, take_in, workbook
 
 LOCAL = "urn:kangyun:code-system:local:h1:diagnosis"
 ABOUT = Circumstances("test", "", "")
@@ -157,6 +157,29 @@ async def test_nobody_decides_by_workbook_what_is_his_own(opened, coder):
     decided = filled(await exported(coder), decision={"D1": "批准"})
     with pytest.raises(Forbidden):
         await take_in(coder, decided, dry_run=False)
+
+
+async def test_two_withdraw_by_workbook(opened, coder):
+    one, another = await opened(person("t")), await opened(person("u"))
+    asked = replace(DIAGNOSES, institution="h1", state="approved")
+
+    async def decided(record, word):
+        back = filled(await exported(record, asked), decision={"D1": word})
+        return await take_in(record, back, dry_run=False)
+
+    await take_in(coder, filled(await exported(coder), target={"D1": "E11.900"}), dry_run=False)
+    approved = filled(await exported(one, replace(asked, state="proposed")), decision={"D1": "批准"})
+    await take_in(one, approved, dry_run=False)
+    first = await decided(one, "撤回")
+    assert (first.counts["withdraw"], first.counts["asked"], first.refused) == (0, 1, [])
+    assert [state_of(found) for found in await entries(coder, asked)] == ["待撤回"]
+    again = await decided(one, "撤回")
+    assert [issue.text for _, issues in again.refused for issue in issues] == ["exchange.codes.own"]
+    assert (await decided(another, "驳回")).counts["refuse"] == 1
+    assert [state_of(found) for found in await entries(coder, asked)] == ["已对照"]
+    assert (await decided(another, "撤回")).counts["asked"] == 1
+    assert (await decided(one, "撤回")).counts["withdraw"] == 1
+    assert await entries(coder, asked) == []
 
 
 CHANGED = {"target": {"D1": "I63.900"}, "relation": {"D1": "更宽"}, "code": {"D1": "D2"}, "list": {"D1": "urn:x"}}
