@@ -27,6 +27,7 @@ from kangyun.exchange.tables.reading.model import column_name
 
 DAYS = 7
 """Days that are counted again each day: what came late changes them."""
+_DAY = len("20260105")
 _log = logging.getLogger(__name__)
 
 
@@ -130,20 +131,35 @@ class Counting:
 
     def _of_day(self, session: Session, listed: Columns, business: str, day: date) -> Iterator[list[str | None]]:
         name = session.dialect.name(business)
-        first = datetime.combine(day, time())
-        marks = Marks("text", self.table.form) if self._is_text(session, business) else Marks("time", "")
-        ends = [marks.bound(marks.at(moment)) for moment in (first, first + timedelta(days=1))]
+        ends = _ends(day, self._one(session, business))
         rows = session.rows(self.table.table, listed, f"{name} >= ? AND {name} < ?", ends)
         return (cells for _, cells in rows)
 
-    def _is_text(self, session: Session, business: str) -> bool:
-        """Whether the business time is kept as a text: one value of it tells."""
-        if session.source.kind == "sqlite":
-            return True
-        condition = f"{session.dialect.name(business)} IS NOT NULL"
-        one = Columns([business], [False])
-        value = next((raw[0] for raw, _ in session.rows(self.table.table, one, condition, most=1)), None)
-        return isinstance(value, str | bytes)
+    def _is_text(self, session: Session, column: str) -> bool:
+        return session.source.kind == "sqlite" or isinstance(self._one(session, column), str | bytes)
+
+    def _one(self, session: Session, column: str) -> Any:
+        """Returns one value of a column: it tells how the others are kept."""
+        condition = f"{session.dialect.name(column)} IS NOT NULL"
+        one = Columns([column], [False])
+        return next((raw[0] for raw, _ in session.rows(self.table.table, one, condition, most=1)), None)
+
+
+def _ends(day: date, like: Any) -> list[Any]:
+    """Returns a day's first instant and the next day's as a column is kept that has such a value.
+
+    Texts begin with their day, however its time is written, and whatever the column that the table is read by is like.
+    """
+    days = (day, day + timedelta(days=1))
+    if isinstance(like, int | float | Decimal):
+        form = "%Y%m%d" if len(str(int(like))) <= _DAY else "%Y%m%d%H%M%S"
+        return [int(datetime.combine(one, time()).strftime(form)) for one in days]
+    if not isinstance(like, str | bytes):
+        marks = Marks("time", "")
+        return [marks.bound(marks.at(datetime.combine(one, time()))) for one in days]
+    text = like.decode("ascii", "replace") if isinstance(like, bytes) else like.strip()
+    between = text[4:5] if text[4:5] in ("-", "/", ".") else ""
+    return [one.strftime(f"%Y{between}%m{between}%d") for one in days]
 
 
 def _some(columns: Columns, names: Sequence[str]) -> Columns:
