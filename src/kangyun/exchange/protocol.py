@@ -66,6 +66,7 @@ class FeedState(Message, frozen=True):
     """How a feed stands. next: the number that the next delivery must have.
 
     rate: rows a second that the centre bids the gateway keep to, 0 for no limit. why: of a pause, in words.
+    dialect: by which the centre reads its rows, whatever a delivery says; empty where none is agreed.
     """
 
     feed: str
@@ -74,6 +75,7 @@ class FeedState(Message, frozen=True):
     next: int
     rate: int = 0
     why: str = ""
+    dialect: str = ""
 
 
 class Refused(Message, frozen=True):

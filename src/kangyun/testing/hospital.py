@@ -48,7 +48,7 @@ class FakeCentre:
         self.told: dict[str, list[Any]] = {}
         self.declared: list[dict[str, Any]] = []
         self.keys: dict[str, Any] = {}
-        self.cut, self.requests = 0, 0
+        self.cut, self.requests, self.dialect = 0, 0, ""
         self.refused: Callable[[Delivery], list[Refused]] = lambda delivery: []
         self._lock = threading.Lock()
         centre = self
@@ -95,7 +95,7 @@ class FakeCentre:
         self.kept.setdefault(feed, [])
 
     def state(self, feed: str) -> FeedState:
-        return FeedState(feed, "一个接入", self.states[feed], len(self.kept[feed]) + 1)
+        return FeedState(feed, "一个接入", self.states[feed], len(self.kept[feed]) + 1, dialect=self.dialect)
 
     def count(self, feed: str) -> int:
         """How many rows were delivered."""

@@ -66,7 +66,7 @@ class Source:
     @property
     def told(self) -> FeedState:
         """How it stands, as its gateway is told."""
-        return FeedState(self.name, self.title, self.state, self.next, self.rate, self.why)
+        return FeedState(self.name, self.title, self.state, self.next, self.rate, self.why, self.dialect)
 
 
 _COLUMNS = ", ".join(f"s.{one.name}" for one in fields(Source))

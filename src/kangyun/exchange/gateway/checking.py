@@ -48,6 +48,7 @@ def check(folder: Path, configuration: Configuration) -> Iterator[Found]:
     yield _machine(folder, configuration)
     if not configuration.diode.folder:
         yield from _centre(folder, configuration)
+    configuration = governed(folder, configuration)
     known = passwords(folder)
     for source in configuration.sources:
         yield from _source(source, known.get(source.name, ""), configuration)
@@ -123,6 +124,24 @@ def feeds_of(folder: Path, centre: Centre) -> list[FeedState]:
         return msgspec.json.decode(answer.body, type=list[FeedState])
     except msgspec.DecodeError:
         raise LineFailed(TEXTS + "cause-no-platform", status=answer.status) from None
+
+
+def governed(folder: Path, configuration: Configuration) -> Configuration:
+    """Returns what was told with the dialects that are agreed with the centre, by which it reads the rows.
+
+    What the columns look like may be another's. As it was told where the centre cannot be asked.
+    """
+    if configuration.diode.folder:
+        return configuration
+    try:
+        agreed = {state.feed: state.dialect for state in feeds_of(folder, configuration.centre) if state.dialect}
+    except LineFailed:
+        return configuration
+    tables, folders = (
+        [msgspec.structs.replace(one, dialect=agreed.get(one.feed, one.dialect)) for one in some]
+        for some in (configuration.tables, configuration.folders)
+    )
+    return msgspec.structs.replace(configuration, tables=tables, folders=folders)
 
 
 def _feed(line: Line, feed: str) -> tuple[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from kangyun.base.texts import Language, say
 from kangyun.exchange.gateway import configuration as told
 from kangyun.exchange.gateway import ddl
 from kangyun.exchange.gateway.asking import Asking
-from kangyun.exchange.gateway.checking import check
+from kangyun.exchange.gateway.checking import check, governed
 from kangyun.exchange.gateway.configuration import Configuration, Table
 from kangyun.exchange.gateway.keys import PUBLIC, client_key, passwords, sealer
 from kangyun.exchange.gateway.queue import Queue, age
@@ -137,7 +137,7 @@ def _check(given: Any) -> int:
 
 
 def _try(given: Any) -> int:
-    configuration = told.read(given.folder)
+    configuration = governed(given.folder, told.read(given.folder))
     chosen = [_table(configuration, given.table)] if given.table else configuration.tables
     known = passwords(given.folder)
     aside = 0

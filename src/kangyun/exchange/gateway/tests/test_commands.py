@@ -144,6 +144,22 @@ def test_try_shows_his_row_beside_ours_and_sends_nothing(hospital, centre, capsy
     assert not (hospital.folder / "queue.db").exists()
 
 
+@pytest.mark.parametrize(("agreed", "does"), [("", "reverted"), ("shanghai-hub-2026", "kept")])
+def test_the_dialect_that_is_agreed_says_what_a_flag_means(hospital, centre, capsys, agreed, does):
+    hospital.run("CREATE TABLE TB_YL_ZY_MEDICAL_RECORD (YLJGYQDM, JZLSH, KH, KLX, RYSJ, CYSJ, XGBZ)")
+    row = ("H1", "V1", "K1", "1", "2026-01-05 08:00:00", "2026-01-09 10:00:00", "1")
+    hospital.run(f"INSERT INTO TB_YL_ZY_MEDICAL_RECORD VALUES ({','.join('?' * 7)})", row)
+    table = {"source": "his", "table": "TB_YL_ZY_MEDICAL_RECORD", "feed": "lis", "by": "text", "column": "RYSJ"}
+    hospital.configuration(tables=[told.Table(**table, dialect="hospital-view-2025")])
+    centre.dialect = agreed
+    gateway(hospital.folder, "try")
+    said = capsys.readouterr().out
+    assert (agreed or "hospital-view-2025") in said
+    assert ("entered-in-error" in said) == (does == "reverted")
+    gateway(hospital.folder, "check")
+    assert f"（{agreed or 'hospital-view-2025'}）" in capsys.readouterr().out
+
+
 def test_try_shows_the_files_of_a_folder_and_leaves_them(hospital, tmp_path, capsys):
     drop = tmp_path / "drop"
     drop.mkdir()
