@@ -4,6 +4,7 @@ A row becomes all of its resources or none: where something is wrong that identi
 wrong; any other value that cannot be taken is left out and told beside the entries.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -11,13 +12,16 @@ from kangyun.exchange.entries import Entry, Place, Refusal, entry_id
 from kangyun.exchange.tables import elements
 from kangyun.exchange.tables.mapping.compiling import Cells, Compiler, Make, Missing, Note, Notes
 from kangyun.exchange.tables.mapping.feed import Feed
-from kangyun.exchange.tables.mapping.model import Mapping, Template, alternatives, columns_of
-from kangyun.exchange.tables.mapping.rules import Scope
+from kangyun.exchange.tables.mapping.model import Mapping, Template, alternatives, columns_of, leaves, read_leaf
+from kangyun.exchange.tables.mapping.rules import LOSES_ITSELF, Scope
 from kangyun.exchange.tables.reading.model import TEXTS, Row, Table
 from kangyun.exchange.tables.recognition import tables
 from kangyun.exchange.tables.values import Unfit, cells, figures, moments
 
 Acts = Literal["store", "revoke"]
+_LOST = re.compile("\ufffd|锟斤|斤拷")
+"""What is left of a text that was read in one character set and written in another."""
+_NUMBER = re.compile(r"\{N\}|\d+")
 _ENTERED_IN_ERROR = "entered-in-error"
 _VERIFICATION = {
     "coding": [
@@ -122,6 +126,9 @@ class _Conversion:
         self._generated = plain.place(alternatives(mapping.generated)) if mapping.generated else -1
         self._flag = plain.place(alternatives(mapping.flag.column)) if mapping.flag else -1
         self._partial = mapping.partial
+        taken, alone = _columns(mapping)
+        self._taken = frozenset(place for place, name in enumerate(header) if _unnumbered(name) in taken)
+        self._alone = frozenset(place for place, name in enumerate(header) if _unnumbered(name) in alone)
         self._acts = _meanings(mapping, feed.dialect)
         self._widths = [(place, feed.widths[name]) for place, name in enumerate(header) if name in feed.widths]
         self._plans = [plan for template in mapping.resources for plan in _plans(template, header, scope, mapping)]
@@ -130,8 +137,11 @@ class _Conversion:
         """Yields the entries of a row and what is told beside them, or why it is kept aside."""
         read = self._read(row)
         notes: Notes = []
-        acts = self._act(read, notes)
-        made = self._made(read, notes)
+        legible = self._legible(read, notes)
+        acts = self._act(legible, notes)
+        made = self._made(legible, notes)
+        if acts == "revoke":  # what is taken back needs no name
+            notes = [note for note in notes if note.text != "name-missing"]
         refusals = self._refusals(row.number, read, notes)
         if any(note.whole for note in notes):
             yield from refusals
@@ -165,6 +175,14 @@ class _Conversion:
         for place, width in self._widths:
             read[place] = figures.padded(read[place], width)
         return read
+
+    def _legible(self, read: Cells, notes: Notes) -> Cells:
+        """Returns a row's cells without those whose signs were lost when it was written in a wrong character set."""
+        broken = [place for place, cell in enumerate(read) if not cell.isascii() and _LOST.search(cell)]
+        for place in broken:
+            if place in self._taken:
+                notes.append(Note("encoding-broken", place, {}, place not in self._alone, True))
+        return [("" if place in broken else cell) for place, cell in enumerate(read)] if broken else read
 
     def _act(self, read: Cells, notes: Notes) -> Acts:
         code = cells.said(read[self._flag]) if self._flag >= 0 else ""
@@ -205,6 +223,28 @@ class _Conversion:
             refusal = Refusal(place, TEXTS + note.text, shown, note.parameters, note.whole, note.taken)
             found.setdefault((note.at, note.text), refusal)
         return list(found.values())
+
+
+def _unnumbered(name: str) -> str:
+    return _NUMBER.sub("{N}", name)
+
+
+def _columns(mapping: Mapping) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns all columns that are taken, and those without which everything else of a row is still right."""
+    decides = {name for written in mapping.key for name in _names(written)}
+    decides |= _names(mapping.flag.column) if mapping.flag else set()
+    alone: set[str] = set()
+    for template in mapping.resources:
+        decides |= {name for written in (*template.key, template.when) for name in _names(written)}
+        for _, text in leaves(template.body, ""):
+            leaf = read_leaf(text)
+            names = {name for alternatives_ in leaf.columns for written in alternatives_ for name in _names(written)}
+            (alone if leaf.rule in LOSES_ITSELF and not leaf.must else decides).update(names)
+    return frozenset(decides | alone), frozenset(alone - decides)
+
+
+def _names(written: str) -> set[str]:
+    return {_unnumbered(name) for name in re.split(r"[+/|?]", written.upper()) if name}
 
 
 def _meanings(mapping: Mapping, dialect: str) -> dict[str, Acts]:

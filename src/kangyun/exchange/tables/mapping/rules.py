@@ -12,7 +12,7 @@ from html import escape
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from kangyun.base.numbers.fillers import stated
+from kangyun.base.numbers.fillers import narrow, stated
 from kangyun.exchange import conventions
 from kangyun.exchange.entries import entry_id
 from kangyun.exchange.tables.mapping.feed import Feed
@@ -51,7 +51,18 @@ def _plain(function: Rule) -> Callable[[Words, Scope], Rule]:
 
 
 def _name(cell: str) -> str:
-    return " ".join(cells.answer(cell).split())[:_LONGEST_NAME] if stated(cell) else ""
+    if not stated(cell):
+        return ""
+    if narrow(cell).startswith("="):
+        raise Unfit("name-formula")
+    return " ".join(cells.answer(cell).split())[:_LONGEST_NAME]
+
+
+def _patient_name(cell: str) -> str:
+    """`patient-name`: an empty one is told; 未知 says that nobody knows it, and is no name."""
+    if not cells.answer(cell):
+        raise Unfit("name-missing")
+    return _name(cell)
 
 
 def _address(*parts: str) -> str:
@@ -331,6 +342,7 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
     "text-or": _text_or,
     "answer": _plain(cells.answer),
     "name": _plain(_name),
+    "patient-name": _plain(_patient_name),
     "address": _plain(_address),
     "joined": _joined,
     "key": _plain(figures.key),
@@ -363,6 +375,8 @@ RULES: Mapping[str, Callable[[Words, Scope], Rule]] = {
 }
 ALWAYS = frozenset(("count", "if-ended", "if-happened", "institution", "table", "text-or"))
 """Rules that say something where none of their columns is in the table."""
+LOSES_ITSELF = frozenset(("text", "answer", "name", "address", "narrative", "code", "coding", "gender"))
+"""Rules of which no other value depends: a column of theirs alone may be left out where it cannot be read."""
 OPEN = frozenset(
     (
         "code",

@@ -185,7 +185,8 @@ def _hint(code: str) -> str:
 
 
 SAYS: Mapping[str, Says] = {
-    **dict.fromkeys(("text", "answer", "name", "address", "key", "value", "phone", "number", "positive"), _text),
+    **dict.fromkeys(("text", "answer", "name", "patient-name", "address", "key", "value", "phone"), _text),
+    **dict.fromkeys(("number", "positive"), _text),
     **dict.fromkeys(("moment", "instant"), _moment),
     "text-or": _text_or, "day": _day, "coding": _coding, "coding-by": _coding_by, "code": _concept, "gender": _gender,
     "table": _table, "document": _document, "period": _period, "signed": _signed, "narrative": _narrative,
