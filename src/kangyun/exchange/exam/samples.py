@@ -19,7 +19,8 @@ _WEAK: Mapping[str, str] = {
 }  # fmt: skip
 """What any column says unless another rule wants more of it."""
 _STRONG: Mapping[str, Sequence[str]] = {
-    "name": ("测试甲",), "phone": ("19900000001",), "day": (_DAY,), "moment": (_MOMENT,), "instant": (_MOMENT,),
+    "name": ("测试甲",), "patient-name": ("测试甲",),
+    "phone": ("19900000001",), "day": (_DAY,), "moment": (_MOMENT,), "instant": (_MOMENT,),
     "hour": (_DAY, "8"), "period": (_MOMENT, _MOMENT), "number": ("1",), "signed": ("1", "1"), "positive": ("1",),
     "document": (NUMBER, "01", ""), "gender": ("1", ""), "laboratory": ("5.2", "mmol/L", "3.9-6.1", ""),
     "if-happened": (_MOMENT,), "if-ended": (_MOMENT, _MOMENT), "content": ("5rWL6K+V",),

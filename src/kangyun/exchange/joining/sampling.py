@@ -15,7 +15,8 @@ NUMBER = resident_id.made("990102", date(1980, 1, 1), 1)  # of a division that d
 _MADE: Mapping[str, str] = {
     "moment": MOMENT, "instant": MOMENT, "period": MOMENT, "period-first": MOMENT, "if-happened": MOMENT,
     "if-ended": MOMENT, "day": DAY, "hour": "8", "number": "1", "signed": "1", "positive": "1", "phone": "15400000000",
-    "name": "演示", "address": "演示省演示市演示路1号", "document": NUMBER, "laboratory": "5.1", FLAG: "",
+    "name": "演示", "patient-name": "演示",
+    "address": "演示省演示市演示路1号", "document": NUMBER, "laboratory": "5.1", FLAG: "",
 }  # fmt: skip
 # What a rule cannot take, whatever the column.
 _WRONG: Mapping[str, str] = {"moment": "20261301", "instant": "20261301", "period": "昨天", "day": "19991331"}

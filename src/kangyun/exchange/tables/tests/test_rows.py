@@ -102,14 +102,19 @@ def test_a_refund_is_positive_and_goes_to_the_table_of_its_visit():
     assert written(patient, charged).left == {Left("ChargeItem", "left-no-table"): 1}
 
 
-@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd", "-x"])
-def test_no_text_becomes_a_formula_and_it_reads_the_same(text):
-    known = {
-        name: one | {"address": [{"use": "home", "text": text}]} for name, one in taken("patient", PATIENT).items()
-    }
+@pytest.mark.parametrize(
+    ("text", "element", "column"),
+    [
+        *(("=1+1", "address", "JZDZ"), ("-x", "address", "JZDZ")),
+        *(("@SUM(A1)", "name", "XM"), ("+cmd", "name", "XM"), ("-x", "name", "XM")),
+    ],
+)
+def test_no_text_becomes_a_formula_and_it_reads_the_same(text, element, column):
+    use = "home" if element == "address" else "official"
+    known = {name: one | {element: [{"use": use, "text": text}]} for name, one in taken("patient", PATIENT).items()}
     rows = written(known)
     (row,) = rows.by_table["TB_YL_PATIENT_INFORMATION"]
-    assert row["JZDZ"][0] not in "=+-@"
+    assert row[column][0] not in "=+-@"
     assert not rows.left
     again = taken("patient", row)
     assert [written(again).by_table[table] for table in rows.by_table] == [*rows.by_table.values()]
