@@ -85,12 +85,18 @@ class Counting:
             {name: format(total, "f") for name, total in zip(self.table.sums, totals, strict=True)},
         )  # fmt: skip
 
+    def asked(self) -> dict[int, Asked]:
+        """Returns what the centre asks of this table and is not answered yet."""
+        names = (self.table.title.upper(), self.table.table.upper())
+        found = (
+            (id_, msgspec.json.decode(written, type=Asked))
+            for id_, written, _ in self.queue.asked(self.table.feed, done=False)
+        )
+        return {id_: asked for id_, asked in found if asked.table.upper() in names}
+
     def answer(self, session: Session) -> None:
         """Does what the centre asks of this table. Raises SourceFailed, Full, Stopping, Closed."""
-        for id_, written, _ in self.queue.asked(self.table.feed, done=False):
-            asked = msgspec.json.decode(written, type=Asked)
-            if asked.table.upper() not in (self.table.title.upper(), self.table.table.upper()):
-                continue
+        for id_, asked in self.asked().items():
             columns = columns_of(session, self.table)
             # The centre says which columns it counts by, once it has seen rows; until then ours are as good.
             key = _named(columns, asked.columns) or self.table.key

@@ -282,24 +282,36 @@ class _Reading:
         self.table, self.due, self._failures, self._queue = table, 0.0, 0, queue
         self._read = Marking(queue, table, pace) if table.by == "flag" else Collecting(queue, table, pace)
         self._counting = Counting(queue, table, pace)
-        self._counted = ""
+        self._counted, self._stood = "", ""
+        self._looked_at = frozenset[int]()
         self.unread = 0
 
     @property
     def is_due(self) -> bool:
-        """Whether its time has come, or something waits to be written back and nothing stands against it."""
+        """Whether its time has come, or nothing stands against it and the centre wants something of it.
+
+        That it begin again, since what was only judged is to be stored now; an answer; or one written back.
+        """
         if self.due <= time.monotonic():
             return True
-        return (
-            not self._failures and isinstance(self._read, Marking) and bool(self._queue.verdicts(self.table.place, 1))
-        )
+        if self._failures:
+            return False
+        if self._stood and not self._queue.place(self.table.place).value:
+            return True
+        if not self._looked_at.issuperset(self._counting.asked()):
+            return True
+        return isinstance(self._read, Marking) and bool(self._queue.verdicts(self.table.place, 1))
 
     def round(self, sessions: _Sessions) -> None:
         """Reads what is new, and does what there is to do besides. Raises PlatformError, Stopping, Closed."""
         session = sessions.of(self.table)
         self._read.round(session)
         self.later(failed=False)
-        if self._queue.place(self.table.place).stopped:
+        place = self._queue.place(self.table.place)
+        self._stood = place.value
+        # Also what cannot be answered was looked at: it is tried again when the table is read, and not before.
+        self._looked_at = frozenset(self._counting.asked())
+        if place.stopped:
             return
         self._counting.answer(session)
         now = beijing()

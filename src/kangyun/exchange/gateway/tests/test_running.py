@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 
 import msgspec
 import pytest
 
 from kangyun.exchange.gateway.configuration import Diode, Source
+from kangyun.exchange.gateway.running import _Reading as Reading
+from kangyun.exchange.gateway.sources.opening import open_session
+from kangyun.exchange.protocol import Asked
 
 PATIENCE = 60  # seconds
 
@@ -136,3 +140,40 @@ def test_signed_files_are_written_where_there_is_no_line(hospital, centre, tmp_p
     with running(hospital):
         until(lambda: len(list(out.glob("*.kyb"))) == 1)
     assert arrived(centre) == []
+
+
+def test_what_the_centre_wants_is_done_before_the_next_reading(hospital):
+    class Sessions:
+        def of(self, table):
+            return session
+
+    place = hospital.table.place
+    with closing(hospital.queue()) as queue, closing(open_session(hospital.source, "")) as session:
+        queue.begin("lis")
+        hospital.reports(range(3))
+        reading = Reading(queue, hospital.table, hospital.pace)
+
+        def rounds() -> int:
+            count = 0
+            while reading.is_due:
+                reading.round(Sessions())
+                count += 1
+            return count
+
+        assert rounds() == 1
+        for id_ in (1, 2):
+            asked = Asked(id_, "serials", hospital.table.table, date(2026, 1, 5))
+            queue.ask("lis", id_, msgspec.json.encode(asked))
+        assert rounds() == 1
+        assert len(queue.asked("lis", done=True)) == 2
+        # What nobody can answer is tried once a reading.
+        other = Asked(3, "serials", hospital.table.table, date(2026, 1, 5))
+        reading._counting.table = msgspec.structs.replace(hospital.table, business="")
+        queue.ask("lis", 3, msgspec.json.encode(other))
+        assert rounds() == 1
+        queue.begin_again([place])
+        assert rounds() == 1
+        assert queue.place(place).taken == 6
+        hospital.run("DELETE FROM TB_LIS_REPORT")
+        queue.begin_again([place])
+        assert rounds() == 1  # Of nothing there is no position, and no reason to read it again and again.
