@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,15 @@ from kangyun.exchange.gateway.asking import Asking
 from kangyun.exchange.gateway.checking import check, governed
 from kangyun.exchange.gateway.configuration import Configuration, Table
 from kangyun.exchange.gateway.keys import PUBLIC, client_key, passwords, sealer
-from kangyun.exchange.gateway.queue import Queue, age
-from kangyun.exchange.gateway.running import STATUS, Gateway
+from kangyun.exchange.gateway.pace import BEIJING
+from kangyun.exchange.gateway.queue import Queue
+from kangyun.exchange.gateway.running import STATUS, Gateway, is_running
 from kangyun.exchange.gateway.sources.opening import open_session
 from kangyun.exchange.gateway.trying import Tried, tried, tried_file
 from kangyun.exchange.tables.recognition import tables
 
 TEXTS = "exchange.gateway."
 LOG_BYTES, LOG_FILES = 10 << 20, 5
-ALIVE = 60  # seconds since it was written that a status is believed
 _CELL = 40
 TABLES = (".csv", ".txt", ".dbf", ".xlsx")
 """Files of a drop folder that `try` shows the rows of."""
@@ -212,10 +213,10 @@ def _status(given: Any) -> int:
     state: dict[str, Any]
     try:
         state = json.loads((given.folder / STATUS).read_text("utf-8"))
-        alive = state["running"] and age(state["at"]).total_seconds() < ALIVE
-    except (OSError, ValueError, KeyError):
-        state, alive = {"faults": {}}, False
-    tell("status-runs" if alive else "status-stands", at=state.get("at", "-"))
+    except (OSError, ValueError):
+        state = {"faults": {}}
+    alive = is_running(given.folder)
+    tell("status-runs" if alive else "status-stands", at=_wall(state.get("at", "")))
     with contextlib.closing(_queue(given.folder, configuration)) as queue:
         waiting = queue.waiting()
         for feed in configuration.feeds:
@@ -229,14 +230,19 @@ def _status(given: Any) -> int:
         for table in configuration.tables:
             place = queue.place(table.place)
             text = "status-place" if place.read else "status-place-new"
-            tell(text, place=table.place, taken=place.taken, read=place.read, value=place.value or "-")
+            tell(text, place=table.place, taken=place.taken, read=_wall(place.read), value=place.value or "-")
             if place.stopped:
                 stopped += 1
                 show(f"  {speak(place.stopped.text, **place.stopped.parameters)}")
                 tell("status-accept", place=table.place)
     for place, (text, parameters, since) in state["faults"].items():
-        tell("status-fault", place=place, what=speak(text, **parameters), since=since)
+        tell("status-fault", place=place, what=speak(text, **parameters), since=_wall(since))
     return 0 if alive and not stopped and not state["faults"] else 1
+
+
+def _wall(instant: str) -> str:
+    """Returns an instant as the clock on the hospital's wall shows it."""
+    return f"{datetime.fromisoformat(instant).astimezone(BEIJING):%Y-%m-%d %H:%M:%S}" if instant else "-"
 
 
 def _accept(given: Any) -> int:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -518,8 +518,3 @@ class Queue:
 
 
 _CONTENT = b"queue"
-
-
-def age(made: str) -> timedelta:
-    """Returns how long ago something was made."""
-    return clock.now() - datetime.fromisoformat(made)

@@ -333,9 +333,19 @@ def pause(failures: int) -> float:
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Holds the folder for this process. Raises AlreadyRunning. SQLite's lock is one that every system keeps."""
-    with contextlib.closing(sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)) as held:
+    # Who only looks whether it is held (`is_running`) has it for an instant.
+    with contextlib.closing(sqlite3.connect(folder / LOCK, timeout=1, isolation_level=None)) as held:
         try:
             held.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             raise AlreadyRunning from None
         yield
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a gateway runs in a folder, whatever it said last: one that was killed says nothing more."""
+    try:
+        with only_one(folder):
+            return False
+    except AlreadyRunning:
+        return True

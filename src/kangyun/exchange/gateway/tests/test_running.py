@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from datetime import date
 import msgspec
 import pytest
 
+from kangyun.exchange.gateway import commands
 from kangyun.exchange.gateway.configuration import Diode, Source
 from kangyun.exchange.gateway.running import _Reading as Reading
 from kangyun.exchange.gateway.sources.opening import open_session
@@ -85,6 +87,18 @@ def test_each_row_arrives_once_in_spite_of_kills_and_a_line_that_breaks(hospital
         time.sleep(0.5)
     found = arrived(centre)
     assert len(found) == len(set(found)) == count
+
+
+def test_the_status_believes_no_gateway_that_was_killed(hospital, centre, capsys):
+    hospital.configuration()
+    with running(hospital) as process:
+        until((hospital.folder / "status.json").exists)
+        commands.main(["--folder", str(hospital.folder), "status"])
+        assert "前置机正在运行" in capsys.readouterr().out
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert commands.main(["--folder", str(hospital.folder), "status"]) == 1
+    assert re.search(r"没有在运行（最后一次状态：\d{4}-\d\d-\d\d \d\d:\d\d:\d\d）", capsys.readouterr().out)
 
 
 def test_one_table_that_stops_stops_no_other(hospital, centre):
