@@ -25,6 +25,7 @@ from kangyun.cli.registers import acting
 from kangyun.cli.speech import announce, speak
 from kangyun.cli.staff import beside, write_new
 from kangyun.exchange.entries import Entry, Refusal
+from kangyun.exchange.feeds.register import Register
 from kangyun.exchange.feeds.returning import Returned
 from kangyun.exchange.feeds.storing import row_of
 from kangyun.exchange.feeds.taking import Taken, Taking, faults_of
@@ -91,7 +92,9 @@ def take_file(sent: Sent, data: Path | None, by: str) -> int:
                 actor = replace(ADMINISTRATOR, reference=await acting(platform, by), institution=sent.institution)
                 leave_alone_what_is_loaded()
                 record = await platform.gate.open(actor, ABOUT)
-                return await Taking(record, tell).take(convert(returned.table, mapping, feed))
+                # As by its gateway: else the same numbers would stand in two systems, by turns.
+                code = await Register(platform.pool).code_of(sent.institution)
+                return await Taking(record, tell).take(convert(returned.table, mapping, replace(feed, code=code)))
             finally:
                 await platform.close()
 

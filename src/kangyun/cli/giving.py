@@ -101,9 +101,7 @@ def write(wish: Wish, data: Path | None, by: str) -> int:
         zone = platform.gate.store.zone
         begins = datetime.combine(wish.since, time(), zone)
         ends = datetime.combine(wish.until + timedelta(days=1), time(), zone)
-        # Its numbers and own codes stand in systems that have the code of its feed in their names.
-        feeds = await Register(platform.pool).list(wish.institution)
-        code = next((one.code for one in feeds if one.code), house)
+        code = await Register(platform.pool).code_of(wish.institution)
         feed = Feed(house, wish.institution, code, wish.dialect)
         what = Given(feed, wish.to, await acting(platform, by), begins, ends, wish.code)
         async for rows in giving.given(platform.gate, what):

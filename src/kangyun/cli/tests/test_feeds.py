@@ -77,3 +77,15 @@ def test_what_cannot_be_done_is_said(run, arguments, told):
     run(*NEW)
     status, said = run(*arguments)
     assert (status, told in said) == (1, True)
+
+
+def test_what_is_taken_by_hand_stands_under_the_code_of_the_feed(run, tmp_path):
+    file = tmp_path / "TB_YL_PATIENT_INFORMATION.csv"
+    file.write_text(
+        "YLJGYQDM,KH,KLX,XM,XB,CSRQ,YWSCSJ,XGBZ\nD1,K1,9,测试甲,1,19700101,2025-12-01 08:00:00,1\n", "utf-8"
+    )
+    take = ("take", file, "--institution", "Organization/house-1", "--dialect", "shanghai-hub-2026", *BY)
+    assert "新增 1 条" in run(*take)[1]
+    assert run(*NEW, "--code", "D1")[0] == 0
+    assert "更新 1 条" in run(*take)[1]  # Its card stood in a system with the institution's id in its name.
+    assert "已有且相同 1 条" in run(*take)[1]

@@ -119,6 +119,11 @@ class Register:
         async with self.pool.connection() as connection:
             return [read_source(row) for row in await connection.fetch(sql, institution, client)]
 
+    async def code_of(self, institution: str) -> str:
+        """Returns the code in whose systems an institution's own numbers stand: of its feeds, else its id."""
+        codes = [one.code for one in await self.list(institution) if one.code]
+        return codes[0] if codes else institution.removeprefix("Organization/")
+
     async def move(self, name: str, to: State, side: Side, by: str, why: str = "") -> Source:
         """Moves a feed to another state. Raises NotFound, RuleBroken, Forbidden."""
         async with self.pool.connection() as connection, connection.transaction():
