@@ -104,12 +104,14 @@ def test_processes_share_the_port_of_a_line(run):
     place = ["--institution", ONE, "--port", str(port), "--processes", "2", *BY]
     command = [sys.executable, "-m", "kangyun.cli", "--lang", "en", "feed", "listen", *place]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
-        assert [str(port) in process.stdout.readline() for _ in range(2)] == [True, True]
-        answers = [
-            answered(port, message(str(n)).replace(b"PV1|1|I", b"PV1|1|I" + b"|" * 17 + b"V1")) for n in range(6)
-        ]
+        try:
+            assert [str(port) in process.stdout.readline() for _ in range(2)] == [True, True]
+            answers = [
+                answered(port, message(str(n)).replace(b"PV1|1|I", b"PV1|1|I%sV%d" % (b"|" * 17, n))) for n in range(6)
+            ]
+        finally:
+            process.terminate()
         assert answers == ["AA"] * 6
-        process.terminate()
         assert process.wait(30) == 0
 
 
