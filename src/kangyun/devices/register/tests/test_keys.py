@@ -211,7 +211,7 @@ async def test_of_an_erased_person_nothing_is_left_but_the_device(platform, regi
     await on_device(device, users.assign, "", 77, "test")
 
     class Extent:
-        patients, resources = (77,), ()
+        patients, resources, institutions = (77,), (), ()
 
     async with platform.pool.connection() as connection, connection.transaction():
         await erase_also(connection, Extent)
